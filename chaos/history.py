@@ -1,0 +1,300 @@
+"""What happened in one experiment: an append-only list of events, stored as JSON Lines.
+
+Experiments record, checks judge: everything that a verdict rests on is an event here, and nothing else is.
+Times (`t`) are seconds since the experiment began, on one monotonic clock for every event source.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+FORMAT = 1
+
+Upstream = Literal["llm", "qdrant", "mlflow"]
+
+
+class Event(BaseModel):
+    """A moment in an experiment; `t` is stamped by the recorder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    t: float = 0.0
+
+
+class Began(Event):
+    """The experiment began. The seed replays every nonce in it."""
+
+    kind: Literal["began"] = "began"
+    experiment: str
+    seed: int
+    format: int = FORMAT
+
+
+class Phase(Event):
+    """What follows belongs to this phase: `control` (nothing is broken), `fault` or `recovery`."""
+
+    kind: Literal["phase"] = "phase"
+    name: Literal["control", "fault", "recovery"]
+
+
+class Launched(Event):
+    """The service's process (or container) was started."""
+
+    kind: Literal["launched"] = "launched"
+    command: str
+    cwd: str
+
+
+class Ready(Event):
+    """The service gave its first HTTP answer."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class Signalled(Event):
+    """The lab sent a signal to the service, or to everything that it started (`SIGKILL` at the end)."""
+
+    kind: Literal["signalled"] = "signalled"
+    signal: str
+
+
+class Exited(Event):
+    """The service's main process ended: its exit code, negative for the signal that ended it.
+
+    `cause` is set where the lab ended it for its own protection.
+    """
+
+    kind: Literal["exited"] = "exited"
+    code: int
+    cause: str | None = None
+
+
+class Log(Event):
+    """One line that the service wrote, stamped when it was read; long lines are cut."""
+
+    kind: Literal["log"] = "log"
+    stream: Literal["stdout", "stderr"]
+    text: str
+    cut: bool = False
+
+
+class Request(Event):
+    """The lab sent a request to the service. `key` is the nonce in its prompt, if it has one."""
+
+    kind: Literal["request"] = "request"
+    request: int
+    label: str
+    method: str
+    path: str
+    key: str | None = None
+    source: str = "127.0.0.1"
+    body_bytes: int = 0
+
+
+class Answer(Event):
+    """The service answered request number `request`, `elapsed` seconds after it was sent."""
+
+    kind: Literal["answer"] = "answer"
+    request: int
+    status: int
+    headers: dict[str, str]
+    body: str
+    cut: bool = False
+    elapsed: float
+
+
+class Failure(Event):
+    """Request number `request` got no whole answer.
+
+    `timeout` is the lab's own patience running out, `aborted` the lab hanging up on purpose.
+    """
+
+    kind: Literal["failure"] = "failure"
+    request: int
+    error: Literal["refused", "reset", "eof", "timeout", "aborted", "malformed"]
+    detail: str = ""
+    elapsed: float
+
+
+class Fault(Event):
+    """A fault was switched on or off for one upstream."""
+
+    kind: Literal["fault"] = "fault"
+    name: str
+    upstream: Upstream
+    on: bool
+    detail: str = ""
+
+
+class Probe(Event):
+    """The lab itself tried the address that the service uses for an upstream, to show that a fault bites."""
+
+    kind: Literal["probe"] = "probe"
+    upstream: Upstream
+    outcome: Literal["connected", "refused", "timeout"]
+
+
+class Call(Event):
+    """A request reached an upstream stand-in. `key` is the nonce found in it; `step` is what the script does.
+
+    `counted` is false for what is no model call (model listings, health probes).
+    """
+
+    kind: Literal["call"] = "call"
+    call: int
+    upstream: Upstream
+    method: str
+    path: str
+    connection: int
+    key: str | None = None
+    step: str = ""
+    counted: bool = True
+
+
+class Reply(Event):
+    """How call number `call` ended for the upstream: it answered, broke off on purpose, or lost its client."""
+
+    kind: Literal["reply"] = "reply"
+    call: int
+    outcome: Literal["answered", "broken", "client-gone"]
+    status: int | None = None
+
+
+class Connection(Event):
+    """A connection to an upstream stand-in was opened, or closed: by `eof` or `reset` of the other side, or by us."""
+
+    kind: Literal["connection"] = "connection"
+    upstream: Upstream
+    connection: int
+    state: Literal["opened", "eof", "reset", "closed"]
+
+
+class Trace(Event):
+    """The nonce `key` was found where traces end up: in the MLflow stand-in, or in a file that the service wrote."""
+
+    kind: Literal["trace"] = "trace"
+    key: str
+    place: Literal["mlflow", "file"]
+    detail: str = ""
+
+
+class Stall(Event):
+    """The lab itself did not get the processor for `seconds`: measurements across this moment are not to be trusted."""
+
+    kind: Literal["stall"] = "stall"
+    seconds: float
+
+
+class HarnessFault(Event):
+    """Something of the lab's own failed, so nothing in this history may cost the submission a point."""
+
+    kind: Literal["harness-fault"] = "harness-fault"
+    reason: str
+
+
+class Ended(Event):
+    """The experiment ran to its end. A history without this event was cut short."""
+
+    kind: Literal["ended"] = "ended"
+
+
+AnyEvent = Annotated[
+    Began
+    | Phase
+    | Launched
+    | Ready
+    | Signalled
+    | Exited
+    | Log
+    | Request
+    | Answer
+    | Failure
+    | Fault
+    | Probe
+    | Call
+    | Reply
+    | Connection
+    | Trace
+    | Stall
+    | HarnessFault
+    | Ended,
+    Field(discriminator="kind"),
+]
+_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request of the lab's with what came of it; `end` is None where the history was cut before that."""
+
+    request: Request
+    end: Answer | Failure | None
+
+    @property
+    def answer(self) -> Answer | None:
+        return self.end if isinstance(self.end, Answer) else None
+
+    @property
+    def status(self) -> int | None:
+        return self.end.status if isinstance(self.end, Answer) else None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCall:
+    """A call that reached an upstream with how it ended; `reply` is None while it was still held."""
+
+    call: Call
+    reply: Reply | None
+
+
+class History:
+    """The events of one experiment, in the order in which they were recorded."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.events = tuple(events)
+
+    def of(self, kind: type[E]) -> list[E]:
+        """All events of one type."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def first(self, kind: type[E]) -> E | None:
+        return next((event for event in self.events if isinstance(event, kind)), None)
+
+    def index(self, event: Event) -> int:
+        """Where this very event stands; raises ValueError where it does not."""
+        for position, candidate in enumerate(self.events):
+            if candidate is event:
+                return position
+        raise ValueError(event)
+
+    def exchanges(self, label: str | None = None, *, key: str | None = None) -> list[Exchange]:
+        """Requests with their answers, in the order of sending; only those with this label and key, if given."""
+        ends = {event.request: event for event in self.events if isinstance(event, Answer | Failure)}
+        return [
+            Exchange(event, ends.get(event.request))
+            for event in self.of(Request)
+            if label in {None, event.label} and key in {None, event.key}
+        ]
+
+    def calls(self, upstream: Upstream = "llm", *, key: str | None = None) -> list[UpstreamCall]:
+        """The counted calls that reached an upstream, in the order of arrival."""
+        replies = {event.call: event for event in self.events if isinstance(event, Reply)}
+        return [
+            UpstreamCall(event, replies.get(event.call))
+            for event in self.of(Call)
+            if event.upstream == upstream and event.counted and key in {None, event.key}
+        ]
+
+    def dump(self, path: Path) -> None:
+        """Write the events to `path` as JSON Lines."""
+        path.write_text("".join(event.model_dump_json() + "\n" for event in self.events), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "History":
+        """Read a history that `dump` wrote; raises ValueError on a line that is no event."""
+        with path.open(encoding="utf-8") as lines:
+            return cls([_EVENT.validate_json(line) for line in lines])
