@@ -1,0 +1,252 @@
+"""The lab's HTTP client: one connection a request, every socket event observed, everything recorded.
+
+A general client hides what experiments are about: which address a request came from, an answer that arrives
+while the body is still being sent, and whether a connection ended by FIN, RST or patience.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import h11
+
+from chaos.history import Answer, Failure, Request
+from chaos.recorder import Recorder
+
+ANSWER_BYTES = 256 * 1024
+HEADER_BYTES = 64 * 1024
+
+Error = Literal["refused", "reset", "eof", "timeout", "aborted", "malformed"]
+
+
+def loopback_sources() -> Iterator[str]:
+    """Yield source addresses in turn, so that no one address meets a service's rate limit.
+
+    Linux answers on all of 127.0.0.0/8; elsewhere there is only 127.0.0.1.
+    """
+    if sys.platform == "linux":
+        return itertools.cycle(f"127.0.0.{host}" for host in range(2, 250))
+    return itertools.repeat("127.0.0.1")
+
+
+class Client:
+    """Sends requests to one service and records each with what came of it."""
+
+    def __init__(self, url: str, recorder: Recorder, sources: Iterator[str] | None = None) -> None:
+        address = urlsplit(url)
+        assert address.hostname
+        assert address.port
+        self._host, self._port, self._authority = address.hostname, address.port, address.netloc
+        self._recorder = recorder
+        self._sources = sources or loopback_sources()
+        self._numbers = itertools.count(1)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        label: str,
+        body: bytes | Sequence[bytes] = b"",
+        chunked: bool = False,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        key: str | None = None,
+        timeout: float = 10.0,
+        abort_after: float | None = None,
+    ) -> Answer | Failure:
+        """Send one request and wait at most `timeout` seconds for the whole answer.
+
+        A body given in pieces is sent piece by piece, with `chunked` in chunked encoding. After `abort_after`
+        seconds without an answer the client hangs up. Never raises for what the service or network does.
+        """
+        pieces = [body] if isinstance(body, bytes) else list(body)
+        size = sum(map(len, pieces))
+        source = next(self._sources)
+        number = next(self._numbers)
+        head = h11.Request(
+            method=method, target=path, headers=self._headers(size, headers or {}, token, chunked=chunked)
+        )
+        self._recorder.record(
+            Request(
+                request=number, label=label, method=method, path=path, key=key, source=source, body_bytes=size
+            )
+        )
+        started = self._recorder.now()
+        patience = timeout if abort_after is None else min(timeout, abort_after)
+        outcome = await self._exchange(head, pieces, source, patience)
+        elapsed = round(self._recorder.now() - started, 6)
+        if isinstance(outcome, _Broken):
+            error: Error = "aborted" if outcome.error == "timeout" and patience != timeout else outcome.error
+            return self._recorder.record(
+                Failure(request=number, error=error, detail=outcome.detail, elapsed=elapsed)
+            )
+        return self._recorder.record(
+            Answer(
+                request=number,
+                status=outcome.status,
+                headers=outcome.headers,
+                body=outcome.body.decode(errors="replace"),
+                cut=outcome.cut,
+                elapsed=elapsed,
+            )
+        )
+
+    async def json(
+        self, method: str, path: str, content: Mapping[str, Any], *, label: str, **options: Any
+    ) -> Answer | Failure:
+        """Send `content` as JSON; options as in `request`."""
+        headers = {"content-type": "application/json", **options.pop("headers", {})}
+        body = json.dumps(content).encode()
+        return await self.request(method, path, label=label, body=body, headers=headers, **options)
+
+    def _headers(
+        self, size: int, extra: Mapping[str, str], token: str | None, *, chunked: bool
+    ) -> list[tuple[str, str]]:
+        headers = {"host": self._authority, "user-agent": "lab", "accept": "*/*", "connection": "close"}
+        if chunked:
+            headers["transfer-encoding"] = "chunked"
+        elif size:
+            headers["content-length"] = str(size)
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        return list({**headers, **extra}.items())
+
+    async def _exchange(
+        self, head: h11.Request, pieces: Sequence[bytes], source: str, timeout: float
+    ) -> "_Received | _Broken":
+        loop = asyncio.get_running_loop()
+        link: _Link | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                _, link = await loop.create_connection(_Link, self._host, self._port, local_addr=(source, 0))
+                sending = asyncio.create_task(link.send(head, pieces))
+                try:
+                    return await asyncio.shield(link.done)
+                finally:
+                    sending.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await sending
+        except TimeoutError:
+            return _Broken("timeout", f"no whole answer within {timeout:g} s")
+        except ConnectionRefusedError:
+            return _Broken("refused", "connection refused")
+        except OSError as error:
+            return _Broken("reset", str(error))
+        finally:
+            if link:
+                link.hang_up()
+
+
+class _Received:
+    def __init__(self, response: h11.Response) -> None:
+        self.status = response.status_code
+        self.headers: dict[str, str] = {}
+        for raw_name, raw_value in response.headers:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
+        self.body = bytearray()
+        self.cut = False
+
+    def append(self, data: bytes) -> None:
+        room = ANSWER_BYTES - len(self.body)
+        self.body += data[:room]
+        self.cut = self.cut or len(data) > room
+
+
+class _Broken:
+    def __init__(self, error: Error, detail: str) -> None:
+        self.error = error
+        self.detail = detail
+
+
+class _Link(asyncio.Protocol):
+    """One connection. `done` is set once, by the whole answer or by what broke it, whichever comes first."""
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[_Received | _Broken] = asyncio.get_running_loop().create_future()
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES)
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._received: _Received | None = None
+        self._transport: asyncio.Transport
+
+    async def send(self, head: h11.Request, pieces: Sequence[bytes]) -> None:
+        """Send the request; gives way to reading between the pieces, for an answer may come early."""
+        self._write(head)
+        for piece in pieces:
+            for start in range(0, len(piece), 65536):
+                self._write(h11.Data(data=piece[start : start + 65536]))
+                await self._writable.wait()
+                await asyncio.sleep(0)
+                if self.done.done():
+                    return
+        self._write(h11.EndOfMessage())
+
+    def hang_up(self) -> None:
+        self._transport.abort() if self._transport.get_write_buffer_size() else self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._feed(data)
+
+    def eof_received(self) -> None:
+        self._feed(b"")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._writable.set()
+        if error:
+            self._finish(_Broken("reset", str(error)))
+        else:
+            self._finish(_Broken("eof", "the connection was closed before the whole answer"))
+
+    def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+        if not self._transport.is_closing() and (data := self._http.send(event)):
+            self._transport.write(data)
+
+    def _feed(self, data: bytes) -> None:
+        if self.done.done():
+            return
+        try:
+            self._http.receive_data(data)
+            self._read_events()
+        except h11.RemoteProtocolError as error:
+            kind: Error = "eof" if not data else "malformed"
+            self._finish(_Broken(kind, str(error)))
+
+    def _read_events(self) -> None:
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA or event is h11.PAUSED:
+                return
+            match event:
+                case h11.Response():
+                    self._received = _Received(event)
+                case h11.Data():
+                    assert self._received
+                    self._received.append(bytes(event.data))
+                case h11.EndOfMessage():
+                    assert self._received
+                    self._finish(self._received)
+                    return
+                case h11.ConnectionClosed():
+                    self._finish(_Broken("eof", "the connection was closed before an answer"))
+                    return
+
+    def _finish(self, outcome: _Received | _Broken) -> None:
+        if not self.done.done():
+            self.done.set_result(outcome)

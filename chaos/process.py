@@ -1,0 +1,213 @@
+"""A service as a process: started under a warden, watched, signalled, and never left behind."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from chaos import warden
+from chaos.history import Exited, Launched, Log, Signalled
+from chaos.recorder import Recorder
+
+LINE_BYTES = 16 * 1024
+OUTPUT_BYTES = 16 * 1024 * 1024
+OUTPUT_LINES = 50_000
+READ_BYTES = 16 * 1024
+TOO_MUCH_OUTPUT = f"printed more than {OUTPUT_BYTES // 2**20} MiB or {OUTPUT_LINES} lines"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program and its descendants may use together, and how large a file they may write (bytes)."""
+
+    processes: int = 256
+    memory: int = 4 * 2**30
+    file_size: int = 2**30
+
+
+class Process:
+    """A running program whose start, output, signals and end are recorded.
+
+    Made by `start`; as an async context manager it kills all that is left at the end.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.pid = 0
+        self.exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
+        self._recorder = recorder
+        self._cause: str | None = None
+        self._output_left = OUTPUT_BYTES
+        self._lines_left = OUTPUT_LINES
+        self._tasks: list[asyncio.Task[None]] = []
+        self._warden: asyncio.subprocess.Process
+
+    @classmethod
+    async def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        recorder: Recorder,
+        limits: Limits | None = None,
+    ) -> "Process":
+        """Start `argv` in `cwd` with exactly the environment `env`.
+
+        A program that cannot be executed is not an error here: it exits with 127 and says why on stderr.
+        """
+        self = cls(recorder)
+        read_end, write_end = os.pipe()
+        try:
+            self._warden = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-S", "-c", _BOOT, str(write_end), str(Path(warden.__file__)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=[write_end],
+                env=dict(env),
+            )  # fmt: skip
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
+        recorder.record(Launched(command=" ".join(argv), cwd=str(cwd)))
+        spec = {"argv": list(argv), "cwd": str(cwd), "env": dict(env), "limits": asdict(limits or Limits())}
+        self._tell(json.dumps(spec))
+        reports = await _reader(read_end)
+        assert self._warden.stdout
+        assert self._warden.stderr
+        self._tasks = [
+            asyncio.create_task(self._read_output(self._warden.stdout, "stdout")),
+            asyncio.create_task(self._read_output(self._warden.stderr, "stderr")),
+        ]
+        first = await reports.readline()
+        self.pid = json.loads(first)["pid"] if first else 0
+        self._tasks.append(asyncio.create_task(self._read_reports(reports)))
+        return self
+
+    @property
+    def running(self) -> bool:
+        return not self.exited.done()
+
+    def signal(self, name: Literal["TERM", "INT", "STOP", "CONT", "KILL"]) -> None:
+        """Send a signal to the program itself (not to what it started), if it still runs."""
+        self._recorder.record(Signalled(signal=f"SIG{name}"))
+        self._tell(name)
+
+    async def wait_exit(self, timeout: float) -> Exited | None:
+        """Wait at most `timeout` seconds for the program's end; None where it still runs."""
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(self.exited), timeout)
+        return None
+
+    async def close(self) -> None:
+        """Kill what is left of the program and its descendants, and read the rest of their output."""
+        if self.running:
+            self._recorder.record(Signalled(signal="SIGKILL"))
+        assert self._warden.stdin
+        self._warden.stdin.close()
+        await self._warden.wait()
+        _, late = await asyncio.wait(self._tasks, timeout=2)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _tell(self, line: str) -> None:
+        assert self._warden.stdin
+        if not self._warden.stdin.is_closing():
+            self._warden.stdin.write(line.encode() + b"\n")
+
+    async def _read_reports(self, reports: asyncio.StreamReader) -> None:
+        while line := await reports.readline():
+            message: dict[str, Any] = json.loads(line)
+            if "exit" in message and self.running:
+                exited = Exited(code=message["exit"], cause=self._cause or message["cause"])
+                self.exited.set_result(self._recorder.record(exited))
+        if self.running:
+            # The warden ends before its program only where it was killed, or told to end it.
+            self.exited.set_result(
+                self._recorder.record(Exited(code=-9, cause=self._cause or "killed by the lab"))
+            )
+
+    async def _read_output(self, reader: asyncio.StreamReader, stream: Literal["stdout", "stderr"]) -> None:
+        lines = LineSplitter(lambda text, cut: self._log(stream, text, cut))
+        while data := await reader.read(READ_BYTES):
+            self._output_left -= len(data)
+            if self._output_left < 0 or self._lines_left < 0:
+                self._stop_flood()
+            else:
+                lines.feed(data)
+        lines.end()
+
+    def _log(self, stream: Literal["stdout", "stderr"], text: str, cut: bool) -> None:  # noqa: FBT001
+        self._lines_left -= 1
+        if self._lines_left >= 0:
+            self._recorder.record(Log(stream=stream, text=text, cut=cut))
+
+    def _stop_flood(self) -> None:
+        if self._cause is None and self.running:
+            self._cause = TOO_MUCH_OUTPUT
+            self.signal("KILL")
+
+
+class LineSplitter:
+    """Cuts a byte stream into lines of text of at most `LINE_BYTES` bytes; what is over is left out."""
+
+    def __init__(self, emit: Callable[[str, bool], None]) -> None:
+        self._emit = emit
+        self._line = bytearray()
+        self._cut = False
+
+    def feed(self, data: bytes) -> None:
+        *ended, rest = data.split(b"\n")
+        for part in ended:
+            self._append(part)
+            self._flush()
+        self._append(rest)
+
+    def end(self) -> None:
+        """Emit the last line if it had no newline."""
+        if self._line:
+            self._flush()
+
+    def _append(self, part: bytes) -> None:
+        room = LINE_BYTES - len(self._line)
+        self._line += part[:room]
+        self._cut = self._cut or len(part) > room
+
+    def _flush(self) -> None:
+        self._emit(self._line.decode(errors="replace").rstrip("\r"), self._cut)
+        self._line.clear()
+        self._cut = False
+
+
+# The warden reports on descriptor 3, where the pipe's end has to be put first; it then closes at exec.
+_BOOT = """
+import os, runpy, sys
+end = int(sys.argv[1])
+if end != 3:
+    os.dup2(end, 3)
+    os.close(end)
+os.set_inheritable(3, False)
+runpy.run_path(sys.argv[2], run_name="__main__")
+"""
+
+
+async def _reader(fd: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(fd, "rb", 0)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return reader

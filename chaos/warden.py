@@ -1,0 +1,222 @@
+"""Starts one program and answers for everything that comes of it, whatever becomes of the program that asked.
+
+Run as a script by a bare interpreter (`python -I -S warden.py`), one warden per program:
+
+    stdin   first line: the program as JSON {argv, cwd, env, limits}; then one word a line: a signal's name
+            for the program (TERM, STOP, ...); end of file: kill all that is left, and end
+    fd 3    reports, one JSON object a line: {"pid": N}, then {"exit": code, "cause": null or text}
+
+The program inherits stdout and stderr and leads a session of its own. The warden is the reaper of all its
+descendants, so neither a daemon's double fork nor the sudden death of the asking process leaves one behind.
+Only Linux has reapers; elsewhere the program's process group is what gets killed.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+REPORTS = 3
+PR_SET_CHILD_SUBREAPER = 36
+GUARD_SECONDS = 1.0
+KILL_SECONDS = 5.0
+PAGE = resource.getpagesize()
+
+
+def main() -> None:
+    """Start the program that stdin describes and stay until stdin ends."""
+    become_reaper()
+    wakeup_read, wakeup_write = os.pipe()
+    for end in (wakeup_read, wakeup_write):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wakeup_write)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+
+    lines = Lines(sys.stdin.fileno())
+    order = lines.wait()
+    if order is None:
+        return
+    spec = json.loads(order)
+    program = start(spec)
+    report({"pid": program})
+    release_output()
+    watch(program, lines, wakeup_read, Limits(**spec["limits"]))
+    kill_all(program)
+
+
+class Lines:
+    """The asker's lines, read without ever blocking on half a line."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.ended = False
+        self._buffer = b""
+
+    def read(self) -> list[str]:
+        data = os.read(self.fd, 65536)
+        self.ended = not data
+        *whole, self._buffer = (self._buffer + data).split(b"\n")
+        return [line.decode() for line in whole]
+
+    def wait(self) -> str | None:
+        """Return the first line; None where stdin ends before it."""
+        while not self.ended:
+            if lines := self.read():
+                return lines[0]
+        return None
+
+
+class Limits:
+    """What the program and its descendants may use together; beyond it the warden ends them."""
+
+    def __init__(self, processes: int, memory: int, file_size: int) -> None:
+        self.processes = processes
+        self.memory = memory
+        self.file_size = file_size
+
+    def exceeded(self) -> str | None:
+        """Say which limit the warden's descendants are over, if any."""
+        pids = descendants()
+        if len(pids) > self.processes:
+            return f"ran more than {self.processes} processes"
+        if sum(map(resident, pids)) > self.memory:
+            return f"used more than {self.memory // 2**20} MiB of memory"
+        return None
+
+
+def become_reaper() -> None:
+    """Inherit orphaned descendants (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def start(spec: dict[str, Any]) -> int:
+    """Fork and execute the program; a program that cannot be executed exits 127 and says why on stderr."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        signal.set_wakeup_fd(-1)
+        for reset in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+            signal.signal(reset, signal.SIG_DFL)
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.closerange(3, 256)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        size = spec["limits"]["file_size"]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        os.chdir(spec["cwd"])
+        os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - starting programs is its purpose
+    except OSError as error:
+        os.write(2, f"cannot start {spec['argv'][0]}: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def release_output() -> None:
+    """Let go of stdout and stderr, so that they end when the program's last holder ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.close(null)
+
+
+def watch(program: int, lines: Lines, wakeup: int, limits: Limits) -> None:
+    """Forward signals, reap, guard the limits, and report the program's end, until the asker is gone."""
+    running = True
+    cause: str | None = None
+    guard = time.monotonic() + GUARD_SECONDS
+    while not lines.ended:
+        readable, _, _ = select.select([lines.fd, wakeup], [], [], GUARD_SECONDS)
+        if wakeup in readable:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wakeup, 4096)
+        for pid, status in reap():
+            if pid == program:
+                running = False
+                report({"exit": os.waitstatus_to_exitcode(status), "cause": cause})
+        if lines.fd in readable:
+            for name in lines.read():
+                if running:
+                    os.kill(program, signal.Signals[f"SIG{name}"])
+        if time.monotonic() >= guard:
+            guard = time.monotonic() + GUARD_SECONDS
+            if cause is None and (cause := limits.exceeded()):
+                kill_all(program, reaping=False)
+
+
+def reap() -> list[tuple[int, int]]:
+    """Collect all children that have ended."""
+    ended = []
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended.append(found)
+    return ended
+
+
+def kill_all(program: int, *, reaping: bool = True) -> None:
+    """Kill every descendant, again and again until none is left, for they may fork meanwhile."""
+    until = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < until:
+        pids = descendants()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(program, signal.SIGKILL)
+        if not reaping:
+            return
+        reap()
+        if not pids:
+            return
+        time.sleep(0.005)
+
+
+def descendants() -> list[int]:
+    """Return the process ids below the warden, zombies included."""
+    found: list[int] = []
+    waiting = [os.getpid()]
+    while waiting:
+        children = children_of(waiting.pop())
+        found += children
+        waiting += children
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with (
+                contextlib.suppress(OSError),
+                open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file,
+            ):
+                children += map(int, file.read().split())
+    return children
+
+
+def resident(pid: int) -> int:
+    """Return the resident memory of a process in bytes; 0 for one that is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def report(message: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        os.write(REPORTS, json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
