@@ -1,0 +1,38 @@
+"""A scripted stand-in for the LiteLLM proxy: answers, and fails in every way that a model does."""
+
+from chaos.llm.server import MODELS, ScriptedLLM
+from chaos.llm.steps import (
+    Answer,
+    BrokenStream,
+    Drip,
+    EmptyObject,
+    Hang,
+    MalformedJson,
+    NoChoices,
+    RateLimited,
+    Reset,
+    StalledStream,
+    Status,
+    Step,
+    Truncated,
+    WrongContentType,
+)
+
+__all__ = [
+    "MODELS",
+    "Answer",
+    "BrokenStream",
+    "Drip",
+    "EmptyObject",
+    "Hang",
+    "MalformedJson",
+    "NoChoices",
+    "RateLimited",
+    "Reset",
+    "ScriptedLLM",
+    "StalledStream",
+    "Status",
+    "Step",
+    "Truncated",
+    "WrongContentType",
+]

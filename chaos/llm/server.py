@@ -1,0 +1,195 @@
+"""The stand-in's surface: chat completions by script, and what else LiteLLM's proxy answers."""
+
+import base64
+import random
+import struct
+from types import TracebackType
+from typing import Any, Self
+
+from chaos.history import Call, Reply, Upstream
+from chaos.http_server import HttpRequest, HttpServer, Responder
+from chaos.journal import Journal
+from chaos.keys import find_key
+from chaos.llm.completion import Chat, as_json, tokens
+from chaos.llm.steps import Answer, Step, Turn
+from chaos.recorder import Recorder
+
+MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-fallback")
+
+_CHAT = {"/v1/chat/completions", "/chat/completions"}
+_EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
+_DIMENSIONS = 1536
+_JSON = ("content-type", "application/json")
+
+
+class Script:
+    """Steps in their order; the last one repeats for ever."""
+
+    def __init__(self, *steps: Step) -> None:
+        if not steps:
+            raise ValueError("a script has at least one step")
+        self._steps = steps
+        self._next = 0
+
+    def advance(self) -> Step:
+        """Return the step for the next call."""
+        step = self._steps[min(self._next, len(self._steps) - 1)]
+        self._next += 1
+        return step
+
+
+class ScriptedLLM:
+    """An OpenAI-compatible upstream that does with each chat call what its script says.
+
+    Serves while its context is entered. Every chat call is recorded when it has arrived and when it has ended;
+    everything else (models, health, embeddings) is recorded as not counted.
+    """
+
+    name: Upstream = "llm"
+
+    def __init__(self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._journal = Journal(recorder, self.name)
+        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port)
+        self._default = Script(Answer())
+        self._scripts: dict[str, Script] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._server.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._server.__aexit__(kind, error, trace)
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        """The address without `/v1`."""
+        return self._server.url
+
+    def script(self, key: str, *steps: Step) -> None:
+        """Set what calls with this key meet, one after the other, from now on; the last step repeats."""
+        self._scripts[key] = Script(*steps)
+
+    def default(self, *steps: Step) -> None:
+        """Set what calls without a script of their own meet, one after the other whatever their keys; the last repeats."""
+        self._default = Script(*steps)
+
+    def calls(self, key: str | None = None) -> list[Call]:
+        """The chat calls until now; with `key`, only its own."""
+        return [call for call in self._journal.calls if call.counted and key in {None, call.key}]
+
+    async def wait_for_calls(
+        self, count: int, *, key: str | None = None, timeout: float = 10.0
+    ) -> list[Call]:
+        """Wait until `count` chat calls (of `key`, if given) have arrived since the start, and return all there are.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+
+        def enough() -> list[Call] | None:
+            calls = self.calls(key)
+            return calls if len(calls) >= count else None
+
+        return await self._journal.wait_for(enough, timeout)
+
+    async def wait_for_replies(
+        self, count: int, *, key: str | None = None, timeout: float = 10.0
+    ) -> list[Reply]:
+        """Wait until `count` chat calls (of `key`, if given) have ended: answered, broken off, or by losing the client.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+
+        def enough() -> list[Reply] | None:
+            numbers = {call.call for call in self.calls(key)}
+            replies = [reply for reply in self._journal.replies if reply.call in numbers]
+            return replies if len(replies) >= count else None
+
+        return await self._journal.wait_for(enough, timeout)
+
+    async def _serve(self, request: HttpRequest, responder: Responder) -> None:
+        if request.method == "POST" and request.path in _CHAT:
+            await self._chat(request, responder)
+            return
+        call = self._journal.call(request, key=find_key(request.body), counted=False)
+        status, body = _surface(request)
+        with self._journal.losing(call):
+            await responder.send(status, as_json(body), headers=[_JSON])
+        self._journal.reply(call, "answered", status)
+
+    async def _chat(self, request: HttpRequest, responder: Responder) -> None:
+        key = find_key(request.body)
+        script = self._default if key is None else self._scripts.get(key, self._default)
+        step = script.advance()
+        call = self._journal.call(request, key=key, step=step.name)
+        with self._journal.losing(call):
+            chat = Chat.parse(_json(request), call=call.call, key=key)
+            outcome = await step.play(Turn(chat, responder))
+        self._journal.reply(call, outcome, responder.status)
+
+
+def _surface(request: HttpRequest) -> tuple[int, Any]:
+    """Answer what is no chat call, as LiteLLM's proxy does."""
+    match request.method, request.path:
+        case "GET" | "HEAD", "/v1/models" | "/models":
+            data = [
+                {"id": model, "object": "model", "created": 1677610602, "owned_by": "openai"}
+                for model in MODELS
+            ]
+            return 200, {"object": "list", "data": data}
+        case "GET" | "HEAD", "/health/liveliness" | "/health/liveness":
+            return 200, "I'm alive!"
+        case "GET" | "HEAD", "/health/readiness":
+            return 200, {"status": "healthy", "db": "Not connected", "litellm_version": "1.106.0"}
+        case "GET" | "HEAD", "/health":
+            healthy = [{"model": model} for model in MODELS]
+            counts = {"healthy_count": len(MODELS), "unhealthy_count": 0}
+            return 200, {"healthy_endpoints": healthy, "unhealthy_endpoints": [], **counts}
+        case "POST", path if path in _EMBEDDINGS:
+            return 200, _embeddings(_json(request))
+        case _:
+            return 404, {"detail": "Not Found"}
+
+
+def _embeddings(body: Any) -> Any:
+    """Answer with vectors that depend on their texts alone; two texts share nothing but by being the same."""
+    fields = body if isinstance(body, dict) else {}
+    given = fields.get("input", "")
+    texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
+    size = fields.get("dimensions")
+    dimensions = size if isinstance(size, int) and 0 < size <= _DIMENSIONS else _DIMENSIONS
+    used = sum(tokens(text) for text in texts)
+    vectors = [_vector(text, dimensions) for text in texts]
+    as_base64 = fields.get("encoding_format") == "base64"
+    return {
+        "object": "list",
+        "model": fields.get("model", ""),
+        "data": [
+            {"object": "embedding", "index": index, "embedding": _base64(vector) if as_base64 else vector}
+            for index, vector in enumerate(vectors)
+        ],
+        "usage": {"prompt_tokens": used, "total_tokens": used},
+    }
+
+
+def _vector(text: str, dimensions: int) -> list[float]:
+    numbers = random.Random(text)  # noqa: S311 - must depend on the text, need not be secret
+    raw = [numbers.uniform(-1.0, 1.0) for _ in range(dimensions)]
+    length = sum(x * x for x in raw) ** 0.5
+    return [x / length for x in raw]
+
+
+def _base64(vector: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def _json(request: HttpRequest) -> Any:
+    try:
+        return request.json()
+    except ValueError:
+        return None
