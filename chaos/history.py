@@ -194,6 +194,13 @@ class HarnessFault(Event):
     reason: str
 
 
+class Skipped(Event):
+    """The experiment was not tried: the service had failed to start in `experiment` already."""
+
+    kind: Literal["skipped"] = "skipped"
+    experiment: str
+
+
 class Ended(Event):
     """The experiment ran to its end. A history without this event was cut short."""
 
@@ -219,6 +226,7 @@ AnyEvent = Annotated[
     | Trace
     | Stall
     | HarnessFault
+    | Skipped
     | Ended,
     Field(discriminator="kind"),
 ]

@@ -1,0 +1,53 @@
+"""The contract of a submission, as EXAM.md tells it to students: its environment and its endpoints."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-fallback")
+HOST = "127.0.0.1"
+
+_PROMPTS = (
+    "Which shelf mark belongs to the entry {key}?",
+    "Please look up the record for {key} and give its number.",
+    "What does the archive hold about {key}? One sentence is enough.",
+    "Summarise the note {key} in one sentence.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets given to one service instance."""
+
+    jwt_key: str
+    admin_password: str
+    user_password: str
+
+    @classmethod
+    def generate(cls, source: random.Random) -> "Secrets":
+        return cls(*(f"{source.getrandbits(192):048x}" for _ in range(3)))
+
+
+def environment(secrets: Secrets, urls: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the contract; `urls` has those of `llm`, `qdrant` and `mlflow`."""
+    return {
+        "JWT_SECRET_KEY": secrets.jwt_key,
+        "AUTH_ADMIN_PASSWORD": secrets.admin_password,
+        "AUTH_USER_PASSWORD": secrets.user_password,
+        "CORS_ORIGINS": '["http://localhost:3000"]',
+        "ENVIRONMENT": "production",
+        "LITELLM_URL": urls["llm"],
+        "QDRANT_URL": urls["qdrant"],
+        "MLFLOW_TRACKING_URI": urls["mlflow"],
+    }
+
+
+def prompt(key: str) -> str:
+    """Return a prompt that holds `key`."""
+    return _PROMPTS[sum(key.encode()) % len(_PROMPTS)].format(key=key)
+
+
+def generate_body(key: str, *, model: str = MODELS[0]) -> dict[str, Any]:
+    """Return the body of `POST /llm/generate` for the prompt that holds `key`."""
+    return {"model": model, "prompt": prompt(key), "temperature": 0.2, "max_tokens": 128}

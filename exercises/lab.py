@@ -1,0 +1,205 @@
+"""One experiment's lab: a running service, its upstreams, a client, and the record of it all."""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from chaos.history import Answer, Failure, History, Log, Phase, Ready, Trace
+from chaos.http_client import Client
+from chaos.keys import Keys, answer_code
+from chaos.llm import ScriptedLLM
+from chaos.ports import free_port
+from chaos.process import Process
+from chaos.recorder import Recorder
+from chaos.toxiproxy.client import Toxiproxy
+from chaos.upstreams import Upstreams
+from exercises import contract, control
+
+START_SECONDS = 60.0
+START_TRIES = 3
+POLL_SECONDS = 0.05
+CONTROL_TRIES = 3
+CONTROL_PATIENCE = 15.0
+FILE_BYTES = 32 * 1024 * 1024
+PORT_TAKEN = "address already in use"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How to start one instance of a submission's service.
+
+    `argv` makes the command for a host and port; `root` is a copy of the submission that belongs to this instance
+    alone, `cwd` lies inside it, `env` is what the process gets beside the contract's variables.
+    """
+
+    argv: Callable[[str, int], Sequence[str]]
+    root: Path
+    cwd: Path
+    env: Mapping[str, str]
+
+
+class Lab:
+    """What an experiment works with, from entering to leaving the context.
+
+    Entering makes the upstreams; `start` and `control` bring the service up and show that it works.
+    """
+
+    def __init__(
+        self, name: str, seed: int, program: Program, toxiproxy: Toxiproxy, recorder: Recorder
+    ) -> None:
+        self.recorder = recorder
+        self.upstreams = Upstreams(name, toxiproxy, recorder)
+        self.client: Client
+        self.process: Process
+        self.control_key = ""
+        self.token = ""
+        self._keys = Keys(seed, name)
+        self._program = program
+        self._secrets = contract.Secrets.generate(random.Random(f"{seed}/{name}/secrets"))  # noqa: S311 - replayable
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.upstreams)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def llm(self) -> ScriptedLLM:
+        return self.upstreams.llm
+
+    @property
+    def history(self) -> History:
+        return self.recorder.history()
+
+    async def start(self) -> bool:
+        """Start the service and wait at most 60 s for its first HTTP answer; whether it came."""
+        for _ in range(START_TRIES):
+            if await self._launch():
+                return True
+            if not self._port_was_taken():
+                return False
+        raise OSError("every port chosen for the service was taken before it could bind it")
+
+    async def control(self) -> bool:
+        """Log in and have one prompt answered with nothing broken; whether that worked and went by the upstream."""
+        self.phase("control")
+        for _ in range(CONTROL_TRIES):
+            self.token = await self.login("admin")
+            self.control_key = self.key()
+            await self.generate(self.control_key, label=control.LABEL, timeout=CONTROL_PATIENCE)
+            if control.problem(self.history) is None:
+                return True
+            if not self.process.running:
+                return False
+            await asyncio.sleep(1)
+        return False
+
+    def phase(self, name: Literal["control", "fault", "recovery"]) -> None:
+        """Say what the events that follow belong to."""
+        self.recorder.record(Phase(name=name))
+
+    def key(self) -> str:
+        """Return a new nonce for a prompt."""
+        return next(self._keys)
+
+    async def login(self, user: Literal["admin", "user"]) -> str:
+        """Return an access token; an empty string where the service gives none."""
+        password = self._secrets.admin_password if user == "admin" else self._secrets.user_password
+        answer = await self.client.json(
+            "POST", "/auth/login", {"username": user, "password": password}, label=control.LOGIN_LABEL
+        )
+        if isinstance(answer, Answer) and answer.status == 200:
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                return str(json.loads(answer.body)["access_token"])
+        return ""
+
+    async def generate(
+        self, key: str | None = None, *, label: str, token: str | None = None, **options: Any
+    ) -> Answer | Failure:
+        """Ask the service to generate, by default for a new prompt; options as in `Client.request`."""
+        key = key or self.key()
+        body = contract.generate_body(key)
+        return await self.client.json(
+            "POST", "/llm/generate", body, label=label, key=key, token=token or self.token, **options
+        )
+
+    async def get(self, path: str, *, label: str, **options: Any) -> Answer | Failure:
+        """Get a path of the service; options as in `Client.request`."""
+        return await self.client.request("GET", path, label=label, **options)
+
+    async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
+        """Look for prompts or answers in the files that the service wrote, until all are found or time is up."""
+        missing = set(keys)
+        deadline = self.recorder.now() + seconds
+        while missing:
+            for key, path in (await asyncio.to_thread(self._search_files, frozenset(missing))).items():
+                missing.discard(key)
+                detail = str(path.relative_to(self._program.root))
+                self.recorder.record(Trace(key=key, place="file", detail=detail))
+            if self.recorder.now() > deadline:
+                return
+            await asyncio.sleep(0.25)
+
+    async def wait_for_traces(self, keys: Sequence[str], *, seconds: float) -> None:
+        """Wait until MLflow has a trace of every prompt, or a file has, or time is up."""
+        known = {trace.key for trace in self.history.of(Trace)}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for key in set(keys) - known:
+                    await self.upstreams.mlflow.wait_for_trace(key, timeout=seconds)
+
+    async def _launch(self) -> bool:
+        port = free_port(contract.HOST)
+        urls = {name: self.upstreams.url(name) for name in ("llm", "qdrant", "mlflow")}
+        self.process = await Process.start(
+            self._program.argv(contract.HOST, port),
+            cwd=self._program.cwd,
+            env={**self._program.env, **contract.environment(self._secrets, urls), "PORT": str(port)},
+            recorder=self.recorder,
+        )
+        self._stack.push_async_exit(self.process)
+        self.client = Client(f"http://{contract.HOST}:{port}", self.recorder)
+        deadline = self.recorder.now() + START_SECONDS
+        while self.process.running and self.recorder.now() < deadline:
+            if await _accepts(port) and isinstance(await self.get("/health", label="start"), Answer):
+                self.recorder.record(Ready())
+                return True
+            await self.process.wait_exit(POLL_SECONDS)
+        return False
+
+    def _port_was_taken(self) -> bool:
+        return not self.process.running and any(
+            PORT_TAKEN in event.text.lower() for event in self.history.of(Log)
+        )
+
+    def _search_files(self, keys: frozenset[str]) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        needles = {key: (key.encode(), answer_code(key).encode()) for key in keys}
+        for path in self._program.root.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_symlink() or not path.is_file() or path.stat().st_size > FILE_BYTES:
+                    continue
+                content = path.read_bytes()
+                for key, wanted in needles.items():
+                    if any(needle in content for needle in wanted):
+                        found.setdefault(key, path)
+        return found
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(contract.HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,85 @@
+"""Reads histories for checks: what became of a request, in words, and whether a measurement can be trusted."""
+
+import json
+from typing import Any
+
+from chaos.history import Answer, Event, Exchange, Failure, History, Stall
+
+STALL_SECONDS = 0.25
+"""A stall of the lab's own below this does not spoil a measurement against a limit of a second."""
+
+_FAILURES = {
+    "refused": "the connection was refused",
+    "reset": "the connection was reset",
+    "eof": "the connection was closed without a whole answer",
+    "malformed": "the answer was not HTTP",
+    "aborted": "the lab hung up",
+}
+
+
+def outcome(end: Answer | Failure | None) -> str:
+    """Say what became of a request, in a few words with its time."""
+    match end:
+        case Answer():
+            return f"{end.status} after {end.elapsed:.2f} s"
+        case Failure(error="timeout"):
+            return f"no answer within {end.elapsed:.0f} s"
+        case Failure():
+            return f"{_FAILURES[end.error]} after {end.elapsed:.2f} s"
+        case None:
+            return "no answer"
+
+
+def disturbance(history: History, exchange: Exchange) -> float:
+    """Return for how many seconds the lab itself stood still while this request was under way."""
+    start = exchange.request.t
+    end = exchange.end.t if exchange.end else float("inf")
+    return sum(
+        stall.seconds
+        for stall in history.of(Stall)
+        if stall.seconds >= STALL_SECONDS and stall.t >= start and stall.t - stall.seconds <= end
+    )
+
+
+def error_fields(answer: Answer) -> dict[str, Any]:
+    """Return the object that an error body holds, flat or nested under `detail`; empty where it holds none."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return {}
+    if isinstance(body, dict) and isinstance(body.get("detail"), dict):
+        body = {**body, **body["detail"]}
+    return body if isinstance(body, dict) else {}
+
+
+def error_answers(history: History, path: str = "/llm/generate") -> list[Answer]:
+    """Return every answer of 400 and above to requests for `path`."""
+    return [
+        exchange.end
+        for exchange in history.exchanges()
+        if exchange.request.path == path and isinstance(exchange.end, Answer) and exchange.end.status >= 400
+    ]
+
+
+def describe(history: History, event: Event) -> str:
+    """Say in one line what an event was; answers are shown with the request that they belong to."""
+    match event:
+        case Answer() | Failure():
+            request = next(one for one in history.exchanges() if one.request.request == event.request).request
+            asked = f"{request.method} {request.path} ({request.label}) -> {outcome(event)}"
+            return (
+                f"{asked}: {excerpt(event.body)}"
+                if isinstance(event, Answer) and event.status >= 400
+                else asked
+            )
+        case _:
+            fields = event.model_dump(exclude={"t", "kind"}, exclude_none=True)
+            return f"{getattr(event, 'kind', 'event')} " + " ".join(
+                f"{k}={excerpt(str(v), 80)}" for k, v in fields.items()
+            )
+
+
+def excerpt(text: str, length: int = 160) -> str:
+    """Return the beginning of `text` on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 3] + "..."

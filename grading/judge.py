@@ -1,0 +1,110 @@
+"""From histories to results: applies every criterion's check, and adds the verdicts up."""
+
+from collections.abc import Iterable, Mapping
+
+from chaos.history import Event, History
+from exercises import control
+from exercises.exercise import Criterion, Exercise
+from exercises.reading import describe, excerpt
+from exercises.verdict import Verdict, failed, not_judged
+from grading.report import CriterionResult, ExerciseResult, Level, Moment, StartFailure
+
+TEXT_LENGTH = 300
+LOG_LINE_LENGTH = 300
+
+
+def judge(exercises: Iterable[Exercise], histories: Mapping[str, History]) -> tuple[ExerciseResult, ...]:
+    """Judge exercises on the histories of their experiments, by experiment name."""
+    return tuple(_exercise(exercise, histories) for exercise in exercises)
+
+
+def fail_all(exercises: Iterable[Exercise], verdict: Verdict) -> tuple[ExerciseResult, ...]:
+    """Give every criterion the same verdict: for a submission that could not be run at all."""
+    return tuple(
+        _scored(exercise, [_result(criterion, verdict, {}) for criterion in exercise.criteria])
+        for exercise in exercises
+    )
+
+
+def start_failure(histories: Mapping[str, History]) -> StartFailure | None:
+    """Return why the service did not start in the first experiment where it tried and failed."""
+    for name, history in histories.items():
+        problem = control.problem(history)
+        if problem and problem.status == "failed" and control.log_tail(history):
+            log = tuple(excerpt(line, LOG_LINE_LENGTH) for line in control.log_tail(history))
+            return StartFailure(experiment=name, reason=problem.actual, log=log)
+    return None
+
+
+def _exercise(exercise: Exercise, histories: Mapping[str, History]) -> ExerciseResult:
+    results = []
+    for criterion in exercise.criteria:
+        needed = {one.name: histories[one.name] for one in criterion.experiments if one.name in histories}
+        results.append(_result(criterion, _verdict(criterion, needed), needed))
+    return _scored(exercise, results)
+
+
+def _verdict(criterion: Criterion, histories: dict[str, History]) -> Verdict:
+    for experiment in criterion.experiments:
+        if experiment.name not in histories:
+            return not_judged(f"there is no history of the experiment '{experiment.name}'")
+    for history in histories.values():
+        if problem := control.problem(history) or control.interrupted(history):
+            return problem
+    try:
+        return criterion.judge(histories)
+    except Exception as error:  # noqa: BLE001 - a check that trips is the grader's fault, never a lost point
+        return not_judged(f"the check could not read the history ({type(error).__name__}: {error})")
+
+
+def _result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, History]) -> CriterionResult:
+    moments = [_moment(event, histories) for event in verdict.evidence]
+    return CriterionResult(
+        number=criterion.number,
+        name=criterion.name,
+        title=criterion.title,
+        essential=criterion.essential,
+        status=verdict.status,
+        expected=excerpt(verdict.expected, TEXT_LENGTH),
+        actual=excerpt(verdict.actual, TEXT_LENGTH),
+        blame=verdict.blame,
+        moments=tuple(moment for moment in moments if moment),
+        hint=criterion.hint if verdict.status == "failed" else "",
+    )
+
+
+def _moment(event: Event, histories: Mapping[str, History]) -> Moment | None:
+    for name, history in histories.items():
+        for position, candidate in enumerate(history.events):
+            if candidate is event:
+                return Moment(experiment=name, event=position, t=event.t, text=describe(history, event))
+    return None
+
+
+def _scored(exercise: Exercise, results: list[CriterionResult]) -> ExerciseResult:
+    level = level_of(results)
+    share = {"complete": 1.0, "functional": 0.5, "none": 0.0}[level]
+    return ExerciseResult(
+        number=exercise.number,
+        title=exercise.title,
+        core=exercise.core,
+        points=exercise.points * share,
+        max_points=exercise.points,
+        level=level,
+        criteria=tuple(results),
+    )
+
+
+def level_of(results: Iterable[CriterionResult]) -> Level:
+    """Complete when every criterion passes, functional when every essential one does (EXAM.md, scoring)."""
+    ended = list(results)
+    if all(one.status == "passed" for one in ended):
+        return "complete"
+    if all(one.status == "passed" for one in ended if one.essential):
+        return "functional"
+    return "none"
+
+
+def unrunnable(reason: str) -> Verdict:
+    """Return the verdict on every criterion of a submission that cannot be installed or started by any rule."""
+    return failed("a submission that installs and starts", reason)
