@@ -1,0 +1,502 @@
+import asyncio
+import base64
+import itertools
+import json
+import math
+import struct
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+from openai import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    AuthenticationError,
+    BadRequestError,
+    InternalServerError,
+    NotFoundError,
+    RateLimitError,
+)
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from chaos.history import Call, Connection, Reply
+from chaos.keys import Keys, answer_code, expected_answer
+from chaos.llm import (
+    MODELS,
+    Answer,
+    BrokenStream,
+    Drip,
+    EmptyObject,
+    Hang,
+    MalformedJson,
+    NoChoices,
+    RateLimited,
+    Reset,
+    ScriptedLLM,
+    StalledStream,
+    Status,
+    Truncated,
+    WrongContentType,
+)
+from chaos.recorder import Recorder
+
+KEY, OTHER = itertools.islice(Keys(1, "test"), 2)
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+async def llm(recorder: Recorder) -> AsyncIterator[ScriptedLLM]:
+    async with ScriptedLLM(recorder) as llm:
+        yield llm
+
+
+@pytest.fixture
+async def sdk(llm: ScriptedLLM) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{llm.url}/v1", api_key="k", max_retries=0, timeout=PATIENCE) as sdk:
+        yield sdk
+
+
+async def ask(sdk: AsyncOpenAI, key: str | None = KEY, timeout: float = PATIENCE) -> ChatCompletion:
+    return await sdk.chat.completions.create(
+        model=MODELS[0], messages=[{"role": "user", "content": f"Where is {key}?"}], timeout=timeout
+    )
+
+
+async def stream(
+    sdk: AsyncOpenAI, see: Callable[[ChatCompletionChunk], None], timeout: float = PATIENCE
+) -> None:
+    """Show each piece of a streamed answer to `see`, so that those before a failure are seen."""
+    pieces = await sdk.chat.completions.create(
+        model=MODELS[0],
+        messages=[{"role": "user", "content": f"Where is {KEY}?"}],
+        stream=True,
+        stream_options={"include_usage": True},
+        timeout=timeout,
+    )
+    async for piece in pieces:
+        see(piece)
+
+
+def text(pieces: list[ChatCompletionChunk]) -> str:
+    return "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
+
+
+async def only_call(llm: ScriptedLLM, recorder: Recorder) -> tuple[Call, Reply]:
+    """The one chat call of a test with its end, taken from the record as a check would."""
+    await llm.wait_for_replies(1, timeout=PATIENCE)
+    [call] = recorder.history().calls("llm")
+    assert call.reply is not None
+    return call.call, call.reply
+
+
+async def test_an_answer_holds_what_only_the_key_gives(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    raw = await sdk.chat.completions.with_raw_response.create(
+        model=MODELS[1], messages=[{"role": "user", "content": KEY}]
+    )
+    answer = raw.parse()
+    assert answer.choices[0].message.content == expected_answer(KEY)
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.model == MODELS[1]
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens > 0
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert float(raw.headers["x-litellm-response-cost"]) > 0
+
+    call, reply = await only_call(llm, recorder)
+    assert (call.key, call.step, call.path, call.counted) == (KEY, "answer", "/v1/chat/completions", True)
+    assert (call.connection, reply.outcome, reply.status) == (1, "answered", 200)
+
+
+async def test_a_streamed_answer_comes_in_pieces(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    pieces: list[ChatCompletionChunk] = []
+    await stream(sdk, pieces.append)
+    assert text(pieces) == expected_answer(KEY)
+    assert len(pieces) > 5
+    assert pieces[-2].choices[0].finish_reason == "stop"
+    assert pieces[-1].usage is not None
+    _, reply = await only_call(llm, recorder)
+    assert (reply.outcome, reply.status) == ("answered", 200)
+
+
+async def test_an_answer_can_be_late_and_say_anything(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, Answer(delay=0.2, content="forty-two", cost=None))
+    answer = await ask(sdk)
+    assert answer.choices[0].message.content == "forty-two"
+    call, reply = await only_call(llm, recorder)
+    assert reply.t - call.t >= 0.2
+
+
+async def test_a_client_that_leaves_during_the_delay_is_seen_to(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.default(Answer(delay=60.0))
+    with pytest.raises(APITimeoutError):
+        await ask(sdk, timeout=0.5)
+    _, reply = await only_call(llm, recorder)
+    assert (reply.outcome, reply.status) == ("client-gone", None)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (400, BadRequestError),
+        (401, AuthenticationError),
+        (404, NotFoundError),
+        (429, RateLimitError),
+        (500, InternalServerError),
+        (503, InternalServerError),
+    ],
+)
+async def test_a_status_is_told_in_an_error_body(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder, code: int, error: type[APIStatusError]
+) -> None:
+    llm.script(KEY, Status(code, message="no luck", headers={"x-extra": "1"}, detail="canary-5e"))
+    with pytest.raises(error) as caught:
+        await ask(sdk)
+    body = caught.value.response.json()["error"]
+    assert body["message"] == "no luck canary-5e"
+    assert body["code"] == str(code)
+    assert set(body) == {"message", "type", "param", "code"}
+    assert caught.value.response.headers["x-extra"] == "1"
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == (f"status {code}", "answered", code)
+
+
+async def test_a_rate_limit_says_when_to_come_back(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, RateLimited(retry_after=7))
+    with pytest.raises(RateLimitError) as caught:
+        await ask(sdk)
+    assert caught.value.response.headers["retry-after"] == "7"
+    assert caught.value.response.headers["llm_provider-retry-after"] == "7"
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("rate-limited", "answered", 429)
+
+
+async def test_hang_lasts_until_the_client_is_gone(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, Hang())
+    with pytest.raises(APITimeoutError):
+        await ask(sdk, timeout=0.5)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("hang", "client-gone", None)
+    assert [event.state for event in recorder.history().of(Connection)] == ["opened", "eof"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_drip_outlasts_a_timeout_that_counts_from_the_last_byte(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder, *, streamed: bool
+) -> None:
+    llm.script(KEY, Drip(interval=0.1))
+    patience = 0.75
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2 * patience):
+            await (stream(sdk, _ignore, timeout=patience) if streamed else ask(sdk, timeout=patience))
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("drip", "client-gone", 200)
+    assert reply.t - call.t >= 2 * patience - 0.25
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_drip_with_a_total_ends_in_the_real_answer(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder, *, streamed: bool
+) -> None:
+    llm.script(KEY, Drip(interval=0.05, total=0.2))
+    if streamed:
+        pieces: list[ChatCompletionChunk] = []
+        await stream(sdk, pieces.append)
+        assert text(pieces) == expected_answer(KEY)
+    else:
+        assert (await ask(sdk)).choices[0].message.content == expected_answer(KEY)
+    call, reply = await only_call(llm, recorder)
+    assert reply.outcome == "answered"
+    assert reply.t - call.t >= 0.2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_malformed_json_cannot_be_read(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder, *, streamed: bool
+) -> None:
+    llm.script(KEY, MalformedJson())
+    with pytest.raises((json.JSONDecodeError, APIResponseValidationError)):
+        await (stream(sdk, _ignore) if streamed else ask(sdk))
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("malformed-json", "answered", 200)
+
+
+async def test_an_empty_object_has_no_choices_at_all(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, EmptyObject())
+    answer = await ask(sdk)
+    assert answer.to_dict() == {}
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("empty-object", "answered", 200)
+
+
+async def test_an_empty_object_in_a_stream(llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder) -> None:
+    llm.script(KEY, EmptyObject())
+    pieces: list[ChatCompletionChunk] = []
+    await stream(sdk, pieces.append)
+    assert [piece.to_dict() for piece in pieces] == [{}]
+    _, reply = await only_call(llm, recorder)
+    assert (reply.outcome, reply.status) == ("answered", 200)
+
+
+async def test_no_choices(llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder) -> None:
+    llm.script(KEY, NoChoices())
+    assert (await ask(sdk)).choices == []
+    pieces: list[ChatCompletionChunk] = []
+    await stream(sdk, pieces.append)
+    assert [piece.choices for piece in pieces] == [[]]
+    replies = await llm.wait_for_replies(2)
+    assert [(reply.outcome, reply.status) for reply in replies] == [("answered", 200)] * 2
+    assert {call.step for call in llm.calls()} == {"no-choices"}
+
+
+async def test_a_page_of_html_is_no_completion(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, WrongContentType())
+    answer: object = await ask(sdk)
+    assert isinstance(answer, str)
+    assert "<html>" in answer
+    pieces: list[ChatCompletionChunk] = []
+    await stream(sdk, pieces.append)
+    assert pieces == []
+    replies = await llm.wait_for_replies(2)
+    assert [(reply.outcome, reply.status) for reply in replies] == [("answered", 200)] * 2
+    assert {call.step for call in llm.calls()} == {"wrong-content-type"}
+
+
+async def test_a_truncated_body_is_a_connection_error(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, Truncated())
+    with pytest.raises(APIConnectionError) as caught:
+        await ask(sdk)
+    assert not isinstance(caught.value, APITimeoutError)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("truncated", "broken", 200)
+
+
+async def test_a_truncated_stream_breaks_after_some_pieces(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, Truncated())
+    pieces: list[ChatCompletionChunk] = []
+    with pytest.raises(APIConnectionError):
+        await stream(sdk, pieces.append)
+    assert 0 < len(text(pieces)) < len(expected_answer(KEY))
+    _, reply = await only_call(llm, recorder)
+    assert (reply.outcome, reply.status) == ("broken", 200)
+
+
+async def test_a_stalled_body_never_ends(llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder) -> None:
+    llm.script(KEY, StalledStream())
+    with pytest.raises(APITimeoutError):
+        await ask(sdk, timeout=0.5)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("stalled-stream", "client-gone", 200)
+
+
+async def test_a_stalled_stream_never_ends(llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder) -> None:
+    llm.script(KEY, StalledStream())
+    pieces: list[ChatCompletionChunk] = []
+    with pytest.raises(APITimeoutError):
+        await stream(sdk, pieces.append, timeout=1.0)
+    assert 0 < len(text(pieces)) < len(expected_answer(KEY))
+    _, reply = await only_call(llm, recorder)
+    assert (reply.outcome, reply.status) == ("client-gone", 200)
+
+
+async def test_a_broken_stream_ends_without_done_or_finish_reason(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, BrokenStream())
+    pieces: list[ChatCompletionChunk] = []
+    await stream(sdk, pieces.append)
+    assert 0 < len(text(pieces)) < len(expected_answer(KEY))
+    assert answer_code(KEY) not in text(pieces)
+    assert all(choice.finish_reason is None for piece in pieces for choice in piece.choices)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("broken-stream", "broken", 200)
+
+
+async def test_a_broken_stream_without_streaming_is_half_a_body(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, BrokenStream())
+    with pytest.raises((json.JSONDecodeError, APIResponseValidationError)):
+        await ask(sdk)
+    _, reply = await only_call(llm, recorder)
+    assert (reply.outcome, reply.status) == ("broken", 200)
+
+
+async def test_reset_breaks_the_connection_once_the_request_is_read(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, Reset())
+    with pytest.raises(APIConnectionError) as caught:
+        await ask(sdk)
+    assert "reset" in _causes(caught.value).lower() or "ReadError" in _causes(caught.value)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, call.key, reply.outcome, reply.status) == ("reset", KEY, "broken", None)
+    assert [event.state for event in recorder.history().of(Connection)] == ["opened", "closed"]
+
+
+async def test_it_fails_twice_then_succeeds(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
+    llm.script(KEY, *[Status(503)] * 2, Answer())
+    for _ in range(2):
+        with pytest.raises(InternalServerError):
+            await ask(sdk)
+    for _ in range(2):
+        assert (await ask(sdk)).choices[0].message.content == expected_answer(KEY)
+    assert [call.step for call in llm.calls(KEY)] == ["status 503", "status 503", "answer", "answer"]
+
+
+async def test_a_script_belongs_to_its_key_and_the_default_to_the_rest(
+    llm: ScriptedLLM, sdk: AsyncOpenAI
+) -> None:
+    llm.script(KEY, Answer(content="mine"))
+    llm.default(Status(500), Answer(content="anyone's"))
+    assert (await ask(sdk, KEY)).choices[0].message.content == "mine"
+    with pytest.raises(InternalServerError):
+        await ask(sdk, OTHER)
+    assert (await ask(sdk, None)).choices[0].message.content == "anyone's"
+    assert (await ask(sdk, KEY)).choices[0].message.content == "mine"
+    assert [call.key for call in llm.calls()] == [KEY, OTHER, None, KEY]
+
+
+async def test_a_new_script_starts_at_its_beginning(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
+    llm.default(Status(500))
+    with pytest.raises(InternalServerError):
+        await ask(sdk)
+    llm.default(Answer())
+    assert (await ask(sdk)).choices[0].message.content == expected_answer(KEY)
+
+
+async def test_a_script_without_steps_is_refused(llm: ScriptedLLM) -> None:
+    with pytest.raises(ValueError, match="at least one step"):
+        llm.script(KEY)
+
+
+async def test_calls_can_be_waited_for(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
+    llm.default(Hang())
+    waiting = asyncio.create_task(llm.wait_for_calls(3, timeout=PATIENCE))
+    asks = [asyncio.create_task(ask(sdk, key)) for key in (KEY, KEY, OTHER)]
+    calls = await waiting
+    assert sorted(call.key or "" for call in calls) == sorted([KEY, KEY, OTHER])
+    assert len(await llm.wait_for_calls(2, key=KEY)) == 2
+    with pytest.raises(TimeoutError):
+        await llm.wait_for_calls(2, key=OTHER, timeout=0.05)
+    with pytest.raises(TimeoutError):
+        await llm.wait_for_replies(1, timeout=0.05)
+    for task in asks:
+        task.cancel()
+    await asyncio.gather(*asks, return_exceptions=True)
+    assert {reply.outcome for reply in await llm.wait_for_replies(3)} == {"client-gone"}
+
+
+async def test_what_is_still_held_at_the_end_has_no_reply(recorder: Recorder) -> None:
+    async with (
+        ScriptedLLM(recorder) as llm,
+        AsyncOpenAI(base_url=f"{llm.url}/v1", api_key="k", max_retries=0) as sdk,
+    ):
+        llm.default(Hang())
+        held = asyncio.create_task(ask(sdk))
+        await llm.wait_for_calls(1)
+        await llm.__aexit__(None, None, None)
+        with pytest.raises(APIConnectionError):
+            await held
+        [call] = recorder.history().calls("llm")
+        assert call.reply is None
+
+
+async def test_the_rest_of_the_surface_is_there_and_not_counted(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.default(Status(500))
+    assert [model.id async for model in sdk.models.list()] == list(MODELS)
+    async with httpx.AsyncClient(base_url=llm.url) as http:
+        for path in ("/health/liveliness", "/health/liveness", "/health/readiness", "/health"):
+            assert (await http.get(path)).status_code == 200
+        head = await http.head("/health/liveliness")
+        assert (head.status_code, head.content) == (200, b"")
+        assert (await http.get("/no/such/path")).status_code == 404
+    assert recorder.history().calls("llm") == []
+    assert len(recorder.history().of(Call)) == 7
+    assert llm.calls() == []
+
+
+async def test_the_path_without_v1_is_a_chat_call_too(llm: ScriptedLLM, recorder: Recorder) -> None:
+    async with AsyncOpenAI(base_url=llm.url, api_key="k", max_retries=0) as sdk:
+        assert (await ask(sdk)).choices[0].message.content == expected_answer(KEY)
+    call, _ = await only_call(llm, recorder)
+    assert call.path == "/chat/completions"
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"messages": 3, "stream_options": 1}'])
+async def test_a_strange_body_is_answered_by_script_too(
+    llm: ScriptedLLM, recorder: Recorder, body: bytes
+) -> None:
+    async with httpx.AsyncClient(base_url=llm.url) as http:
+        assert (await http.post("/v1/chat/completions", content=body)).status_code == 200
+    call, _ = await only_call(llm, recorder)
+    assert call.key is None
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+async def test_embeddings_depend_on_the_text_alone(llm: ScriptedLLM, sdk: AsyncOpenAI, encoding: str) -> None:
+    async def embed(*texts: str) -> list[list[float]]:
+        answer = await sdk.embeddings.create(
+            model="e", input=list(texts), encoding_format="float" if encoding == "float" else "base64"
+        )
+        if encoding == "float":
+            return [item.embedding for item in answer.data]
+        raw = [base64.b64decode(str(item.embedding)) for item in answer.data]
+        return [list(struct.unpack(f"<{len(data) // 4}f", data)) for data in raw]
+
+    one, two = await embed("one", "two")
+    [again] = await embed("one")
+    assert one == again
+    assert math.isclose(sum(x * x for x in one), 1.0, rel_tol=1e-5)
+    assert abs(sum(x * y for x, y in zip(one, two, strict=True))) < 0.3
+
+
+async def test_many_instances_serve_at_once(recorder: Recorder) -> None:
+    other = Recorder()
+    async with ScriptedLLM(recorder) as first, ScriptedLLM(other) as second:
+        assert first.port != second.port
+        async with AsyncOpenAI(base_url=f"{second.url}/v1", api_key="k", max_retries=0) as sdk:
+            await asyncio.gather(*(ask(sdk) for _ in range(60)))
+        assert first.calls() == []
+        assert len({call.call for call in second.calls()}) == 60
+        assert recorder.history().of(Call) == []
+
+
+def _ignore(_: ChatCompletionChunk) -> None: ...
+
+
+def _causes(error: BaseException | None) -> str:
+    parts = []
+    while error is not None:
+        parts.append(repr(error))
+        error = error.__cause__ or error.__context__
+    return " ".join(parts)
