@@ -1,0 +1,19 @@
+"""A Toxiproxy-compatible fault proxy in asyncio: `python -m chaos.toxiproxy.server`.
+
+```
+              control API (http, api)
+                       |
+                    Registry             proxies by name
+                       |
+                     Proxy               a listener, its toxics, its connections
+                       |
+  client <-> Endpoint  Connection  Endpoint <-> upstream
+                |                    |
+                +-> Stage -> Stage ->+   Link "upstream"
+                +<- Stage <- Stage <-+   Link "downstream"
+```
+
+The sockets' ends work by callbacks, so that a chunk costs little where there are no toxics; each toxic works in
+a task of its own on each connection, so that it reads as a loop. What the API promises is in Toxiproxy's README;
+where this server is different on purpose is in `chaos.toxiproxy.deviations`.
+"""
