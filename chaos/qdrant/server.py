@@ -1,0 +1,82 @@
+"""Serves one engine and records who asked for what."""
+
+import asyncio
+import importlib
+from importlib import metadata
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+from chaos.history import Upstream
+from chaos.http_server import HttpRequest, HttpServer, Responder
+from chaos.journal import Journal
+from chaos.keys import find_key
+from chaos.recorder import Recorder
+
+if TYPE_CHECKING:
+    from chaos.qdrant.engine import Engine
+
+_HEALTH = {"/healthz", "/livez", "/readyz"}
+# The client warns of a server whose version is far from its own.
+_VERSION = metadata.version("qdrant-client")
+_TITLE = f'{{"title":"qdrant - vector search engine","version":"{_VERSION}"}}'.encode()
+_METRICS = f'# TYPE app_info gauge\napp_info{{name="qdrant",version="{_VERSION}"}} 1\n'.encode()
+_JSON = ("content-type", "application/json")
+_TEXT = ("content-type", "text/plain")
+
+
+class QdrantStandIn:
+    """A vector store in memory, empty at the start, which qdrant-client takes for a server.
+
+    Serves while its context is entered. Everything about collections is recorded as a counted call, health probes
+    as calls that are not counted.
+    """
+
+    name: Upstream = "qdrant"
+
+    def __init__(self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._journal = Journal(recorder, self.name)
+        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port)
+        self._engine: Engine
+
+    @staticmethod
+    async def preload() -> None:
+        """Import the engine, which takes about a second of processor time, in a thread.
+
+        Entering the context does it too; done early, it does not fall into an experiment.
+        """
+        await asyncio.to_thread(importlib.import_module, "chaos.qdrant.engine")
+
+    async def __aenter__(self) -> Self:
+        await self.preload()
+        self._engine = cast("Engine", importlib.import_module("chaos.qdrant.engine").Engine())
+        await self._server.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._server.__aexit__(kind, error, trace)
+        self._engine.close()
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    async def _serve(self, request: HttpRequest, responder: Responder) -> None:
+        counted = request.path.startswith("/collections")
+        call = self._journal.call(request, key=find_key(request.body), counted=counted)
+        if request.path in _HEALTH:
+            status, body, kind = 200, f"{request.path[1:]} check passed".encode(), _TEXT
+        elif request.path == "/metrics":
+            status, body, kind = 200, _METRICS, _TEXT
+        elif request.path == "/":
+            status, body, kind = 200, _TITLE, _JSON
+        else:
+            (status, body), kind = self._engine.answer(request.method, request.path, request.body), _JSON
+        with self._journal.losing(call):
+            await responder.send(status, body, headers=[kind])
+        self._journal.reply(call, "answered", status)
