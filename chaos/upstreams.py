@@ -12,17 +12,17 @@ from chaos.mlflow import MlflowStandIn
 from chaos.ports import free_port
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
-from chaos.toxiproxy.client import Toxiproxy, ToxiproxyError
-from chaos.toxiproxy.models import Proxy, Stream
+from chaos.toxiproxy import ProxyHandle, Toxiproxy, ToxiproxyError
 
 HOST = "127.0.0.1"
 PORT_TRIES = 5
+PROBE_SECONDS = 0.5
 
 
 class Upstreams:
     """Stand-ins and their proxies, from entering to leaving the context.
 
-    A fault is what the service meets on the way to an upstream (`refuse`, `blackhole`, `toxic`); what the model
+    A fault is what the service meets on the way to an upstream (`refuse`, `blackhole`, `swallow`); what the model
     itself does wrong is a script of `llm`. Every fault is recorded when it has taken effect.
     """
 
@@ -33,20 +33,23 @@ class Upstreams:
         self._name = name
         self._toxiproxy = toxiproxy
         self._recorder = recorder
-        self._proxies: dict[Upstream, Proxy] = {}
+        self._proxies: dict[Upstream, ProxyHandle] = {}
         self._blackholes: dict[Upstream, Blackhole] = {}
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            ports: dict[Upstream, int] = {}
-            for upstream in (self.llm, self.qdrant, self.mlflow):
-                await stack.enter_async_context(upstream)
-                ports[upstream.name] = upstream.port
-            for name, port in ports.items():
-                proxy = await self._create_proxy(name, port)
-                self._proxies[name] = proxy
-                stack.push_async_callback(self._delete_proxy, proxy)
+            await stack.enter_async_context(self.llm)
+            await stack.enter_async_context(self.qdrant)
+            await stack.enter_async_context(self.mlflow)
+            ports: dict[Upstream, int] = {
+                "llm": self.llm.port,
+                "qdrant": self.qdrant.port,
+                "mlflow": self.mlflow.port,
+            }
+            for upstream, port in ports.items():
+                self._proxies[upstream] = await self._create_proxy(upstream, port)
+                stack.push_async_callback(self._delete_proxy, upstream)
             self._stack = stack.pop_all()
         return self
 
@@ -63,39 +66,36 @@ class Upstreams:
 
     async def refuse(self, upstream: Upstream) -> None:
         """Have connections to an upstream refused, and live ones closed, until `restore`."""
-        await self._toxiproxy.update(self._proxies[upstream].name, enabled=False)
+        await self._proxies[upstream].disable()
         await self._shown(upstream, Fault(name="refuse", upstream=upstream, on=True), "refused")
 
     async def blackhole(self, upstream: Upstream) -> None:
         """Have connections to an upstream neither accepted nor refused until `restore`; live ones are closed."""
-        await self._toxiproxy.update(self._proxies[upstream].name, enabled=False)
-        host, port = self._proxies[upstream].listen.rsplit(":", 1)
-        self._blackholes[upstream] = Blackhole(host, int(port))
+        proxy = self._proxies[upstream]
+        await proxy.disable()
+        self._blackholes[upstream] = Blackhole(proxy.host, proxy.port)
         self._blackholes[upstream].open()
         await self._shown(upstream, Fault(name="blackhole", upstream=upstream, on=True), "timeout")
 
-    async def toxic(
-        self, upstream: Upstream, kind: str, *, stream: Stream = "downstream", **attributes: int
-    ) -> None:
-        """Add a toxic to an upstream's proxy until `restore`; attributes in Toxiproxy's units (milliseconds, KB/s)."""
-        await self._toxiproxy.add_toxic(self._proxies[upstream].name, kind, stream=stream, attributes=attributes)
-        detail = f"{stream} {attributes}"
-        self._recorder.record(Fault(name=kind, upstream=upstream, on=True, detail=detail))
+    async def swallow(self, upstream: Upstream) -> None:
+        """Have an upstream accept connections and never see what is sent, until `restore`."""
+        await self._proxies[upstream].add_toxic("timeout", stream="upstream", timeout=0)
+        self._recorder.record(Fault(name="swallow", upstream=upstream, on=True))
 
     async def restore(self, upstream: Upstream) -> None:
         """End all faults of an upstream's proxy."""
         if blackhole := self._blackholes.pop(upstream, None):
             blackhole.close()
-        name = self._proxies[upstream].name
-        for toxic in await self._toxiproxy.toxics(name):
-            await self._toxiproxy.remove_toxic(name, toxic.name)
-        await self._toxiproxy.update(name, enabled=True)
+        proxy = self._proxies[upstream]
+        for toxic in (await proxy.get()).toxics:
+            await proxy.remove_toxic(toxic.name)
+        await proxy.enable()
         await self._shown(upstream, Fault(name="restore", upstream=upstream, on=False), "connected")
 
     async def check(self) -> None:
         """Raise ToxiproxyError where a proxy is gone: what the service met then was not what was recorded."""
         for proxy in self._proxies.values():
-            await self._toxiproxy.get(proxy.name)
+            await proxy.get()
 
     async def _shown(self, upstream: Upstream, fault: Fault, outcome: str) -> None:
         """Record a fault with the lab's own look at what a client meets; raises OSError where it meets something else."""
@@ -105,10 +105,10 @@ class Upstreams:
             raise OSError(f"{fault.name} of {upstream} shows as '{seen}' instead of '{outcome}'")
 
     async def _probe(self, upstream: Upstream) -> str:
-        host, port = self._proxies[upstream].listen.rsplit(":", 1)
+        proxy = self._proxies[upstream]
         try:
-            async with asyncio.timeout(0.5):
-                _, writer = await asyncio.open_connection(host, int(port))
+            async with asyncio.timeout(PROBE_SECONDS):
+                _, writer = await asyncio.open_connection(proxy.host, proxy.port)
         except ConnectionRefusedError:
             return self._recorder.record(Probe(upstream=upstream, outcome="refused")).outcome
         except TimeoutError:
@@ -116,17 +116,15 @@ class Upstreams:
         writer.close()
         return self._recorder.record(Probe(upstream=upstream, outcome="connected")).outcome
 
-    async def _create_proxy(self, upstream: Upstream, port: int) -> Proxy:
-        for attempt in range(1, PORT_TRIES + 1):
-            try:
+    async def _create_proxy(self, upstream: Upstream, port: int) -> ProxyHandle:
+        name = f"{self._name}-{upstream}"
+        for _ in range(PORT_TRIES - 1):
+            with contextlib.suppress(ToxiproxyError):  # a port can be taken between the look and the bind
                 return await self._toxiproxy.create(
-                    f"{self._name}-{upstream}", f"{HOST}:{port}", listen=f"{HOST}:{free_port(HOST)}"
+                    name, f"{HOST}:{port}", listen=f"{HOST}:{free_port(HOST)}"
                 )
-            except ToxiproxyError:
-                if attempt == PORT_TRIES:
-                    raise
-        raise AssertionError
+        return await self._toxiproxy.create(name, f"{HOST}:{port}", listen=f"{HOST}:{free_port(HOST)}")
 
-    async def _delete_proxy(self, proxy: Proxy) -> None:
+    async def _delete_proxy(self, upstream: Upstream) -> None:
         with contextlib.suppress(ToxiproxyError):
-            await self._toxiproxy.delete(proxy.name)
+            await self._proxies[upstream].delete()

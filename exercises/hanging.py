@@ -3,11 +3,7 @@
 from chaos.llm import Hang
 from exercises.experiment import experiment
 from exercises.lab import Lab
-
-DEADLINE_SECONDS = 30.0
-TOLERANCE_SECONDS = 5.0
-PATIENCE_SECONDS = DEADLINE_SECONDS + TOLERANCE_SECONDS + 1
-"""What the exam promises a client, what a loaded machine may add, and when the lab stops waiting."""
+from exercises.promises import DEADLINE_SECONDS, PATIENCE_SECONDS
 
 
 @experiment(seconds=DEADLINE_SECONDS)

@@ -17,7 +17,7 @@ from chaos.llm import ScriptedLLM
 from chaos.ports import free_port
 from chaos.process import Process
 from chaos.recorder import Recorder
-from chaos.toxiproxy.client import Toxiproxy
+from chaos.toxiproxy import Toxiproxy
 from chaos.upstreams import Upstreams
 from exercises import contract, control
 

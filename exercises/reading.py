@@ -1,6 +1,7 @@
 """Reads histories for checks: what became of a request, in words, and whether a measurement can be trusted."""
 
 import json
+import re
 from typing import Any
 
 from chaos.history import Answer, Event, Exchange, Failure, History, Stall
@@ -8,6 +9,7 @@ from chaos.history import Answer, Event, Exchange, Failure, History, Stall
 STALL_SECONDS = 0.25
 """A stall of the lab's own below this does not spoil a measurement against a limit of a second."""
 
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 _FAILURES = {
     "refused": "the connection was refused",
     "reset": "the connection was reset",
@@ -80,6 +82,6 @@ def describe(history: History, event: Event) -> str:
 
 
 def excerpt(text: str, length: int = 160) -> str:
-    """Return the beginning of `text` on one line."""
-    line = " ".join(text.split())
+    """Return the beginning of `text` on one line, without characters that would steer a terminal."""
+    line = " ".join(_CONTROL.sub(" ", text[: 4 * length]).split())
     return line if len(line) <= length else line[: length - 3] + "..."

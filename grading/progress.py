@@ -90,5 +90,7 @@ class LiveTable:
         table.add_row(f"{now - self._start:.0f} s", self._stage)
         for experiment, state, since in self._states.values():
             seconds = f"{now - since:.0f} s" if state in {"starting", "running"} else ""
-            table.add_row(f"[{STYLES[state]}]{state}[/]", experiment.name, seconds, f"[dim]{experiment.description}[/]")
+            table.add_row(
+                f"[{STYLES[state]}]{state}[/]", experiment.name, seconds, f"[dim]{experiment.description}[/]"
+            )
         return table

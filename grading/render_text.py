@@ -56,7 +56,12 @@ def _render_criterion(criterion: CriterionResult, console: Console) -> None:
     _detail(console, "actual", criterion.actual, style)
     _detail(console, "expected", criterion.expected, "")
     for moment in criterion.moments[:3]:
-        _detail(console, "at", f"{moment.t:.2f} s in '{moment.experiment}' (event {moment.event}): {moment.text}", "dim")
+        _detail(
+            console,
+            "at",
+            f"{moment.t:.2f} s in '{moment.experiment}' (event {moment.event}): {moment.text}",
+            "dim",
+        )
     _detail(console, "hint", criterion.hint, "cyan")
 
 
@@ -72,7 +77,10 @@ def _render_total(report: Report, console: Console) -> None:
     console.print(total)
     if not report.judged:
         console.print(
-            Text("Some verdicts could not be given, through no fault of the submission: grade it again.", style="yellow")
+            Text(
+                "Some verdicts could not be given, through no fault of the submission: grade it again.",
+                style="yellow",
+            )
         )
     console.print(
         Text(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chaos.history import Answer, Exchange, Fault, History, Probe
-from exercises.hanging import DEADLINE_SECONDS, TOLERANCE_SECONDS
+from exercises.promises import DEADLINE_SECONDS, TOLERANCE_SECONDS
 from exercises.reading import disturbance, outcome
 from exercises.retry_after import seconds_of
 from exercises.verdict import Verdict, all_of, failed, not_judged, passed

@@ -10,8 +10,9 @@ from chaos.history import Failure
 from chaos.llm import Answer, Drip, Hang, Status
 from exercises import contract
 from exercises.experiment import experiment
-from exercises.hanging import DEADLINE_SECONDS, PATIENCE_SECONDS, hang
+from exercises.hanging import hang
 from exercises.lab import Lab
+from exercises.promises import DEADLINE_SECONDS, PATIENCE_SECONDS
 from exercises.retry_after import seconds_of
 
 __all__ = ["blackhole", "bodies", "breaker", "client_errors", "crowd", "drip", "half_open", "hang"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from chaos.history import Answer, Call, Exchange, Fault, History, Log, Trace
 from chaos.keys import answer_code
 from exercises.ex4_errors_and_retry import backoff
-from exercises.ex4_errors_and_retry.experiments import INTERNALS, LONG_RETRY_AFTER, RETRY_AFTER
+from exercises.ex4_errors_and_retry.planted import INTERNALS, LONG_RETRY_AFTER, RETRY_AFTER
 from exercises.reading import disturbance, error_answers, error_fields, excerpt, outcome
 from exercises.retry_after import seconds_of
 from exercises.verdict import Verdict, all_of, failed, not_judged, passed

@@ -1,20 +1,17 @@
 """The experiments of exercise 4: failures that pass, failures that stay, and those that are nobody's to retry."""
 
 from chaos.llm import Answer, EmptyObject, MalformedJson, RateLimited, Reset, Status, WrongContentType
+from exercises.ex4_errors_and_retry.planted import INTERNALS, LONG_RETRY_AFTER, RETRY_AFTER
 from exercises.experiment import Experiment, experiment
-from exercises.hanging import PATIENCE_SECONDS, hang
+from exercises.hanging import hang
 from exercises.lab import Lab
+from exercises.promises import PATIENCE_SECONDS
 
 __all__ = ["backoff_500", "backoff_503", "hang", "mlflow_down", "refusals", "transient"]
 
-RETRY_AFTER = 3
-LONG_RETRY_AFTER = 120
 FILE_SECONDS = 12.0
 DELIVERY_SECONDS = 10.0
 BASELINE_REQUESTS = 3
-
-INTERNALS = "Traceback (most recent call last): File /srv/model-gateway/router.py at gateway-7.internal:4000"
-"""What the model's 5xx bodies say, as gateways do; it is not for a caller's eyes."""
 
 
 @experiment(seconds=10)
@@ -92,7 +89,7 @@ async def mlflow_down(lab: Lab) -> None:
     await lab.upstreams.refuse("mlflow")
     await lab.generate(keys["mlflow-refused"], label="mlflow-refused", timeout=PATIENCE_SECONDS)
     await lab.upstreams.restore("mlflow")
-    await lab.upstreams.toxic("mlflow", "timeout", stream="upstream", timeout=0)
+    await lab.upstreams.swallow("mlflow")
     await lab.generate(keys["mlflow-hanging"], label="mlflow-hanging", timeout=PATIENCE_SECONDS)
     await lab.find_traces(list(keys.values()), seconds=FILE_SECONDS)
     lab.phase("recovery")

@@ -1,0 +1,50 @@
+"""A Toxiproxy server of the lab's own, running from entering to leaving a context."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.history import Log
+from chaos.ports import free_port
+from chaos.process import Process
+from chaos.recorder import Recorder
+from chaos.toxiproxy import Toxiproxy, command, find_server, wait_until_up
+
+HOST = "127.0.0.1"
+START_SECONDS = 20.0
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyServer:
+    """A running server: its client, and what it is, for the report."""
+
+    client: Toxiproxy
+    name: str
+
+
+@contextlib.asynccontextmanager
+async def proxy_server(*, seed: int, env: Mapping[str, str]) -> AsyncIterator[ProxyServer]:
+    """Run the real toxiproxy-server where there is one, else the embedded one.
+
+    Raises OSError where it does not come up.
+    """
+    real = find_server()
+    for attempt in range(1, TRIES + 1):
+        port = free_port(HOST)
+        recorder = Recorder()
+        argv = command(port, binary=real, host=HOST, seed=seed)
+        async with await Process.start(argv, cwd=Path("/"), env=env, recorder=recorder) as process:
+            url = f"http://{HOST}:{port}"
+            try:
+                await wait_until_up(url, timeout=START_SECONDS)
+            except TimeoutError:
+                if attempt < TRIES and not process.running:
+                    continue
+                lines = " ".join(event.text for event in recorder.history().of(Log)[-3:])
+                raise OSError(f"the fault proxy did not start: {lines}") from None
+            async with Toxiproxy(url) as client:
+                version = await client.version()
+                yield ProxyServer(client, f"toxiproxy-server {version}" if real else "embedded Toxiproxy")
+            return

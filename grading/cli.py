@@ -1,0 +1,174 @@
+"""The command line of the grader."""
+
+import asyncio
+import json
+import random
+import signal
+from collections.abc import Coroutine, Sequence
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from exercises.exercise import Exercise, exercises
+from grading import judge, results
+from grading.errors import GradingError, MachineError
+from grading.progress import progress
+from grading.render_text import render
+from grading.report import Report
+from grading.score import Graded
+from grading.score import score as grade
+from grading.workspace import Workspace
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="grading",
+    help="Grade an LLM API on its production readiness: break what it depends on, and see what it does.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """How the grader ends."""
+
+    PASSED = 0
+    NOT_PASSED = 1
+    WRONG_USE = 2
+    NOT_JUDGED = 3
+    INTERRUPTED = 130
+
+
+class Format(StrEnum):
+    """How a report is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep subcommands even where there is only one."""
+
+
+@app.command()
+def score(
+    repositories: Annotated[
+        list[str], typer.Argument(metavar="REPO...", help="Paths or git URLs, each with @COMMIT if wanted.")
+    ],
+    exercise: Annotated[
+        list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)] = None,
+) -> None:
+    """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
+    chosen = _choose(exercise)
+    seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    reports: list[Report] = []
+    codes: list[Exit] = []
+    for repository in repositories:
+        try:
+            graded = _run(_grade(repository, chosen, seed))
+            reports.append(graded.report)
+            codes.append(_exit_code(graded.report))
+            if output is Format.TEXT:
+                render(graded.report, out)
+            if folder:
+                err.print(
+                    f"Results are in {results.save(folder, graded.report, graded.histories)}", markup=False
+                )
+        except GradingError as error:
+            codes.append(_complain(error))
+    if output is Format.JSON:
+        _print_json(reports)
+    raise typer.Exit(max(codes))
+
+
+@app.command()
+def rescore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `score --out` has filled.")],
+    output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
+) -> None:
+    """Judge a recorded run again, without running anything."""
+    try:
+        report, histories = results.load(folder)
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    graded = {one.number for one in report.exercises}
+    chosen = [one for one in exercises() if one.number in graded]
+    if not report.problem:
+        report = report.model_copy(update={"exercises": judge.judge(chosen, histories)})
+    if output is Format.TEXT:
+        render(report, out)
+    else:
+        _print_json([report])
+    raise typer.Exit(_exit_code(report))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+async def _grade(repository: str, chosen: Sequence[Exercise], seed: int) -> Graded:
+    with Workspace.open() as workspace, progress(err) as display:
+        return await grade(repository, chosen, seed=seed, workspace=workspace, progress=display)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` so that Ctrl-C and SIGTERM unwind it, and everything that it started is torn down."""
+
+    async def main() -> T:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        err.print("Interrupted; everything that was started has been ended.")
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def _choose(numbers: Sequence[int] | None) -> list[Exercise]:
+    known = {one.number: one for one in exercises()}
+    if unknown := [number for number in numbers or [] if number not in known]:
+        listed = ", ".join(map(str, known))
+        err.print(f"There is no exercise {unknown[0]}; there are {listed}.", style="red")
+        raise typer.Exit(Exit.WRONG_USE)
+    return [known[number] for number in sorted(set(numbers or known))]
+
+
+def _exit_code(report: Report) -> Exit:
+    if not report.judged:
+        return Exit.NOT_JUDGED
+    return Exit.PASSED if report.complete else Exit.NOT_PASSED
+
+
+def _complain(error: GradingError) -> Exit:
+    err.print(error.message, style="red", markup=False)
+    if error.detail:
+        err.print(error.detail, style="dim", markup=False)
+    return Exit.NOT_JUDGED if isinstance(error, MachineError) else Exit.WRONG_USE
+
+
+def _print_json(reports: Sequence[Report]) -> None:
+    dumped = [_as_json(report) for report in reports]
+    print(json.dumps(dumped if len(dumped) != 1 else dumped[0], indent=2, ensure_ascii=False))  # noqa: T201 - data for programs
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    totals = {"points": report.points, "max_points": report.max_points, "judged": report.judged}
+    return {**report.model_dump(mode="json"), **totals}

@@ -1,0 +1,124 @@
+"""Grades one submission: from where it is to a report and the histories behind it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chaos.history import History
+from chaos.proxy_server import proxy_server
+from exercises.exercise import Exercise
+from exercises.lab import Program
+from exercises.verdict import not_judged
+from grading import judge
+from grading.engine import Bench, conduct
+from grading.environment import Environment, prepare
+from grading.errors import MachineError, SubmissionError
+from grading.progress import Progress
+from grading.report import Report
+from grading.start import StartPlan, plan
+from grading.submission import Submission, fetch
+from grading.workspace import Workspace, cache_folder
+
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A report with the histories that it was judged on, by experiment."""
+
+    report: Report
+    histories: dict[str, History]
+
+
+async def score(
+    spec: str, exercises: Sequence[Exercise], *, seed: int, workspace: Workspace, progress: Progress
+) -> Graded:
+    """Grade the submission at `spec` (a path or a git URL) in the given exercises.
+
+    What is the submission's fault ends in a report; raises UsageError where there is no submission at `spec`.
+    """
+    started = datetime.now(UTC)
+    clock = time.monotonic()
+    progress.stage(f"fetching {spec}")
+    submission = await fetch(spec, workspace)
+    histories: dict[str, History] = {}
+    problem = ""
+    machine = False
+    faults = "none"
+    try:
+        start = plan(submission)
+        progress.stage("installing its dependencies")
+        environment = await prepare(submission, start, cache_folder(), progress.stage)
+        progress.stage("running the experiments")
+        experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
+        launcher = Launcher(submission, start, environment, workspace)
+        async with proxy_server(seed=seed, env=launcher.base_environment()) as server:
+            faults = server.name
+            histories = await conduct(
+                experiments, Bench(server.client, launcher.program, seed, progress.update)
+            )
+        results = judge.judge(exercises, histories)
+    except SubmissionError as error:
+        problem = _told(error)
+        results = judge.fail_all(exercises, judge.unrunnable(str(error)))
+    except MachineError as error:
+        problem, machine = _told(error), True
+        results = judge.fail_all(exercises, not_judged(str(error), blame="machine"))
+    report = Report(
+        submission=submission.name,
+        commit=submission.commit,
+        dirty=submission.dirty,
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - clock, 1),
+        seed=seed,
+        fault_proxy=faults,
+        start_failure=judge.start_failure(histories),
+        exercises=results,
+        problem=problem or None,
+        machine_problem=machine,
+    )
+    return Graded(report, histories)
+
+
+class Launcher:
+    """Makes instances of a submission's service, each with its own copy, home and temporary folder."""
+
+    def __init__(
+        self, submission: Submission, start: StartPlan, environment: Environment, workspace: Workspace
+    ) -> None:
+        self._submission = submission
+        self._start = start
+        self._environment = environment
+        self._workspace = workspace
+
+    def base_environment(self) -> dict[str, str]:
+        """Return what every process of the run gets; nothing else of the grader's environment is passed on."""
+        return {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **self._workspace.environment}
+
+    def program(self, name: str) -> Program:
+        """Make the instance for the experiment `name`."""
+        root = self._workspace.folder(name)
+        repository, home, temporary = root / "repository", root / "home", root / "tmp"
+        self._submission.copy_to(repository)
+        home.mkdir()
+        temporary.mkdir()
+        env = {
+            **self.base_environment(),
+            **self._start.env,
+            "PATH": f"{self._environment.bin}:{SYSTEM_PATH}",
+            "VIRTUAL_ENV": str(self._environment.bin.parent),
+            "HOME": str(home),
+            "TMPDIR": str(temporary),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return Program(
+            argv=lambda host, port: self._start.argv(host, port, self._environment.bin),
+            root=root,
+            cwd=repository / self._start.cwd,
+            env=env,
+        )
+
+
+def _told(error: SubmissionError | MachineError) -> str:
+    return f"{error}\n{error.detail}".strip()

@@ -1,0 +1,213 @@
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chaos.history import Exited, Log, Signalled
+from chaos.process import LINE_BYTES, Limits, LineSplitter, Process
+from chaos.recorder import Recorder
+
+ENV = {"PATH": os.environ["PATH"]}
+
+
+async def start(
+    *argv: str,
+    recorder: Recorder | None = None,
+    limits: Limits | None = None,
+    env: dict[str, str] | None = None,
+) -> Process:
+    return await Process.start(
+        argv, cwd=Path("/"), env=ENV if env is None else env, recorder=recorder or Recorder(), limits=limits
+    )
+
+
+async def start_python(code: str, recorder: Recorder, limits: Limits | None = None) -> Process:
+    return await start(sys.executable, "-c", code, recorder=recorder, limits=limits)
+
+
+def lines(recorder: Recorder, stream: str | None = None) -> list[str]:
+    return [event.text for event in recorder.history().of(Log) if stream in {None, event.stream}]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+async def gone(pid: int, seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while is_running(pid) and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    return not is_running(pid)
+
+
+async def first_line(recorder: Recorder, seconds: float = 20) -> str:
+    async with asyncio.timeout(seconds):
+        while not lines(recorder):
+            await asyncio.sleep(0.01)
+    return lines(recorder)[0]
+
+
+async def test_output_is_recorded_line_by_line_and_the_exit_code_after_it() -> None:
+    recorder = Recorder()
+    async with await start(
+        "sh", "-c", "echo one; echo two >&2; printf three; exit 3", recorder=recorder
+    ) as process:
+        exited = await process.wait_exit(20)
+
+    assert exited
+    assert (exited.code, exited.cause) == (3, None)
+    assert lines(recorder, "stdout") == ["one", "three"]
+    assert lines(recorder, "stderr") == ["two"]
+
+
+async def test_the_environment_is_what_was_given_and_no_more() -> None:
+    recorder = Recorder()
+    async with await start("env", recorder=recorder, env={**ENV, "JWT_SECRET_KEY": "k"}) as process:
+        await process.wait_exit(20)
+
+    names = {line.split("=")[0] for line in lines(recorder)}
+    assert names == {"PATH", "JWT_SECRET_KEY"}
+
+
+async def test_a_program_that_cannot_be_executed_says_so_and_exits_127() -> None:
+    recorder = Recorder()
+    async with await start("no-such-program", recorder=recorder) as process:
+        exited = await process.wait_exit(20)
+
+    assert exited
+    assert exited.code == 127
+    assert lines(recorder) == ["cannot start no-such-program: No such file or directory"]
+
+
+@pytest.mark.parametrize("name", ["TERM", "KILL"])
+async def test_a_signal_reaches_the_program_and_is_recorded(name: str) -> None:
+    recorder = Recorder()
+    async with await start("sleep", "60", recorder=recorder) as process:
+        process.signal(name)  # type: ignore[arg-type]
+        exited = await process.wait_exit(20)
+
+    assert exited
+    assert exited.code == -signal.Signals[f"SIG{name}"]
+    assert [event.signal for event in recorder.history().of(Signalled)] == [f"SIG{name}"]
+
+
+async def test_waiting_for_an_exit_gives_up_and_leaves_the_program_alone() -> None:
+    async with await start("sleep", "60") as process:
+        assert await process.wait_exit(0.05) is None
+        assert is_running(process.pid)
+
+
+async def test_closing_kills_a_program_that_ignores_signals() -> None:
+    recorder = Recorder()
+    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    async with await start_python(code, recorder) as process:
+        await first_line(recorder)
+        process.signal("TERM")
+        assert await process.wait_exit(0.2) is None
+
+    assert process.exited.result().code == -signal.SIGKILL
+    assert process.exited.result().cause == "killed by the lab"
+
+
+async def test_closing_kills_a_daemon_that_left_group_and_session() -> None:
+    recorder = Recorder()
+    code = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+    os._exit(0)
+"""
+    async with await start_python(code, recorder) as process:
+        daemon = int(await first_line(recorder))
+        await process.wait_exit(20)
+        assert is_running(daemon)
+
+    assert await gone(daemon)
+
+
+async def test_the_death_of_the_asking_process_ends_the_program() -> None:
+    code = """
+import asyncio, os, pathlib
+from chaos.process import Process
+from chaos.recorder import Recorder
+
+async def main():
+    process = await Process.start(["sleep", "60"], cwd=pathlib.Path("/"), env=dict(os.environ), recorder=Recorder())
+    print(process.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+    asker = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert asker.stdout
+    program = int(await asker.stdout.readline())
+    assert is_running(program)
+
+    asker.kill()
+    await asker.wait()
+
+    assert await gone(program)
+
+
+async def test_a_program_that_prints_without_end_is_killed_and_its_output_capped() -> None:
+    recorder = Recorder()
+    async with await start("yes", recorder=recorder) as process:
+        exited = await process.wait_exit(60)
+
+    assert exited
+    assert exited.cause
+    assert exited.cause.startswith("printed more than")
+    assert len(lines(recorder)) <= 50_000
+
+
+async def test_a_program_that_uses_too_much_memory_is_killed() -> None:
+    recorder = Recorder()
+    limits = Limits(memory=200 * 2**20)
+    async with await start_python(
+        "x = b'x' * 400_000_000; import time; time.sleep(60)", recorder, limits=limits
+    ) as process:
+        exited = await process.wait_exit(30)
+
+    assert exited
+    assert exited.cause == "used more than 200 MiB of memory"
+
+
+async def test_a_program_that_forks_without_end_is_killed() -> None:
+    recorder = Recorder()
+    code = "import os, time\nfor _ in range(40):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)"
+    async with await start_python(code, recorder, limits=Limits(processes=20)) as process:
+        exited = await process.wait_exit(30)
+
+    assert exited
+    assert exited.cause == "ran more than 20 processes"
+
+
+async def test_an_end_is_recorded_once() -> None:
+    recorder = Recorder()
+    async with await start("true", recorder=recorder) as process:
+        await process.wait_exit(20)
+
+    assert len(recorder.history().of(Exited)) == 1
+
+
+def test_lines_are_cut_at_their_limit_and_decoded_whatever_they_hold() -> None:
+    emitted: list[tuple[str, bool]] = []
+    splitter = LineSplitter(lambda text, cut: emitted.append((text, cut)))
+
+    splitter.feed(b"a" * (LINE_BYTES - 1))
+    splitter.feed(b"bcd\r\nsh\xffort\r\n")
+    splitter.feed(b"hal")
+    splitter.feed("bé".encode())
+    splitter.end()
+
+    assert emitted == [("a" * (LINE_BYTES - 1) + "b", True), ("sh\ufffdort", False), ("halbé", False)]
