@@ -1,0 +1,52 @@
+# `make score` grades this repository's own service, `make test` runs all tests; either installs what it needs first.
+
+TOOLS := .tools
+# An uv that is there is used; else one is installed into this folder, by whichever of Python's ways works.
+UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: score test check format lint types quick real-toxiproxy bench clean
+
+score: $(INSTALLED)
+	$(BIN)/grading score . $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/pytest $(ARGS)
+
+check: format lint types quick
+
+format: $(INSTALLED)
+	$(BIN)/ruff format --check
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+quick: $(INSTALLED)
+	$(BIN)/pytest -q -m "not slow" $(ARGS)
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/grading_time.py $(ARGS)
+
+# The real fault proxy, for those who have Go; the grader finds it on PATH or by TOXIPROXY_SERVER.
+real-toxiproxy: $(TOOLS)/bin/toxiproxy-server
+
+$(TOOLS)/bin/toxiproxy-server:
+	mkdir -p $(TOOLS)/go
+	GOBIN=$(abspath $(TOOLS)/go) go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0
+	mkdir -p $(TOOLS)/bin
+	mv $(TOOLS)/go/server $@
+
+$(INSTALLED): pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --quiet
+	touch $@
+
+$(TOOLS)/bin/uv:
+	python3 -m venv $(TOOLS) 2>/dev/null && $(TOOLS)/bin/pip install --quiet uv \
+		|| python3 -m pip install --quiet --target $(TOOLS) uv
+
+clean:
+	rm -rf .venv $(TOOLS) .mypy_cache .ruff_cache .pytest_cache
