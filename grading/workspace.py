@@ -1,0 +1,196 @@
+"""The folder of one grading run: made for it alone, and gone after it.
+
+Layout, beside each other in `<tempdir>/grading-<uid>/`:
+
+    <run-id>.lock   held (flock) for as long as the run lives
+    <run-id>/       everything that the run writes
+
+A lock that nobody holds belongs to a grader that was killed. The next one to start removes its
+folder, and the processes that it left: they carry `GRADING_RUN=<run-id>` in their environment.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import platformdirs
+
+from grading.errors import MachineError
+
+RUN_VARIABLE = "GRADING_RUN"
+CACHE_VARIABLE = "GRADING_CACHE"
+_PROC = Path("/proc")
+
+
+def cache_folder() -> Path:
+    """Where environments are kept between runs: `GRADING_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("llm-grading")
+
+
+class Workspace:
+    """A run's own folder, to be used as a context manager; it is removed at the end."""
+
+    def __init__(self, run_id: str, root: Path, lock: int) -> None:
+        self.run_id = run_id
+        self.root = root
+        self._lock = lock
+
+    @classmethod
+    def open(cls, parent: Path | None = None) -> Self:
+        """Remove what killed runs left under `parent` (the temporary folder), then make a folder.
+
+        Raises MachineError if the folder cannot be made.
+        """
+        try:
+            base = _base(parent or Path(tempfile.gettempdir()))
+            _sweep(base)
+            while True:
+                run_id = secrets.token_hex(6)
+                lock = _lock(base / f"{run_id}.lock")
+                if lock is not None:
+                    break
+            root = base / run_id
+            root.mkdir(mode=0o700)
+        except OSError as error:
+            raise MachineError(f"No folder for the run could be made ({error}); set TMPDIR to a writable one.") from error
+        return cls(run_id, root, lock)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What marks a process as one of this run: to be set for everything that it starts."""
+        return {RUN_VARIABLE: self.run_id}
+
+    def folder(self, name: str) -> Path:
+        """Make a new folder whose name begins with `name`."""
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.root))
+
+    def close(self) -> None:
+        """Kill what the run left, remove its folder and give up its lock.
+
+        What cannot be removed now is left to the next run's sweep.
+        """
+        if self._lock < 0:
+            return
+        lock, self._lock = self._lock, -1
+        _discard(self.root, lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def remove_tree(tree: Path) -> None:
+    """Remove a folder with all it holds, read-only or being written to. Raises OSError if it stays."""
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(tree)
+    if not os.path.lexists(tree):
+        return
+    # chmod and rm walk without following links, at any depth that a program can make.
+    for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        subprocess.run([*command, "--", os.fspath(tree)], check=False, capture_output=True)  # noqa: S603 - our own folder
+    if os.path.lexists(tree):
+        raise OSError(f"{tree} cannot be removed")
+
+
+def _base(parent: Path) -> Path:
+    base = parent / f"grading-{os.getuid()}"
+    base.mkdir(mode=0o700, exist_ok=True)
+    found = base.lstat()
+    # In a shared temporary folder, anybody can have made this name first.
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{base} belongs to somebody else")
+    base.chmod(0o700)
+    return base
+
+
+def _lock(path: Path) -> int | None:
+    """Take the lock at `path` without waiting; None if somebody has it or has just removed it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever sweeps may have removed the file between our open and our lock.
+        if os.fstat(descriptor).st_ino == path.stat().st_ino:
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _sweep(base: Path) -> None:
+    for run_id in sorted({entry.stem for entry in base.iterdir()}):
+        lock = _lock(base / f"{run_id}.lock")
+        if lock is not None:
+            _discard(base / run_id, lock)
+
+
+def _discard(root: Path, lock: int) -> None:
+    """Remove the run of `root`, whose lock we hold; the lock's file goes last."""
+    try:
+        _kill_leftovers(root.name)
+        with contextlib.suppress(OSError):
+            remove_tree(root)
+            root.with_name(f"{root.name}.lock").unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+def _kill_leftovers(run_id: str) -> None:
+    """Kill the processes of a run and wait, up to 2 s, until they are gone."""
+    mark = f"{RUN_VARIABLE}={run_id}".encode()
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        alive = False
+        for pid in _marked(mark):
+            alive = _kill(pid, mark) or alive
+        if not alive:
+            return
+        time.sleep(0.02)
+
+
+def _marked(mark: bytes) -> Iterator[int]:
+    if not _PROC.is_dir():
+        return
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid() and _carries(entry, mark):
+            yield int(entry.name)
+
+
+def _carries(process: Path, mark: bytes) -> bool:
+    try:
+        return process.stat().st_uid == os.getuid() and mark in (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _kill(pid: int, mark: bytes) -> bool:
+    """Kill `pid` if it still is the process that carries the mark; the handle outlives a reuse of the number."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if not _carries(_PROC / str(pid), mark):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
