@@ -8,7 +8,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self
@@ -25,7 +25,7 @@ _MAX_HEAD_BYTES = 64 * 1024
 _REFUSAL_PATIENCE_S = 5.0
 
 Headers = Iterable[tuple[str, str]]
-Handler = Callable[["HttpRequest", "Responder"], Awaitable[None]]
+Handler = Callable[["HttpRequest", "Responder"], Coroutine[Any, Any, None]]
 
 
 class ClientGone(Exception):  # noqa: N818 - an outcome that handlers expect, not an error
@@ -291,7 +291,7 @@ class _Connection(asyncio.Protocol):
             connection=self._number,
         )
         self._responder = Responder(self, head_only=request.method == "HEAD")
-        task = asyncio.ensure_future(_run(self._server.handler, request, self._responder))
+        task = asyncio.create_task(self._server.handler(request, self._responder))
         self._server.tasks.add(task)
         task.add_done_callback(self._handled)
 
@@ -346,10 +346,6 @@ class _Connection(asyncio.Protocol):
         self._server.recorder.record(
             Connection(upstream=self._server.upstream, connection=self._number, state=state)
         )
-
-
-async def _run(handler: Handler, request: HttpRequest, responder: Responder) -> None:
-    await handler(request, responder)
 
 
 def _declared_length(head: h11.Request) -> int:

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 from chaos.history import Call, Reply, Upstream
-from chaos.http_server import ClientGone, HttpRequest
+from chaos.http_server import ClientGone, HttpRequest, Responder
 from chaos.recorder import Recorder
 
 T = TypeVar("T")
@@ -54,6 +54,19 @@ class Journal:
         """Record how `call` ended."""
         self.replies.append(self._recorder.record(Reply(call=call.call, outcome=outcome, status=status)))
         self.changed()
+
+    async def answer(
+        self,
+        call: Call,
+        responder: Responder,
+        status: int,
+        body: bytes,
+        content_type: str = "application/json",
+    ) -> None:
+        """Answer `call` in one piece, and record how that went."""
+        with self.losing(call):
+            await responder.send(status, body, headers=[("content-type", content_type)])
+        self.reply(call, "answered", status)
 
     @contextmanager
     def losing(self, call: Call) -> Iterator[None]:

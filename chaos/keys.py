@@ -16,6 +16,7 @@ _KEY = re.compile(KEY_PATTERN.encode())
 
 _CODE_PAIRS = 6
 _CODE_LETTERS = "ghjkmnpqrstvwxyz"
+_CODE = re.compile(f"(?:[0-9][{_CODE_LETTERS}]){{{_CODE_PAIRS}}}".encode())
 _SENTENCES = (
     "The catalogue lists this entry under shelf mark {code}.",
     "According to the register, the matching record is number {code}.",
@@ -61,6 +62,12 @@ def answer_code(key: str) -> str:
     """The nonce that only an answer to the prompt with `key` holds; it does not look like a key."""
     digest = hashlib.sha256(key.encode()).digest()
     return "".join(f"{byte % 10}{_CODE_LETTERS[byte // 10 % 16]}" for byte in digest[:_CODE_PAIRS])
+
+
+def find_answer_codes(text: str | bytes) -> list[str]:
+    """All distinct strings in `text` that have the form of an `answer_code`."""
+    raw = text.encode() if isinstance(text, str) else text
+    return list(dict.fromkeys(match.decode() for match in _CODE.findall(raw)))
 
 
 def expected_answer(key: str) -> str:

@@ -19,7 +19,6 @@ MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-f
 _CHAT = {"/v1/chat/completions", "/chat/completions"}
 _EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
 _DIMENSIONS = 1536
-_JSON = ("content-type", "application/json")
 
 
 class Script:
@@ -118,9 +117,7 @@ class ScriptedLLM:
             return
         call = self._journal.call(request, key=find_key(request.body), counted=False)
         status, body = _surface(request)
-        with self._journal.losing(call):
-            await responder.send(status, as_json(body), headers=[_JSON])
-        self._journal.reply(call, "answered", status)
+        await self._journal.answer(call, responder, status, as_json(body))
 
     async def _chat(self, request: HttpRequest, responder: Responder) -> None:
         key = find_key(request.body)
@@ -144,6 +141,8 @@ def _surface(request: HttpRequest) -> tuple[int, Any]:
             return 200, {"object": "list", "data": data}
         case "GET" | "HEAD", "/health/liveliness" | "/health/liveness":
             return 200, "I'm alive!"
+        case "GET" | "HEAD", "/":
+            return 200, "LiteLLM: RUNNING"
         case "GET" | "HEAD", "/health/readiness":
             return 200, {"status": "healthy", "db": "Not connected", "litellm_version": "1.106.0"}
         case "GET" | "HEAD", "/health":

@@ -76,7 +76,7 @@ class Engine:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             status, fields = 400, {"status": {"error": f"Format error in JSON body: {first['msg']}"}}
-        except (ValueError, NotImplementedError) as error:
+        except (ValueError, TypeError, LookupError, NotImplementedError) as error:
             status, fields = 400, {"status": {"error": f"Wrong input: {error}"}}
         return status, to_json({**fields, "time": time.monotonic() - began}, fallback=_plain)
 

@@ -20,8 +20,8 @@ _HEALTH = {"/healthz", "/livez", "/readyz"}
 _VERSION = metadata.version("qdrant-client")
 _TITLE = f'{{"title":"qdrant - vector search engine","version":"{_VERSION}"}}'.encode()
 _METRICS = f'# TYPE app_info gauge\napp_info{{name="qdrant",version="{_VERSION}"}} 1\n'.encode()
-_JSON = ("content-type", "application/json")
-_TEXT = ("content-type", "text/plain")
+_JSON = "application/json"
+_TEXT = "text/plain"
 
 
 class QdrantStandIn:
@@ -77,6 +77,4 @@ class QdrantStandIn:
             status, body, kind = 200, _TITLE, _JSON
         else:
             (status, body), kind = self._engine.answer(request.method, request.path, request.body), _JSON
-        with self._journal.losing(call):
-            await responder.send(status, body, headers=[kind])
-        self._journal.reply(call, "answered", status)
+        await self._journal.answer(call, responder, status, body, kind)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chaos.keys import KEY_PATTERN, Keys, answer_code, expected_answer, find_key, find_keys
+from chaos.keys import KEY_PATTERN, Keys, answer_code, expected_answer, find_answer_codes, find_key, find_keys
 
 
 def test_the_seed_and_the_scope_decide_the_keys() -> None:
@@ -59,7 +59,8 @@ def test_an_answer_holds_a_nonce_of_its_own() -> None:
     for key in keys:
         answer = expected_answer(key)
         assert answer == expected_answer(key)
-        assert answer_code(key) in answer
+        assert find_answer_codes(answer) == [answer_code(key)]
+        assert find_answer_codes(answer.encode()) == [answer_code(key)]
         assert key not in answer
         assert find_key(answer) is None
         # Half of an answer must not pass for the whole.
