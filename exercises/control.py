@@ -40,7 +40,9 @@ def log_tail(history: History, lines: int = LOG_LINES) -> list[str]:
 def _not_started(history: History) -> Verdict:
     expected = "the service starts and answers GET /health within 60 s"
     if skipped := history.first(Skipped):
-        return failed(expected, f"it did not (see '{skipped.experiment}'), and was not tried again", skipped)
+        return failed(
+            expected, f"it did not start (see '{skipped.experiment}'), and was not tried again", skipped
+        )
     exited = history.first(Exited)
     if exited and exited.cause and exited.cause != "killed by the lab":
         return failed(expected, f"it was ended by the grader at start: it {exited.cause}", exited)

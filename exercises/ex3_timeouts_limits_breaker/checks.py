@@ -70,7 +70,11 @@ def breaker_closes(breaker: History, half_open: History) -> Verdict:
     )
 
 
-def client_errors_spare_breaker(client_errors: History) -> Verdict:
+def client_errors_spare_breaker(client_errors: History, breaker: History) -> Verdict:
+    if not _opened(breaker):
+        return not_judged(
+            "there is no breaker that could open", breaker.exchanges("rejected")[-1].end, blame="submission"
+        )
     reached = [
         one for one in client_errors.exchanges("client-error") if client_errors.calls(key=one.request.key)
     ]

@@ -12,6 +12,7 @@ __all__ = ["backoff_500", "backoff_503", "hang", "mlflow_down", "refusals", "tra
 FILE_SECONDS = 12.0
 DELIVERY_SECONDS = 10.0
 BASELINE_REQUESTS = 3
+MLFLOW_PATIENCE = 10.0
 
 
 @experiment(seconds=10)
@@ -87,10 +88,10 @@ async def mlflow_down(lab: Lab) -> None:
     lab.phase("fault")
     keys = {"mlflow-refused": lab.key(), "mlflow-hanging": lab.key()}
     await lab.upstreams.refuse("mlflow")
-    await lab.generate(keys["mlflow-refused"], label="mlflow-refused", timeout=PATIENCE_SECONDS)
+    await lab.generate(keys["mlflow-refused"], label="mlflow-refused", timeout=MLFLOW_PATIENCE)
     await lab.upstreams.restore("mlflow")
     await lab.upstreams.swallow("mlflow")
-    await lab.generate(keys["mlflow-hanging"], label="mlflow-hanging", timeout=PATIENCE_SECONDS)
+    await lab.generate(keys["mlflow-hanging"], label="mlflow-hanging", timeout=MLFLOW_PATIENCE)
     await lab.find_traces(list(keys.values()), seconds=FILE_SECONDS)
     lab.phase("recovery")
     await lab.upstreams.restore("mlflow")

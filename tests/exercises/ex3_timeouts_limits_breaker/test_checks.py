@@ -319,11 +319,11 @@ def _client_errors(*, after_errors: bool = True, after_aborts: bool = True, reac
 
 
 def test_client_errors_spare_breaker_passes() -> None:
-    assert checks.client_errors_spare_breaker(_client_errors()).passed
+    assert checks.client_errors_spare_breaker(_client_errors(), _recovery()).passed
 
 
 def test_client_errors_spare_breaker_fails_where_refusals_open_it() -> None:
-    verdict = checks.client_errors_spare_breaker(_client_errors(after_errors=False))
+    verdict = checks.client_errors_spare_breaker(_client_errors(after_errors=False), _recovery())
 
     assert verdict.status == "failed"
     assert "404" in verdict.expected
@@ -331,14 +331,22 @@ def test_client_errors_spare_breaker_fails_where_refusals_open_it() -> None:
 
 
 def test_client_errors_spare_breaker_fails_where_aborts_open_it() -> None:
-    verdict = checks.client_errors_spare_breaker(_client_errors(after_aborts=False))
+    verdict = checks.client_errors_spare_breaker(_client_errors(after_aborts=False), _recovery())
 
     assert verdict.status == "failed"
     assert "hung up" in verdict.expected
 
 
 def test_client_errors_spare_breaker_is_not_judged_where_none_reached_the_model() -> None:
-    assert checks.client_errors_spare_breaker(_client_errors(reached=False)).status == "not judged"
+    assert (
+        checks.client_errors_spare_breaker(_client_errors(reached=False), _recovery()).status == "not judged"
+    )
+
+
+def test_client_errors_spare_breaker_is_not_judged_without_a_breaker() -> None:
+    verdict = checks.client_errors_spare_breaker(_client_errors(), _half_open(opened=False))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "submission")
 
 
 def _drip(status: int | None, after: float) -> History:
