@@ -30,7 +30,7 @@ async def run(
     *,
     cwd: Path,
     env: Mapping[str, str],
-    timeout: float,  # noqa: ASYNC109 - on expiry the process group is killed, which a caller's scope cannot do
+    timeout: float,
     keep: int = _CHUNK,
 ) -> Completed:
     """Run `argv` in a session of its own and return how it ended.

@@ -10,7 +10,9 @@ import re
 _LINES = 20
 _WIDTH = 300
 # Output of a submission is shown on an instructor's terminal: it must not steer it.
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 _CREDENTIALS = re.compile(r"(?<=://)[^@/\s]+(?=@)")
 
 

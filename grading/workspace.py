@@ -64,7 +64,9 @@ class Workspace:
             root = base / run_id
             root.mkdir(mode=0o700)
         except OSError as error:
-            raise MachineError(f"No folder for the run could be made ({error}); set TMPDIR to a writable one.") from error
+            raise MachineError(
+                f"No folder for the run could be made ({error}); set TMPDIR to a writable one."
+            ) from error
         return cls(run_id, root, lock)
 
     @property
@@ -174,7 +176,9 @@ def _marked(mark: bytes) -> Iterator[int]:
 
 def _carries(process: Path, mark: bytes) -> bool:
     try:
-        return process.stat().st_uid == os.getuid() and mark in (process / "environ").read_bytes().split(b"\0")
+        return process.stat().st_uid == os.getuid() and mark in (process / "environ").read_bytes().split(
+            b"\0"
+        )
     except OSError:
         return False
 

@@ -1,0 +1,223 @@
+"""From what the caller names, a path or a git URL, to a snapshot of the files that are graded.
+
+    path            the working tree as it is: what is tracked, and what is new and not ignored
+    path@ref        a commit, branch or tag of the local repository that the path is in
+    url, url@ref    a clone (https, ssh, file, or git@host:org/repo.git)
+
+The path may be a subfolder of a repository. Nothing is ever written into it.
+"""
+
+import asyncio
+import functools
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grading import git
+from grading.errors import MachineError, SubmissionError, UsageError, without_credentials
+from grading.workspace import Workspace, remove_tree
+
+SIZE_LIMIT = 200 << 20
+FILES_LIMIT = 50_000
+START_FILES = (
+    "pyproject.toml",
+    "requirements.txt",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+    "compose.yml",
+    "compose.yaml",
+    "Dockerfile",
+    "src/api",
+)
+
+_SECRET = ".env"  # noqa: S105 - the file's name
+_NOT_SOURCES = frozenset(
+    {".git", ".venv", "venv", "node_modules", "__pycache__"}
+    | {".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox", ".cache"}
+)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_CLONED = re.compile(r"(https?|ssh|file)://", re.IGNORECASE)
+_SCP_LIKE = re.compile(r"[\w.-]+@[\w.-]+:(?!//)")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The files of a submission as they were when it was fetched.
+
+    `commit` is None where the files are under no commit; `dirty` says that they differ from it.
+    """
+
+    spec: str
+    name: str
+    root: Path
+    commit: str | None = None
+    dirty: bool = False
+
+    def copy_to(self, destination: Path) -> Path:
+        """Copy the files to the new folder `destination`, for one service to run (and write) in."""
+        return Path(shutil.copytree(self.root, destination, symlinks=True))
+
+
+async def fetch(spec: str, workspace: Workspace) -> Submission:
+    """Take a snapshot of what `spec` names (see the module's docstring) into the workspace.
+
+    Raises UsageError if there is no such repository or commit, SubmissionError if it is too large,
+    and MachineError if the network, the disk or a time limit of 120 s came between.
+    """
+    if spec.startswith("-"):
+        raise UsageError(f"{spec!r} looks like an option; name a folder or a git URL.")
+    path, ref = _split_path(spec)
+    if path is None:
+        url, ref = _split_url(spec)
+        submission = await _from_clone(spec, url, ref, workspace)
+    elif await git.is_bare(path):
+        submission = await _from_clone(spec, str(path), ref, workspace)
+    elif ref is not None:
+        submission = await _from_commit(spec, path, ref, workspace)
+    else:
+        submission = await _from_folder(spec, path, workspace)
+    if not any((submission.root / name).exists() for name in START_FILES):
+        raise UsageError(f"{submission.spec} holds nothing to start; looked for {', '.join(START_FILES)}.")
+    return submission
+
+
+def _split_path(spec: str) -> tuple[Path | None, str | None]:
+    """The folder that `spec` names, and the commit after its last fitting `@`; (None, None) for a URL."""
+    if not spec:
+        raise UsageError("The name of the repository is empty; name a folder or a git URL.")
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        return path.resolve(), None
+    if path.exists():
+        raise UsageError(f"{spec} is a file; name the folder of a repository.")
+    if _SCHEME.match(spec) or _SCP_LIKE.match(spec):
+        return None, None
+    for at in [index for index in range(len(spec) - 1, 0, -1) if spec[index] == "@"]:
+        folder = Path(spec[:at]).expanduser()
+        if folder.is_dir():
+            return folder.resolve(), _checked(spec[at + 1 :])
+    raise UsageError(f"There is no folder {spec}; name the folder of a repository or a git URL.")
+
+
+def _split_url(spec: str) -> tuple[str, str | None]:
+    scheme = _SCHEME.match(spec)
+    if scheme and not _CLONED.match(spec):
+        raise UsageError(f"{scheme[0]} cannot be cloned from; use https://, ssh:// or file://, or a folder.")
+    # An @ before the path is the user's.
+    begin = spec.find("/", scheme.end()) if scheme else spec.index(":")
+    head, at, ref = spec[begin:].partition("@") if begin >= 0 else (spec, "", "")
+    return (spec[:begin] + head, _checked(ref)) if at else (spec, None)
+
+
+def _checked(ref: str) -> str:
+    if not ref or ref.startswith("-"):
+        raise UsageError(f"{ref!r} is no commit; write the commit, branch or tag after the @.")
+    return ref
+
+
+async def _from_folder(spec: str, path: Path, workspace: Workspace) -> Submission:
+    root = workspace.folder("snapshot")
+    try:
+        names = await git.files(path)
+    except git.GitUnavailableError:
+        names = None
+    if names:
+        state = await git.work_tree(path)
+        await _take(path, names, root)
+        return Submission(spec, path.name, root, state.commit, state.dirty)
+    # Under no git, or in a folder that the repository around it ignores.
+    await _take(path, _walk(path), root)
+    return Submission(spec, path.name, root)
+
+
+async def _from_commit(spec: str, path: Path, ref: str, workspace: Workspace) -> Submission:
+    commit = await git.resolve(path, ref)
+    if commit is None:
+        raise UsageError(f"{path} has no commit, branch or tag {ref}.")
+    clone = workspace.folder("clone")
+    await git.borrow(path, clone)
+    return await _from_checkout(spec, path.name, clone, commit, workspace, folder=await git.prefix(path))
+
+
+async def _from_clone(spec: str, url: str, ref: str | None, workspace: Workspace) -> Submission:
+    clone = workspace.folder("clone")
+    await git.clone(url, clone, shallow=ref is None)
+    names = ["HEAD"] if ref is None else [f"refs/remotes/origin/{ref}", f"refs/tags/{ref}", ref]
+    commit = await git.resolve(clone, *names)
+    if commit is None:
+        raise UsageError(f"{url} has no {f'commit, branch or tag {ref}' if ref else 'commit yet'}.")
+    name = re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")
+    return await _from_checkout(spec, name, clone, commit, workspace, folder=Path())
+
+
+async def _from_checkout(
+    spec: str, name: str, clone: Path, commit: str, workspace: Workspace, *, folder: Path
+) -> Submission:
+    names = await git.check_out(clone, commit)
+    inside = [str(Path(name).relative_to(folder)) for name in names if Path(name).is_relative_to(folder)]
+    root = workspace.folder("snapshot")
+    await _take(clone / folder, inside, root)
+    await asyncio.to_thread(remove_tree, clone)
+    return Submission(without_credentials(spec), name, root, commit)
+
+
+async def _take(source: Path, names: Iterable[str], destination: Path) -> None:
+    try:
+        await asyncio.to_thread(_snapshot, source, names, destination)
+    except OSError as error:
+        raise MachineError(f"The files of {source.name} could not be copied: {error}.") from error
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _NOT_SOURCES]
+        for name in [*files, *(one for one in folders if (Path(parent) / one).is_symlink())]:
+            yield os.path.relpath(Path(parent) / name, folder)
+
+
+def _snapshot(source: Path, names: Iterable[str], destination: Path) -> None:
+    """Copy the named files of `source`, as long as they are files, are no secrets and lead nowhere else."""
+    real = Path(os.path.realpath(source))
+    is_itself = functools.cache(_is_itself)
+    size = count = 0
+    largest = (0, "")
+    for name in names:
+        file, copy = real / name, destination / name
+        if file.name == _SECRET or not is_itself(file.parent):
+            continue
+        try:
+            found = file.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # deleted, and still tracked
+        if stat.S_ISLNK(found.st_mode):
+            _copy_link(file, real, copy)
+            continue
+        if not stat.S_ISREG(found.st_mode):
+            continue  # a submodule, a repository inside this one, a pipe
+        size, count = size + found.st_size, count + 1
+        largest = max(largest, (found.st_size, name))
+        if size > SIZE_LIMIT or count > FILES_LIMIT:
+            raise SubmissionError(
+                f"The repository holds more than {SIZE_LIMIT >> 20} MB or {FILES_LIMIT} files (the largest so far is"
+                f" {largest[1]}); keep data and environments out of it with .gitignore."
+            )
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+        copy.chmod(stat.S_IMODE(found.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
+
+
+def _is_itself(folder: Path) -> bool:
+    """Whether no part of the path is a link: git lists `a/b` as tracked even where `a` now leads elsewhere."""
+    return os.path.realpath(folder) == os.fspath(folder)
+
+
+def _copy_link(link: Path, source: Path, copy: Path) -> None:
+    """Copy a symbolic link so that it leads to the same file of the copy; not if it leads out."""
+    target = Path(os.path.realpath(link))
+    if target.is_relative_to(source) and target.name != _SECRET:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.symlink_to(os.path.relpath(target, link.parent))
