@@ -51,7 +51,8 @@ class Trace(BaseModel):
     started_ns: int = Field(default_factory=time_ns)
     ended_ns: int = 0
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
     def latency(self) -> float:
         """Seconds."""
         return (self.ended_ns - self.started_ns) / 1e9
