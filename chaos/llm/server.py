@@ -19,6 +19,26 @@ MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-f
 _CHAT = {"/v1/chat/completions", "/chat/completions"}
 _EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
 _DIMENSIONS = 1536
+_MODEL_LIST = {
+    "object": "list",
+    "data": [
+        {"id": model, "object": "model", "created": 1677610602, "owned_by": "openai"} for model in MODELS
+    ],
+}
+_PAGES: dict[str, Any] = {
+    "/": "LiteLLM: RUNNING",
+    "/v1/models": _MODEL_LIST,
+    "/models": _MODEL_LIST,
+    "/health/liveliness": "I'm alive!",
+    "/health/liveness": "I'm alive!",
+    "/health/readiness": {"status": "healthy", "db": "Not connected", "litellm_version": "1.106.0"},
+    "/health": {
+        "healthy_endpoints": [{"model": model} for model in MODELS],
+        "unhealthy_endpoints": [],
+        "healthy_count": len(MODELS),
+        "unhealthy_count": 0,
+    },
+}
 
 
 class Script:
@@ -132,27 +152,11 @@ class ScriptedLLM:
 
 def _surface(request: HttpRequest) -> tuple[int, Any]:
     """Answer what is no chat call, as LiteLLM's proxy does."""
-    match request.method, request.path:
-        case "GET" | "HEAD", "/v1/models" | "/models":
-            data = [
-                {"id": model, "object": "model", "created": 1677610602, "owned_by": "openai"}
-                for model in MODELS
-            ]
-            return 200, {"object": "list", "data": data}
-        case "GET" | "HEAD", "/health/liveliness" | "/health/liveness":
-            return 200, "I'm alive!"
-        case "GET" | "HEAD", "/":
-            return 200, "LiteLLM: RUNNING"
-        case "GET" | "HEAD", "/health/readiness":
-            return 200, {"status": "healthy", "db": "Not connected", "litellm_version": "1.106.0"}
-        case "GET" | "HEAD", "/health":
-            healthy = [{"model": model} for model in MODELS]
-            counts = {"healthy_count": len(MODELS), "unhealthy_count": 0}
-            return 200, {"healthy_endpoints": healthy, "unhealthy_endpoints": [], **counts}
-        case "POST", path if path in _EMBEDDINGS:
-            return 200, _embeddings(_json(request))
-        case _:
-            return 404, {"detail": "Not Found"}
+    if request.method in {"GET", "HEAD"} and request.path in _PAGES:
+        return 200, _PAGES[request.path]
+    if request.method == "POST" and request.path in _EMBEDDINGS:
+        return 200, _embeddings(_json(request))
+    return 404, {"detail": "Not Found"}
 
 
 def _embeddings(body: Any) -> Any:
