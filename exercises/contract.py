@@ -8,11 +8,17 @@ from typing import Any
 MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-fallback")
 HOST = "127.0.0.1"
 
-_PROMPTS = (
-    "Which shelf mark belongs to the entry {key}?",
-    "Please look up the record for {key} and give its number.",
-    "What does the archive hold about {key}? One sentence is enough.",
-    "Summarise the note {key} in one sentence.",
+_SUBJECTS = (
+    "alpine lichen", "bridge bearings", "coastal fog", "desert wells", "early sundials", "felt making",
+    "glass harps", "harbour cranes", "ice roads", "jute sails", "kiln bricks", "lunar tides",
+    "moss gardens", "night trains", "olive presses", "peat bogs", "quarry tools", "river locks",
+    "salt mines", "tram signals", "umbrella frames", "violin varnish", "water clocks", "yew bows",
+)  # fmt: skip
+_QUESTIONS = (
+    "Which shelf mark belongs to the entry {key} on {one} and {two}?",
+    "Please look up what we hold on {one}, filed with {two} as {key}, and give its number.",
+    "A reader asks about {two} and {one}; the slip says {key}. One sentence is enough.",
+    "Summarise the note {key} in one sentence. It compares {one} with {two}.",
 )
 
 
@@ -44,8 +50,10 @@ def environment(secrets: Secrets, urls: Mapping[str, str]) -> dict[str, str]:
 
 
 def prompt(key: str) -> str:
-    """Return a prompt that holds `key`."""
-    return _PROMPTS[sum(key.encode()) % len(_PROMPTS)].format(key=key)
+    """Return a prompt that holds `key`; its words differ too, so that a cache by meaning takes no two for one."""
+    source = random.Random(key)  # noqa: S311 - must be replayable, need not be secret
+    one, two = source.sample(_SUBJECTS, 2)
+    return source.choice(_QUESTIONS).format(key=key, one=one, two=two)
 
 
 def generate_body(key: str, *, model: str = MODELS[0]) -> dict[str, Any]:
