@@ -59,13 +59,16 @@ async def resolve(listen: str) -> tuple[str, int]:
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; raises ApiError where the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Naming the protocol matters: asyncio disables Nagle's algorithm only on sockets that say they are TCP.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server(
-            (host, port),
-            family=family,
-            backlog=BACKLOG,
-            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
-        )
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host == "::":
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
     except OSError as exc:
+        sock.close()
         reason = os.strerror(exc.errno or errno.EINVAL).lower()
         raise errors.cannot_listen(f" {join(host, port)}: bind: {reason}") from exc
+    return sock

@@ -94,6 +94,6 @@ async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, respon
     if response.content_type is not None:
         headers.append(("Content-Type", response.content_type))
     head = h11.Response(status_code=response.status, headers=headers, reason=response.status.phrase.encode())
-    for event in (head, h11.Data(data=response.body), h11.EndOfMessage()):
-        writer.write(connection.send(event) or b"")
+    events = (head, h11.Data(data=response.body), h11.EndOfMessage())
+    writer.write(b"".join(connection.send(event) or b"" for event in events))
     await writer.drain()
