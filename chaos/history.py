@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 FORMAT = 1
 
 Upstream = Literal["llm", "qdrant", "mlflow"]
+SERVICE = "service"
+"""The instance that an experiment is about; others are started beside it, to see whether they start."""
 
 
 class Event(BaseModel):
@@ -43,6 +45,7 @@ class Launched(Event):
     """The service's process (or container) was started."""
 
     kind: Literal["launched"] = "launched"
+    instance: str = SERVICE
     command: str
     cwd: str
 
@@ -51,12 +54,14 @@ class Ready(Event):
     """The service gave its first HTTP answer."""
 
     kind: Literal["ready"] = "ready"
+    instance: str = SERVICE
 
 
 class Signalled(Event):
     """The lab sent a signal to the service, or to everything that it started (`SIGKILL` at the end)."""
 
     kind: Literal["signalled"] = "signalled"
+    instance: str = SERVICE
     signal: str
 
 
@@ -67,6 +72,7 @@ class Exited(Event):
     """
 
     kind: Literal["exited"] = "exited"
+    instance: str = SERVICE
     code: int
     cause: str | None = None
 
@@ -75,6 +81,7 @@ class Log(Event):
     """One line that the service wrote, stamped when it was read; long lines are cut."""
 
     kind: Literal["log"] = "log"
+    instance: str = SERVICE
     stream: Literal["stdout", "stderr"]
     text: str
     cut: bool = False
@@ -271,6 +278,10 @@ class History:
 
     def first(self, kind: type[E]) -> E | None:
         return next((event for event in self.events if isinstance(event, kind)), None)
+
+    def instance(self, name: str = SERVICE) -> "History":
+        """Return the history without what other instances of the service did."""
+        return History(event for event in self.events if getattr(event, "instance", name) == name)
 
     def index(self, event: Event) -> int:
         """Where this very event stands; raises ValueError where it does not."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from chaos import warden
-from chaos.history import Exited, Launched, Log, Signalled
+from chaos.history import SERVICE, Exited, Launched, Log, Signalled
 from chaos.recorder import Recorder
 
 LINE_BYTES = 16 * 1024
@@ -36,10 +36,11 @@ class Process:
     Made by `start`; as an async context manager it kills all that is left at the end.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, instance: str) -> None:
         self.pid = 0
         self.exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
         self._recorder = recorder
+        self._instance = instance
         self._cause: str | None = None
         self._output_left = OUTPUT_BYTES
         self._lines_left = OUTPUT_LINES
@@ -55,12 +56,13 @@ class Process:
         env: Mapping[str, str],
         recorder: Recorder,
         limits: Limits | None = None,
+        instance: str = SERVICE,
     ) -> "Process":
-        """Start `argv` in `cwd` with exactly the environment `env`.
+        """Start `argv` in `cwd` with exactly the environment `env`; its events are recorded as `instance`'s.
 
         A program that cannot be executed is not an error here: it exits with 127 and says why on stderr.
         """
-        self = cls(recorder)
+        self = cls(recorder, instance)
         read_end, write_end = os.pipe()
         try:
             self._warden = await asyncio.create_subprocess_exec(
@@ -77,7 +79,7 @@ class Process:
             raise
         finally:
             os.close(write_end)
-        recorder.record(Launched(command=" ".join(argv), cwd=str(cwd)))
+        recorder.record(Launched(instance=instance, command=" ".join(argv), cwd=str(cwd)))
         spec = {"argv": list(argv), "cwd": str(cwd), "env": dict(env), "limits": asdict(limits or Limits())}
         self._tell(json.dumps(spec))
         reports = await _reader(read_end)
@@ -98,7 +100,7 @@ class Process:
 
     def signal(self, name: Literal["TERM", "INT", "STOP", "CONT", "KILL"]) -> None:
         """Send a signal to the program itself (not to what it started), if it still runs."""
-        self._recorder.record(Signalled(signal=f"SIG{name}"))
+        self._recorder.record(Signalled(instance=self._instance, signal=f"SIG{name}"))
         self._tell(name)
 
     async def wait_exit(self, timeout: float) -> Exited | None:
@@ -110,7 +112,7 @@ class Process:
     async def close(self) -> None:
         """Kill what is left of the program and its descendants, and read the rest of their output."""
         if self.running:
-            self._recorder.record(Signalled(signal="SIGKILL"))
+            self._recorder.record(Signalled(instance=self._instance, signal="SIGKILL"))
         assert self._warden.stdin
         self._warden.stdin.close()
         await self._warden.wait()
@@ -134,13 +136,14 @@ class Process:
         while line := await reports.readline():
             message: dict[str, Any] = json.loads(line)
             if "exit" in message and self.running:
-                exited = Exited(code=message["exit"], cause=self._cause or message["cause"])
+                exited = self._exit(message["exit"], message["cause"])
                 self.exited.set_result(self._recorder.record(exited))
         if self.running:
             # The warden ends before its program only where it was killed, or told to end it.
-            self.exited.set_result(
-                self._recorder.record(Exited(code=-9, cause=self._cause or "killed by the lab"))
-            )
+            self.exited.set_result(self._recorder.record(self._exit(-9, "killed by the lab")))
+
+    def _exit(self, code: int, cause: str | None) -> Exited:
+        return Exited(instance=self._instance, code=code, cause=self._cause or cause)
 
     async def _read_output(self, reader: asyncio.StreamReader, stream: Literal["stdout", "stderr"]) -> None:
         lines = LineSplitter(lambda text, cut: self._log(stream, text, cut))
@@ -155,7 +158,7 @@ class Process:
     def _log(self, stream: Literal["stdout", "stderr"], text: str, cut: bool) -> None:  # noqa: FBT001
         self._lines_left -= 1
         if self._lines_left >= 0:
-            self._recorder.record(Log(stream=stream, text=text, cut=cut))
+            self._recorder.record(Log(instance=self._instance, stream=stream, text=text, cut=cut))
 
     def _stop_flood(self) -> None:
         if self._cause is None and self.running:

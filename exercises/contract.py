@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaos.history import Upstream
+
 MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-fallback")
 HOST = "127.0.0.1"
 
@@ -35,7 +37,7 @@ class Secrets:
         return cls(*(f"{source.getrandbits(192):048x}" for _ in range(3)))
 
 
-def environment(secrets: Secrets, urls: Mapping[str, str]) -> dict[str, str]:
+def environment(secrets: Secrets, urls: Mapping[Upstream, str]) -> dict[str, str]:
     """Return the variables of the contract; `urls` has those of `llm`, `qdrant` and `mlflow`."""
     return {
         "JWT_SECRET_KEY": secrets.jwt_key,

@@ -16,6 +16,7 @@ def problem(history: History) -> Verdict | None:
     """Return why nothing can be judged on this history; None where the control phase holds."""
     if fault := history.first(HarnessFault):
         return not_judged(fault.reason, fault)
+    history = history.instance()
     if not history.of(Ready):
         return _not_started(history)
     login = history.exchanges(LOGIN_LABEL)
@@ -34,7 +35,7 @@ def interrupted(history: History) -> Verdict | None:
 
 def log_tail(history: History, lines: int = LOG_LINES) -> list[str]:
     """Return the last lines that the service wrote."""
-    return [event.text for event in history.of(Log)[-lines:]]
+    return [event.text for event in history.instance().of(Log)[-lines:]]
 
 
 def _not_started(history: History) -> Verdict:

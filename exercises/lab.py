@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from chaos.history import Answer, Failure, History, Log, Phase, Ready, Trace
+from chaos.history import SERVICE, Answer, Failure, History, Log, Phase, Ready, Trace, Upstream
 from chaos.http_client import Client
 from chaos.keys import Keys, answer_code
 from chaos.llm import ScriptedLLM
@@ -27,6 +27,7 @@ POLL_SECONDS = 0.05
 CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
 FILE_BYTES = 32 * 1024 * 1024
+UPSTREAMS: tuple[Upstream, ...] = ("llm", "qdrant", "mlflow")
 PORT_TAKEN = "address already in use"
 
 
@@ -51,7 +52,14 @@ class Lab:
     """
 
     def __init__(
-        self, name: str, seed: int, program: Program, toxiproxy: Toxiproxy, recorder: Recorder
+        self,
+        name: str,
+        *,
+        seed: int,
+        program: Program,
+        toxiproxy: Toxiproxy,
+        recorder: Recorder,
+        starts: asyncio.Semaphore,
     ) -> None:
         self.recorder = recorder
         self.upstreams = Upstreams(name, toxiproxy, recorder)
@@ -61,6 +69,7 @@ class Lab:
         self.token = ""
         self._keys = Keys(seed, name)
         self._program = program
+        self._starts = starts
         self._secrets = contract.Secrets.generate(random.Random(f"{seed}/{name}/secrets"))  # noqa: S311 - replayable
         self._stack = contextlib.AsyncExitStack()
 
@@ -84,11 +93,31 @@ class Lab:
     async def start(self) -> bool:
         """Start the service and wait at most 60 s for its first HTTP answer; whether it came."""
         for _ in range(START_TRIES):
-            if await self._launch():
+            self.process, port = await self._launch(SERVICE, {})
+            self._stack.push_async_exit(self.process)
+            self.client = Client(f"http://{contract.HOST}:{port}", self.recorder)
+            if await self._answers(port):
                 return True
             if not self._port_was_taken():
                 return False
         raise OSError("every port chosen for the service was taken before it could bind it")
+
+    async def attempt(
+        self, instance: str, changes: Mapping[str, str | None], *, seconds: float = 20.0
+    ) -> None:
+        """Start another instance with a changed environment, and record whether it exits or opens its port.
+
+        A value of None takes a variable away. The instance is ended as soon as one of the two, or `seconds`, is seen.
+        """
+        async with self._starts:
+            process, port = await self._launch(instance, changes)
+            async with process:
+                deadline = self.recorder.now() + seconds
+                while process.running and self.recorder.now() < deadline:
+                    if await _accepts(port):
+                        self.recorder.record(Ready(instance=instance))
+                        return
+                    await process.wait_exit(POLL_SECONDS)
 
     async def control(self) -> bool:
         """Log in and have one prompt answered with nothing broken; whether that worked and went by the upstream."""
@@ -158,17 +187,25 @@ class Lab:
                 for key in set(keys) - known:
                     await self.upstreams.mlflow.wait_for_trace(key, timeout=seconds)
 
-    async def _launch(self) -> bool:
+    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> tuple[Process, int]:
         port = free_port(contract.HOST)
-        urls = {name: self.upstreams.url(name) for name in ("llm", "qdrant", "mlflow")}
-        self.process = await Process.start(
+        urls = {name: self.upstreams.url(name) for name in UPSTREAMS}
+        given = {
+            **self._program.env,
+            **contract.environment(self._secrets, urls),
+            "PORT": str(port),
+            **changes,
+        }
+        process = await Process.start(
             self._program.argv(contract.HOST, port),
             cwd=self._program.cwd,
-            env={**self._program.env, **contract.environment(self._secrets, urls), "PORT": str(port)},
+            env={name: value for name, value in given.items() if value is not None},
             recorder=self.recorder,
+            instance=instance,
         )
-        self._stack.push_async_exit(self.process)
-        self.client = Client(f"http://{contract.HOST}:{port}", self.recorder)
+        return process, port
+
+    async def _answers(self, port: int) -> bool:
         deadline = self.recorder.now() + START_SECONDS
         while self.process.running and self.recorder.now() < deadline:
             if await _accepts(port) and isinstance(await self.get("/health", label="start"), Answer):
@@ -179,7 +216,7 @@ class Lab:
 
     def _port_was_taken(self) -> bool:
         return not self.process.running and any(
-            PORT_TAKEN in event.text.lower() for event in self.history.of(Log)
+            PORT_TAKEN in event.text.lower() for event in self.history.instance().of(Log)
         )
 
     def _search_files(self, keys: frozenset[str]) -> dict[str, Path]:

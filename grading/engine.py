@@ -10,7 +10,7 @@ from typing import Literal
 from chaos import stall
 from chaos.history import Began, Ended, HarnessFault, History, Ready, Skipped
 from chaos.recorder import Recorder
-from chaos.toxiproxy.client import Toxiproxy
+from chaos.toxiproxy import Toxiproxy
 from exercises.experiment import Experiment
 from exercises.lab import Lab, Program
 
@@ -38,6 +38,13 @@ class Bench:
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
     started: int = 0
     failed_starts: list[str] = field(default_factory=list)
+
+    def note_start(self, experiment: Experiment, *, up: bool) -> None:
+        """Remember whether the service came up for an experiment."""
+        if up:
+            self.started += 1
+        else:
+            self.failed_starts.append(experiment.name)
 
     @property
     def hopeless(self) -> bool:
@@ -75,25 +82,24 @@ async def _conduct_one(experiment: Experiment, bench: Bench) -> History:
 
 
 async def _run(experiment: Experiment, bench: Bench, recorder: Recorder) -> None:
-    async with bench.starts:
-        if bench.hopeless:
-            recorder.record(Skipped(experiment=bench.failed_starts[0]))
-            return
-        bench.observer(experiment, "starting")
-        program = await asyncio.to_thread(bench.program, experiment.name)
-        lab = Lab(experiment.name, bench.seed, program, bench.toxiproxy, recorder)
-        stack = contextlib.AsyncExitStack()
-        try:
+    async with contextlib.AsyncExitStack() as stack:
+        async with bench.starts:
+            if bench.hopeless:
+                recorder.record(Skipped(experiment=bench.failed_starts[0]))
+                return
+            bench.observer(experiment, "starting")
+            program = await asyncio.to_thread(bench.program, experiment.name)
+            lab = Lab(
+                experiment.name,
+                seed=bench.seed,
+                program=program,
+                toxiproxy=bench.toxiproxy,
+                recorder=recorder,
+                starts=bench.starts,
+            )
             await stack.enter_async_context(lab)
             in_control = await lab.start() and await lab.control()
-        except BaseException:
-            await stack.aclose()
-            raise
-    async with stack:
-        if recorder.history().of(Ready):
-            bench.started += 1
-        else:
-            bench.failed_starts.append(experiment.name)
+            bench.note_start(experiment, up=recorder.history().first(Ready) is not None)
         if in_control:
             bench.observer(experiment, "running")
             async with asyncio.timeout(experiment.limit):

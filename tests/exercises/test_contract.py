@@ -1,5 +1,6 @@
 import random
 
+from chaos.history import Upstream
 from chaos.keys import Keys, find_key
 from exercises import contract
 
@@ -22,7 +23,7 @@ def test_secrets_are_long_and_differ() -> None:
 
 
 def test_the_environment_is_that_of_the_contract() -> None:
-    urls = {"llm": "http://l", "qdrant": "http://q", "mlflow": "http://m"}
+    urls: dict[Upstream, str] = {"llm": "http://l", "qdrant": "http://q", "mlflow": "http://m"}
 
     environment = contract.environment(contract.Secrets("k", "a", "u"), urls)
 
