@@ -36,11 +36,12 @@ def disturbance(history: History, exchange: Exchange) -> float:
     """Return for how many seconds the lab itself stood still while this request was under way."""
     start = exchange.request.t
     end = exchange.end.t if exchange.end else float("inf")
-    return sum(
-        stall.seconds
+    overlaps = (
+        min(end, stall.t) - max(start, stall.t - stall.seconds)
         for stall in history.of(Stall)
-        if stall.seconds >= STALL_SECONDS and stall.t >= start and stall.t - stall.seconds <= end
+        if stall.seconds >= STALL_SECONDS
     )
+    return sum(overlap for overlap in overlaps if overlap > 0)
 
 
 def error_fields(answer: Answer) -> dict[str, Any]:

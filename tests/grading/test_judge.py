@@ -1,0 +1,150 @@
+from collections.abc import Callable
+
+import pytest
+
+from chaos.history import HarnessFault, History
+from exercises.exercise import Criterion, Exercise
+from exercises.experiment import Experiment
+from exercises.lab import Lab
+from exercises.verdict import Verdict, failed, not_judged, passed
+from grading import judge
+from tests.exercises.story import Story
+
+
+async def _nothing(lab: Lab) -> None:
+    """Do nothing."""
+
+
+HANG = Experiment("hang", _nothing, seconds=1)
+DRIP = Experiment("drip", _nothing, seconds=1)
+
+
+def criterion(
+    name: str, check: Callable[..., Verdict], *experiments: Experiment, essential: bool = False
+) -> Criterion:
+    return Criterion(
+        number=f"9.{name}",
+        name=name,
+        title=f"the {name} holds",
+        hint="Look again.",
+        essential=essential,
+        check=check,
+        experiments=experiments or (HANG,),
+    )
+
+
+def exercise(*criteria: Criterion) -> Exercise:
+    return Exercise(9, "Something", 20, core=False, criteria=criteria)
+
+
+def good(hang: History) -> Verdict:
+    return passed("all well", hang.events[-1])
+
+
+def bad(hang: History) -> Verdict:
+    return failed("better", "this", hang.exchanges("control")[0].end)
+
+
+def unknown(hang: History) -> Verdict:
+    return not_judged("nothing hung", blame="submission")
+
+
+def tripping(hang: History) -> Verdict:
+    raise KeyError("gone")
+
+
+@pytest.mark.parametrize(
+    ("essential", "optional", "level", "points"),
+    [
+        (good, good, "complete", 20),
+        (good, bad, "functional", 10),
+        (good, unknown, "functional", 10),
+        (bad, good, "none", 0),
+        (unknown, good, "none", 0),
+    ],
+)
+def test_an_exercise_is_complete_functional_or_worth_nothing(
+    essential: Callable[..., Verdict], optional: Callable[..., Verdict], level: str, points: float
+) -> None:
+    one = exercise(criterion("a", essential, essential=True), criterion("b", optional))
+
+    [result] = judge.judge([one], {"hang": Story("hang").end()})
+
+    assert (result.level, result.points) == (level, points)
+    assert result.judged
+
+
+def test_a_failure_comes_with_expectation_moment_and_hint() -> None:
+    history = Story("hang").end()
+
+    [result] = judge.judge([exercise(criterion("a", bad))], {"hang": history})
+
+    [verdict] = result.criteria
+    assert (verdict.status, verdict.expected, verdict.actual, verdict.blame) == (
+        "failed",
+        "better",
+        "this",
+        "submission",
+    )
+    [moment] = verdict.moments
+    assert moment.experiment == "hang"
+    assert history.events[moment.event].t == moment.t
+    assert "POST /llm/generate (control) -> 200" in moment.text
+    assert verdict.hint == "Look again."
+
+
+def test_a_check_that_trips_is_the_graders_fault() -> None:
+    [result] = judge.judge([exercise(criterion("a", tripping))], {"hang": Story("hang").end()})
+
+    [verdict] = result.criteria
+    assert (verdict.status, verdict.blame) == ("not judged", "harness")
+    assert "KeyError" in verdict.actual
+    assert not result.judged
+
+
+def test_a_harness_fault_in_any_needed_history_leaves_the_criterion_open() -> None:
+    def both(hang: History, drip: History) -> Verdict:
+        return passed("fine")
+
+    broken = Story("drip")
+    broken.add(HarnessFault(reason="the proxy died"))
+
+    [result] = judge.judge(
+        [exercise(criterion("a", both, HANG, DRIP))], {"hang": Story("hang").end(), "drip": broken.end()}
+    )
+
+    assert (result.criteria[0].status, result.criteria[0].actual) == ("not judged", "the proxy died")
+    assert not result.judged
+
+
+def test_a_missing_or_unfinished_history_leaves_the_criterion_open() -> None:
+    one = exercise(criterion("a", good))
+    story = Story("hang")
+    unfinished = History(story.end().events[:-1])
+
+    for histories in ({}, {"hang": unfinished}):
+        [result] = judge.judge([one], histories)
+        assert result.criteria[0].status == "not judged"
+        assert not result.judged
+
+
+def test_a_service_that_does_not_start_fails_everything_and_is_told_once() -> None:
+    story = Story("hang", started=False)
+    story.crash(3, "first line", "JWT_SECRET_KEY is missing")
+    histories = {"hang": story.end()}
+
+    [result] = judge.judge([exercise(criterion("a", good), criterion("b", good))], histories)
+    failure = judge.start_failure(histories)
+
+    assert [one.status for one in result.criteria] == ["failed", "failed"]
+    assert result.judged
+    assert failure
+    assert failure.log == ("first line", "JWT_SECRET_KEY is missing")
+
+
+def test_a_submission_that_cannot_run_fails_every_criterion_with_the_reason() -> None:
+    [result] = judge.fail_all(
+        [exercise(criterion("a", good, essential=True))], judge.unrunnable("uvicorn is not installed")
+    )
+
+    assert (result.points, result.criteria[0].actual) == (0, "uvicorn is not installed")
