@@ -35,14 +35,14 @@ PORT_TAKEN = "address already in use"
 class Program:
     """How to start one instance of a submission's service.
 
-    `argv` makes the command for a host and port; `root` is a copy of the submission that belongs to this instance
-    alone, `cwd` lies inside it, `env` is what the process gets beside the contract's variables.
+    `argv` makes the command for a host and port, `env` what the process gets beside the contract's variables;
+    `root` is a folder that belongs to this instance alone, `cwd` lies in the copy of the submission inside it.
     """
 
     argv: Callable[[str, int], Sequence[str]]
+    env: Callable[[str, int], Mapping[str, str]]
     root: Path
     cwd: Path
-    env: Mapping[str, str]
 
 
 class Lab:
