@@ -191,9 +191,8 @@ class Lab:
         port = free_port(contract.HOST)
         urls = {name: self.upstreams.url(name) for name in UPSTREAMS}
         given = {
-            **self._program.env,
+            **self._program.env(contract.HOST, port),
             **contract.environment(self._secrets, urls),
-            "PORT": str(port),
             **changes,
         }
         process = await Process.start(
