@@ -57,9 +57,28 @@ class Submission:
     commit: str | None = None
     dirty: bool = False
 
+    def text(self, path: Path | str) -> str | None:
+        """What the file `path`, relative to the root, holds; None if it is not there, or no file."""
+        inner = inside(path)
+        try:
+            return None if inner is None else (self.root / inner).read_text(errors="replace")
+        except (OSError, ValueError):
+            return None
+
+    def has(self, path: Path | str) -> bool:
+        """Whether there is a file or folder `path`, relative to the root."""
+        inner = inside(path)
+        return inner is not None and (self.root / inner).exists()
+
     def copy_to(self, destination: Path) -> Path:
         """Copy the files to the new folder `destination`, for one service to run (and write) in."""
         return Path(shutil.copytree(self.root, destination, symlinks=True))
+
+
+def inside(path: Path | str) -> Path | None:
+    """`path` without its dots, or None if it leads out of the folder that it is relative to."""
+    plain = Path(os.path.normpath(path))
+    return None if plain.is_absolute() or plain.parts[:1] == ("..",) else plain
 
 
 async def fetch(spec: str, workspace: Workspace) -> Submission:

@@ -1,0 +1,369 @@
+"""Installs what a submission needs, once for the same dependency files.
+
+    <cache>/environments/<key>/
+        complete     names the folder below that is whole; written last
+        <attempt>/   env/ and project/: a half-made one is never completed by anybody else
+    <cache>/environments/<key>.lock
+
+The key stands for the content of the dependency files, the version of Python and the platform.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import AsyncFileLock, BaseFileLock, FileLock, Timeout
+
+from grading import requirements
+from grading.command import Completed, run
+from grading.errors import GradingError, MachineError, SubmissionError
+from grading.requirements import Requirements
+from grading.start import StartPlan
+from grading.submission import Submission, inside
+from grading.workspace import remove_tree
+
+INSTALL_TIMEOUT = 600.0
+UNUSED_DAYS = 30
+"""An environment that nobody started for so long is removed; it can be made again."""
+
+_FORMAT = "1"
+_GRADERS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_COMPLETE = "complete"
+_INHERITED = re.compile(
+    r"PATH|HOME|LANG|LC_ALL|TMPDIR|XDG_(CACHE|CONFIG|DATA)_HOME|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+    r"|UV_\w+|PIP_\w+|((https?|all|no)_proxy)",
+    re.IGNORECASE,
+)
+_INCLUDE = re.compile(
+    r"^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=|(?=\S))[\"']?([^\s\"'#]+)", re.MULTILINE
+)
+_LOCAL = re.compile(
+    r"^\s*(-e\b|--editable\b|\.{0,2}/|\.\s*(\[|$)|file:|[^#\n]*@\s*(file:|\.{0,2}/)|[^#:\n]+\.(whl|zip|tar\.gz)\s*$"
+    r"|(-f|--find-links)[\s=]+(?!https?:))",
+    re.MULTILINE,
+)
+_LOCAL_LOCK = re.compile(r"source = \{ (?:(?:editable|directory|virtual) = \"(?!\.\")|path = )")
+_LOCAL_SOURCE = re.compile(r"\b(path|workspace)\s*=|find-links|file:")
+_NO_PYTHON = re.compile(
+    r"no interpreter found|python-build-standalone|incompatible with the project's python requirement|no download found",
+    re.IGNORECASE,
+)
+_BUILD = re.compile(r"build backend (returned an error|failed)|failed to build", re.IGNORECASE)
+_NOT_THERE = re.compile(r"status client error \((401|403|404|410)", re.IGNORECASE)
+_MACHINE = re.compile(
+    r"error sending request|failed to fetch|request failed|dns error|connection (refused|reset|closed)|timed out"
+    r"|network (is )?(unreachable|was disabled)|status server error|429 too many|certificate|no space left|disk quota"
+    r"|read-only file system|permission denied|cannot allocate memory|too many open files",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment that has what a submission needs."""
+
+    python: Path
+    bin: Path
+
+
+async def prepare(
+    submission: Submission, plan: StartPlan, cache: Path, on_progress: Callable[[str], None]
+) -> Environment:
+    """Install the dependencies of `plan` into an environment under `cache`, unless they are there.
+
+    Raises SubmissionError if they cannot be installed or do not hold the program to start, and
+    MachineError if the network, the disk, uv or a time limit of 600 s came between.
+    """
+    recipe = await asyncio.to_thread(_Recipe.of, submission, plan.requirements)
+    folder = cache / "environments" / recipe.key
+    try:
+        environment = await asyncio.to_thread(_complete, folder)
+        if environment is None:
+            environment = await _install(submission, recipe, folder, on_progress)
+    except OSError as error:
+        raise MachineError(
+            f"The environment could not be made in {cache}: {error}; set GRADING_CACHE."
+        ) from error
+    plan.argv("127.0.0.1", 0, environment.bin)
+    return environment
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What to install, and the files that say so (None: any file may, since the project's code is installed)."""
+
+    requirements: Requirements
+    files: tuple[Path, ...] | None
+    key: str
+
+    @classmethod
+    def of(cls, submission: Submission, wanted: Requirements) -> "_Recipe":
+        files = None if wanted.install_project else _dependency_files(submission, wanted)
+        digest = hashlib.sha256()
+        python = wanted.python or _GRADERS_PYTHON
+        for part in (_FORMAT, sysconfig.get_platform(), python, repr(wanted)):
+            digest.update(f"{part}\0".encode())
+        for path in _all_files(submission) if files is None else files:
+            content = hashlib.sha256((submission.root / path).read_bytes()).hexdigest()
+            digest.update(f"{path}\0{content}\0".encode(errors="surrogateescape"))
+        return cls(wanted, files, digest.hexdigest()[:32])
+
+
+def _all_files(submission: Submission) -> Iterator[Path]:
+    root = submission.root
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(root)
+
+
+def _dependency_files(submission: Submission, wanted: Requirements) -> tuple[Path, ...] | None:
+    """All files that decide what is installed; None if they lead to code in the repository."""
+    found: set[Path] = set()
+    if wanted.project is not None:
+        table = requirements.pyproject(submission, wanted.project)
+        if table is None:
+            raise SubmissionError(
+                f"There is no {wanted.project / 'pyproject.toml'}; add it beside its uv.lock."
+            )
+        if _leads_to_code(submission, wanted, table):
+            return None
+        found |= {
+            wanted.project / name
+            for name in ("pyproject.toml", "uv.lock")
+            if wanted.locked or name != "uv.lock"
+        }
+    waiting = [*wanted.files, *wanted.constraints]
+    while waiting:
+        path = waiting.pop()
+        text = submission.text(path)
+        if text is None:
+            raise SubmissionError(
+                f"{path} is named as a file of requirements, and is not in the repository; add it."
+            )
+        if _LOCAL.search(text):
+            return None
+        found.add(path)
+        waiting += [included for included in _included(path, text) if included not in found]
+    return tuple(sorted(found))
+
+
+def _included(path: Path, text: str) -> list[Path]:
+    """The files that a file of requirements includes."""
+    names = [name for name in _INCLUDE.findall(text) if "://" not in name]
+    places = [inside(path.parent / name) for name in names]
+    if None in places:
+        outside = names[places.index(None)]
+        raise SubmissionError(
+            f"{path} includes {outside}, which lies outside of the repository; move it inside."
+        )
+    return [place for place in places if place is not None]
+
+
+def _leads_to_code(submission: Submission, wanted: Requirements, table: Mapping[str, object]) -> bool:
+    folder = wanted.project or Path()
+    if wanted.locked:
+        return bool(_LOCAL_LOCK.search(submission.text(folder / "uv.lock") or ""))
+    project = table.get("project")
+    if not isinstance(project, dict) or "dependencies" in project.get("dynamic", []):
+        return True
+    return bool(_LOCAL_SOURCE.search(submission.text(folder / "pyproject.toml") or ""))
+
+
+def _complete(folder: Path) -> Environment | None:
+    """The environment of `folder` if it was made to its end, and its interpreter is still there."""
+    marker = folder / _COMPLETE
+    try:
+        environment = _environment(folder / marker.read_text().strip() / "env")
+        marker.touch()
+    except OSError:
+        return None
+    return environment if environment.python.exists() else None
+
+
+def _environment(folder: Path) -> Environment:
+    return Environment(folder / "bin" / "python", folder / "bin")
+
+
+async def _install(
+    submission: Submission, recipe: _Recipe, folder: Path, on_progress: Callable[[str], None]
+) -> Environment:
+    uv = _uv()
+    await asyncio.to_thread(folder.parent.mkdir, parents=True, exist_ok=True)
+    lock = AsyncFileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
+    try:
+        await lock.acquire(timeout=0)
+    except Timeout:
+        on_progress(f"waiting for another grader that installs {recipe.requirements.described}")
+        await lock.acquire()
+    try:
+        ready = await asyncio.to_thread(_complete, folder)
+        if ready is not None:
+            return ready
+        on_progress(f"installing {recipe.requirements.described}")
+        await asyncio.to_thread(_empty, folder)
+        attempt = folder / secrets.token_hex(4)
+        await asyncio.to_thread(_copy, submission, recipe, attempt / "project")
+        await _Installer(uv, recipe.requirements, attempt, on_progress).install()
+        await asyncio.to_thread(_mark, folder, attempt.name)
+    finally:
+        await lock.release()
+    await asyncio.to_thread(_discard_unused, folder.parent)
+    return _environment(attempt / "env")
+
+
+def _empty(folder: Path) -> None:
+    if folder.exists():
+        remove_tree(folder)
+    folder.mkdir()
+
+
+def _copy(submission: Submission, recipe: _Recipe, destination: Path) -> None:
+    """Copy the files that uv has to see; it writes beside them, and editable packages stay there."""
+    if recipe.files is None:
+        submission.copy_to(destination)
+        return
+    destination.mkdir(parents=True)
+    for path in recipe.files:
+        (destination / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(submission.root / path, destination / path)
+    # Ends uv's search for settings, which would go on in the folders around.
+    if not (destination / "pyproject.toml").exists():
+        (destination / "uv.toml").touch()
+
+
+def _mark(folder: Path, attempt: str) -> None:
+    draft = folder / f"{_COMPLETE}.draft"
+    draft.write_text(attempt)
+    draft.replace(folder / _COMPLETE)
+
+
+def _discard_unused(environments: Path) -> None:
+    """Remove the environments that were not used for a month and that nobody is making."""
+    oldest = time.time() - UNUSED_DAYS * 86400
+    for folder in [entry for entry in environments.iterdir() if entry.is_dir()]:
+        marker = folder / _COMPLETE
+        lock: BaseFileLock = FileLock(environments / f"{folder.name}.lock")
+        with contextlib.suppress(OSError, Timeout):
+            if (marker if marker.exists() else folder).stat().st_mtime < oldest:
+                with lock.acquire(timeout=0):
+                    remove_tree(folder)
+
+
+class _Installer:
+    """Runs uv for one environment."""
+
+    def __init__(
+        self, uv: str, wanted: Requirements, attempt: Path, on_progress: Callable[[str], None]
+    ) -> None:
+        self._uv = uv
+        self._wanted = wanted
+        self._env = attempt / "env"
+        self._root = attempt / "project"
+        self._project = self._root / (wanted.project or Path())
+        self._on_progress = on_progress
+        self._deadline = time.monotonic() + INSTALL_TIMEOUT
+
+    async def install(self) -> None:
+        await self._make()
+        if self._wanted.locked:
+            await self._checked(self._sync(), self._project)
+        if self._pip_arguments():
+            words = ["pip", "install", "--python", str(self._env / "bin" / "python"), "--compile-bytecode"]
+            await self._checked([*words, *self._pip_arguments()], self._root)
+
+    async def _make(self) -> None:
+        """Make an empty environment of the Python that is wished for, or else of one that fits."""
+        wish = self._wanted.python
+        answer = await self._run(
+            ["venv", *(["--python", wish] if wish else self._own_python()), str(self._env)]
+        )
+        if answer.code != 0 and wish and _NO_PYTHON.search(answer.output):
+            self._on_progress(f"Python {wish} is neither here nor to be had; using another")
+            answer = await self._run(["venv", *self._own_python(), str(self._env)])
+        if answer.code != 0:
+            raise self._failure(answer)
+
+    def _own_python(self) -> list[str]:
+        """The grader's version of Python, unless the project's `requires-python` is to choose."""
+        return [] if self._wanted.project is not None else ["--python", _GRADERS_PYTHON]
+
+    def _sync(self) -> list[str]:
+        own = [] if self._wanted.install_project else ["--no-install-project"]
+        words = ["sync", "--frozen", "--no-default-groups", "--compile-bytecode", *own]
+        return [*words, "--python", str(self._env / "bin" / "python"), *self._chosen()]
+
+    def _pip_arguments(self) -> list[str]:
+        wanted = self._wanted
+        words = [word for path in wanted.files for word in ("-r", str(path))]
+        if wanted.project is not None and not wanted.locked:
+            words += ["-r", str(wanted.project / "pyproject.toml"), *self._chosen()]
+            words += [f"./{wanted.project}"] if wanted.install_project else []
+        words += wanted.packages
+        if words:
+            words += [word for path in wanted.constraints for word in ("-c", str(path))]
+            words += wanted.options
+        return words
+
+    def _chosen(self) -> list[str]:
+        extras = [word for name in self._wanted.extras for word in ("--extra", name)]
+        return [*extras, *(word for name in self._wanted.groups for word in ("--group", name))]
+
+    async def _checked(self, words: Sequence[str], cwd: Path) -> None:
+        answer = await self._run(words, cwd)
+        if answer.code != 0:
+            raise self._failure(answer)
+
+    async def _run(self, words: Sequence[str], cwd: Path | None = None) -> Completed:
+        try:
+            return await run(
+                [self._uv, *words, "--color", "never", "--no-progress"],
+                cwd=cwd or self._project,
+                env=_uv_environment(self._env),
+                timeout=max(0.0, self._deadline - time.monotonic()),
+            )
+        except TimeoutError:
+            raise MachineError(
+                f"Installing {self._wanted.described} took longer than {INSTALL_TIMEOUT:.0f} s; try again."
+            ) from None
+
+    def _failure(self, answer: Completed) -> GradingError:
+        """Whose fault a failed installation is, told by uv's words."""
+        text, what = answer.output, self._wanted.described
+        if _NO_PYTHON.search(text):
+            message = (
+                "The Python that the submission asks for is not here; install it with `uv python install`."
+            )
+            return MachineError(message, detail=text)
+        # A build runs the submission's code: what that says of networks and disks is its own.
+        if not _BUILD.search(text) and not _NOT_THERE.search(text) and _MACHINE.search(text):
+            return MachineError(
+                f"{what} could not be installed: the network or the disk failed; try again.", detail=text
+            )
+        return SubmissionError(f"{what} cannot be installed; correct it until `uv` installs it.", detail=text)
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    found = shutil.which("uv") or (str(beside) if beside.is_file() else None)
+    if found is None:
+        raise MachineError(
+            "uv is not installed; see https://docs.astral.sh/uv/getting-started/installation/."
+        )
+    return found
+
+
+def _uv_environment(env: Path) -> dict[str, str]:
+    # An allow-list: builds run the submission's code, and must not see what else is in ours.
+    inherited = {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
+    inherited.pop("UV_PROJECT", None)
+    return inherited | {"UV_PROJECT_ENVIRONMENT": str(env)}

@@ -1,0 +1,112 @@
+"""What a submission needs installed, and where its files say so."""
+
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from grading.errors import SubmissionError
+from grading.submission import Submission
+
+_VERSION = re.compile(r"3\.\d+")
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What uv is to install. Paths are relative to the submission's root.
+
+    `project` is the folder of a pyproject.toml, `locked` says that a uv.lock beside it decides.
+    `options` are such that `uv pip install` and pip share. `python` is a wish, such as "3.12".
+    """
+
+    project: Path | None = None
+    locked: bool = False
+    install_project: bool = False
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    constraints: tuple[Path, ...] = ()
+    packages: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    python: str | None = None
+
+    @property
+    def described(self) -> str:
+        """What a person would call this, such as `uv.lock`."""
+        if self.project is not None:
+            return str(self.project / ("uv.lock" if self.locked else "pyproject.toml"))
+        return ", ".join([*map(str, self.files), *self.packages])
+
+
+def pyproject(submission: Submission, folder: Path) -> dict[str, Any] | None:
+    """The parsed pyproject.toml of `folder`, if there is one. Raises SubmissionError if it is no TOML."""
+    path = folder / "pyproject.toml"
+    text = submission.text(path)
+    if text is None:
+        return None
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SubmissionError(f"{path} is not valid TOML ({error}); correct it.") from error
+
+
+def find(submission: Submission, cwd: Path) -> Requirements:
+    """The dependency files nearest to where the service starts.
+
+    Looked for in `cwd` and the folders around it, then in src/api and src; in each, a lock goes
+    before requirements.txt, and that before a pyproject.toml with dependencies.
+    Raises SubmissionError if there are none.
+    """
+    for folder in dict.fromkeys([cwd, *cwd.parents, Path("src/api"), Path("src")]):
+        found = of_folder(submission, folder)
+        if found is not None:
+            return found
+    raise SubmissionError(
+        "Nothing says what the service needs installed; add a uv.lock with its pyproject.toml, or a requirements.txt,"
+        ' or name one: [tool.grading] requirements = "path/to/requirements.txt".'
+    )
+
+
+def of_folder(submission: Submission, folder: Path) -> Requirements | None:
+    """What the dependency files of one folder ask for."""
+    project = pyproject(submission, folder)
+    if project is not None and submission.has(folder / "uv.lock"):
+        return Requirements(project=folder, locked=True)
+    if submission.has(folder / "requirements.txt"):
+        return Requirements(files=(folder / "requirements.txt",))
+    return Requirements(project=folder) if project is not None and _has_dependencies(project) else None
+
+
+def named(submission: Submission, names: list[str]) -> Requirements:
+    """What the files of `[tool.grading] requirements` ask for. Raises SubmissionError if one is not there."""
+    found = Requirements()
+    for name in names:
+        if Path(name).is_absolute() or not submission.has(name):
+            raise SubmissionError(
+                f"[tool.grading] requirements names {name}, which is not in the repository."
+            )
+        path = Path(name)
+        if path.name in {"pyproject.toml", "uv.lock"}:
+            found = replace(found, project=path.parent, locked=path.name == "uv.lock")
+        else:
+            found = replace(found, files=(*found.files, path))
+    return found
+
+
+def python_wish(submission: Submission, requirements: Requirements) -> str | None:
+    """The version of Python, such as "3.12", that a `.python-version` near the dependencies asks for."""
+    for folder in dict.fromkeys([requirements.project or Path(), Path()]):
+        version = _VERSION.match(submission.text(folder / ".python-version") or "")
+        if version:
+            return version[0]
+    return None
+
+
+def _has_dependencies(project: dict[str, Any]) -> bool:
+    table = project.get("project")
+    if isinstance(table, dict):
+        return bool(table.get("dependencies")) or "dependencies" in table.get("dynamic", [])
+    # Poetry's own table: uv asks its build backend.
+    tool = project.get("tool")
+    return isinstance(tool, dict) and "poetry" in tool and "build-system" in project

@@ -1,0 +1,73 @@
+"""Reads shell scripts as far as start commands need it: which commands, in which order."""
+
+import re
+from dataclasses import dataclass
+
+_OPERATOR = re.compile(r"&&|\|\||;|\n|\||(?<![<>&])&(?![>&])")
+_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_SPECIAL = re.compile(r"[$`<>*?~|&;()\[\]]")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One command of a script, and the operator that follows it ("" at the end)."""
+
+    text: str
+    operator: str
+
+
+def segments(script: str) -> list[Segment]:
+    """The commands of `script`, split where no quote or bracket is open."""
+    script = _COMMENT.sub("", script.replace("\\\n", " "))
+    found: list[Segment] = []
+    start = position = depth = 0
+    quote = ""
+    while position < len(script):
+        character = script[position]
+        operator = None if quote or depth else _OPERATOR.match(script, position)
+        if operator:
+            found.append(Segment(script[start:position].strip(), operator[0]))
+            start = position = operator.end()
+            continue
+        if character == "\\" and quote != "'":
+            position += 1
+        elif quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        else:
+            depth = max(0, depth + (character in "({") - (character in ")}"))
+        position += 1
+    found.append(Segment(script[start:].strip(), ""))
+    return [segment for segment in found if segment.text]
+
+
+def needs_shell(text: str) -> bool:
+    """Whether `text` means more to a shell than its words."""
+    return bool(_SPECIAL.search(text))
+
+
+def expand(text: str, variables: dict[str, str]) -> str | None:
+    """`text` with `$NAME`, `${NAME}` and `${NAME:-default}` replaced; None if a name is not known."""
+    unknown = False
+
+    def value(match: re.Match[str]) -> str:
+        nonlocal unknown
+        name = match["plain"] or match["braced"]
+        if name is None:
+            return "$"
+        if variables.get(name) or (name in variables and not (match["operator"] or "").startswith(":")):
+            return match["other"] or "" if "+" in (match["operator"] or "") else variables[name]
+        if "-" in (match["operator"] or ""):
+            return match["other"]
+        if "+" not in (match["operator"] or ""):
+            unknown = True
+        return ""
+
+    expanded = _VARIABLE.sub(value, text)
+    return None if unknown else expanded
+
+
+_VARIABLE = re.compile(
+    r"\$(?:\$|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?:(?P<operator>:?[-?+])(?P<other>[^}]*))?\})"
+)
