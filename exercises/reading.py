@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from chaos.history import Answer, Event, Exchange, Failure, History, Stall
+from chaos.history import Answer, Call, Event, Exchange, Exited, Failure, Fault, History, Log, Request, Stall
 
 STALL_SECONDS = 0.25
 """A stall of the lab's own below this does not spoil a measurement against a limit of a second."""
@@ -68,18 +68,24 @@ def describe(history: History, event: Event) -> str:
     """Say in one line what an event was; answers are shown with the request that they belong to."""
     match event:
         case Answer() | Failure():
-            request = next(one for one in history.exchanges() if one.request.request == event.request).request
+            request = next(one for one in history.of(Request) if one.request == event.request)
             asked = f"{request.method} {request.path} ({request.label}) -> {outcome(event)}"
-            return (
-                f"{asked}: {excerpt(event.body)}"
-                if isinstance(event, Answer) and event.status >= 400
-                else asked
+            told = isinstance(event, Answer) and event.status >= 400
+            return f"{asked}: {excerpt(event.body)}" if told else asked
+        case Call():
+            return f"{event.method} {event.path} reached {event.upstream}, which was scripted: {event.step or 'answer'}"
+        case Fault():
+            return f"fault '{event.name}' of {event.upstream} {'on' if event.on else 'off'}"
+        case Log():
+            return f"{event.stream}: {excerpt(event.text)}"
+        case Exited():
+            return f"the service exited with {event.code}" + (
+                f", for it {event.cause}" if event.cause else ""
             )
         case _:
             fields = event.model_dump(exclude={"t", "kind"}, exclude_none=True)
-            return f"{getattr(event, 'kind', 'event')} " + " ".join(
-                f"{k}={excerpt(str(v), 80)}" for k, v in fields.items()
-            )
+            told_fields = " ".join(f"{name}={excerpt(str(value), 80)}" for name, value in fields.items())
+            return f"{getattr(event, 'kind', 'event')} {told_fields}"
 
 
 def excerpt(text: str, length: int = 160) -> str:

@@ -1,13 +1,16 @@
 """The report for people: the reason of a failure first, evidence next, the hint last."""
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from grading.report import CriterionResult, ExerciseResult, Report
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not judged": ("?", "yellow")}
 LEVELS = {"complete": "green", "functional": "yellow", "none": "red"}
+MOMENTS = 3
+NAME_WIDTH = 10
 
 
 def render(report: Report, console: Console) -> None:
@@ -23,68 +26,54 @@ def render(report: Report, console: Console) -> None:
         for line in report.start_failure.log:
             console.print(Padding(Text(line, style="dim"), (0, 0, 0, 4)))
     for exercise in report.exercises:
-        _render_exercise(exercise, console, brief=bool(report.problem))
-    _render_total(report, console)
+        console.print(_exercise(exercise, brief=bool(report.problem or report.start_failure)))
+    console.print(_total(report))
 
 
-def _render_exercise(exercise: ExerciseResult, console: Console, *, brief: bool) -> None:
+def _exercise(exercise: ExerciseResult, *, brief: bool) -> RenderableType:
     head = Text(f"\nExercise {exercise.number}  {exercise.title}  ", style="bold")
-    head.append(f"{exercise.points:g}/{exercise.max_points}", style=LEVELS[exercise.level])
-    head.append(f"  {exercise.level}" if exercise.level != "none" else "", style=LEVELS[exercise.level])
-    console.print(head)
-    if brief:
-        return
-    for criterion in exercise.criteria:
-        _render_criterion(criterion, console)
+    level = exercise.level if exercise.level != "none" else "no points"
+    head.append(f"{exercise.points:g}/{exercise.max_points}  {level}", style=LEVELS[exercise.level])
+    return Group(head, *([] if brief else map(_criterion, exercise.criteria)))
 
 
-def _render_criterion(criterion: CriterionResult, console: Console) -> None:
+def _criterion(criterion: CriterionResult) -> RenderableType:
     mark, style = MARKS[criterion.status]
-    star = "*" if criterion.essential else " "
-    line = Text(f"  {mark} ", style=style)
-    line.append(f"{criterion.number}{star} ", style="bold")
-    line.append(criterion.title)
-    if criterion.status == "not judged":
-        line.append(f"  not judged ({criterion.blame})", style=style)
-    console.print(line)
-    if criterion.status == "passed":
-        _detail(console, "seen", criterion.actual, "dim")
-        return
-    if criterion.status == "not judged":
-        _detail(console, "because", criterion.actual, style)
-        return
-    _detail(console, "actual", criterion.actual, style)
-    _detail(console, "expected", criterion.expected, "")
-    for moment in criterion.moments[:3]:
-        _detail(
-            console,
-            "at",
-            f"{moment.t:.2f} s in '{moment.experiment}' (event {moment.event}): {moment.text}",
-            "dim",
-        )
-    _detail(console, "hint", criterion.hint, "cyan")
-
-
-def _detail(console: Console, name: str, text: str, style: str) -> None:
-    if text:
-        body = Text(f"{name:>8}  ", style="dim")
-        body.append(text, style=style)
-        console.print(Padding(body, (0, 0, 0, 6)))
-
-
-def _render_total(report: Report, console: Console) -> None:
-    total = Text(f"\nTotal {report.points:g}/{report.max_points}", style="bold")
-    console.print(total)
-    if not report.judged:
-        console.print(
-            Text(
-                "Some verdicts could not be given, through no fault of the submission: grade it again.",
-                style="yellow",
-            )
-        )
-    console.print(
-        Text(
-            f"* essential · seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s",
-            style="dim",
-        )
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=NAME_WIDTH)
+    table.add_column(overflow="fold")
+    number = Text.assemble(
+        (mark, style), " ", (criterion.number + ("*" if criterion.essential else " "), "bold")
     )
+    table.add_row(number, criterion.title)
+    for name, text, detail_style in _details(criterion, style):
+        if text:
+            table.add_row(Text(f"{name:>{NAME_WIDTH}}", style="dim"), Text(text, style=detail_style))
+    return table
+
+
+def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str]]:
+    if criterion.status == "passed":
+        return [("seen", criterion.actual, "dim")]
+    if criterion.status == "not judged":
+        whose = f" ({criterion.blame})" if criterion.blame != "submission" else ""
+        return [("not judged", criterion.actual + whose, style)]
+    moments = [
+        ("at", f"{moment.t:.2f} s in '{moment.experiment}', event {moment.event}: {moment.text}", "dim")
+        for moment in criterion.moments[:MOMENTS]
+    ]
+    return [
+        ("actual", criterion.actual, style),
+        ("expected", criterion.expected, ""),
+        *moments,
+        ("hint", criterion.hint, "cyan"),
+    ]
+
+
+def _total(report: Report) -> RenderableType:
+    lines = [Text(f"\nTotal {report.points:g}/{report.max_points}", style="bold")]
+    if not report.judged:
+        text = "Some verdicts could not be given, through no fault of the submission: grade it again."
+        lines.append(Text(text, style="yellow"))
+    facts = f"* essential · seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s"
+    return Group(*lines, Text(facts, style="dim"))

@@ -103,20 +103,19 @@ class Launcher:
         self._submission.copy_to(repository)
         home.mkdir()
         temporary.mkdir()
-        env = {
-            **self.base_environment(),
-            **self._start.env,
-            "PATH": f"{self._environment.bin}:{SYSTEM_PATH}",
-            "VIRTUAL_ENV": str(self._environment.bin.parent),
-            "HOME": str(home),
-            "TMPDIR": str(temporary),
-            "PYTHONUNBUFFERED": "1",
-        }
         return Program(
             argv=lambda host, port: self._start.argv(host, port, self._environment.bin),
+            env=lambda host, port: {
+                **self.base_environment(),
+                "PATH": f"{self._environment.bin}:{SYSTEM_PATH}",
+                "VIRTUAL_ENV": str(self._environment.bin.parent),
+                "HOME": str(home),
+                "TMPDIR": str(temporary),
+                "PYTHONUNBUFFERED": "1",
+                **self._start.environment(repository, host, port),
+            },
             root=root,
             cwd=repository / self._start.cwd,
-            env=env,
         )
 
 
