@@ -1,0 +1,203 @@
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chaos.history import Ended, HarnessFault, History, Log, Phase, Skipped
+from chaos.proxy_server import proxy_server
+from chaos.toxiproxy import Toxiproxy
+from exercises import control, lab
+from exercises.experiment import Experiment
+from exercises.lab import Lab, Program
+from grading.engine import Bench, State, conduct
+
+TINY = Path(__file__).parent.parent / "services" / "tiny.py"
+ENV = {"PATH": os.environ["PATH"]}
+
+
+@pytest.fixture
+async def toxiproxy() -> AsyncIterator[Toxiproxy]:
+    async with proxy_server(seed=1, env=ENV) as server:
+        yield server.client
+
+
+class Runs:
+    """Experiments on the tiny service, with what the observer was told."""
+
+    def __init__(self, toxiproxy: Toxiproxy, folder: Path, behaviour: str = "well") -> None:
+        self.states: list[tuple[str, State]] = []
+        self._behaviour = behaviour
+        self._folder = folder
+        self.bench = Bench(
+            toxiproxy, self._program, 1, lambda one, state: self.states.append((one.name, state))
+        )
+
+    async def conduct(self, *experiments: Experiment) -> dict[str, History]:
+        return await conduct(experiments, self.bench)
+
+    def _program(self, name: str) -> Program:
+        root = self._folder / name
+        root.mkdir()
+        return Program(
+            argv=lambda _host, _port: [sys.executable, str(TINY), self._behaviour],
+            env=lambda _host, port: {**ENV, "PORT": str(port)},
+            root=root,
+            cwd=root,
+        )
+
+
+async def _ask(lab: Lab) -> None:
+    """Ask once."""
+    lab.phase("fault")
+    await lab.generate(label="asked")
+
+
+ASK = Experiment("ask", _ask, seconds=1)
+
+
+async def test_an_experiment_runs_after_its_control_phase(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    runs = Runs(toxiproxy, tmp_path)
+
+    histories = await runs.conduct(ASK)
+
+    history = histories["ask"]
+    assert control.problem(history) is None
+    assert [phase.name for phase in history.of(Phase)] == ["control", "fault"]
+    assert history.exchanges("asked")[0].status == 200
+    assert len(history.calls("llm")) == 2
+    assert isinstance(history.events[-1], Ended)
+    assert [state for _, state in runs.states] == ["waiting", "starting", "running", "done"]
+
+
+async def test_nothing_of_an_experiment_is_left(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    await Runs(toxiproxy, tmp_path).conduct(ASK)
+
+    assert await toxiproxy.proxies() == {}
+
+
+async def test_experiments_run_side_by_side_with_prompts_of_their_own(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    meeting = asyncio.Barrier(3)
+
+    async def meet(lab: Lab) -> None:
+        """Wait for the others, then ask."""
+        await meeting.wait()
+        await lab.generate(label="asked")
+
+    histories = await Runs(toxiproxy, tmp_path).conduct(
+        *(Experiment(f"meet{n}", meet, seconds=1) for n in range(3))
+    )
+
+    keys = {history.exchanges("asked")[0].request.key for history in histories.values()}
+    assert len(keys) == 3
+    assert all(history.exchanges("asked")[0].status == 200 for history in histories.values())
+
+
+async def test_the_same_seed_asks_the_same_prompts(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    keys = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        histories = await Runs(toxiproxy, folder).conduct(ASK)
+        keys.append([one.request.key for one in histories["ask"].exchanges()])
+
+    assert keys[0] == keys[1]
+
+
+async def test_a_service_that_exits_at_start_is_not_started_for_ever(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    runs = Runs(toxiproxy, tmp_path, "exit")
+    runs.bench.starts = asyncio.Semaphore(1)
+
+    histories = await runs.conduct(*(Experiment(f"ask{n}", _ask, seconds=1) for n in range(5)))
+
+    assert sum(bool(history.of(Skipped)) for history in histories.values()) == 3
+    for history in histories.values():
+        verdict = control.problem(history)
+        assert verdict
+        assert verdict.status == "failed"
+    tried = next(history for history in histories.values() if not history.of(Skipped))
+    assert control.log_tail(tried) == ["JWT_SECRET_KEY is not to my liking"]
+
+
+async def test_a_service_that_never_opens_its_port_fails(
+    toxiproxy: Toxiproxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab, "START_SECONDS", 0.5)
+
+    histories = await Runs(toxiproxy, tmp_path, "deaf").conduct(ASK)
+
+    verdict = control.problem(histories["ask"])
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("failed", "submission")
+    assert "did not answer on the port" in verdict.actual
+
+
+async def test_a_service_that_prints_without_end_is_ended_and_told_so(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    histories = await Runs(toxiproxy, tmp_path, "flood").conduct(ASK)
+
+    verdict = control.problem(histories["ask"])
+    assert verdict
+    assert verdict.status == "failed"
+    assert "printed more than" in verdict.actual
+    assert len(histories["ask"].of(Log)) <= 50_000
+
+
+@pytest.mark.parametrize(("behaviour", "reason"), [("unwell", "answered 500"), ("canned", "never called")])
+async def test_a_service_that_fails_its_control_is_not_experimented_on(
+    toxiproxy: Toxiproxy, tmp_path: Path, behaviour: str, reason: str
+) -> None:
+    histories = await Runs(toxiproxy, tmp_path, behaviour).conduct(ASK)
+
+    verdict = control.problem(histories["ask"])
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("not judged", "submission")
+    assert reason in verdict.actual
+    assert not histories["ask"].exchanges("asked")
+
+
+async def test_what_the_lab_trips_over_is_the_harness_fault(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    async def trip(lab: Lab) -> None:
+        """Trip."""
+        raise RuntimeError("the lab is on fire")
+
+    histories = await Runs(toxiproxy, tmp_path).conduct(Experiment("trip", trip, seconds=1), ASK)
+
+    [fault] = histories["trip"].of(HarnessFault)
+    assert "the lab is on fire" in fault.reason
+    assert control.problem(histories["ask"]) is None
+
+
+async def test_a_proxy_that_is_gone_at_the_end_is_the_harness_fault(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    async def lose(lab: Lab) -> None:
+        """Lose the proxy."""
+        await toxiproxy.delete("lose-llm")
+        await lab.generate(label="asked")
+
+    histories = await Runs(toxiproxy, tmp_path).conduct(Experiment("lose", lose, seconds=1))
+
+    verdict = control.problem(histories["lose"])
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("not judged", "harness")
+
+
+async def test_an_experiment_beyond_its_limit_is_the_harness_fault(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    async def sleep(lab: Lab) -> None:
+        """Sleep."""
+        await asyncio.sleep(60)
+
+    histories = await Runs(toxiproxy, tmp_path).conduct(Experiment("sleep", sleep, seconds=1, limit=0.2))
+
+    [fault] = histories["sleep"].of(HarnessFault)
+    assert "longer than its limit" in fault.reason
