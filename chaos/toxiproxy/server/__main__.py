@@ -8,14 +8,12 @@ import os
 import secrets
 import signal
 import sys
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
-from chaos.toxiproxy.server import address
+from chaos.toxiproxy.server import address, http
 from chaos.toxiproxy.server.api import VERSION, Api
 from chaos.toxiproxy.server.errors import ApiError
-from chaos.toxiproxy.server.http import converse
 from chaos.toxiproxy.server.metrics import Metrics
 from chaos.toxiproxy.server.registry import Registry
 
@@ -76,7 +74,7 @@ async def serve(options: argparse.Namespace, config: bytes | None) -> None:
             logger.error("%s: %s", options.config, response.body.decode())
 
     sock = address.bind(*await address.resolve(f"{options.host}:{options.port}"))
-    server = await asyncio.start_server(partial(converse, handle=api.handle), sock=sock)
+    server = await http.serve(sock, api.handle)
     host, port = sock.getsockname()[:2]
     url = f"http://{address.join(host, port)}"
     print(json.dumps({"event": "listening", "url": url, "seed": seed, "version": VERSION}), flush=True)  # noqa: T201 (the one line that was promised)

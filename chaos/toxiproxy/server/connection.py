@@ -26,7 +26,7 @@ class Route(Protocol):
 
 
 class Connection:
-    """Two endpoints, and a link each way once both are there. It begins to dial at once.
+    """Two endpoints, and a link each way. It begins to dial at once, and counts as a connection from then on.
 
     `key` tells this connection from all others, the same in every run with the same seed. `task` ends when both
     sockets are closed.
@@ -34,9 +34,18 @@ class Connection:
 
     def __init__(self, client: Endpoint, route: Route, *, key: str) -> None:
         self.links: dict[Direction, Link] = {}
-        self._endpoints = [client]
-        self._key = key
-        self.task = asyncio.create_task(self._run(client, route))
+        self._client = client
+        self._server = Endpoint()
+        traffic = route.traffic()
+        for direction, source, sink in (
+            (Direction.UPSTREAM, self._client, self._server),
+            (Direction.DOWNSTREAM, self._server, self._client),
+        ):
+            source.inbound = sink.outbound = traffic[direction]
+            self.links[direction] = Link(
+                source, sink, route.chain(direction), key=f"{key}/{direction}", reset=self._close_with_reset
+            )
+        self.task = asyncio.create_task(self._run(route.upstream))
 
     async def close(self) -> None:
         """Close both sockets, whatever is unsent; returns when that is done."""
@@ -45,43 +54,28 @@ class Connection:
         self._discard()
         await self._closed()
 
-    async def _run(self, client: Endpoint, route: Route) -> None:
+    async def _run(self, upstream: str) -> None:
         try:
-            server = await dial(route.upstream)
+            await dial(upstream, self._server)
         except OSError as exc:
-            logger.info("no upstream %s: %s", route.upstream, exc)
-            client.abort()
+            logger.info("no upstream %s: %s", upstream, exc)
+            self._client.abort()
         else:
-            self._endpoints.append(server)
-            self._join(client, server, route)
+            for link in self.links.values():
+                link.start()
         await self._closed()
         self._discard()
 
-    def _join(self, client: Endpoint, server: Endpoint, route: Route) -> None:
-        traffic = route.traffic()
-        for direction, source, sink in (
-            (Direction.UPSTREAM, client, server),
-            (Direction.DOWNSTREAM, server, client),
-        ):
-            source.inbound = sink.outbound = traffic[direction]
-            self.links[direction] = Link(
-                source,
-                sink,
-                route.chain(direction),
-                key=f"{self._key}/{direction}",
-                reset=self._close_with_reset,
-            )
-
     def _close_with_reset(self) -> None:
-        for endpoint in self._endpoints:
-            endpoint.close_with_reset()
+        self._client.close_with_reset()
+        self._server.close_with_reset()
 
     def _discard(self) -> None:
         for link in self.links.values():
             link.discard()
-        for endpoint in self._endpoints:
-            endpoint.abort()
+        self._client.abort()
+        self._server.abort()
 
     async def _closed(self) -> None:
-        for endpoint in self._endpoints:
-            await endpoint.closed.wait()
+        await self._client.closed.wait()
+        await self._server.closed.wait()

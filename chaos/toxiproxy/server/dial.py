@@ -10,16 +10,15 @@ HEAD_START_SECONDS: Final = 0.25
 """How long one of a name's addresses is tried before the next one is tried beside it (RFC 8305)."""
 
 
-async def dial(upstream: str) -> Endpoint:
-    """Connect to `upstream`, for as long as the kernel tries; raises OSError where that fails."""
+async def dial(upstream: str, endpoint: Endpoint) -> None:
+    """Connect `endpoint` to `upstream`, for as long as the kernel tries; raises OSError where that fails."""
     try:
         host, port = address.split(upstream)
-        _, endpoint = await asyncio.get_running_loop().create_connection(
-            Endpoint, host or "localhost", int(port), happy_eyeballs_delay=HEAD_START_SECONDS
+        await asyncio.get_running_loop().create_connection(
+            lambda: endpoint, host or "localhost", int(port), happy_eyeballs_delay=HEAD_START_SECONDS
         )
     except ValueError as exc:  # no address, or a name that cannot be one
         raise OSError(f"dial tcp: {exc}") from exc
     if endpoint.is_connected_to_itself():
         endpoint.abort()
         raise ConnectionRefusedError(f"nobody listens on {upstream}")
-    return endpoint

@@ -28,6 +28,7 @@ class Endpoint(asyncio.BufferedProtocol):
         self.inbound = Traffic()
         self.outbound = Traffic()
         self.closed = asyncio.Event()
+        self.closed.set()
         self._opened = opened
         self._transport: asyncio.Transport | None = None
         self._buffer = memoryview(bytearray(CHUNK_BYTES))
@@ -37,11 +38,14 @@ class Endpoint(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.closed.clear()
         self._transport.pause_reading()
         # Buffers belong to the kernel and to toxics: `full` is to mean that the kernel's is.
         self._transport.set_write_buffer_limits(high=0)
         if self._opened is not None:
             self._opened(self)
+        if self.finished:
+            self._transport.close()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (the protocol's signature)
         return self._buffer

@@ -1,6 +1,7 @@
 """As much of an HTTP/1.1 server as the control API needs."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -36,6 +37,19 @@ class Response:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+async def serve(sock: socket.socket, handle: Handler) -> asyncio.Server:
+    """Answer requests on a listening socket; closing the server leaves open conversations to the event loop's end."""
+    conversations: set[asyncio.Task[None]] = set()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: before Python 3.12, asyncio's stream server complains when its task is cancelled.
+        task = asyncio.create_task(converse(reader, writer, handle))
+        conversations.add(task)
+        task.add_done_callback(conversations.discard)
+
+    return await asyncio.start_server(begin, sock=sock)
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:

@@ -15,7 +15,8 @@ def no_reset() -> None:
 class Link:
     """The chain `source -> stage -> ... -> sink`, one stage per toxic.
 
-    `key` seeds the stages; `reset` makes the connection's sockets close with a TCP reset.
+    Nothing flows before `start`, though toxics may come and go. `key` seeds the stages; `reset` makes the
+    connection's sockets close with a TCP reset.
     """
 
     def __init__(
@@ -31,9 +32,15 @@ class Link:
         self._sink = sink
         self._key = key
         self._stages = [self._stage(toxic, reset) for toxic in toxics]
+        self._started = False
         self._wire()
+
+    def start(self) -> None:
+        """Let bytes flow; both endpoints are connected."""
+        self._started = True
         for stage in self._stages:
             stage.start()
+        self._wire()
 
     def add(self, toxic: Toxic) -> None:
         """Put the toxic at the end of the chain; what has passed the chain is not called back."""
@@ -41,8 +48,9 @@ class Link:
             return
         stage = self._stage(toxic, no_reset)
         self._stages.append(stage)
+        if self._started:
+            stage.start()
         self._wire()
-        stage.start()
 
     async def update(self, toxic: Toxic) -> None:
         """Replace the toxic of the same name."""
@@ -72,5 +80,6 @@ class Link:
         for outlet, inlet in zip(outlets, inlets, strict=True):
             outlet.next = inlet
             inlet.previous = outlet
-        for outlet in outlets:
-            outlet.resume()
+        if self._started:
+            for outlet in outlets:
+                outlet.resume()

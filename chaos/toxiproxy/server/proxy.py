@@ -127,7 +127,7 @@ class Proxy:
         }
 
     def _links(self, direction: Direction) -> list[Link]:
-        return [connection.links[direction] for connection in self._connections if connection.links]
+        return [connection.links[direction] for connection in self._connections]
 
     def _accept(self, epoch: int, client: Endpoint) -> None:
         if epoch != self._epoch:  # the listener closed while the event loop was about to hand this one over

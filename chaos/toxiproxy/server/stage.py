@@ -170,7 +170,7 @@ class Stage:
         """Go on with the new version of the toxic; the chunk that was being held up passes at once."""
         await self._interrupt()
         self.toxic = toxic
-        if not self._closed:
+        if self._task is not None and not self._closed:
             self.start()
 
     async def leave(self) -> None:

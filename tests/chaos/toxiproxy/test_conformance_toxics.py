@@ -273,6 +273,7 @@ async def test_45_reset_peer_acts_on_the_end(proxy: ProxyHandle, upstream: Upstr
 
 async def test_46_on_older_connections_reset_peer_is_an_eof(proxy: ProxyHandle, upstream: Upstream) -> None:
     client, server = await upstream.pair(proxy)
+    await trip(client, server)
     await proxy.add_toxic("reset_peer")
     await server.send(b"x")
     assert (await client.ending(), await server.ending()) == ("eof", "eof")

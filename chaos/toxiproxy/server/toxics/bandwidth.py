@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +29,7 @@ class Bandwidth(Effect):
         if self.rate == 0:
             await stage.hold()
             return
-        due = 0.0
+        due = asyncio.get_running_loop().time()
         while chunk := await stage.peek():
             piece = stage.take(self.rate * SLICE_MS)
             # Counting from the last piece's due time, not from now, keeps late wake-ups from adding up.
