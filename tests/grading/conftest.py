@@ -1,0 +1,64 @@
+"""Repositories and workspaces for the tests of the grader."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from grading.submission import Submission
+from grading.workspace import Workspace
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "A Student",
+    "GIT_AUTHOR_EMAIL": "student@example.org",
+    "GIT_COMMITTER_NAME": "A Student",
+    "GIT_COMMITTER_EMAIL": "student@example.org",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+}
+
+
+class Repository:
+    """A folder of files, under git once `commit` was called."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def write(self, files: Mapping[str, str]) -> "Repository":
+        for name, text in files.items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(text)
+        return self
+
+    def git(self, *words: str) -> str:
+        command = ["git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", *words]
+        environment = {**os.environ, **IDENTITY}
+        done = subprocess.run(
+            command, cwd=self.root, env=environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, message: str = "Work") -> str:
+        if not (self.root / ".git").exists():
+            self.git("init", "--quiet")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def submission(self) -> Submission:
+        """The folder itself as a submission, without a snapshot."""
+        return Submission(str(self.root), self.root.name, self.root)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with Workspace.open(tmp_path) as opened:
+        yield opened

@@ -1,0 +1,148 @@
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from grading.errors import MachineError
+from grading.workspace import Workspace, cache_folder
+
+GRADER = """
+import subprocess, sys, time
+from pathlib import Path
+from grading.workspace import Workspace
+opened = Workspace.open(Path(sys.argv[1]))
+(opened.root / "left").write_text("x")
+child = subprocess.Popen(["sleep", "300"], env={"PATH": "/bin:/usr/bin", **opened.environment}, start_new_session=True)
+print(opened.run_id, child.pid, flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """A run whose grader was killed: its id, and a process that it left."""
+    with subprocess.Popen(
+        [sys.executable, "-c", GRADER, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as grader:
+        assert grader.stdout
+        run_id, pid = grader.stdout.readline().split()
+        grader.kill()
+    yield run_id, int(pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(pid), signal.SIGKILL)
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def base(parent: Path) -> Path:
+    return parent / f"grading-{os.getuid()}"
+
+
+def test_nothing_is_left_after_a_run(tmp_path: Path) -> None:
+    with Workspace.open(tmp_path) as workspace:
+        assert workspace.root.parent == base(tmp_path)
+        assert workspace.root.stat().st_mode & 0o777 == 0o700
+        folder = workspace.folder("copy")
+        (folder / "file").write_text("x")
+        (folder / "file").chmod(0o400)
+        folder.chmod(0o500)
+    assert list(base(tmp_path).iterdir()) == []
+    workspace.close()
+
+
+def test_a_deep_tree_is_removed(tmp_path: Path) -> None:
+    with Workspace.open(tmp_path) as workspace:
+        subprocess.run(
+            [sys.executable, "-c", "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')"],
+            cwd=workspace.root,
+            check=True,
+        )
+    assert list(base(tmp_path).iterdir()) == []
+
+
+def test_folders_of_one_name_are_apart(workspace: Workspace) -> None:
+    assert workspace.folder("copy") != workspace.folder("copy")
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path, killed: tuple[str, int]) -> None:
+    run_id, pid = killed
+    assert (base(tmp_path) / run_id / "left").exists()
+    assert running(pid)
+    with Workspace.open(tmp_path) as workspace:
+        assert {entry.name for entry in base(tmp_path).iterdir()} == {
+            workspace.run_id,
+            f"{workspace.run_id}.lock",
+        }
+    assert not running(pid)
+
+
+def test_a_living_run_is_left_alone(tmp_path: Path) -> None:
+    with Workspace.open(tmp_path) as first:
+        child = subprocess.Popen(["sleep", "300"], env={"PATH": os.environ["PATH"], **first.environment})
+        try:
+            with Workspace.open(tmp_path) as second:
+                assert first.root.is_dir()
+                assert first.run_id != second.run_id
+            assert first.root.is_dir()
+            assert child.poll() is None
+        finally:
+            first.close()
+        assert child.wait(10) == -signal.SIGKILL, "its own leftovers go with it"
+
+
+def test_only_the_exact_mark_is_killed(tmp_path: Path, killed: tuple[str, int]) -> None:
+    run_id, _ = killed
+    others = [{"GRADING_RUN": f"{run_id}0"}, {"OTHER": f"GRADING_RUN={run_id}"}, {"GRADING_RUN": ""}]
+    children = [subprocess.Popen(["sleep", "300"], env={"PATH": os.environ["PATH"], **env}) for env in others]
+    try:
+        Workspace.open(tmp_path).close()
+        assert [child.poll() for child in children] == [None] * 3
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+
+
+def test_many_graders_start_at_once(tmp_path: Path, killed: tuple[str, int]) -> None:
+    run_id, pid = killed
+
+    def grade(_: int) -> str:
+        with Workspace.open(tmp_path) as workspace:
+            (workspace.root / "file").write_text(workspace.run_id)
+            time.sleep(0.01)
+            assert (workspace.root / "file").read_text() == workspace.run_id
+            return workspace.run_id
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(grade, range(40)))
+    assert len(set(ids)) == 40
+    assert list(base(tmp_path).iterdir()) == []
+    assert not (base(tmp_path) / run_id).exists()
+    assert not running(pid)
+
+
+def test_a_link_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    base(tmp_path).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(MachineError, match="TMPDIR"):
+        Workspace.open(tmp_path)
+
+
+def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADING_CACHE", str(tmp_path / "cache"))
+    assert cache_folder() == tmp_path / "cache"
+    monkeypatch.delenv("GRADING_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "llm-grading"
