@@ -70,8 +70,9 @@ def describe(history: History, event: Event) -> str:
         case Answer() | Failure():
             request = next(one for one in history.of(Request) if one.request == event.request)
             asked = f"{request.method} {request.path} ({request.label}) -> {outcome(event)}"
-            told = isinstance(event, Answer) and event.status >= 400
-            return f"{asked}: {excerpt(event.body)}" if told else asked
+            if isinstance(event, Answer) and event.status >= 400:
+                return f"{asked}: {excerpt(event.body)}"
+            return asked
         case Call():
             return f"{event.method} {event.path} reached {event.upstream}, which was scripted: {event.step or 'answer'}"
         case Fault():

@@ -50,5 +50,5 @@ if BEHAVIOUR == "exit":
 while BEHAVIOUR == "deaf":
     time.sleep(1)
 while BEHAVIOUR == "flood":
-    print("again and again " * 100)
+    sys.stdout.write("again and again " * 100 + "\n")
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Service).serve_forever()
