@@ -96,11 +96,11 @@ async def resolve(folder: Path, *names: str) -> str | None:
     return None
 
 
-async def clone(url: str, into: Path, *, shallow: bool, timeout: float = CLONE_TIMEOUT) -> None:
+async def clone(url: str, into: Path, *, shallow: bool) -> None:
     """Clone `url` into the empty folder `into`, without its files.
 
     Raises UsageError if there is no such repository (or none for us), and MachineError if the
-    network or the disk failed, or `timeout` seconds were not enough.
+    network or the disk failed, or 120 s were not enough.
     """
     depth = ["--depth=1"] if shallow else []
     words = [
@@ -114,7 +114,7 @@ async def clone(url: str, into: Path, *, shallow: bool, timeout: float = CLONE_T
         url,
         ".",
     ]
-    answer = await _git(into, *words, timeout=timeout)
+    answer = await _git(into, *words, timeout=CLONE_TIMEOUT)
     if answer.code != 0:
         message = f"{url} could not be cloned; check the address, and that it can be read without a password."
         if _NETWORK.search(answer.output):
@@ -123,13 +123,14 @@ async def clone(url: str, into: Path, *, shallow: bool, timeout: float = CLONE_T
         raise UsageError(message, detail=answer.output)
 
 
-async def borrow(repository: Path, into: Path) -> None:
-    """Make `into` a repository that reads the objects of the local one, those on no branch too."""
-    answer = await _git(
-        into, "clone", "--quiet", "--no-checkout", "--shared", "--template=", "--", str(repository), "."
-    )
+async def borrow(folder: Path, into: Path) -> None:
+    """Make `into` a clone that reads the objects of the repository around `folder`, those on no branch too."""
+    place = await _git(folder, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    repository = os.fsdecode(place.stdout.removesuffix(b"\n"))
+    words = ["clone", "--quiet", "--no-checkout", "--shared", "--template=", "--", repository, "."]
+    answer = await _git(into, *words)
     if answer.code != 0:
-        raise UsageError(f"{repository} could not be read by git.", detail=answer.output)
+        raise UsageError(f"{folder} could not be read by git.", detail=answer.output)
 
 
 async def check_out(clone: Path, commit: str) -> list[str]:

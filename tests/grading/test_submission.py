@@ -1,0 +1,379 @@
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from grading import git
+from grading import submission as module
+from grading.errors import MachineError, SubmissionError, UsageError
+from grading.submission import Submission, fetch
+from grading.workspace import Workspace
+
+from .conftest import IDENTITY, Repository
+
+FILES = {"src/api/main.py": "app = 1\n", "pyproject.toml": "[project]\n", ".gitignore": "ignored\n*.log\n"}
+
+
+@pytest.fixture(autouse=True)
+def _only_our_git_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    for name in IDENTITY:
+        monkeypatch.delenv(name, raising=False)
+
+
+def names(submission: Submission) -> set[str]:
+    root = submission.root
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_symlink() or path.is_file()}
+
+
+async def test_a_work_tree_is_taken_as_it_is(repository: Repository, workspace: Workspace) -> None:
+    commit = repository.write(FILES).commit()
+    repository.write({"new.py": "", "ignored": "", "a.log": "", "src/api/main.py": "app = 2\n"})
+    found = await fetch(str(repository.root), workspace)
+    assert names(found) == {*FILES, "new.py"}
+    assert (found.root / "src/api/main.py").read_text() == "app = 2\n"
+    assert (found.name, found.commit, found.dirty) == ("repository", commit, True)
+    assert found.root.is_relative_to(workspace.root)
+
+
+async def test_a_clean_work_tree_is_not_dirty(repository: Repository, workspace: Workspace) -> None:
+    repository.write(FILES).commit()
+    assert not (await fetch(str(repository.root), workspace)).dirty
+
+
+async def test_fetching_leaves_the_repository_as_it_was(repository: Repository, workspace: Workspace) -> None:
+    commit = repository.write(FILES).commit()
+
+    def state() -> dict[str, int]:
+        return {str(path): path.stat().st_mtime_ns for path in repository.root.rglob("*")}
+
+    before = state()
+    for suffix in ("", f"@{commit}", "@main"):
+        found = await fetch(f"{repository.root}{suffix}", workspace)
+        (found.root / "src/api/main.py").write_text("changed")
+    assert state() == before
+
+
+async def test_a_repository_without_a_commit(repository: Repository, workspace: Workspace) -> None:
+    repository.write(FILES).git("init", "--quiet")
+    found = await fetch(str(repository.root), workspace)
+    assert names(found) == set(FILES)
+    assert (found.commit, found.dirty) == (None, True)
+
+
+async def test_a_tracked_file_may_be_deleted(repository: Repository, workspace: Workspace) -> None:
+    repository.write({**FILES, "old/gone.py": ""}).commit()
+    (repository.root / "old/gone.py").unlink()
+    (repository.root / "old").rmdir()
+    repository.write({"old": "now a file"})
+    found = await fetch(str(repository.root), workspace)
+    assert names(found) == {*FILES, "old"}
+
+
+async def test_odd_names_are_taken(repository: Repository, workspace: Workspace) -> None:
+    odd = {"with space.py": "", "ünï\ncode.py": "", '"quoted".py': "", "-dash.py": ""}
+    repository.write(FILES | odd).commit()
+    (repository.root / os.fsdecode(b"latin-\xe9.py")).write_text("")
+    assert names(await fetch(str(repository.root), workspace)) == {
+        *FILES,
+        *odd,
+        os.fsdecode(b"latin-\xe9.py"),
+    }
+
+
+async def test_a_subfolder_is_a_submission(repository: Repository, workspace: Workspace) -> None:
+    commit = repository.write(
+        FILES | {"exercises/starter/pyproject.toml": "", "exercises/other.py": ""}
+    ).commit()
+    repository.write({"exercises/starter/new.py": ""})
+    starter = str(repository.root / "exercises/starter")
+    found = await fetch(starter, workspace)
+    assert names(found) == {"pyproject.toml", "new.py"}
+    assert (found.name, found.commit, found.dirty) == ("starter", commit, True)
+    assert names(await fetch(f"{starter}@HEAD", workspace)) == {"pyproject.toml"}
+
+
+async def test_changes_elsewhere_do_not_make_a_subfolder_dirty(
+    repository: Repository, workspace: Workspace
+) -> None:
+    repository.write({"starter/pyproject.toml": ""}).commit()
+    repository.write({"other": ""})
+    assert not (await fetch(str(repository.root / "starter"), workspace)).dirty
+
+
+async def test_a_folder_without_git(repository: Repository, workspace: Workspace) -> None:
+    left_out = [
+        ".venv/bin/x",
+        "venv/x",
+        "node_modules/x",
+        "src/__pycache__/x.pyc",
+        ".env",
+        "src/.env",
+        ".ruff_cache/x",
+    ]
+    repository.write(FILES | dict.fromkeys(left_out, "") | {".env.example": ""})
+    found = await fetch(str(repository.root), workspace)
+    assert names(found) == {*FILES, ".env.example"}
+    assert found.commit is None
+
+
+async def test_an_ignored_folder_is_taken_like_one_without_git(
+    repository: Repository, workspace: Workspace
+) -> None:
+    repository.write(FILES | {"ignored/pyproject.toml": "", "ignored/a.log": ""}).commit()
+    assert names(await fetch(str(repository.root / "ignored"), workspace)) == {"pyproject.toml", "a.log"}
+
+
+async def test_env_files_are_never_taken(repository: Repository, workspace: Workspace) -> None:
+    repository.write(FILES | {".env": "SECRET=1", "src/.env": "", ".env.example": "SECRET="})
+    (repository.root / "link").symlink_to(".env")
+    commit = repository.commit()
+    for spec in (f"{repository.root}", f"{repository.root}@{commit}", f"file://{repository.root}"):
+        assert names(await fetch(spec, workspace)) == {*FILES, ".env.example"}
+
+
+async def test_links_that_lead_out_are_not_followed(
+    repository: Repository, workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("secret")
+    repository.write(FILES)
+    links = {
+        "inside": "src/api/main.py",
+        "src/up": "../pyproject.toml",
+        "absolute": str(repository.root / "pyproject.toml"),
+        "folder": "src",
+        "out": "../secret",
+        "absolute-out": str(tmp_path / "secret"),
+        "loop": "loop",
+        "via": "out",
+    }
+    for name, target in links.items():
+        (repository.root / name).symlink_to(target)
+    repository.commit()
+    found = await fetch(str(repository.root), workspace)
+    assert names(found) - {"loop"} == {*FILES, "inside", "src/up", "absolute", "folder"}
+    for name in ("inside", "src/up", "absolute", "folder"):
+        assert (found.root / name).resolve().is_relative_to(found.root)
+        assert (found.root / name).exists()
+
+
+async def test_a_tracked_file_behind_a_link_is_not_taken(
+    repository: Repository, workspace: Workspace, tmp_path: Path
+) -> None:
+    repository.write(FILES | {"keys/id": "mine"}).commit()
+    (tmp_path / "home-of-another").mkdir()
+    (tmp_path / "home-of-another/id").write_text("secret")
+    (repository.root / "keys/id").unlink()
+    (repository.root / "keys").rmdir()
+    (repository.root / "keys").symlink_to("../home-of-another")
+    assert names(await fetch(str(repository.root), workspace)) == set(FILES)
+
+
+async def test_only_files_are_taken(repository: Repository, workspace: Workspace) -> None:
+    repository.write(FILES)
+    os.mkfifo(repository.root / "pipe")
+    Repository(repository.root / "inner").write({"x": ""}).commit()
+    assert "pipe" not in names(await fetch(str(repository.root), workspace))
+    repository.git("init", "--quiet")
+    assert names(await fetch(str(repository.root), workspace)) == set(FILES)
+
+
+async def test_modes_are_kept_and_files_stay_writable(repository: Repository, workspace: Workspace) -> None:
+    repository.write(FILES | {"start.sh": ""})
+    (repository.root / "start.sh").chmod(0o555)
+    found = await fetch(str(repository.root), workspace)
+    assert (found.root / "start.sh").stat().st_mode & 0o777 == 0o755
+
+
+async def test_too_much_is_refused(
+    repository: Repository, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write(FILES | {"data/model.bin": "x" * 100_000})
+    monkeypatch.setattr(module, "SIZE_LIMIT", 50_000)
+    with pytest.raises(SubmissionError, match=r"data/model\.bin.*\.gitignore"):
+        await fetch(str(repository.root), workspace)
+
+
+async def test_copies_are_apart(repository: Repository, workspace: Workspace) -> None:
+    repository.write(FILES)
+    (repository.root / "link").symlink_to("src")
+    found = await fetch(str(repository.root), workspace)
+    first, second = (found.copy_to(workspace.root / name) for name in ("first", "second"))
+    (first / "src/api/main.py").write_text("changed")
+    assert (
+        (second / "link/api/main.py").read_text()
+        == (found.root / "src/api/main.py").read_text()
+        == "app = 1\n"
+    )
+
+
+async def test_commits_branches_and_tags_of_a_local_repository(
+    repository: Repository, workspace: Workspace
+) -> None:
+    first = repository.write(FILES).commit()
+    repository.git("tag", "v1")
+    repository.git("checkout", "--quiet", "-b", "feature/x@y")
+    second = repository.write({"second.py": ""}).commit()
+    repository.git("checkout", "--quiet", "--detach")
+    unreachable = repository.write({"third.py": ""}).commit()
+    repository.git("checkout", "--quiet", "main")
+    wanted = {"v1": first, first[:8]: first, "feature/x@y": second, "main": first, unreachable: unreachable}
+    for ref, commit in wanted.items():
+        found = await fetch(f"{repository.root}@{ref}", workspace)
+        assert (found.commit, found.dirty) == (commit, False), ref
+        assert ("second.py" in names(found)) == (commit != first)
+
+
+async def test_an_at_sign_in_a_path(tmp_path: Path, workspace: Workspace) -> None:
+    commit = Repository(tmp_path / "a@b").write(FILES).commit()
+    assert (await fetch(str(tmp_path / "a@b"), workspace)).commit == commit
+    assert (await fetch(f"{tmp_path}/a@b@main", workspace)).commit == commit
+
+
+@pytest.mark.parametrize("ref", ["", "@main", "@v1", "@COMMIT"])
+async def test_a_url_is_cloned(repository: Repository, workspace: Workspace, ref: str) -> None:
+    commit = repository.write(FILES).commit()
+    repository.git("tag", "--annotate", "--message", "One", "v1")
+    repository.write({"dirt.py": ""})
+    found = await fetch(f"file://{repository.root}{ref.replace('COMMIT', commit[:10])}", workspace)
+    assert names(found) == set(FILES)
+    assert (found.name, found.commit, found.dirty) == ("repository", commit, False)
+
+
+async def test_a_bare_repository_is_cloned(
+    repository: Repository, workspace: Workspace, tmp_path: Path
+) -> None:
+    commit = repository.write(FILES).commit()
+    repository.git("clone", "--quiet", "--bare", ".", str(tmp_path / "class.git"))
+    for spec in (tmp_path / "class.git", f"{tmp_path}/class.git@main"):
+        found = await fetch(str(spec), workspace)
+        assert (found.name, found.commit) == ("class", commit)
+        assert names(found) == set(FILES)
+
+
+async def test_nothing_of_a_repository_is_run(
+    repository: Repository, workspace: Workspace, tmp_path: Path
+) -> None:
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\ncat\n")
+    trap.chmod(0o755)
+    repository.write(FILES | {".gitattributes": "*.py filter=evil diff=evil\n"}).commit()
+    for name in ("post-checkout", "pre-commit", "post-index-change", "fsmonitor-watchman"):
+        (repository.root / ".git/hooks").mkdir(exist_ok=True)
+        (repository.root / ".git/hooks" / name).symlink_to(trap)
+    for key in ("core.fsmonitor", "core.pager", "core.sshCommand", "filter.evil.clean", "filter.evil.smudge"):
+        repository.git("config", key, str(trap))
+    repository.git("config", "filter.evil.required", "true")
+    repository.write({"src/api/main.py": "app = 2\n"})
+    # The filter would run for a file that looks changed and may not be.
+    (repository.root / "pyproject.toml").touch()
+    for spec in ("", "@HEAD"):
+        await fetch(f"{repository.root}{spec}", workspace)
+    await fetch(f"file://{repository.root}", workspace)
+    assert not (tmp_path / "sprung").exists()
+
+
+async def test_the_variables_of_a_hook_do_not_lead_git_astray(
+    repository: Repository, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = repository.write(FILES).commit()
+    other = Repository(tmp_path / "other").write({"x": ""})
+    other.commit()
+    monkeypatch.setenv("GIT_DIR", str(other.root / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other.root / ".git/index"))
+    found = await fetch(str(repository.root), workspace)
+    assert (found.commit, names(found)) == (commit, set(FILES))
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("", "empty"),
+        ("-oops", "option"),
+        ("--upload-pack=x", "option"),
+        ("/no/such/folder", "no folder"),
+        ("ext::sh -c id", "no folder"),
+        ("git://127.0.0.1/x.git", "https://"),
+        ("file:///no/such/repository", "could not be cloned"),
+        ("ROOT@nope", "no commit, branch or tag nope"),
+        ("ROOT@", "after the @"),
+        ("ROOT@--all", "after the @"),
+        ("file://ROOT@nope", "no commit, branch or tag nope"),
+        ("file://ROOT@-x", "after the @"),
+        ("ROOT/pyproject.toml", "is a file"),
+        ("ROOT/docs", r"nothing to start.*pyproject\.toml"),
+    ],
+)
+async def test_wrong_use(repository: Repository, workspace: Workspace, spec: str, says: str) -> None:
+    repository.write(FILES | {"docs/x.md": ""}).commit()
+    with pytest.raises(UsageError, match=says):
+        await fetch(spec.replace("ROOT", str(repository.root)), workspace)
+
+
+async def test_a_repository_without_a_commit_cannot_be_cloned(
+    repository: Repository, workspace: Workspace
+) -> None:
+    repository.git("init", "--quiet")
+    with pytest.raises(UsageError, match="no commit yet"):
+        await fetch(f"file://{repository.root}", workspace)
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.split("/")[1]))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        pass
+
+
+@pytest.fixture
+def host() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_host_that_is_down_is_the_machines_matter(workspace: Workspace) -> None:
+    with pytest.raises(MachineError, match="network"):
+        await fetch("http://127.0.0.1:1/org/repo.git", workspace)
+
+
+async def test_a_host_in_trouble_is_the_machines_matter(workspace: Workspace, host: str) -> None:
+    with pytest.raises(MachineError, match="network"):
+        await fetch(f"http://{host}/503/repo.git", workspace)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_repository_that_is_not_ours_to_read_is_wrong_use(
+    workspace: Workspace, host: str, status: int
+) -> None:
+    with pytest.raises(UsageError, match="could not be cloned") as caught:
+        await fetch(f"http://me:s3cret@{host}/{status}/repo.git", workspace)
+    assert "s3cret" not in f"{caught.value} {caught.value.detail}"
+
+
+async def test_a_clone_that_hangs_is_given_up(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git, "CLONE_TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(MachineError, match=r"longer than"):
+        await fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/repo.git", workspace)
+
+
+def test_texts_are_read_from_inside_only(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("x")
+    submission = repository.write({"a/b": "text"}).submission()
+    assert submission.text("a/../a/b") == "text"
+    assert submission.text("../outside") is None
+    assert submission.text(str(tmp_path / "outside")) is None
+    assert submission.text("a") is None
+    assert submission.has("a")
+    assert not submission.has("../outside")
