@@ -125,6 +125,17 @@ class Failure(Event):
     elapsed: float
 
 
+class Socket(Event):
+    """A connection that the lab holds to the service was opened, or not (`refused`), or ended.
+
+    It ends by `eof` or `reset` of the service, or is `closed` by the lab.
+    """
+
+    kind: Literal["socket"] = "socket"
+    label: str
+    state: Literal["opened", "refused", "eof", "reset", "closed"]
+
+
 class Fault(Event):
     """A fault was switched on or off for one upstream."""
 
@@ -225,6 +236,7 @@ AnyEvent = Annotated[
     | Request
     | Answer
     | Failure
+    | Socket
     | Fault
     | Probe
     | Call

@@ -9,8 +9,8 @@ import contextlib
 import itertools
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import h11
@@ -20,6 +20,8 @@ from chaos.recorder import Recorder
 
 ANSWER_BYTES = 256 * 1024
 HEADER_BYTES = 64 * 1024
+
+P = TypeVar("P", bound=asyncio.Protocol)
 
 Error = Literal["refused", "reset", "eof", "timeout", "aborted", "malformed"]
 
@@ -42,7 +44,7 @@ class Client:
         assert address.hostname
         assert address.port
         self._host, self._port, self._authority = address.hostname, address.port, address.netloc
-        self._recorder = recorder
+        self.recorder = recorder
         self._sources = sources or loopback_sources()
         self._numbers = itertools.count(1)
 
@@ -67,26 +69,21 @@ class Client:
         """
         pieces = [body] if isinstance(body, bytes) else list(body)
         size = sum(map(len, pieces))
-        source = next(self._sources)
-        number = next(self._numbers)
-        head = h11.Request(
-            method=method, target=path, headers=self._headers(size, headers or {}, token, chunked=chunked)
+        source = self.next_source()
+        head = self.head(
+            method, path, size, {"connection": "close", **(headers or {})}, token, chunked=chunked
         )
-        self._recorder.record(
-            Request(
-                request=number, label=label, method=method, path=path, key=key, source=source, body_bytes=size
-            )
-        )
-        started = self._recorder.now()
+        number = self.record_request(method, path, label=label, key=key, source=source, size=size).request
+        started = self.recorder.now()
         patience = timeout if abort_after is None else min(timeout, abort_after)
         outcome = await self._exchange(head, pieces, source, patience)
-        elapsed = round(self._recorder.now() - started, 6)
+        elapsed = round(self.recorder.now() - started, 6)
         if isinstance(outcome, _Broken):
             error: Error = "aborted" if outcome.error == "timeout" and patience != timeout else outcome.error
-            return self._recorder.record(
+            return self.recorder.record(
                 Failure(request=number, error=error, detail=outcome.detail, elapsed=elapsed)
             )
-        return self._recorder.record(
+        return self.recorder.record(
             Answer(
                 request=number,
                 status=outcome.status,
@@ -105,26 +102,59 @@ class Client:
         body = json.dumps(content).encode()
         return await self.request(method, path, label=label, body=body, headers=headers, **options)
 
-    def _headers(
-        self, size: int, extra: Mapping[str, str], token: str | None, *, chunked: bool
-    ) -> list[tuple[str, str]]:
-        headers = {"host": self._authority, "user-agent": "lab", "accept": "*/*", "connection": "close"}
+    def next_source(self) -> str:
+        """Return the address that the next connection comes from."""
+        return next(self._sources)
+
+    async def connect(self, protocol: Callable[[], P], source: str) -> P:
+        """Open a connection to the service from `source`; raises OSError where it takes none."""
+        loop = asyncio.get_running_loop()
+        _, connected = await loop.create_connection(protocol, self._host, self._port, local_addr=(source, 0))
+        return connected
+
+    def record_request(
+        self, method: str, path: str, *, label: str, key: str | None, source: str, size: int
+    ) -> Request:
+        """Record a request of `size` bytes of body that is about to be sent."""
+        return self.recorder.record(
+            Request(
+                request=next(self._numbers),
+                label=label,
+                method=method,
+                path=path,
+                key=key,
+                source=source,
+                body_bytes=size,
+            )
+        )
+
+    def head(
+        self,
+        method: str,
+        path: str,
+        size: int,
+        extra: Mapping[str, str],
+        token: str | None,
+        *,
+        chunked: bool = False,
+    ) -> h11.Request:
+        """Return the head of a request with `size` bytes of body."""
+        headers = {"host": self._authority, "user-agent": "lab", "accept": "*/*"}
         if chunked:
             headers["transfer-encoding"] = "chunked"
         elif size:
             headers["content-length"] = str(size)
         if token:
             headers["authorization"] = f"Bearer {token}"
-        return list({**headers, **extra}.items())
+        return h11.Request(method=method, target=path, headers=list({**headers, **extra}.items()))
 
     async def _exchange(
         self, head: h11.Request, pieces: Sequence[bytes], source: str, timeout: float
-    ) -> "_Received | _Broken":
-        loop = asyncio.get_running_loop()
+    ) -> "Received | _Broken":
         link: _Link | None = None
         try:
             async with asyncio.timeout(timeout):
-                _, link = await loop.create_connection(_Link, self._host, self._port, local_addr=(source, 0))
+                link = await self.connect(_Link, source)
                 sending = asyncio.create_task(link.send(head, pieces))
                 try:
                     return await asyncio.shield(link.done)
@@ -143,7 +173,9 @@ class Client:
                 link.hang_up()
 
 
-class _Received:
+class Received:
+    """An answer in the making."""
+
     def __init__(self, response: h11.Response) -> None:
         self.status = response.status_code
         self.headers: dict[str, str] = {}
@@ -169,11 +201,11 @@ class _Link(asyncio.Protocol):
     """One connection. `done` is set once, by the whole answer or by what broke it, whichever comes first."""
 
     def __init__(self) -> None:
-        self.done: asyncio.Future[_Received | _Broken] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[Received | _Broken] = asyncio.get_running_loop().create_future()
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES)
         self._writable = asyncio.Event()
         self._writable.set()
-        self._received: _Received | None = None
+        self._received: Received | None = None
         self._transport: asyncio.Transport
 
     async def send(self, head: h11.Request, pieces: Sequence[bytes]) -> None:
@@ -235,7 +267,7 @@ class _Link(asyncio.Protocol):
                 return
             match event:
                 case h11.Response():
-                    self._received = _Received(event)
+                    self._received = Received(event)
                 case h11.Data():
                     assert self._received
                     self._received.append(bytes(event.data))
@@ -247,6 +279,6 @@ class _Link(asyncio.Protocol):
                     self._finish(_Broken("eof", "the connection was closed before an answer"))
                     return
 
-    def _finish(self, outcome: _Received | _Broken) -> None:
+    def _finish(self, outcome: Received | _Broken) -> None:
         if not self.done.done():
             self.done.set_result(outcome)
