@@ -146,7 +146,9 @@ class Client:
             headers["content-length"] = str(size)
         if token:
             headers["authorization"] = f"Bearer {token}"
-        return h11.Request(method=method, target=path, headers=list({**headers, **extra}.items()))
+        # As HTTP has it (RFC 9110, 5.5): a value may hold bytes above ASCII.
+        fields = [(name, value.encode("latin-1")) for name, value in {**headers, **extra}.items()]
+        return h11.Request(method=method, target=path, headers=fields)
 
     async def _exchange(
         self, head: h11.Request, pieces: Sequence[bytes], source: str, timeout: float
