@@ -1,0 +1,115 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from api.config.env_validator import describe
+from tests.api.support import read_settings
+
+REQUIRED = [
+    "JWT_SECRET_KEY",
+    "AUTH_ADMIN_PASSWORD",
+    "AUTH_USER_PASSWORD",
+    "LITELLM_URL",
+    "QDRANT_URL",
+    "MLFLOW_TRACKING_URI",
+]
+
+
+@pytest.fixture(autouse=True)
+def environment(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def problems() -> dict[str, str]:
+    with pytest.raises(ValidationError) as raised:
+        read_settings()
+    return dict(describe(raised.value))
+
+
+def test_reads_the_environment() -> None:
+    settings = read_settings()
+    assert settings.cors_origins == ["https://app.example.org"]
+    assert settings.llm_deadline == 20
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_required(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(name)
+    assert problems() == {name: "is required and not set"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JWT_SECRET_KEY", ""),
+        ("JWT_SECRET_KEY", "q8Zt3vLw0Xn5Rb7Kd2Hf9Jm4Pc6Sg1T"),
+        ("JWT_SECRET_KEY", "your-super-secret-jwt-key-change-in-production"),
+        ("JWT_SECRET_KEY", "change-me-change-me-change-me-change-me"),
+        ("JWT_SECRET_KEY", "this-is-the-secret-key-of-our-service"),
+        ("JWT_SECRET_KEY", "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7"),
+        ("JWT_SECRET_KEY", "0123456789abcdef0123456789abcdef"),
+        ("JWT_SECRET_KEY", "a" * 64),
+        ("AUTH_ADMIN_PASSWORD", ""),
+        ("AUTH_USER_PASSWORD", "password123"),
+        ("LITELLM_URL", "canary-no-url"),
+        ("LITELLM_URL", "ftp://example.org"),
+        ("QDRANT_URL", "http://"),
+        ("MLFLOW_TRACKING_URI", "http://example.org/?canary=1"),
+        ("CORS_ORIGINS", '["*"]'),
+        ("CORS_ORIGINS", '["https://*.example.org"]'),
+        ("CORS_ORIGINS", "https://canary.example.org"),
+        ("CORS_ORIGINS", '["null"]'),
+        ("CORS_ORIGINS", '["https://example.org/canary"]'),
+        ("LLM_DEADLINE", "canary"),
+        ("LOG_LEVEL", "canary"),
+    ],
+)
+def test_refused_by_name_and_without_the_value(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    found = problems()
+    assert {key.partition(".")[0] for key in found} == {name}
+    assert "canary" not in json.dumps(found)
+    assert not value or value not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "secret", ["f3a9c1d70b8e264a57d1c93ef06a84b2", "jwt-secret-key-7f3a9c1d70b8e264a57d1c9"]
+)
+def test_accepts_random_secrets(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET_KEY", secret)
+    assert read_settings().jwt_secret_key.get_secret_value() == secret
+
+
+def test_shows_no_secret(variables: dict[str, str]) -> None:
+    settings = read_settings()
+    shown = repr(settings) + str(settings) + settings.model_dump_json()
+    assert variables["JWT_SECRET_KEY"] not in shown
+    assert variables["AUTH_ADMIN_PASSWORD"] not in shown
+    assert set(settings.secrets) == {
+        variables["JWT_SECRET_KEY"],
+        variables["AUTH_ADMIN_PASSWORD"],
+        variables["AUTH_USER_PASSWORD"],
+    }
+
+
+def test_the_process_does_not_start(variables: dict[str, str]) -> None:
+    environment = {**variables, "JWT_SECRET_KEY": "canary-secret", "LITELLM_URL": "canary-url"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import api.main"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 78
+    assert "canary" not in done.stdout + done.stderr
+    record = json.loads(done.stdout)
+    assert set(record["problems"]) == {"JWT_SECRET_KEY", "LITELLM_URL"}
+    assert done.stderr == ""
