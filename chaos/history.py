@@ -88,7 +88,10 @@ class Log(Event):
 
 
 class Request(Event):
-    """The lab sent a request to the service. `key` is the nonce in its prompt, if it has one."""
+    """The lab sent a request to the service. `key` is the nonce in its prompt, if it has one.
+
+    `headers` are those that the experiment set itself.
+    """
 
     kind: Literal["request"] = "request"
     request: int
@@ -98,6 +101,7 @@ class Request(Event):
     key: str | None = None
     source: str = "127.0.0.1"
     body_bytes: int = 0
+    headers: dict[str, str] = Field(default_factory=dict)
 
 
 class Answer(Event):
@@ -198,6 +202,22 @@ class Trace(Event):
     detail: str = ""
 
 
+class Planted(Event):
+    """The service was given a secret of this experiment's own, in the variable `name`; it must turn up nowhere."""
+
+    kind: Literal["planted"] = "planted"
+    name: str
+    value: str
+
+
+class File(Event):
+    """A file of the submission, as it was handed to the service; `path` is relative to the submission."""
+
+    kind: Literal["file"] = "file"
+    path: str
+    text: str
+
+
 class Stall(Event):
     """The lab itself did not get the processor for `seconds`: measurements across this moment are not to be trusted."""
 
@@ -243,6 +263,8 @@ AnyEvent = Annotated[
     | Reply
     | Connection
     | Trace
+    | Planted
+    | File
     | Stall
     | HarnessFault
     | Skipped

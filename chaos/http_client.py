@@ -73,7 +73,9 @@ class Client:
         head = self.head(
             method, path, size, {"connection": "close", **(headers or {})}, token, chunked=chunked
         )
-        number = self.record_request(method, path, label=label, key=key, source=source, size=size).request
+        number = self.record_request(
+            method, path, label=label, key=key, source=source, size=size, headers=headers
+        ).request
         started = self.recorder.now()
         patience = timeout if abort_after is None else min(timeout, abort_after)
         outcome = await self._exchange(head, pieces, source, patience)
@@ -113,9 +115,17 @@ class Client:
         return connected
 
     def record_request(
-        self, method: str, path: str, *, label: str, key: str | None, source: str, size: int
+        self,
+        method: str,
+        path: str,
+        *,
+        label: str,
+        key: str | None,
+        source: str,
+        size: int,
+        headers: Mapping[str, str] | None = None,
     ) -> Request:
-        """Record a request of `size` bytes of body that is about to be sent."""
+        """Record a request of `size` bytes of body that is about to be sent, with the headers that were asked for."""
         return self.recorder.record(
             Request(
                 request=next(self._numbers),
@@ -125,6 +135,7 @@ class Client:
                 key=key,
                 source=source,
                 body_bytes=size,
+                headers=dict(headers or {}),
             )
         )
 

@@ -62,7 +62,7 @@ class RawConnection(asyncio.Protocol):
         """Send a request; with `upto`, its whole head but only so many bytes of its body, and never the rest."""
         head = self._client.head(method, path, len(body), headers or {}, token)
         self._request = self._client.record_request(
-            method, path, label=self.label, key=key, source=self._source, size=len(body)
+            method, path, label=self.label, key=key, source=self._source, size=len(body), headers=headers
         )
         self._outcome = asyncio.get_running_loop().create_future()
         if self.ended.done():

@@ -1,5 +1,6 @@
 """The contract of a submission, as EXAM.md tells it to students: its environment and its endpoints."""
 
+import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,14 +37,27 @@ class Secrets:
     def generate(cls, source: random.Random) -> "Secrets":
         return cls(*(f"{source.getrandbits(192):048x}" for _ in range(3)))
 
+    def variables(self) -> dict[str, str]:
+        """Return the secrets by the variables of the contract that carry them."""
+        return {
+            "JWT_SECRET_KEY": self.jwt_key,
+            "AUTH_ADMIN_PASSWORD": self.admin_password,
+            "AUTH_USER_PASSWORD": self.user_password,
+        }
 
-def environment(secrets: Secrets, urls: Mapping[Upstream, str]) -> dict[str, str]:
+
+def origin(key: str) -> str:
+    """Return an origin of a browser application that no service has in its code."""
+    return f"https://chat-{key}.example.org"
+
+
+def environment(
+    secrets: Secrets, urls: Mapping[Upstream, str], *, allowed_origin: str = "http://localhost:3000"
+) -> dict[str, str]:
     """Return the variables of the contract; `urls` has those of `llm`, `qdrant` and `mlflow`."""
     return {
-        "JWT_SECRET_KEY": secrets.jwt_key,
-        "AUTH_ADMIN_PASSWORD": secrets.admin_password,
-        "AUTH_USER_PASSWORD": secrets.user_password,
-        "CORS_ORIGINS": '["http://localhost:3000"]',
+        **secrets.variables(),
+        "CORS_ORIGINS": json.dumps([allowed_origin]),
         "ENVIRONMENT": "production",
         "LITELLM_URL": urls["llm"],
         "QDRANT_URL": urls["qdrant"],

@@ -10,7 +10,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from chaos.history import SERVICE, Answer, Failure, History, Log, Phase, Ready, Trace, Upstream
+from chaos.history import (
+    SERVICE,
+    Answer,
+    Failure,
+    File,
+    History,
+    Log,
+    Phase,
+    Planted,
+    Ready,
+    Trace,
+    Upstream,
+)
 from chaos.http_client import Client
 from chaos.keys import Keys, answer_code
 from chaos.llm import ScriptedLLM
@@ -24,9 +36,11 @@ from exercises import contract, control
 START_SECONDS = 60.0
 START_TRIES = 3
 POLL_SECONDS = 0.05
+ANSWER_SECONDS = 1.0
 CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
 FILE_BYTES = 32 * 1024 * 1024
+TEXT_BYTES = 1024 * 1024
 UPSTREAMS: tuple[Upstream, ...] = ("llm", "qdrant", "mlflow")
 PORT_TAKEN = "address already in use"
 
@@ -67,13 +81,17 @@ class Lab:
         self.process: Process
         self.control_key = ""
         self.token = ""
+        source = random.Random(f"{seed}/{name}/secrets")  # noqa: S311 - must be replayable
+        self.secrets = contract.Secrets.generate(source)
+        self.allowed_origin = contract.origin(f"{source.getrandbits(32):08x}")
         self._keys = Keys(seed, name)
         self._program = program
         self._starts = starts
-        self._secrets = contract.Secrets.generate(random.Random(f"{seed}/{name}/secrets"))  # noqa: S311 - replayable
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        for variable, value in self.secrets.variables().items():
+            self.recorder.record(Planted(name=variable, value=value))
         await self._stack.enter_async_context(self.upstreams)
         return self
 
@@ -98,26 +116,30 @@ class Lab:
             self.client = Client(f"http://{contract.HOST}:{port}", self.recorder)
             if await self._answers(port):
                 return True
-            if not self._port_was_taken():
+            if not self._port_was_taken(self.process, SERVICE):
                 return False
         raise OSError("every port chosen for the service was taken before it could bind it")
 
     async def attempt(
         self, instance: str, changes: Mapping[str, str | None], *, seconds: float = 20.0
     ) -> None:
-        """Start another instance with a changed environment, and record whether it exits or opens its port.
+        """Start another instance with a changed environment, and record whether it exits or answers on its port.
 
         A value of None takes a variable away. The instance is ended as soon as one of the two, or `seconds`, is seen.
+        A port that is open but answers nothing does not count: some servers bind it before the service is there.
         """
-        async with self._starts:
-            process, port = await self._launch(instance, changes)
-            async with process:
-                deadline = self.recorder.now() + seconds
-                while process.running and self.recorder.now() < deadline:
-                    if await _accepts(port):
-                        self.recorder.record(Ready(instance=instance))
-                        return
-                    await process.wait_exit(POLL_SECONDS)
+        for _ in range(START_TRIES):
+            async with self._starts:
+                process, port = await self._launch(instance, changes)
+                async with process:
+                    deadline = self.recorder.now() + seconds
+                    while process.running and self.recorder.now() < deadline:
+                        if await _serves(port):
+                            self.recorder.record(Ready(instance=instance))
+                            return
+                        await process.wait_exit(POLL_SECONDS)
+            if not self._port_was_taken(process, instance):
+                return
 
     async def control(self) -> bool:
         """Log in and have one prompt answered with nothing broken; whether that worked and went by the upstream."""
@@ -143,7 +165,7 @@ class Lab:
 
     async def login(self, user: Literal["admin", "user"]) -> str:
         """Return an access token; an empty string where the service gives none."""
-        password = self._secrets.admin_password if user == "admin" else self._secrets.user_password
+        password = self.secrets.admin_password if user == "admin" else self.secrets.user_password
         answer = await self.client.json(
             "POST", "/auth/login", {"username": user, "password": password}, label=control.LOGIN_LABEL
         )
@@ -165,6 +187,17 @@ class Lab:
     async def get(self, path: str, *, label: str, **options: Any) -> Answer | Failure:
         """Get a path of the service; options as in `Client.request`."""
         return await self.client.request("GET", path, label=label, **options)
+
+    def record_files(self, *patterns: str) -> None:
+        """Record the submission's text files that match a pattern such as `src/**/*.py`, as the service got them."""
+        # The copy lies in the instance's folder, or is that folder.
+        inside = self._program.cwd.relative_to(self._program.root).parts
+        root = self._program.root.joinpath(*inside[:1])
+        for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
+            if path.is_symlink() or not path.is_file() or path.stat().st_size > TEXT_BYTES:
+                continue
+            text = path.read_text(encoding="utf-8", errors="replace")
+            self.recorder.record(File(path=path.relative_to(root).as_posix(), text=text))
 
     async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Look for prompts or answers in the files that the service wrote, until all are found or time is up."""
@@ -192,7 +225,7 @@ class Lab:
         urls = {name: self.upstreams.url(name) for name in UPSTREAMS}
         given = {
             **self._program.env(contract.HOST, port),
-            **contract.environment(self._secrets, urls),
+            **contract.environment(self.secrets, urls, allowed_origin=self.allowed_origin),
             **changes,
         }
         process = await Process.start(
@@ -213,9 +246,9 @@ class Lab:
             await self.process.wait_exit(POLL_SECONDS)
         return False
 
-    def _port_was_taken(self) -> bool:
-        return not self.process.running and any(
-            PORT_TAKEN in event.text.lower() for event in self.history.instance().of(Log)
+    def _port_was_taken(self, process: Process, instance: str) -> bool:
+        return not process.running and any(
+            PORT_TAKEN in event.text.lower() for event in self.history.instance(instance).of(Log)
         )
 
     def _search_files(self, keys: frozenset[str]) -> dict[str, Path]:
@@ -239,3 +272,15 @@ async def _accepts(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+async def _serves(port: int) -> bool:
+    """Whether a request is answered there, with whatever status."""
+    request = f"GET /health HTTP/1.1\r\nHost: {contract.HOST}:{port}\r\nConnection: close\r\n\r\n"
+    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reader, writer = await asyncio.open_connection(contract.HOST, port)
+            with contextlib.closing(writer):
+                writer.write(request.encode())
+                return await reader.readexactly(5) == b"HTTP/"
+    return False
