@@ -15,6 +15,7 @@ from grading import installs, shell
 from grading.errors import SubmissionError
 from grading.installs import Install
 from grading.layout import Layout
+from grading.shell import Segment
 from grading.submission import Submission
 
 ADVICE = 'write in pyproject.toml: [tool.grading] command = "uvicorn api.main:app --app-dir src"'
@@ -189,29 +190,37 @@ class Reader:
         found = shell.segments(text)
         if not found:
             raise self._unclear("is empty")
-        kept = ""
-        for segment in found[:-1]:
-            if install := installs.read(segment.text, self._start.directory):
-                self._start.installs.append(install)
-            elif not kept and (folder := re.fullmatch(r"cd\s+([^\s$`]+)", segment.text)):
-                self._start.directory = self._start.directory / folder[1].strip("\"'")
-            else:
-                kept += f"{segment.text} {segment.operator} "
         if found[:-1] and found[-2].operator == "|":
             raise self._unclear("ends in a pipe")
-        self._start.before += kept
+        kept = self._preparations(found[:-1])
         if kept:
+            self._start.before += kept
             self._start.shell = name
         last = found[-1].text
         if last in _ALL_ARGUMENTS and arguments:
             self._words(arguments)
             return
         try:
-            # Not the POSIX way: quotes stay, for the shell that may read these words again.
-            words = shlex.split(last, posix=False)
+            # Quotes stay, for the shell that may read these words again.
+            words = shell.words(last)
         except ValueError as error:
             raise self._unclear(f"cannot be split into words ({error})") from error
         self._words(words, name)
+
+    def _preparations(self, found: Sequence[Segment]) -> str:
+        """What a shell has to run before the last command, without what can be had otherwise."""
+        kept, settings = "", ""
+        for segment in found:
+            folder = re.fullmatch(r"cd\s+([^\s$`]+)", segment.text)
+            if install := installs.read(segment.text, self._start.directory):
+                self._start.installs.append(install)
+            elif folder and not kept:
+                self._start.directory /= folder[1].strip("\"'")
+            elif re.match(r"set\s+[-+]", segment.text):
+                settings += f"{segment.text}; "
+            else:
+                kept += f"{segment.text} {segment.operator} "
+        return settings + kept if kept else ""
 
     def _unwrap(self, words: list[str]) -> list[str]:
         """`words` without what only starts the rest of them."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 _OPERATOR = re.compile(r"&&|\|\||;|\n|\||(?<![<>&])&(?![>&])")
 _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_WORD = re.compile(r"""(?:\$\([^)]*\)|\$\{[^}]*\}|'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+""")
 _SPECIAL = re.compile(r"[$`<>*?~|&;()\[\]]")
 
 
@@ -40,6 +41,14 @@ def segments(script: str) -> list[Segment]:
         position += 1
     found.append(Segment(script[start:].strip(), ""))
     return [segment for segment in found if segment.text]
+
+
+def words(command: str) -> list[str]:
+    """The words of one command, with their quotes. Raises ValueError where a quote is not closed."""
+    found = _WORD.findall(command)
+    if _WORD.sub("", command).strip():
+        raise ValueError("a quote is not closed")
+    return found
 
 
 def needs_shell(text: str) -> bool:
