@@ -34,8 +34,11 @@ def outcome(end: Answer | Failure | None) -> str:
 
 def disturbance(history: History, exchange: Exchange) -> float:
     """Return for how many seconds the lab itself stood still while this request was under way."""
-    start = exchange.request.t
-    end = exchange.end.t if exchange.end else float("inf")
+    return stalled(history, exchange.request.t, exchange.end.t if exchange.end else float("inf"))
+
+
+def stalled(history: History, start: float, end: float) -> float:
+    """Return for how many seconds between two moments of the history the lab itself stood still."""
     overlaps = (
         min(end, stall.t) - max(start, stall.t - stall.seconds)
         for stall in history.of(Stall)
