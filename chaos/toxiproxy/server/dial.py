@@ -1,22 +1,16 @@
 """Connecting to an upstream."""
 
 import asyncio
-from typing import Final
 
 from chaos.toxiproxy.server import address
 from chaos.toxiproxy.server.endpoint import Endpoint
-
-HEAD_START_SECONDS: Final = 0.25
-"""How long one of a name's addresses is tried before the next one is tried beside it (RFC 8305)."""
 
 
 async def dial(upstream: str, endpoint: Endpoint) -> None:
     """Connect `endpoint` to `upstream`, for as long as the kernel tries; raises OSError where that fails."""
     try:
         host, port = address.split(upstream)
-        await asyncio.get_running_loop().create_connection(
-            lambda: endpoint, host or "localhost", int(port), happy_eyeballs_delay=HEAD_START_SECONDS
-        )
+        await asyncio.get_running_loop().create_connection(lambda: endpoint, host or "localhost", int(port))
     except ValueError as exc:  # no address, or a name that cannot be one
         raise OSError(f"dial tcp: {exc}") from exc
     if endpoint.is_connected_to_itself():

@@ -99,6 +99,13 @@ class Upstream:
         self._peers.append(Peer(sock))
         return self._peers[-1]
 
+    def accepted(self) -> Iterator[Peer]:
+        """The connections that are there already."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._peers.append(Peer(self._listener.accept()[0]))
+                yield self._peers[-1]
+
     async def connect(self, port: int) -> Peer:
         """A client's connection to a port on loopback; closed together with this upstream."""
         self._peers.append(await connect(port))

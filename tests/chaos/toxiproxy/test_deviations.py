@@ -103,7 +103,8 @@ async def black_hole() -> AsyncIterator[socket.socket]:
 
 
 def make_room(black_hole: socket.socket) -> None:
-    """Let the next connection attempt succeed; the kernel repeats an attempt after a second."""
+    """Let connection attempts succeed from now on; the kernel repeats those under way after a second."""
+    black_hole.listen(128)
     with suppress(BlockingIOError):
         while True:
             black_hole.accept()[0].close()
