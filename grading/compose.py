@@ -71,6 +71,10 @@ def _service(file: str, api: dict[str, Any], services: set[str]) -> Service:
     build = api.get("build")
     table = _table(build) if not isinstance(build, str) else {"context": build}
     context = inside(_plain(table.get("context", "."))) if build is not None else None
+    if build is not None and context is None:
+        raise SubmissionError(
+            f"{file} builds `{SERVICE}` from outside of the repository; correct its `build`."
+        )
     return Service(
         file,
         context,

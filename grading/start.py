@@ -476,7 +476,7 @@ def _program(name: str, env_bin: Path, wanted: Requirements) -> str:
     plain = name.strip("\"'")
     if plain.startswith("python") and "/" not in plain:
         return str(env_bin / "python")
-    if (env_bin / plain).is_file():
+    if "/" not in plain and (env_bin / plain).is_file():
         return str(env_bin / plain)
     hint = f"add it there, or {ADVICE}" if plain in SERVERS else f"add what installs it, or {ADVICE}"
     raise SubmissionError(f"{plain} is not among what {wanted.described} installs; {hint}")
