@@ -1,0 +1,160 @@
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TINY = Path(__file__).parent.parent / "services" / "tiny.py"
+GRADING = [sys.executable, "-m", "grading"]
+
+
+def grading(*words: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*GRADING, *map(str, words)], capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+@pytest.fixture
+def submission(tmp_path: Path) -> Path:
+    """A submission that starts and keeps the contract, with none of the flaws mended."""
+    return write_submission(tmp_path / "fork", "well")
+
+
+def write_submission(
+    folder: Path, behaviour: str, requirements: str = "# the standard library alone"
+) -> Path:
+    folder.mkdir()
+    shutil.copy(TINY, folder / "tiny.py")
+    (folder / "requirements.txt").write_text(requirements + "\n")
+    (folder / "pyproject.toml").write_text(f'[tool.grading]\ncommand = "python tiny.py {behaviour}"\n')
+    return folder
+
+
+@contextlib.contextmanager
+def running(submission: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A grader at work, with the processes that it has started by then."""
+    words = [*GRADING, "score", str(submission), "-e", "3"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        try:
+            assert any("hang: running" in line for line in process.stderr)
+            yield process, descendants(process.pid)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["/no/such/folder"], "There is no folder /no/such/folder"),
+        ([__file__], "is a file"),
+        ([str(Path(__file__).parents[2]) + "@0123456789"], "has no commit, branch or tag 0123456789"),
+        ([".", "--exercise", "99"], "There is no exercise 99"),
+        (["--out", "x"], "Missing argument"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_exit_2(words: list[str], sentence: str) -> None:
+    ended = grading("score", *words)
+
+    assert ended.returncode == 2
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def test_dependencies_that_do_not_exist_fail_every_criterion(tmp_path: Path) -> None:
+    ended = grading(
+        "score", write_submission(tmp_path / "fork", "well", "./missing-1.0-py3-none-any.whl"), "-e", "4"
+    )
+
+    assert ended.returncode == 1
+    assert "0/20" in ended.stdout
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def test_a_service_that_exits_at_start_is_shown_once_with_its_last_lines(tmp_path: Path) -> None:
+    ended = grading("score", write_submission(tmp_path / "fork", "exit"), "-e", "3")
+
+    assert ended.returncode == 1
+    assert "it exited with code 1 before it answered" in ended.stdout
+    assert ended.stdout.count("JWT_SECRET_KEY is not to my liking") == 1
+    assert "0/15" in ended.stdout
+
+
+def test_a_service_that_prints_without_end_is_ended(tmp_path: Path) -> None:
+    ended = grading("score", write_submission(tmp_path / "fork", "flood"), "-e", "3")
+
+    assert ended.returncode == 1
+    assert "printed more than" in ended.stdout
+    assert len(ended.stdout) < 20_000
+
+
+@pytest.mark.slow
+def test_results_are_kept_as_json_and_judged_again(submission: Path, tmp_path: Path) -> None:
+    ended = grading(
+        "score", submission, "-e", "4", "--format", "json", "--out", tmp_path / "results", "--seed", "5"
+    )
+
+    report = json.loads(ended.stdout)
+    assert ended.returncode == 1
+    assert (report["points"], report["max_points"], report["seed"], report["judged"]) == (0, 20, 5, True)
+    folder = tmp_path / "results" / "fork"
+    assert {path.stem for path in (folder / "histories").iterdir()} >= {"hang", "transient", "mlflow_down"}
+
+    again = grading("rescore", folder, "--format", "json")
+
+    assert again.returncode == 1
+    assert json.loads(again.stdout)["exercises"] == report["exercises"]
+
+
+def test_rescoring_nothing_is_wrong_use(tmp_path: Path) -> None:
+    ended = grading("rescore", tmp_path)
+
+    assert ended.returncode == 2
+    assert "holds no graded run" in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_all_that_it_started(submission: Path, number: int) -> None:
+    with running(submission) as (process, started):
+        assert len(started) > 4
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert not [pid for pid in started if is_running(pid)]
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_no_process(submission: Path) -> None:
+    with running(submission) as (process, started):
+        assert len(started) > 4
+        process.kill()
+        process.communicate()
+
+    deadline = time.monotonic() + 20
+    while [pid for pid in started if is_running(pid)] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in started if is_running(pid)]
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
