@@ -1,0 +1,83 @@
+"""What the experiments of exercise 6 send along, and its checks look for. All of it follows from a request's key."""
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Callable
+
+from chaos.history import Request
+
+HEADER = "x-request-id"
+WITHOUT_ID = frozenset({"login", "control", "no-id"})
+"""The labels of requests that are sent without an X-Request-ID."""
+
+LONG = 10_000
+_LETTERS = "abcdef"
+
+
+def request_id(key: str) -> str:
+    """Return a version 4 UUID, the form that every rule for sane ids allows.
+
+    Digits and letters alternate, so that no filter takes it for a telephone or card number.
+    """
+    digest = hashlib.sha256(f"id/{key}".encode()).digest()
+    digits = "".join(f"{byte % 10}{_LETTERS[byte // 10 % 6]}" for byte in digest[:16])
+    return str(uuid.UUID(f"{digits[:12]}4{digits[13:16]}8{digits[17:]}"))
+
+
+def sent_id(request: Request) -> str | None:
+    """Return the sane id that a request was sent with; None where it had none, or a hostile one."""
+    if request.key is None or request.label in WITHOUT_ID or request.label.startswith(HOSTILE_PREFIX):
+        return None
+    return request_id(request.key)
+
+
+def password(key: str) -> str:
+    """Return a password that somebody typed at the wrong place."""
+    return _secret("password", key)
+
+
+def api_key(key: str) -> str:
+    """Return an API key as model providers give them out."""
+    return f"sk-{_secret('api-key', key)}"
+
+
+def basic_credentials(key: str) -> str:
+    """Return what follows `Basic` in an Authorization header."""
+    return base64.b64encode(f"admin:{password(key)}".encode()).decode()
+
+
+_TYPED = ("a password that was typed in", password)
+SECRETS: dict[str, tuple[str, Callable[[str], str]]] = {
+    "api-key": ("an API key that was sent as a token", api_key),
+    "basic": ("the content of an Authorization header", basic_credentials),
+    "wrong-password": _TYPED,
+    "missing-username": _TYPED,
+    "odd-username": _TYPED,
+}
+"""What requests with these labels carry: what it is, and how it follows from their key."""
+
+HOSTILE_PREFIX = "hostile-"
+HOSTILE: dict[str, Callable[[str], str]] = {
+    "quotes": lambda key: f'{key}","{planted_name(key)}":"',
+    "braces": lambda key: f"{key}{{0}}{{name}}%s%(name)d",
+    "spaces": lambda key: f"{key} level=critical forged",
+    "non-ascii": lambda key: f"{key}-\u00e9\u2028\u2603".encode().decode("latin-1"),
+    "escape": lambda key: f"{key}\x1b[31mred\x1b[0m",
+    "long": lambda key: key + "a" * LONG,
+}
+"""Ids that break what is put together without care: JSON, format strings, `key=value` lines, terminals, storage."""
+
+
+def hostile_id(request: Request) -> str:
+    """Return the hostile id that a request was sent with, as bytes in Latin-1."""
+    return HOSTILE[request.label.removeprefix(HOSTILE_PREFIX)](request.key or "")
+
+
+def planted_name(key: str) -> str:
+    """Return the name of a field that stands in a record only where a quote of the id has ended its string."""
+    return f"planted-{key}"
+
+
+def _secret(what: str, key: str) -> str:
+    return hashlib.sha256(f"{what}/{key}".encode()).hexdigest()[:40]
