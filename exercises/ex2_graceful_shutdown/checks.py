@@ -51,7 +51,7 @@ def real_answers(drain: History) -> Verdict:
     told = _told(drain)
     in_flight = [one for one in drain.exchanges("in-flight") if not one.end or one.end.t > told.t]
     reached = [
-        one for one in in_flight if any(call.call.t < told.t for call in drain.calls(key=one.request.key))
+        one for one in in_flight if any(call.call.t <= told.t for call in drain.calls(key=one.request.key))
     ]
     if not reached:
         return not_judged("no request was with the model when SIGTERM came", told, blame="submission")
@@ -222,7 +222,7 @@ def _bounded_while_stuck(stuck: History) -> Verdict:
         return fault
     told = _told(stuck)
     [hung] = stuck.exchanges("hung")
-    if not any(call.call.t < told.t for call in stuck.calls(key=hung.request.key)):
+    if not any(call.call.t <= told.t for call in stuck.calls(key=hung.request.key)):
         return not_judged("no request reached the hanging model before SIGTERM", told, blame="submission")
     return _bounded(stuck, "a request that hangs and a body that never ends")
 
@@ -310,7 +310,7 @@ def _traces_kept(history: History, when: str, place: str = "MLflow or a local fi
         never = "" if history.calls("mlflow") else "; MLflow was never called"
         return failed(
             f"{when}: the trace of every answered request in {place} by the exit",
-            f"{len(lost)} of {len(answered)} are in neither; one is of an answer {moment}{never}",
+            f"{len(lost)} of {len(answered)} were not found; one is of an answer {moment}{never}",
             lost[0].end,
             history.first(Fault),
         )

@@ -24,6 +24,7 @@ __all__ = ["drain", "idle", "mlflow_hanging", "mlflow_refused", "stuck"]
 
 MODEL_SECONDS = (2.0, 3.0, 5.0)
 ARRIVAL_PATIENCE = 10.0
+FOLLOWERS_PATIENCE = 1.0
 KNOCK_EVERY = 0.1
 KNOCK_AT_LEAST = 2.5
 KNOCK_PATIENCE = 5.0
@@ -37,6 +38,8 @@ POLL_SECONDS = 0.05
 @experiment(seconds=8)
 async def drain(lab: Lab) -> None:
     """Requests are in flight, another connection is idle, and more is asked after SIGTERM."""
+    served = lab.key()
+    await lab.generate(served, label="served", timeout=ARRIVAL_PATIENCE)
     idle_connection = await RawConnection.open(lab.client, "idle")
     with contextlib.closing(idle_connection):
         idle_connection.send("GET", "/health")
@@ -45,11 +48,7 @@ async def drain(lab: Lab) -> None:
         keys = {lab.key(): seconds for seconds in MODEL_SECONDS}
         async with asyncio.TaskGroup() as group:
             in_flight = [group.create_task(_slow(lab, key, seconds)) for key, seconds in keys.items()]
-            with contextlib.suppress(TimeoutError):
-                for key in keys:
-                    await lab.llm.wait_for_calls(1, key=key, timeout=ARRIVAL_PATIENCE)
-            served = lab.key()
-            await lab.generate(served, label="served", timeout=ARRIVAL_PATIENCE)
+            await _arrive(lab, list(keys))
             lab.process.signal("TERM")
             group.create_task(_knock(lab, in_flight))
             group.create_task(_ask_idle(lab, idle_connection))
@@ -101,6 +100,15 @@ async def idle(lab: Lab) -> None:
 async def _slow(lab: Lab, key: str, seconds: float) -> None:
     lab.llm.script(key, Answer(delay=seconds))
     await lab.generate(key, label="in-flight", timeout=PATIENCE_SECONDS)
+
+
+async def _arrive(lab: Lab, keys: Sequence[str]) -> None:
+    """Wait until the model has the requests; a service that serves one at a time is not waited for."""
+    before = len(lab.llm.calls())
+    with contextlib.suppress(TimeoutError):
+        await lab.llm.wait_for_calls(before + 1, timeout=ARRIVAL_PATIENCE)
+        for key in keys:
+            await lab.llm.wait_for_calls(1, key=key, timeout=FOLLOWERS_PATIENCE)
 
 
 async def _knock(lab: Lab, in_flight: Sequence[asyncio.Task[None]]) -> None:
