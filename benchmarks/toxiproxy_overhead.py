@@ -1,9 +1,8 @@
-# noqa: INP001 (a script)
 """What a fault proxy costs while it injects nothing: `python benchmarks/toxiproxy_overhead.py`.
 
 Round trips of one byte and a bulk transfer over loopback: directly, through the embedded server, and through the
-real one if there is one. All run in this one process against the same echo server, in turns, and the best round of
-each counts: only the ratios mean something on a shared machine.
+real one if there is one. All are measured in turns against the same echo server, which shares this process with the
+client. Mind the spread: on a shared machine, bulk ratios change several-fold from round to round.
 """
 
 import argparse
@@ -23,7 +22,7 @@ START_SECONDS = 10.0
 
 @dataclass
 class Route:
-    """One way to the echo server, and what was measured on it: medians of rounds, in microseconds and MB/s."""
+    """One way to the echo server, and what was measured on it, round by round, in microseconds and MB/s."""
 
     name: str
     port: int
@@ -108,27 +107,32 @@ async def measure(rounds: int, count: int, megabytes: int) -> list[Route]:
 
 
 def show(routes: list[Route]) -> None:
-    direct = routes[0]
-    base, speed = min(direct.latencies), max(direct.throughputs)
-    added = {route.name: min(route.latencies) - base for route in routes}
+    """Ratios are medians over rounds, each within one round: the machine's load changes from round to round."""
+    direct, *servers = routes
     for route in routes:
-        latency, throughput = min(route.latencies), max(route.throughputs)
-        print(  # noqa: T201 (a script's output)
-            f"{route.name:9} round trip {latency:6.0f} us ({latency / base:4.1f} x direct, "
-            f"+{added[route.name]:4.0f} us)   bulk {throughput:6.0f} MB/s ({throughput / speed:4.2f} x direct)"
+        print(
+            f"{route.name:9} round trip {statistics.median(route.latencies):6.0f} us, "
+            f"{spread(route.latencies, direct.latencies)} x direct   "
+            f"bulk {statistics.median(route.throughputs):6.0f} MB/s, "
+            f"{spread(route.throughputs, direct.throughputs)} x direct"
         )
-    real = next((route for route in routes if route.name == "real"), None)
-    if real is not None:
-        embedded = routes[1]
-        faster = max(embedded.throughputs) / max(real.throughputs)
-        print(  # noqa: T201 (a script's output)
-            f"embedded / real: added latency {added['embedded'] / added['real']:.2f}, throughput {faster:.2f}"
+    if len(servers) == 2:
+        embedded, real = servers
+        print(
+            f"embedded / real: round trip {spread(embedded.latencies, real.latencies)}, "
+            f"bulk {spread(embedded.throughputs, real.throughputs)}"
         )
+
+
+def spread(values: list[float], base: list[float]) -> str:
+    """The median ratio, and the smallest and largest."""
+    ratios = sorted(value / other for value, other in zip(values, base, strict=True))
+    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--count", type=int, default=2000, help="round trips per round (%(default)s)")
     parser.add_argument("--megabytes", type=int, default=200, help="sent per round (%(default)s)")
     options = parser.parse_args()
