@@ -6,6 +6,7 @@ So the signal is heard here, on its way to uvicorn's handler.
 """
 
 import asyncio
+import contextvars
 import math
 import signal
 import threading
@@ -68,12 +69,14 @@ class Drain:
             yield
             return
         loop = asyncio.get_running_loop()
+        # The handler interrupts whatever runs, and would otherwise log under the id of somebody's request.
+        own_context = contextvars.copy_context()
         chained = {sig: handler for sig in _SIGNALS if callable(handler := signal.getsignal(sig))}
 
         def hear(signum: int, frame: FrameType | None) -> None:
             if not self.draining:
                 self.draining = True
-                loop.call_soon_threadsafe(self.begin)
+                loop.call_soon_threadsafe(self.begin, context=own_context)
             chained[signal.Signals(signum)](signum, frame)
 
         for sig, server_handler in chained.items():
