@@ -188,7 +188,7 @@ class _Reader:
 
     def _expand(self, text: str) -> str:
         known = self._arguments | (self.last.env if self.last else {})
-        return shell.expand(text, known) or (text if "$" not in text else "")
+        return shell.expand(text, known, unknown="") or ""
 
 
 def _instructions(text: str) -> Iterator[tuple[str, str, str]]:

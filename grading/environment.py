@@ -231,14 +231,14 @@ def _copy(submission: Submission, recipe: _Recipe, destination: Path) -> None:
     """Copy the files that uv has to see; it writes beside them, and editable packages stay there."""
     if recipe.files is None:
         submission.copy_to(destination)
-        return
-    destination.mkdir(parents=True)
-    for path in recipe.files:
-        (destination / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(submission.root / path, destination / path)
-    # Ends uv's search for settings, which would go on in the folders around.
+    else:
+        destination.mkdir(parents=True)
+        for path in recipe.files:
+            (destination / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(submission.root / path, destination / path)
     if not (destination / "pyproject.toml").exists():
-        (destination / "uv.toml").touch()
+        # Ends uv's search for settings, which would go on in the folders around.
+        (destination / "pyproject.toml").write_text("[tool.uv]\n")
 
 
 def _mark(folder: Path, attempt: str) -> None:

@@ -1,6 +1,7 @@
 """Reads shell scripts as far as start commands need it: which commands, in which order."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _OPERATOR = re.compile(r"&&|\|\||;|\n|\||(?<![<>&])&(?![>&])")
@@ -56,12 +57,15 @@ def needs_shell(text: str) -> bool:
     return bool(_SPECIAL.search(text))
 
 
-def expand(text: str, variables: dict[str, str]) -> str | None:
-    """`text` with `$NAME`, `${NAME}` and `${NAME:-default}` replaced; None if a name is not known."""
-    unknown = False
+def expand(text: str, variables: Mapping[str, str], *, unknown: str | None = None) -> str | None:
+    """`text` with `$NAME`, `${NAME}` and `${NAME:-default}` replaced.
+
+    A name that is not known becomes `unknown`, or makes the whole None.
+    """
+    failed = False
 
     def value(match: re.Match[str]) -> str:
-        nonlocal unknown
+        nonlocal failed
         name = match["plain"] or match["braced"]
         if name is None:
             return "$"
@@ -70,11 +74,11 @@ def expand(text: str, variables: dict[str, str]) -> str | None:
         if "-" in (match["operator"] or ""):
             return match["other"]
         if "+" not in (match["operator"] or ""):
-            unknown = True
-        return ""
+            failed = unknown is None
+        return unknown or ""
 
     expanded = _VARIABLE.sub(value, text)
-    return None if unknown else expanded
+    return None if failed else expanded
 
 
 _VARIABLE = re.compile(

@@ -168,8 +168,8 @@ DOCKERFILES: dict[str, tuple[dict[str, str], StartPlan]] = {
         StartPlan(("uvicorn", "api.main:app", *ADDRESS), Path("src"), IN_ROOT, "dockerfile"),
     ),
     "src as a folder, found by PYTHONPATH": (
-        PACKAGE | ROOT_FILE | {"Dockerfile": f"FROM base\nENV PYTHONPATH=/app/src:/opt PYTHONUNBUFFERED=1\nWORKDIR /app\n{PIP}COPY src ./src\nCMD uvicorn api.main:app\n"},
-        StartPlan(("uvicorn", "api.main:app", *ADDRESS), Path(), IN_ROOT, "dockerfile", {"PYTHONPATH": "{root}/src:/opt", "PYTHONUNBUFFERED": "1"}),
+        PACKAGE | ROOT_FILE | {"Dockerfile": f'FROM base\nENV PYTHONPATH="${{PYTHONPATH}}:/app/src:/opt" PYTHONUNBUFFERED=1\nWORKDIR /app\n{PIP}COPY src ./src\nCMD uvicorn api.main:app\n'},
+        StartPlan(("uvicorn", "api.main:app", *ADDRESS), Path(), IN_ROOT, "dockerfile", {"PYTHONPATH": ":{root}/src:/opt", "PYTHONUNBUFFERED": "1"}),
     ),
     "an absolute --app-dir": (
         PACKAGE | ROOT_FILE | {"Dockerfile": f"FROM base\nWORKDIR /app\n{PIP}COPY src/ /app/src/\nCMD uvicorn api.main:app --app-dir=/app/src\n"},
@@ -470,9 +470,7 @@ def test_paths_in_variables_are_those_of_the_copy(repository: Repository) -> Non
     }
 
 
-@pytest.mark.parametrize(
-    "command", ["gunicorn a:b", "serve", "/opt/x/serve", "prepare && serve", "../serve"]
-)
+@pytest.mark.parametrize("command", ["gunicorn a:b", "serve", "/opt/x/serve", "prepare && serve", "../serve"])
 def test_a_program_that_is_not_installed(repository: Repository, env_bin: Path, command: str) -> None:
     found = table(repository, command)
     with pytest.raises(
