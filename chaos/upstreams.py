@@ -82,6 +82,11 @@ class Upstreams:
         await self._proxies[upstream].add_toxic("timeout", stream="upstream", timeout=0)
         self._recorder.record(Fault(name="swallow", upstream=upstream, on=True))
 
+    async def delay(self, upstream: Upstream, seconds: float) -> None:
+        """Have everything that an upstream sends arrive so much later, until `restore`."""
+        await self._proxies[upstream].add_toxic("latency", stream="downstream", latency=round(seconds * 1000))
+        self._recorder.record(Fault(name="delay", upstream=upstream, on=True, detail=f"{seconds:g} s"))
+
     async def restore(self, upstream: Upstream) -> None:
         """End all faults of an upstream's proxy."""
         if blackhole := self._blackholes.pop(upstream, None):
