@@ -1,0 +1,30 @@
+"""What GET /health/detailed must say while some dependencies are down."""
+
+from collections.abc import Collection
+
+from chaos.history import Answer, Failure, Upstream
+from exercises.ex5_health_checks.flags import flags
+from exercises.reading import outcome
+
+DEPENDENCIES: tuple[Upstream, ...] = ("qdrant", "llm", "mlflow")
+TITLES: dict[Upstream, str] = {"qdrant": "qdrant", "llm": "litellm", "mlflow": "mlflow"}
+
+
+def shows(end: Answer | Failure | None, down: Collection[Upstream]) -> bool:
+    """Whether an answer says that these dependencies are down and the others are up, by its status and by its flags."""
+    return (
+        isinstance(end, Answer)
+        and end.status == (503 if down else 200)
+        and flags(end.body) == {upstream: upstream not in down for upstream in DEPENDENCIES}
+    )
+
+
+def told(end: Answer | Failure | None) -> str:
+    """Say in a few words what an answer says of the dependencies."""
+    if not isinstance(end, Answer):
+        return outcome(end)
+    words = {True: "true", False: "false", None: "not there"}
+    seen = flags(end.body)
+    if not any(flag is not None for flag in seen.values()):
+        return f"{end.status}, which names no dependency"
+    return f"{end.status}: " + ", ".join(f"{TITLES[one]} {words[flag]}" for one, flag in seen.items())
