@@ -13,12 +13,14 @@ import typer
 from rich.console import Console
 
 from exercises.exercise import Exercise, exercises
-from grading import judge, results
+from grading import results
 from grading.errors import GradingError, MachineError
+from grading.explain import explain as explain_exercises
+from grading.handout import write_handout
 from grading.progress import progress
 from grading.render_text import render
 from grading.report import Report
-from grading.score import Graded
+from grading.score import Graded, rescored
 from grading.score import score as grade
 from grading.workspace import Workspace
 
@@ -114,15 +116,34 @@ def rescore(
         report, histories = results.load(folder)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
-    graded = {one.number for one in report.exercises}
-    chosen = [one for one in exercises() if one.number in graded]
-    if not report.problem:
-        report = report.model_copy(update={"exercises": judge.judge(chosen, histories)})
+    report = rescored(report, histories)
     if output is Format.TEXT:
         render(report, out)
     else:
         _print_json([report])
     raise typer.Exit(_exit_code(report))
+
+
+@app.command()
+def explain(
+    exercise: Annotated[int | None, typer.Argument(help="Only this exercise.")] = None,
+) -> None:
+    """Print what is asked and how it is scored."""
+    explain_exercises(_choose(None if exercise is None else [exercise]), out)
+
+
+@app.command()
+def handout(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")
+    ],
+) -> None:
+    """Write the students' repository: the starter in place of the solution, as a git repository with one commit."""
+    try:
+        write_handout(folder)
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    out.print(f"The hand-out is in {folder}.", markup=False)
 
 
 def main() -> None:
@@ -164,7 +185,7 @@ def _choose(numbers: Sequence[int] | None) -> list[Exercise]:
 def _exit_code(report: Report) -> Exit:
     if not report.judged:
         return Exit.NOT_JUDGED
-    return Exit.PASSED if report.complete else Exit.NOT_PASSED
+    return Exit.PASSED if report.passed else Exit.NOT_PASSED
 
 
 def _complain(error: GradingError) -> Exit:

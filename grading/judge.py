@@ -7,6 +7,7 @@ from exercises import control
 from exercises.exercise import Criterion, Exercise
 from exercises.reading import describe, excerpt
 from exercises.verdict import Verdict, failed, not_judged
+from grading.grade import SHARES
 from grading.report import CriterionResult, ExerciseResult, Level, Moment, StartFailure
 
 TEXT_LENGTH = 300
@@ -83,12 +84,11 @@ def _moment(event: Event, histories: Mapping[str, History]) -> Moment | None:
 
 def _scored(exercise: Exercise, results: list[CriterionResult]) -> ExerciseResult:
     level = level_of(results)
-    share = {"complete": 1.0, "functional": 0.5, "none": 0.0}[level]
     return ExerciseResult(
         number=exercise.number,
         title=exercise.title,
         core=exercise.core,
-        points=exercise.points * share,
+        points=exercise.points * SHARES[level],
         max_points=exercise.points,
         level=level,
         criteria=tuple(results),

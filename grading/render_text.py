@@ -71,7 +71,19 @@ def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str
 
 
 def _total(report: Report) -> RenderableType:
-    lines = [Text(f"\nTotal {report.points:g}/{report.max_points}", style="bold")]
+    lines = [Text()]
+    if report.documentation:
+        bonus = f"Documentation {report.documentation.points:g}/{report.documentation.max_points}"
+        lacking = f"  {report.documentation.missing}" if report.documentation.missing else ""
+        lines.append(Text.assemble((bonus, "bold"), (lacking, "dim")))
+    total = report.grade.total if report.grade else report.points
+    lines.append(Text(f"Total {total:g}/{report.max_points}", style="bold"))
+    if report.grade:
+        style = "red" if report.grade.reasons else "green"
+        why = f": {'; '.join(report.grade.reasons)}" if report.grade.reasons else ""
+        lines.append(Text(f"{report.grade.mention.capitalize()}{why}", style=style))
+    if report.next_step and not report.problem:
+        lines.append(Text(f"Next: {report.next_step}.", style="cyan"))
     if not report.judged:
         text = "Some verdicts could not be given, through no fault of the submission: grade it again."
         lines.append(Text(text, style="yellow"))

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from exercises.verdict import Blame, Status
 
 Level = Literal["complete", "functional", "none"]
+Mention = Literal["excellence", "distinction", "passed", "not passed"]
 
 
 class Model(BaseModel):
@@ -62,6 +63,22 @@ class StartFailure(Model):
     log: tuple[str, ...]
 
 
+class Documentation(Model):
+    """The bonus for IMPLEMENTATION.md, and what it lacks."""
+
+    points: float
+    max_points: int
+    missing: str
+
+
+class Grade(Model):
+    """What the points of the whole exam come to, and why it is not passed, if so."""
+
+    total: float
+    mention: Mention
+    reasons: tuple[str, ...]
+
+
 class Report(Model):
     """One submission's grade with its reasons."""
 
@@ -74,6 +91,10 @@ class Report(Model):
     fault_proxy: str
     start_failure: StartFailure | None
     exercises: tuple[ExerciseResult, ...]
+    documentation: Documentation | None = None
+    """The bonus and the grade belong to the whole exam: None where only some exercises were graded."""
+    grade: Grade | None = None
+    next_step: str | None = None
     problem: str | None = None
     """Why the submission could not be run at all, if so."""
     machine_problem: bool = False
@@ -87,7 +108,10 @@ class Report(Model):
         return sum(one.max_points for one in self.exercises)
 
     @property
-    def complete(self) -> bool:
+    def passed(self) -> bool:
+        """Whether the exam is passed; with some exercises only, whether all of them are complete."""
+        if self.grade:
+            return self.grade.mention != "not passed"
         return all(one.level == "complete" for one in self.exercises)
 
     @property

@@ -1,19 +1,23 @@
 """Grades one submission: from where it is to a report and the histories behind it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chaos.history import History
 from chaos.proxy_server import proxy_server
 from exercises.exercise import Exercise
+from exercises.exercise import exercises as all_exercises
 from exercises.lab import Program
 from exercises.verdict import not_judged
 from grading import judge
+from grading.documentation import FILE as DOCUMENTATION
+from grading.documentation import documentation
 from grading.engine import Bench, conduct
 from grading.environment import Environment, prepare
 from grading.errors import MachineError, SubmissionError
+from grading.grade import grade, next_step
 from grading.progress import Progress
 from grading.report import Report
 from grading.start import StartPlan, plan
@@ -75,10 +79,30 @@ async def score(
         fault_proxy=faults,
         start_failure=judge.start_failure(histories),
         exercises=results,
+        documentation=documentation(submission.text(DOCUMENTATION), exercises) if _whole(exercises) else None,
         problem=problem or None,
         machine_problem=machine,
     )
-    return Graded(report, histories)
+    return Graded(concluded(report), histories)
+
+
+def rescored(report: Report, histories: Mapping[str, History]) -> Report:
+    """Judge the recorded histories of a run again, in the exercises that it was graded in."""
+    graded = {one.number for one in report.exercises}
+    if not report.problem:
+        again = judge.judge([one for one in all_exercises() if one.number in graded], histories)
+        report = report.model_copy(update={"exercises": again})
+    return concluded(report)
+
+
+def concluded(report: Report) -> Report:
+    """Add what follows from the verdicts: the grade where the whole exam was judged, and what to do next."""
+    whole = report.documentation and grade(report.exercises, report.documentation)
+    return report.model_copy(update={"grade": whole, "next_step": next_step(report.exercises)})
+
+
+def _whole(exercises: Sequence[Exercise]) -> bool:
+    return len(exercises) == len(all_exercises())
 
 
 class Launcher:

@@ -1,0 +1,91 @@
+"""The documentation bonus: what a submission's IMPLEMENTATION.md says about each exercise (EXAM.md, scoring).
+
+An exercise counts as documented when its section has the problem, the solution and commands that verify it: words
+of the student's own under the first two, and a code block with at least one command.
+"""
+
+import re
+from collections.abc import Iterable
+
+from exercises.exercise import Exercise
+from grading.report import Documentation
+
+FILE = "IMPLEMENTATION.md"
+MAX_POINTS = 5
+WORDS = 12
+"""A sentence or two: fewer words cannot name a problem or a solution."""
+
+_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$", re.MULTILINE)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_BLOCK = re.compile(r"^(```+|~~~+)[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
+_PARTS = {
+    "problem": ("problem", "issue"),
+    "solution": ("solution", "fix", "change"),
+    "verification": ("verif", "command", "test", "check"),
+}
+
+
+def documentation(text: str | None, exercises: Iterable[Exercise]) -> Documentation:
+    """Return which exercises a text documents, and the points for it: 5 for all of them, a share for fewer."""
+    exercises = tuple(exercises)
+    sections = _sections(_COMMENT.sub("", text or ""))
+    missing = {one.number: _missing(sections.get(one.number)) for one in exercises}
+    documented = [number for number, parts in missing.items() if not parts]
+    points = MAX_POINTS * len(documented) / len(exercises) if exercises else 0
+    told = "; ".join(
+        f"exercise {number} lacks {', '.join(parts)}" for number, parts in missing.items() if parts
+    )
+    return Documentation(
+        points=round(points, 1), max_points=MAX_POINTS, missing=told if text else f"there is no {FILE}"
+    )
+
+
+def _sections(text: str) -> dict[int, str]:
+    """Split a text at the headings that name an exercise, such as `## Exercise 3`; the number is the key."""
+    headings = [
+        (match, int(number.group(1)))
+        for match in _HEADING.finditer(_without_blocks(text))
+        if (number := re.search(r"\b(?:exercise|ex)\s*\.?\s*(\d)\b", match.group(2), re.IGNORECASE))
+    ]
+    ends = [match.start() for match, _ in headings[1:]] + [len(text)]
+    sections: dict[int, str] = {}
+    for (heading, exercise), end in zip(headings, ends, strict=False):
+        sections[exercise] = sections.get(exercise, "") + text[heading.end() : end]
+    return sections
+
+
+def _missing(section: str | None) -> list[str]:
+    if section is None:
+        return ["its section"]
+    missing = [f"the {part}" for part in ("problem", "solution") if len(_words(_part(section, part))) < WORDS]
+    commands = [
+        line
+        for block in _BLOCK.finditer(_part(section, "verification"))
+        for line in block.group(2).split("\n")
+    ]
+    if not any(line.strip() and not line.lstrip().startswith("#") for line in commands):
+        missing.append("commands that verify it")
+    return missing
+
+
+def _part(section: str, part: str) -> str:
+    """Return what stands under the headings, or behind the bold words, that name a part."""
+    marks = list(
+        re.finditer(r"^(?:#{1,6}\s+(.*)|\*\*(.+?)\*\*:?(.*))$", _without_blocks(section), re.MULTILINE)
+    )
+    ends = [mark.start() for mark in marks[1:]] + [len(section)]
+    found = []
+    for mark, end in zip(marks, ends, strict=False):
+        name = (mark.group(1) or mark.group(2) or "").lower()
+        if any(word in name for word in _PARTS[part]):
+            found.append((mark.group(3) or "") + section[mark.end() : end])
+    return "\n".join(found)
+
+
+def _without_blocks(text: str) -> str:
+    """Return a text of the same length whose code blocks are blank: a shell's comment is no heading."""
+    return _BLOCK.sub(lambda block: re.sub(r"[^\n]", " ", block.group()), text)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]{2,}", _BLOCK.sub("", text))

@@ -1,0 +1,79 @@
+import pytest
+
+from exercises.exercise import Exercise
+from grading.documentation import documentation
+
+EXERCISES = [Exercise(number, "t", 10, core=False, criteria=()) for number in (1, 2)]
+SECTION = """
+## Exercise {number}: something
+
+### Problem
+The service started with a default secret, so anybody could forge a token and nobody would have noticed it at all.
+
+### Solution
+Settings are validated at start with every bad variable named at once, and the process refuses to serve without them.
+
+### Verification
+```sh
+# with a key that is too short
+JWT_SECRET_KEY=short uv run uvicorn api.main:app --app-dir src
+```
+"""
+
+
+def section(number: int, **changes: str) -> str:
+    text = SECTION.format(number=number)
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
+
+
+def test_all_exercises_documented_bring_the_whole_bonus() -> None:
+    result = documentation(section(1) + section(2), EXERCISES)
+
+    assert (result.points, result.missing) == (5, "")
+
+
+def test_bold_words_mark_the_parts_as_well_as_headings() -> None:
+    text = section(1).replace("### Problem", "**Problem**").replace("### Solution", "**Solution:**")
+
+    assert documentation(text, EXERCISES[:1]).points == 5
+
+
+def test_a_share_for_a_share() -> None:
+    result = documentation(section(2), EXERCISES)
+
+    assert result.points == 2.5
+    assert result.missing == "exercise 1 lacks its section"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "missing"),
+    [
+        ("The service started with a default secret, so anybody", "Bad.\n### Other\n", "the problem"),
+        ("### Solution", "### Remarks", "the solution"),
+        ("JWT_SECRET_KEY=short", "# JWT_SECRET_KEY=short", "commands that verify it"),
+        ("```", "", "commands that verify it"),
+    ],
+)
+def test_a_part_that_is_missing_is_named(old: str, new: str, missing: str) -> None:
+    result = documentation(section(1).replace(old, new), EXERCISES[:1])
+
+    assert result.points == 0
+    assert missing in result.missing
+
+
+def test_words_in_comments_and_code_do_not_count() -> None:
+    text = (
+        section(1)
+        .replace("The service started", "<!-- The service started")
+        .replace("at all.", "at all. -->")
+    )
+
+    assert "the problem" in documentation(text, EXERCISES[:1]).missing
+
+
+def test_no_file_brings_nothing() -> None:
+    result = documentation(None, EXERCISES)
+
+    assert (result.points, result.missing) == (0, "there is no IMPLEMENTATION.md")
