@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from chaos.history import (
     Answer,
+    Call,
     Connection,
     Exchange,
     Exited,
@@ -16,6 +17,7 @@ from chaos.history import (
     Fault,
     History,
     Log,
+    Reply,
     Signalled,
     Socket,
     Trace,
@@ -36,6 +38,7 @@ CLEAN_CODES = {0, 143, -15}
 KILLED_CODES = {137, -9}
 TURNED_AWAY = {503, 429, 401, 403}
 """A 429 is the service's own rate limiter; 401 and 403 are whoever got the port after it."""
+REST_SECONDS = 0.5
 ANSWERED_LABELS = ("control", "served", "in-flight")
 _SAYS_SO = re.compile(
     r"shut(?:ting|s)?[ _-]?down|drain|graceful|sig(?:nal|term)|termin|stopp(?:ed|ing)|clos(?:ed|ing)|exiting"
@@ -255,12 +258,12 @@ def _culprit(history: History, exited: Exited | None) -> str:
     ]
     if exited:
         released = [event for event in released if event.t <= exited.t]
-    labels = [f"the {event.label} request" for event in released]
-    if not labels:
+    clients = [f"the client of the {event.label} request" for event in released]
+    if not clients:
         return ""
     if not exited:
-        return f", even when {' and '.join(labels)} had hung up"
-    return f": it left only when {' and then '.join(labels)} had hung up"
+        return f", even when {' and '.join(clients)} had hung up"
+    return f": it left only when {' and then '.join(clients)} had hung up"
 
 
 def _is_late(history: History, told: Signalled, exchange: Exchange) -> bool:
@@ -327,6 +330,20 @@ def _let_go(history: History, exited: Exited, expected: str) -> Verdict:
         end = ends.get((event.upstream, event.connection))
         if end is None or end.t > exited.t + LET_GO_SECONDS:
             return failed(expected, f"one to {event.upstream} was left open", event, exited)
-        if end.state == "reset":
+        if end.state == "reset" and _at_rest(history, end):
             return failed(expected, f"one to {event.upstream} was reset", end, exited)
     return passed(f"{len(opened)} connections, none left", *opened[-1:])
+
+
+def _at_rest(history: History, end: Connection) -> bool:
+    """Return whether a connection ended a while after its last answer.
+
+    One that is given up midway, for a call's own time-out, is reset by the fault proxy's rest of the answer.
+    """
+    calls = {
+        event.call
+        for event in history.of(Call)
+        if (event.upstream, event.connection) == (end.upstream, end.connection)
+    }
+    replies = {event.call: event.t for event in history.of(Reply)}
+    return all(replies.get(call, end.t) < end.t - REST_SECONDS for call in calls)

@@ -4,11 +4,13 @@ from typing import Any
 import pytest
 
 from chaos.history import (
+    Call,
     Connection,
     Exited,
     Fault,
     History,
     Log,
+    Reply,
     Request,
     Signalled,
     Socket,
@@ -231,9 +233,15 @@ def test_exit_is_bounded_passes_within_bound_and_tolerance() -> None:
     ("exit_at", "actual"),
     [
         (35.5, "exit after 35.5 s (tolerance 5 s)"),
-        (36.2, "it still ran after 36 s: it left only when the half-sent request had hung up"),
-        (39.3, "it left only when the half-sent request and then the hung request had hung up"),
-        (None, "it still ran after 42 s, even when the half-sent request and the hung request had hung up"),
+        (36.2, "it still ran after 36 s: it left only when the client of the half-sent request had hung up"),
+        (
+            39.3,
+            "it left only when the client of the half-sent request and then the client of the hung request had hung up",
+        ),
+        (
+            None,
+            "it still ran after 42 s, even when the client of the half-sent request and the client of the hung request had hung up",
+        ),
     ],
 )
 def test_exit_is_bounded_tells_what_kept_the_service(exit_at: float | None, actual: str) -> None:
@@ -546,7 +554,7 @@ def test_says_so_fails_silence_and_records_of_other_things() -> None:
 
 
 def _connections(
-    *, end: Any = "eof", end_at: float | None = 0.4, exits: bool = True, experiment: str = "x"
+    *, end: Any = "eof", end_at: float | None = 0.9, exits: bool = True, experiment: str = "x"
 ) -> History:
     """One connection that the service closes at once, and one that ends `end_at` seconds after SIGTERM."""
     story = Stop(experiment)
@@ -554,7 +562,7 @@ def _connections(
     story.connection(1, "opened")
     story.terminate()
     if exits:
-        story.exit(at=0.5)
+        story.exit(at=1.0)
     if end_at is not None:
         story.at(end_at)
         story.connection(1, end)
@@ -580,7 +588,7 @@ def test_closes_connections_fails_a_reset_and_what_is_left(position: int) -> Non
     for broken, actual in (
         (_connections(end="reset"), "one to llm was reset"),
         (_connections(end_at=None), "one to llm was left open"),
-        (_connections(end_at=6.0), "one to llm was left open"),
+        (_connections(end_at=6.5), "one to llm was left open"),
     ):
         histories = [_connections()] * 3
         histories[position] = broken
@@ -589,6 +597,24 @@ def test_closes_connections_fails_a_reset_and_what_is_left(position: int) -> Non
 
         assert verdict.status == "failed"
         assert actual in verdict.actual
+
+
+@pytest.mark.parametrize("status", [None, 200])
+def test_closes_connections_lets_a_call_be_given_up(status: int | None) -> None:
+    story = Stop("drain")
+    story.terminate()
+    story.connection(7, "opened", upstream="mlflow")
+    call = Call(call=99, upstream="mlflow", method="POST", path="/v1/traces", connection=7)
+    story.add(call)
+    story.at(2)
+    if status:
+        story.add(Reply(call=99, outcome="answered", status=status))
+    story.at(2.1)
+    story.connection(7, "reset", upstream="mlflow")
+    story.exit(at=3)
+    history = story.end()
+
+    assert checks.closes_connections(history, history, history).passed
 
 
 def test_closes_connections_needs_an_exit_but_leaves_bounds_to_their_own_check() -> None:
