@@ -49,10 +49,24 @@ class Story:
             self.log(line)
         self.add(Exited(code=code))
 
-    def ask(self, label: str, *, path: str = "/llm/generate", method: str = "POST") -> Request:
+    def ask(
+        self,
+        label: str,
+        *,
+        path: str = "/llm/generate",
+        method: str = "POST",
+        headers: dict[str, str] | None = None,
+    ) -> Request:
         """Record a request that is sent now."""
         key = next(self._keys) if path == "/llm/generate" else None
-        request = Request(request=next(self._requests), label=label, method=method, path=path, key=key)
+        request = Request(
+            request=next(self._requests),
+            label=label,
+            method=method,
+            path=path,
+            key=key,
+            headers=headers or {},
+        )
         self.add(request)
         return request
 
