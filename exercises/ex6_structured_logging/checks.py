@@ -4,26 +4,22 @@ import ast
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from chaos.history import Answer, Exchange, Failure, File, History, Log, Planted, Ready
+from chaos.history import Answer, Exchange, Failure, File, History, Log, Ready
 from exercises.control import LOGIN_LABEL
-from exercises.ex6_structured_logging.crosstalk import (
-    Mixup,
-    answered_id,
-    find_mixup,
-    find_strayed_incident,
-    known_id,
-)
+from exercises.ex6_structured_logging.crosstalk import answered_id, find_mixup, known_id
 from exercises.ex6_structured_logging.planted import (
     HEADER,
     HOSTILE,
     HOSTILE_PREFIX,
     SECRETS,
     hostile_id,
+    mark,
     planted_name,
     sent_id,
 )
 from exercises.ex6_structured_logging.records import WARNING, Record, parse, records, written
 from exercises.reading import error_fields, excerpt, outcome
+from exercises.secrets_leak import Leaks
 from exercises.verdict import Verdict, all_of, failed, not_judged, passed
 
 GENERATE = "/llm/generate"
@@ -31,12 +27,15 @@ REFUSED_BY_SERVER = {400, 431}
 """What servers answer to a head that they do not accept, before any application sees it."""
 AT_EASE = 0.5
 """Seconds within which an answer cannot be what a service warns of as slow."""
+SIGNATURE = 20
+"""Characters that a token, or the signature of one, has at least."""
 LATE = 0.5
 """Seconds after an answer within which its records may still arrive."""
-NOT_THE_SERVICE = {
-    "test", "tests", "testing", "script", "scripts", "tool", "tools", "bin", "example", "examples", "demo", "docs",
-    "doc", "notebooks", "benchmark", "benchmarks", "migrations", "alembic", "evaluation", "exercises", "grading",
-    "chaos", "venv", ".venv", "env", "node_modules", "site-packages", "build", "dist",
+SERVICE_FOLDER = ("src", "api")
+NOT_THE_SERVICE = {"test", "tests", "script", "scripts", "venv", ".venv", "site-packages", "node_modules"}
+AROUND_THE_SERVICE = {
+    "testing", "tools", "bin", "example", "examples", "demo", "docs", "doc", "notebooks", "benchmark", "benchmarks",
+    "migrations", "alembic", "evaluation", "exercises", "grading", "chaos", "env", "build", "dist",
 }  # fmt: skip
 
 
@@ -54,11 +53,7 @@ def every_line_is_json(every_kind: History, fifty_at_once: History) -> Verdict:
 
 
 def records_have_fields(every_kind: History, fifty_at_once: History) -> Verdict:
-    return all_of(
-        verdict
-        for history in (every_kind, fifty_at_once)
-        for verdict in (_fields(history), _served_under_ids(history))
-    )
+    return all_of([_fields(every_kind), _fields(fifty_at_once), _served_under_ids(every_kind)])
 
 
 def every_answer_has_id(every_kind: History, fifty_at_once: History) -> Verdict:
@@ -101,8 +96,8 @@ def ids_hold_in_a_crowd(fifty_at_once: History) -> Verdict:
     if missing:
         actual = f"the ids of {len(missing)} of {len(asked)} are in no record"
         return failed(expected, actual, missing[0].end)
-    if mixup := find_mixup(fifty_at_once, found) or find_strayed_incident(fifty_at_once, found):
-        return _mixed_up(expected, mixup)
+    if mixup := find_mixup(fifty_at_once, found):
+        return failed(expected, mixup.description, *mixup.evidence)
     retried = sum(len(fifty_at_once.calls(key=one.request.key)) > 1 for one in asked)
     errors = sum((one.status or 0) >= 400 for one in crowd)
     return passed(
@@ -124,14 +119,14 @@ def secrets_are_not_logged(every_kind: History, fifty_at_once: History) -> Verdi
     expected = "no password, token or key in any line"
     looked = 0
     for history in (every_kind, fifty_at_once):
-        own = history.instance()
-        hidden = {value: what for what, value in _secrets(own)}
-        for line in own.of(Log):
+        leaks = Leaks([history])
+        sent = _sent_secrets(history)
+        for line in history.instance().of(Log):
             looked += 1
-            for value, what in hidden.items():
-                if value in line.text:
-                    told = excerpt(line.text.replace(value, f"[{what}]"))
-                    return failed(expected, f"{what} is in a line on {line.stream}: {told}", line)
+            if what := next(
+                (what for value, what in sent.items() if value in line.text), leaks.find(line.text)
+            ):
+                return failed(expected, f"{what} is in a line on {line.stream}", line)
     return passed(f"none in {looked} lines")
 
 
@@ -140,26 +135,24 @@ def hostile_id_does_no_harm(every_kind: History) -> Verdict:
         "a hostile X-Request-ID is replaced or refused, and every line that quotes it is a whole JSON object"
     )
     answers = [
-        (one, one.end)
+        (kind, one.request.key or "", one.end)
         for kind in HOSTILE
         for one in every_kind.exchanges(f"{HOSTILE_PREFIX}{kind}")
         if isinstance(one.end, Answer)
     ]
-    for exchange, answer in answers:
-        if hostile_id(exchange.request).strip() in answer.headers.get(HEADER, ""):
-            kind = exchange.request.label.removeprefix(HOSTILE_PREFIX)
+    for kind, key, answer in answers:
+        if hostile_id(kind, key) in answer.headers.get(HEADER, ""):
             return failed(expected, f"the id with '{kind}' is echoed as it came", answer)
-    if not any(answered_id(answer) for _, answer in answers):
-        return not_judged(
-            "no answer has an X-Request-ID", *[end for _, end in answers[:1]], blame="submission"
-        )
+    ends = [answer for *_, answer in answers]
+    if not any(map(answered_id, ends)):
+        return not_judged("no answer has an X-Request-ID", *ends[:1], blame="submission")
     for line in written(every_kind):
-        for exchange, answer in answers:
-            if harm := _harm(line, exchange.request.key or ""):
+        for _, key, answer in answers:
+            if harm := _harm(line, mark(key)):
                 return failed(expected, f"{harm}: {excerpt(line.text)}", line, answer)
     if not records(every_kind):
-        return failed(expected, "no log line is a JSON object", answers[0][1])
-    return passed(f"{len(answers)} hostile ids did no harm", answers[-1][1])
+        return failed(expected, "no log line is a JSON object", ends[0])
+    return passed(f"{len(answers)} hostile ids did no harm", ends[-1])
 
 
 def nothing_is_printed(every_kind: History) -> Verdict:
@@ -260,10 +253,6 @@ def _is_refused_by_server(exchange: Exchange) -> bool:
     return hostile and exchange.status in REFUSED_BY_SERVER
 
 
-def _mixed_up(expected: str, mixup: Mixup) -> Verdict:
-    return failed(expected, mixup.description, *mixup.evidence)
-
-
 def _is_failure(exchange: Exchange) -> bool:
     end = exchange.end
     if isinstance(end, Failure):
@@ -326,39 +315,38 @@ def _normal(history: History) -> list[Exchange]:
     ]
 
 
-def _secrets(history: History) -> Iterable[tuple[str, str]]:
-    """Yield what must not be logged: what the instance was given, the tokens that it issued, and what was sent to it."""
-    for planted in history.of(Planted):
-        yield planted.name, planted.value
-    for exchange in history.exchanges(LOGIN_LABEL):
-        token = error_fields(exchange.answer).get("access_token") if exchange.answer else None
-        if isinstance(token, str) and token:
-            yield "a token that it issued", token
-            signature = token.rpartition(".")[2]
-            if token.count(".") == 2 and len(signature) > 20:
-                yield "the signature of a token that it issued", signature
+def _sent_secrets(history: History) -> dict[str, str]:
+    """Return the tokens that the service issued and the secrets that were sent to it, with what they are."""
+    found: dict[str, str] = {}
     for exchange in history.exchanges():
+        if exchange.request.label == LOGIN_LABEL and exchange.answer:
+            token = str(error_fields(exchange.answer).get("access_token") or "")
+            signature = token.rpartition(".")[2]
+            found |= {part: "a token that it issued" for part in (token, signature) if len(part) >= SIGNATURE}
         if (key := exchange.request.key) and (secret := SECRETS.get(exchange.request.label)):
             what, value_for = secret
-            yield what, value_for(key)
+            found[value_for(key)] = what
+    return found
 
 
-def _harm(line: Log, key: str) -> str | None:
-    """Return what a hostile id has done to a line; None for nothing."""
-    if key not in line.text:
+def _harm(line: Log, marked: str) -> str | None:
+    """Return what the hostile id that is marked so has done to a line; None for nothing."""
+    if marked not in line.text:
         return None
     record = parse(line)
     if record is None:
         return "it stands in a line that is no JSON object"
-    if any(planted_name(key) in name for name in record.names):
+    if any(planted_name(marked) in name for name in record.names):
         return "a quote in it has ended its string and added a field"
     return None
 
 
 def _is_of_the_service(path: str) -> bool:
     *folders, name = PurePosixPath(path).parts
+    inside = tuple(folders[: len(SERVICE_FOLDER)]) == SERVICE_FOLDER
+    others = NOT_THE_SERVICE if inside else NOT_THE_SERVICE | AROUND_THE_SERVICE
     is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
-    return name.endswith(".py") and not is_test and NOT_THE_SERVICE.isdisjoint(folders)
+    return name.endswith(".py") and not is_test and others.isdisjoint(folders)
 
 
 def _prints(source: str) -> list[int]:

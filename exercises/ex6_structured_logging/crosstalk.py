@@ -1,13 +1,13 @@
 """Whether request ids hold while many requests are under way: no record of one carries the id of another.
 
-What ties a record to its request, apart from the id, is a text that only this request has caused: the key in its
+What ties a record to its request, apart from the id, is a text that this request alone has caused: the key in its
 prompt or path, the nonce in the model's answer to it, the incident of its error. Records without such a text are
 counted: where some requests have fewer than usual and one has many more, it has theirs.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median_low
 
 from chaos.history import Answer, Event, Exchange, Failure, History
 from chaos.keys import answer_code, find_answer_codes, find_keys
@@ -16,7 +16,7 @@ from exercises.ex6_structured_logging.records import Record
 from exercises.reading import error_fields, excerpt
 
 HOARD = 5
-"""So many records more than the most that a request alone had are not its own."""
+"""So many records more than a request has when it is alone are not its own; so many requests with fewer are no accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,96 +27,91 @@ class Mixup:
     evidence: tuple[Event | None, ...]
 
 
+def answered_id(end: Answer | Failure | None) -> str | None:
+    """Return the X-Request-ID of an answer, once if it is repeated; None for no answer or no id in it."""
+    if not isinstance(end, Answer):
+        return None
+    header = end.headers.get(HEADER, "").strip()
+    values = {value.strip() for value in header.split(",")}
+    return (values.pop() if len(values) == 1 else header) or None
+
+
 def known_id(exchange: Exchange) -> str | None:
     """Return the id under which a request's records should be: its answer's, else the one that it was sent with."""
     return answered_id(exchange.end) or sent_id(exchange.request)
 
 
-def answered_id(end: Answer | Failure | None) -> str | None:
-    """Return the X-Request-ID of an answer; None for no answer or no id in it."""
-    if not isinstance(end, Answer):
-        return None
-    values = {value.strip() for value in end.headers.get(HEADER, "").split(",")}
-    return values.pop() or None if len(values) == 1 else end.headers[HEADER].strip()
-
-
 def find_mixup(history: History, records: list[Record]) -> Mixup | None:
-    """Return the first sign of an id that strayed to another request; None for none."""
-    exchanges = [one for one in history.exchanges() if known_id(one)]
-    owners = {known_id(one): one for one in exchanges}
-    by_text = {text: one for one in exchanges for text in _texts(one)}
+    """Return a sign of an id that strayed to another request; None for none."""
+    exchanges = {own: one for one in history.exchanges() if (own := known_id(one))}
+    return _misattributed(exchanges, records) or _hoarded(history, exchanges, records)
+
+
+def _misattributed(exchanges: dict[str, Exchange], records: Iterable[Record]) -> Mixup | None:
+    by_text = {
+        text: own
+        for own, one in exchanges.items()
+        if (key := one.request.key)
+        for text in (key, answer_code(key))
+    }
+    by_incident = {incident: own for own, one in exchanges.items() if (incident := _incident(one))}
     for record in records:
-        strays = [owners[found] for found in record.ids if found in owners]
-        about = _about(record, by_text)
-        if about and strays and not record.carries(known_id(about) or ""):
-            key = about.request.key or about.request.path
-            return Mixup(
-                f"a record about the request with {key} carries the id of another: {excerpt(record.line.text)}",
-                (record.line, about.request, strays[0].request),
-            )
-    return _hoard(history, records)
+        strays = [exchanges[found] for found in record.ids if found in exchanges]
+        about = _incident_told(record, by_incident) or _request_told(record, by_text, exchanges)
+        if about and strays and not record.carries(about):
+            told = f"a record about one request carries the id of another: {excerpt(record.line.text)}"
+            return Mixup(told, (record.line, exchanges[about].request, strays[0].request))
+    return None
 
 
-def _about(record: Record, by_text: dict[str, Exchange]) -> Exchange | None:
-    """Return the one request that a record is about; None where that is none, or more than one, or not certain.
+def _incident(exchange: Exchange) -> str:
+    fields = error_fields(exchange.end) if isinstance(exchange.end, Answer) else {}
+    return str(fields.get("incident_id") or "")
+
+
+def _incident_told(record: Record, by_incident: dict[str, str]) -> str | None:
+    return next((own for incident, own in by_incident.items() if incident in record.line.text), None)
+
+
+def _request_told(record: Record, by_text: dict[str, str], exchanges: dict[str, Exchange]) -> str | None:
+    """Return the id of the one request that a record is about; None where that is none, several or not certain.
 
     Once a request is answered, its prompt may stand in another's records for good reason: as a near miss of a cache.
     """
     text = record.line.text
-    found = [by_text[mark] for mark in (*find_keys(text), *find_answer_codes(text)) if mark in by_text]
-    numbers = {one.request.request for one in found}
-    if len(numbers) != 1:
+    told = {by_text[found] for found in (*find_keys(text), *find_answer_codes(text)) if found in by_text}
+    if len(told) != 1:
         return None
-    [about] = found[:1]
-    return about if about.end is None or record.line.t <= about.end.t else None
+    own = told.pop()
+    end = exchanges[own].end
+    return own if end is None or record.line.t <= end.t else None
 
 
-def _texts(exchange: Exchange) -> list[str]:
-    key = exchange.request.key
-    return [key, answer_code(key)] if key else []
-
-
-def find_strayed_incident(history: History, records: list[Record]) -> Mixup | None:
-    """Return a record that has the incident of one request's error and the id of another request."""
-    owners = {known_id(one): one for one in history.exchanges() if known_id(one)}
-    for exchange in owners.values():
-        incident = error_fields(exchange.end).get("incident_id") if isinstance(exchange.end, Answer) else None
-        if not incident:
-            continue
-        for record in records:
-            others = [owners[found] for found in record.ids if found in owners]
-            if str(incident) in record.line.text and others and exchange not in others:
-                return Mixup(
-                    f"the record of an error carries the id of another request: {excerpt(record.line.text)}",
-                    (record.line, exchange.end, others[0].request),
-                )
-    return None
-
-
-def _hoard(history: History, records: list[Record]) -> Mixup | None:
+def _hoarded(history: History, exchanges: dict[str, Exchange], records: Iterable[Record]) -> Mixup | None:
     counts = Counter(found for record in records for found in record.ids)
-    alone = [counts[known_id(one) or ""] for one in _plain(history, "solitary")]
-    crowd = _plain(history, "crowd")
+    alone = [counts[own] for own in _plain(history, exchanges, "solitary")]
+    crowd = _plain(history, exchanges, "crowd")
     if not alone or not crowd:
         return None
-    usual, most = median_low(alone), max(alone)
-    short = [one for one in crowd if counts[known_id(one) or ""] < min(alone)]
-    everyone = [one for one in history.exchanges() if known_id(one) and one.request.label.startswith("crowd")]
-    fullest = max(everyone, key=lambda one: counts[known_id(one) or ""])
-    surplus = counts[known_id(fullest) or ""] - most
-    if len(short) < HOARD or surplus < HOARD:
+    short = [own for own in crowd if counts[own] < min(alone)]
+    surplus = {
+        own: counts[own] - max(alone) * max(1, len(history.calls(key=one.request.key)))
+        for own, one in exchanges.items()
+    }
+    fullest = max(surplus, key=lambda own: surplus[own])
+    if len(short) < HOARD or surplus[fullest] < HOARD:
         return None
-    return Mixup(
-        f"alone, a request has {usual} records; of {len(crowd)} at once {len(short)} have fewer, "
-        f"and one has {counts[known_id(fullest) or '']}",
-        (fullest.request, short[0].request),
+    told = (
+        f"a request that is alone has {min(alone)} or more records; of {len(crowd)} at once {len(short)} have fewer, "
+        f"and one request has {counts[fullest]}"
     )
+    return Mixup(told, (exchanges[fullest].request, exchanges[short[0]].request))
 
 
-def _plain(history: History, label: str) -> list[Exchange]:
-    """Return the requests that were served at the first attempt."""
+def _plain(history: History, exchanges: dict[str, Exchange], label: str) -> list[str]:
+    """Return the ids of the requests with a label that were served at the first attempt."""
     return [
-        one
-        for one in history.exchanges(label)
-        if one.status == 200 and known_id(one) and len(history.calls(key=one.request.key)) == 1
+        own
+        for own, one in exchanges.items()
+        if one.request.label == label and one.status == 200 and len(history.calls(key=one.request.key)) == 1
     ]

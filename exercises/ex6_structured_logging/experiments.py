@@ -15,6 +15,7 @@ from exercises.ex6_structured_logging.planted import (
     HOSTILE_PREFIX,
     api_key,
     basic_credentials,
+    hostile_id,
     password,
     request_id,
 )
@@ -106,18 +107,17 @@ async def _refused(lab: Lab) -> None:
 
 
 async def _hostile(lab: Lab) -> None:
-    for kind, hostile in HOSTILE.items():
+    for kind in HOSTILE:
         key = lab.key()
-        await _generate(lab, f"{HOSTILE_PREFIX}{kind}", key=key, headers={HEADER: hostile(key)})
+        await _generate(lab, f"{HOSTILE_PREFIX}{kind}", key=key, headers={HEADER: hostile_id(kind, key)})
 
 
 async def _failing(lab: Lab) -> None:
-    await asyncio.gather(
-        _generate(lab, "transient", Status(503), Answer()),
-        _generate(lab, "malformed-json", MalformedJson()),
-        _generate(lab, "empty-object", EmptyObject()),
-        _generate(lab, "wrong-content-type", WrongContentType()),
-    )
+    """Fail one request after the other: what is logged meanwhile is about one alone."""
+    await _generate(lab, "transient", Status(503), Answer())
+    await _generate(lab, "malformed-json", MalformedJson())
+    await _generate(lab, "empty-object", EmptyObject())
+    await _generate(lab, "wrong-content-type", WrongContentType())
 
 
 async def _stop(lab: Lab) -> None:

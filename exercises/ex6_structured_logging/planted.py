@@ -59,24 +59,29 @@ SECRETS: dict[str, tuple[str, Callable[[str], str]]] = {
 
 HOSTILE_PREFIX = "hostile-"
 HOSTILE: dict[str, Callable[[str], str]] = {
-    "quotes": lambda key: f'{key}","{planted_name(key)}":"',
-    "braces": lambda key: f"{key}{{0}}{{name}}%s%(name)d",
-    "spaces": lambda key: f"{key} level=critical forged",
-    "non-ascii": lambda key: f"{key}-\u00e9\u2028\u2603".encode().decode("latin-1"),
-    "escape": lambda key: f"{key}\x1b[31mred\x1b[0m",
-    "long": lambda key: key + "a" * LONG,
+    "quotes": lambda mark: f'{mark}","{planted_name(mark)}":"',
+    "braces": lambda mark: f"{mark}{{0}}{{name}}%s%(name)d",
+    "spaces": lambda mark: f"{mark} level=critical forged",
+    "non-ascii": lambda mark: f"{mark}-\u00e9\u2028\u2603".encode().decode("latin-1"),
+    "escape": lambda mark: f"{mark}\x1b[31mred\x1b[0m",
+    "long": lambda mark: mark + "a" * LONG,
 }
 """Ids that break what is put together without care: JSON, format strings, `key=value` lines, terminals, storage."""
 
 
-def hostile_id(request: Request) -> str:
-    """Return the hostile id that a request was sent with, as bytes in Latin-1."""
-    return HOSTILE[request.label.removeprefix(HOSTILE_PREFIX)](request.key or "")
+def hostile_id(kind: str, key: str) -> str:
+    """Return the hostile id of a kind that goes with the request with this key, as bytes in Latin-1."""
+    return HOSTILE[kind](mark(key))
 
 
-def planted_name(key: str) -> str:
+def mark(key: str) -> str:
+    """Return what stands in the hostile id of the request with this key, and nowhere else."""
+    return _secret("hostile", key)[:16]
+
+
+def planted_name(mark: str) -> str:
     """Return the name of a field that stands in a record only where a quote of the id has ended its string."""
-    return f"planted-{key}"
+    return f"planted-{mark}"
 
 
 def _secret(what: str, key: str) -> str:
