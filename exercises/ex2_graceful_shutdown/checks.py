@@ -300,11 +300,6 @@ def _traces_kept(history: History, when: str, place: str = "MLflow or a local fi
     if fault := _not_told(history):
         return fault
     answered = [one for label in ANSWERED_LABELS for one in history.exchanges(label) if _is_real(one)]
-    if place == "a local file" and not any(one.request.label == "served" for one in answered):
-        [served] = history.exchanges("served")
-        return not_judged(
-            f"no request was answered {when}: {outcome(served.end)}", served.end, blame="submission"
-        )
     found = {trace.key for trace in history.of(Trace)}
     lost = [one for one in answered if one.request.key not in found]
     if lost:
