@@ -36,14 +36,14 @@ class Process:
     Made by `start`; as an async context manager it kills all that is left at the end.
     """
 
-    def __init__(self, recorder: Recorder, instance: str) -> None:
+    def __init__(self, recorder: Recorder, instance: str, *, endless: bool = False) -> None:
         self.pid = 0
         self.exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
         self._recorder = recorder
         self._instance = instance
         self._cause: str | None = None
-        self._output_left = OUTPUT_BYTES
-        self._lines_left = OUTPUT_LINES
+        self._output_left = sys.maxsize if endless else OUTPUT_BYTES
+        self._lines_left = sys.maxsize if endless else OUTPUT_LINES
         self._tasks: list[asyncio.Task[None]] = []
         self._warden: asyncio.subprocess.Process
 
@@ -57,12 +57,14 @@ class Process:
         recorder: Recorder,
         limits: Limits | None = None,
         instance: str = SERVICE,
+        endless: bool = False,
     ) -> "Process":
         """Start `argv` in `cwd` with exactly the environment `env`; its events are recorded as `instance`'s.
 
+        A program that prints too much is killed, unless it is meant to run `endless`ly and its recorder keeps nothing.
         A program that cannot be executed is not an error here: it exits with 127 and says why on stderr.
         """
-        self = cls(recorder, instance)
+        self = cls(recorder, instance, endless=endless)
         read_end, write_end = os.pipe()
         try:
             self._warden = await asyncio.create_subprocess_exec(

@@ -22,6 +22,7 @@ from grading.render_text import render
 from grading.report import Report
 from grading.score import Graded, rescored
 from grading.score import score as grade
+from grading.stack import commands as stack
 from grading.workspace import Workspace
 
 T = TypeVar("T")
@@ -144,6 +145,9 @@ def handout(
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     out.print(f"The hand-out is in {folder}.", markup=False)
+
+
+stack.register(app)
 
 
 def main() -> None:

@@ -1,0 +1,177 @@
+"""What a user can do with a stack: bring it up, take it down, look at it, log in to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from chaos.toxiproxy import Proxy
+from grading.errors import GradingError, MachineError, SubmissionError, UsageError
+from grading.stack import claim
+from grading.stack.claim import Record
+from grading.stack.files import StackFiles
+from grading.stack.ports import Ports, url
+from grading.stack.supervisor import DRAIN_SECONDS, News, Order
+
+SUPERVISOR = "grading.stack.supervisor"
+DOWN_SECONDS = DRAIN_SECONDS + 15
+POLL_SECONDS = 0.05
+PROBE_SECONDS = 3.0
+PROBES = {"litellm": "/health/liveliness", "qdrant": "/readyz", "mlflow": "/health"}
+
+_ERRORS: dict[str, type[GradingError]] = {
+    "usage": UsageError,
+    "submission": SubmissionError,
+    "machine": MachineError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a stack as it was found: whether it answers, and what else is to be said of it."""
+
+    name: str
+    address: str
+    up: bool
+    note: str = ""
+
+
+def up(repository: str, ports: Ports, files: StackFiles, on_progress: Callable[[str], None]) -> None:
+    """Start a stack of `repository` in the background, and return when its service answers.
+
+    Raises UsageError where one is up already, a port is taken or there is no such repository, SubmissionError where
+    the service does not start, MachineError for what is neither's fault.
+    """
+    files.make()
+    folder = Path(repository).expanduser()
+    order = Order(
+        repository=str(folder.resolve()) if folder.is_dir() else repository,
+        folder=files.folder.resolve(),
+        ports=ports,
+    )
+    with files.log("stack").open("ab") as log:
+        supervisor = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", SUPERVISOR, order.model_dump_json()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _follow(supervisor, on_progress)
+    except BaseException:
+        supervisor.terminate()
+        supervisor.wait()
+        raise
+
+
+def _follow(supervisor: subprocess.Popen[bytes], on_progress: Callable[[str], None]) -> None:
+    """Pass on a supervisor's news until all is up."""
+    assert supervisor.stdout
+    with supervisor.stdout as lines:
+        for line in lines:
+            news = News.model_validate_json(line)
+            if news.state == "up":
+                return
+            if news.state == "failed":
+                raise _ERRORS[news.blame or "machine"](news.text, detail=news.detail)
+            on_progress(news.text)
+    raise MachineError("The stack ended before it was up; see `grading logs stack`.")
+
+
+def down(files: StackFiles) -> str | None:
+    """End the stack, its service as an orchestrator would; what became of the service, or None where none was up.
+
+    Raises MachineError where it does not end.
+    """
+    record = claim.find(files.folder)
+    if record is None:
+        return None
+    _signal(record, signal.SIGTERM)
+    if not _ended(files, record, DOWN_SECONDS):
+        _signal(record, signal.SIGKILL)
+        if not _ended(files, record, PROBE_SECONDS):
+            raise MachineError(f"The stack's supervisor (process {record.pid}) does not end.")
+        files.forget()
+        return "The stack did not end by itself, and was killed."
+    said = files.log("stack").read_text(encoding="utf-8", errors="replace").splitlines()
+    return said[-1] if said else ""
+
+
+def _signal(record: Record, number: signal.Signals) -> None:
+    try:
+        os.kill(record.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _ended(files: StackFiles, record: Record, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while claim.find(files.folder) == record:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def status(files: StackFiles) -> tuple[Record, list[Part]] | None:
+    """The stack's parts, each asked whether it answers; None where no stack is up."""
+    record = claim.find(files.folder)
+    if record is None:
+        return None
+    with httpx.Client(trust_env=False, timeout=PROBE_SECONDS) as client:
+        control = _get(client, url(record.ports.control), "/proxies")
+        proxies = (
+            {}
+            if control is None
+            else {name: Proxy.model_validate(one) for name, one in control.json().items()}
+        )
+        health = _get(client, url(record.ports.service), "/health")
+        pid = files.service_pid.read_text(encoding="utf-8").strip() if files.service_pid.exists() else "?"
+        parts = [
+            Part("service", url(record.ports.service), health is not None, f"process {pid}"),
+            Part("faults", url(record.ports.control), control is not None, "Toxiproxy's control API"),
+        ]
+        for name, (listen, upstream) in record.ports.proxies.items():
+            answered = _get(client, url(upstream), PROBES[name]) is not None
+            parts.append(Part(name, url(listen), answered and name in proxies, _faults(proxies.get(name))))
+    return record, parts
+
+
+def _get(client: httpx.Client, base: str, path: str) -> httpx.Response | None:
+    try:
+        answer = client.get(base + path)
+    except httpx.HTTPError:
+        return None
+    return answer if answer.is_success else None
+
+
+def _faults(proxy: Proxy | None) -> str:
+    if proxy is None:
+        return "no proxy of this name"
+    if not proxy.enabled:
+        return "cut off by its proxy"
+    return ", ".join(["stand-in", *(f"toxic {toxic.name}" for toxic in proxy.toxics)])
+
+
+def token(files: StackFiles) -> str:
+    """Log in to the stack's service as admin and return the token; raises UsageError where that does not work."""
+    record, password = claim.find(files.folder), files.admin_password()
+    if record is None or password is None:
+        raise UsageError("No stack is up; start one with `grading up`.")
+    credentials = {"username": "admin", "password": password}
+    with httpx.Client(trust_env=False, timeout=PROBE_SECONDS) as client:
+        try:
+            answer = client.post(f"{url(record.ports.service)}/auth/login", json=credentials)
+        except httpx.HTTPError as error:
+            raise UsageError(f"The service does not answer ({type(error).__name__}).") from error
+    try:
+        return str(answer.json()["access_token"])
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"POST /auth/login answers {answer.status_code}, and no access_token.") from None

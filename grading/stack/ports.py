@@ -1,0 +1,66 @@
+"""Where the parts of a local stack listen; fixed, so that commands by hand can be written down."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exercises.contract import HOST
+
+CONTROL_PORT = 8474
+"""Toxiproxy's own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All on loopback. The service is told of the proxies; the stand-ins are what is behind these."""
+
+    service: int = 8000
+    control: int = CONTROL_PORT
+    litellm: int = 8475
+    qdrant: int = 8476
+    mlflow: int = 8477
+    litellm_stand_in: int = 8485
+    qdrant_stand_in: int = 8486
+    mlflow_stand_in: int = 8487
+
+    @property
+    def proxies(self) -> Mapping[str, tuple[int, int]]:
+        """The proxies by name: where each listens, and where it leads."""
+        return {
+            "litellm": (self.litellm, self.litellm_stand_in),
+            "qdrant": (self.qdrant, self.qdrant_stand_in),
+            "mlflow": (self.mlflow, self.mlflow_stand_in),
+        }
+
+    def complaint(self) -> str | None:
+        """A sentence on the first port that somebody else listens on; None where all are free."""
+        if _taken(self.service):
+            return f"Port {self.service} is taken: end what listens there, or choose another with --port."
+        others = [self.control, *(port for pair in self.proxies.values() for port in pair)]
+        for port in filter(_taken, others):
+            return (
+                f"Port {port}, which the stack's {self._name(port)} needs, is taken: end what listens there."
+            )
+        return None
+
+    def _name(self, port: int) -> str:
+        if port == self.control:
+            return "fault proxy"
+        return next(
+            f"{name} (fault proxy or stand-in)" for name, pair in self.proxies.items() if port in pair
+        )
+
+
+def url(port: int) -> str:
+    """The address of what listens on `port`."""
+    return f"http://{HOST}:{port}"
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+        return False
