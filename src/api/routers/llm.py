@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from api.middleware.request_id import current_request_id
 from api.routers.dependencies import ServicesDep, Username
@@ -16,10 +16,22 @@ from api.utils.disconnect import cancel_on_disconnect
 router = APIRouter(tags=["llm"])
 
 
+def _encodable(text: str) -> str:
+    """JSON can escape halves of surrogate pairs, which no text on the wire can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be text that UTF-8 can encode") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+
+
 class GenerateRequest(BaseModel):
     model: Model
-    prompt: Annotated[str, Field(min_length=1)]
-    system_prompt: str | None = None
+    prompt: Annotated[Text, Field(min_length=1)]
+    system_prompt: Text | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=128_000)] | None = None
 

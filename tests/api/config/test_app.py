@@ -1,3 +1,4 @@
+import json
 import re
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -99,9 +100,12 @@ async def test_invalid_questions_are_422(
         {"temperature": 3},
         {"max_tokens": 0},
         {"prompt": None},
+        {"prompt": "half a surrogate pair: \ud83d"},
+        {"system_prompt": "\ud83d"},
     ):
+        question = json.dumps({"model": "gemini-third", "prompt": "Why?", **fields})
         answer = await service.post(
-            "/llm/generate", json={"model": "gemini-third", "prompt": "Why?", **fields}
+            "/llm/generate", content=question, headers={"Content-Type": "application/json"}
         )
         assert_error(answer, 422, "invalid_request", records)
     assert upstream.calls == []
