@@ -12,7 +12,6 @@ from exercises.ex6_structured_logging.planted import (
     HOSTILE,
     HOSTILE_PREFIX,
     SECRETS,
-    hostile_id,
     mark,
     planted_name,
     sent_id,
@@ -135,20 +134,20 @@ def hostile_id_does_no_harm(every_kind: History) -> Verdict:
         "a hostile X-Request-ID is replaced or refused, and every line that quotes it is a whole JSON object"
     )
     answers = [
-        (kind, one.request.key or "", one.end)
+        (kind, one.request, one.end)
         for kind in HOSTILE
         for one in every_kind.exchanges(f"{HOSTILE_PREFIX}{kind}")
         if isinstance(one.end, Answer)
     ]
-    for kind, key, answer in answers:
-        if hostile_id(kind, key) in answer.headers.get(HEADER, ""):
+    for kind, request, answer in answers:
+        if request.headers[HEADER] in answer.headers.get(HEADER, ""):
             return failed(expected, f"the id with '{kind}' is echoed as it came", answer)
     ends = [answer for *_, answer in answers]
     if not any(map(answered_id, ends)):
         return not_judged("no answer has an X-Request-ID", *ends[:1], blame="submission")
     for line in written(every_kind):
-        for _, key, answer in answers:
-            if harm := _harm(line, mark(key)):
+        for _, request, answer in answers:
+            if harm := _harm(line, mark(request.key or "")):
                 return failed(expected, f"{harm}: {excerpt(line.text)}", line, answer)
     if not records(every_kind):
         return failed(expected, "no log line is a JSON object", ends[0])
