@@ -30,6 +30,7 @@ KNOCK_AT_LEAST = 2.5
 KNOCK_PATIENCE = 5.0
 IDLE_REQUEST_AFTER = 1.5
 HALF_ARRIVES_IN = 0.5
+SETTLES_IN = 2.0
 RELEASE_PATIENCE = 3.0
 TRACE_PATIENCE = 2.0
 POLL_SECONDS = 0.05
@@ -88,9 +89,10 @@ async def mlflow_hanging(lab: Lab) -> None:
     await _stop_without_mlflow(lab, lab.upstreams.swallow)
 
 
-@experiment(seconds=2)
+@experiment(seconds=4)
 async def idle(lab: Lab) -> None:
     """SIGTERM comes when nothing is under way."""
+    await asyncio.sleep(SETTLES_IN)  # what a service puts off until after its start is not idling
     lab.phase("fault")
     lab.process.signal("TERM")
     await lab.process.wait_exit(PROMPT_PATIENCE)
