@@ -158,7 +158,9 @@ class Client:
         if token:
             headers["authorization"] = f"Bearer {token}"
         # As HTTP has it (RFC 9110, 5.5): a value may hold bytes above ASCII.
-        fields = [(name.encode("ascii"), value.encode("latin-1")) for name, value in {**headers, **extra}.items()]
+        fields = [
+            (name.encode("ascii"), value.encode("latin-1")) for name, value in {**headers, **extra}.items()
+        ]
         return h11.Request(method=method, target=path, headers=fields)
 
     async def _exchange(
