@@ -153,6 +153,8 @@ def _post(lab: Lab, connection: RawConnection, key: str, *, share: float = 1.0) 
 async def _release(lab: Lab, *held: RawConnection) -> None:
     """Hang up one connection after the other until the service exits, to see which one kept it."""
     for connection in held:
+        if connection.ended.done():
+            continue
         connection.close()
         if await lab.process.wait_exit(RELEASE_PATIENCE):
             return
