@@ -17,7 +17,7 @@ SLOW_SAMPLES = 1
 SEEN_SECONDS = 35.0
 HANGING_SECONDS = 10.0
 HANGING_TOLERANCE = 1.0
-FEW = 20
+FEW = 15
 """So many calls of an upstream for a hundred callers are few; without a cache there are a hundred."""
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 
