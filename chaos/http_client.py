@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -257,9 +259,24 @@ class _Link(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._writable.set()
         if error:
+            if unread := self._unread():
+                self._feed(unread)
             self._finish(_Broken("reset", str(error)))
         else:
             self._finish(_Broken("eof", "the connection was closed before the whole answer"))
+
+    def _unread(self) -> bytes:
+        """Return what has arrived and was not read yet.
+
+        A server that answers and closes while a body is still on its way resets the connection. Writing then fails,
+        and asyncio gives the connection up, though the whole answer may have come before the reset.
+        """
+        data = bytearray()
+        lost = self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(lost.fileno())) as twin:
+            while piece := twin.recv(65536, socket.MSG_DONTWAIT):
+                data += piece
+        return bytes(data)
 
     def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
         if not self._transport.is_closing() and (data := self._http.send(event)):

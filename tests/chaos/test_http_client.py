@@ -83,6 +83,25 @@ async def test_an_early_answer_is_seen_while_the_body_is_still_being_sent() -> N
             assert answer.status == 413
 
 
+async def test_an_answer_before_a_reset_counts() -> None:
+    def refuse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:  # closed with most of the body unread, which resets it
+            connection.recv(1000)
+            connection.send(
+                b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+            )
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", Recorder())
+        for _ in range(10):
+            refusing = asyncio.create_task(asyncio.to_thread(refuse, listener))
+            answer = await client.request("POST", "/", label="big", body=[b"x" * 16384] * 74, timeout=20)
+            await refusing
+            assert isinstance(answer, Answer)
+            assert (answer.status, answer.body) == (413, "no")
+
+
 async def test_a_chunked_body_arrives_whole_and_names_no_length() -> None:
     received = bytearray()
 
