@@ -35,9 +35,17 @@ def readiness(outages: History) -> Verdict:
 
 
 def outages_show(outages: History) -> Verdict:
+    # What does not recover is still false in the outages after its own: that is judged once, as recovery.
+    recovers = _recovered(outages).passed
     return all_of(
-        _shown(outages, f"refused: {TITLES[upstream]}", [upstream], f"{TITLES[upstream]} refuses connections")
-        for upstream in DEPENDENCIES
+        _shown(
+            outages,
+            f"refused: {TITLES[upstream]}",
+            [upstream],
+            f"{TITLES[upstream]} refuses connections",
+            whatever=() if recovers else DEPENDENCIES[:position],
+        )
+        for position, upstream in enumerate(DEPENDENCIES)
     )
 
 
@@ -60,7 +68,9 @@ def hanging_is_bounded(blackholes: History, swallowed: History) -> Verdict:
 def recovery_shows(outages: History, swallowed: History) -> Verdict:
     if not _follows(outages):
         last = outages.exchanges("recovered")[-1]
-        return not_judged("no outage ever showed, so nothing could recover", last.end, blame="submission")
+        return not_judged(
+            "no outage showed while it lasted, so nothing could recover", last.end, blame="submission"
+        )
     return all_of(_recovered(history) for history in (outages, swallowed))
 
 
@@ -145,13 +155,20 @@ def _alive(history: History) -> Verdict:
     return passed(f"the slowest of {len(samples)} took {slowest:.2f} s", samples[-1].end)
 
 
-def _shown(history: History, label: str, down: Collection[Upstream], what: str) -> Verdict:
-    """Judge that the report came to show what is down within the time that it may be kept."""
+def _shown(
+    history: History,
+    label: str,
+    down: Collection[Upstream],
+    what: str,
+    *,
+    whatever: Collection[Upstream] = (),
+) -> Verdict:
+    """Judge that the report came to show what is down within the time that it may be kept; some may be either."""
     names = ", ".join(TITLES[upstream] for upstream in down)
     others = "" if len(down) == len(DEPENDENCIES) else " and the others true"
     expected = f"503 with {names} false{others}, within {SEEN_SECONDS:.0f} s after {what}"
     asked = history.exchanges(label)
-    if shows(asked[-1].end, down):
+    if shows(asked[-1].end, down, whatever=whatever):
         return passed(
             f"{names} down: shown after {asked[-1].request.t - asked[0].request.t:.0f} s", asked[-1].end
         )

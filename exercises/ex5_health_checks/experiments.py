@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection
 
 from chaos.history import Answer, Failure, Upstream
+from exercises.ex5_health_checks.flags import flags
 from exercises.ex5_health_checks.readiness import DEPENDENCIES, TITLES, shows
 from exercises.experiment import experiment
 from exercises.lab import Lab
@@ -53,12 +54,12 @@ async def blackholes(lab: Lab) -> None:
     lab.phase("fault")
     for upstream in DEPENDENCIES:
         await lab.upstreams.blackhole(upstream)
-        if not await _watch(lab, f"hanging: {TITLES[upstream]}", [upstream], seconds=seconds):
+        if not await _watch(lab, f"hanging: {TITLES[upstream]}", [upstream], seconds=seconds, hanging=True):
             seconds = min(seconds, LATER_SECONDS)
         await lab.upstreams.restore(upstream)
     for upstream in DEPENDENCIES:
         await lab.upstreams.blackhole(upstream)
-    await _watch(lab, "hanging: all", DEPENDENCIES, seconds=seconds)
+    await _watch(lab, "hanging: all", DEPENDENCIES, seconds=seconds, hanging=True)
     for upstream in DEPENDENCIES:
         await lab.upstreams.restore(upstream)
 
@@ -70,7 +71,7 @@ async def swallowed(lab: Lab) -> None:
     lab.phase("fault")
     for upstream in DEPENDENCIES:
         await lab.upstreams.swallow(upstream)
-    await _watch(lab, "swallowed", DEPENDENCIES, seconds=seconds)
+    await _watch(lab, "swallowed", DEPENDENCIES, seconds=seconds, hanging=True)
     lab.phase("recovery")
     for upstream in DEPENDENCIES:
         await lab.upstreams.restore(upstream)
@@ -78,26 +79,39 @@ async def swallowed(lab: Lab) -> None:
 
 
 async def _first_report(lab: Lab) -> float:
-    """Wait for the report that all is up; how many seconds changes of it are worth waiting for, 0 where it never came."""
-    return SEEN_SECONDS if await _watch(lab, "healthy", seconds=SEEN_SECONDS) else 0.0
+    """Wait for the report that all is up; how many seconds a change of it is worth waiting for."""
+    if await _watch(lab, "healthy", seconds=SEEN_SECONDS):
+        return SEEN_SECONDS
+    return 0.0 if _is_missing(lab.history.exchanges("healthy")[-1].end) else LATER_SECONDS
 
 
-async def _watch(lab: Lab, label: str, down: Collection[Upstream] = (), *, seconds: float) -> bool:
-    """Ask for readiness until it shows what is down, or `seconds` are over; whether it did."""
+async def _watch(
+    lab: Lab, label: str, down: Collection[Upstream] = (), *, seconds: float, hanging: bool = False
+) -> bool:
+    """Ask for readiness until it shows what is down, never will, or `seconds` are over; whether it did.
+
+    Where dependencies are `hanging`, one question without an answer decides.
+    """
     started = lab.recorder.now()
     while True:
         late = lab.recorder.now() - started >= seconds
         answer = await _ask(lab, label)
         shown = shows(answer, down)
-        if late or shown or _is_missing(answer):
+        unanswered = hanging and isinstance(answer, Failure) and answer.error == "timeout"
+        if late or shown or unanswered or _is_missing(answer) or _is_incomplete(answer):
             break
         await asyncio.sleep(POLL_SECONDS)
     await _sample(lab)
     return shown
 
 
-def _is_missing(answer: Answer | Failure) -> bool:
+def _is_missing(answer: Answer | Failure | None) -> bool:
     return isinstance(answer, Answer) and answer.status in {404, 405}
+
+
+def _is_incomplete(answer: Answer | Failure) -> bool:
+    """Whether a report says that all is well without naming every dependency: waiting adds no name."""
+    return isinstance(answer, Answer) and answer.status == 200 and None in flags(answer.body).values()
 
 
 async def _ask(lab: Lab, label: str) -> Answer | Failure:

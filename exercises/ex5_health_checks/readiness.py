@@ -10,13 +10,14 @@ DEPENDENCIES: tuple[Upstream, ...] = ("qdrant", "llm", "mlflow")
 TITLES: dict[Upstream, str] = {"qdrant": "qdrant", "llm": "litellm", "mlflow": "mlflow"}
 
 
-def shows(end: Answer | Failure | None, down: Collection[Upstream]) -> bool:
-    """Whether an answer says that these dependencies are down and the others are up, by its status and by its flags."""
-    return (
-        isinstance(end, Answer)
-        and end.status == (503 if down else 200)
-        and flags(end.body) == {upstream: upstream not in down for upstream in DEPENDENCIES}
-    )
+def shows(
+    end: Answer | Failure | None, down: Collection[Upstream], *, whatever: Collection[Upstream] = ()
+) -> bool:
+    """Whether an answer says, by status and flags, that these are down and the others up, `whatever` some others are."""
+    if not isinstance(end, Answer) or end.status != (503 if down else 200):
+        return False
+    seen = flags(end.body)
+    return all(seen[one] is (one not in down) for one in DEPENDENCIES if one in down or one not in whatever)
 
 
 def told(end: Answer | Failure | None) -> str:

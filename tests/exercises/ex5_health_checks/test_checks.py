@@ -204,6 +204,24 @@ def test_outages_show_fails(report: Report, upstream: Upstream) -> None:
     assert any(isinstance(event, Fault) for event in verdict.evidence)
 
 
+STUCK = {
+    "refused: litellm": _report(["qdrant", "llm"]),
+    "refused: mlflow": _report(DEPENDENCIES),
+    "recovered": _report(DEPENDENCIES),
+}
+
+
+def test_outages_show_leaves_what_never_recovers_to_the_criterion_on_recovery() -> None:
+    assert checks.outages_show(_outages(STUCK)).passed
+    assert checks.recovery_shows(_outages(STUCK), _swallowed()).status == "failed"
+
+
+def test_outages_show_fails_where_others_are_false_for_a_while() -> None:
+    assert checks.outages_show(_outages({**STUCK, "recovered": _report()})).status == "failed"
+    early = {**STUCK, "refused: qdrant": _report(["qdrant", "mlflow"])}
+    assert checks.outages_show(_outages(early)).status == "failed"
+
+
 @pytest.mark.parametrize(
     "times",
     [{}, {"hanging: mlflow": 5.0, "hanging: all": 5.1}, {"hanging: all": 10.5, "hanging: qdrant": 10.5}],
