@@ -16,6 +16,7 @@ from chaos.history import (
     Failure,
     File,
     History,
+    Launched,
     Log,
     Phase,
     Planted,
@@ -247,8 +248,10 @@ class Lab:
         return False
 
     def _port_was_taken(self, process: Process, instance: str) -> bool:
+        events = self.history.instance(instance).events
+        begun = max(position for position, event in enumerate(events) if isinstance(event, Launched))
         return not process.running and any(
-            PORT_TAKEN in event.text.lower() for event in self.history.instance(instance).of(Log)
+            isinstance(event, Log) and PORT_TAKEN in event.text.lower() for event in events[begun:]
         )
 
     def _search_files(self, keys: frozenset[str]) -> dict[str, Path]:
