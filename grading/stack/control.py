@@ -42,8 +42,12 @@ class Part:
     note: str = ""
 
 
-def up(repository: str, ports: Ports, files: StackFiles, on_progress: Callable[[str], None]) -> None:
-    """Start a stack of `repository` in the background, and return when its service answers.
+def up(
+    repository: str, ports: Ports, files: StackFiles, on_progress: Callable[[str], None]
+) -> subprocess.Popen[bytes]:
+    """Start a stack of `repository` in the background, and return its supervisor when its service answers.
+
+    Whoever outlives the stack has to wait for that process.
 
     Raises UsageError where one is up already, a port is taken or there is no such repository, SubmissionError where
     the service does not start, MachineError for what is neither's fault.
@@ -69,6 +73,7 @@ def up(repository: str, ports: Ports, files: StackFiles, on_progress: Callable[[
         supervisor.terminate()
         supervisor.wait()
         raise
+    return supervisor
 
 
 def _follow(supervisor: subprocess.Popen[bytes], on_progress: Callable[[str], None]) -> None:
