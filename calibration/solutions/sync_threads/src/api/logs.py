@@ -1,0 +1,32 @@
+import datetime
+import json
+import logging
+from contextvars import ContextVar
+
+trace_id = ContextVar("trace_id", default="-")
+
+
+class AsJson(logging.Formatter):
+    def format(self, record):
+        entry = {
+            "timestamp": datetime.datetime.fromtimestamp(record.created).astimezone().isoformat(),
+            "level": record.levelno,
+            "levelname": record.levelname,
+            "module": record.name,
+            "thread": record.threadName,
+            "event": record.getMessage(),
+            "trace_id": trace_id.get(),
+        }
+        entry.update(getattr(record, "data", {}))
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=repr)
+
+
+def configure():
+    handler = logging.StreamHandler()
+    handler.setFormatter(AsJson())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for noisy in ("httpx", "httpx2", "openai", "urllib3", "urllib3.connectionpool"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    logging.captureWarnings(True)
