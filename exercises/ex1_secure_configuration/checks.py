@@ -34,10 +34,9 @@ def needs_its_key(misconfigured: History) -> Verdict:
 
 
 def refuses_insecure_keys(misconfigured: History) -> Verdict:
-    return all_of(
-        _refused(misconfigured, instance, "JWT_SECRET_KEY")
-        for instance in (*starts.DEFAULT_KEYS, starts.SHORT_KEY)
-    )
+    instances = (*starts.DEFAULT_KEYS, starts.SHORT_KEY)
+    verdict = all_of(_refused(misconfigured, instance, "JWT_SECRET_KEY") for instance in instances)
+    return _in_short(verdict, f"{len(instances)} insecure keys, all refused by name")
 
 
 def rejects_forged_tokens(intruder: History) -> Verdict:
@@ -50,17 +49,15 @@ def rejects_forged_tokens(intruder: History) -> Verdict:
     if not any(one.request.label == f"forged: {EXPIRED}" for one in tried):
         reason = "tokens are not signed (HS256) with JWT_SECRET_KEY, so no expired one could be made"
         verdicts.append(not_judged(reason, real.end, blame="submission"))
-    verdict = all_of(verdicts)
-    return (
-        passed(f"{len(tried)} forged tokens, all 401", *verdict.evidence[:1]) if verdict.passed else verdict
-    )
+    return _in_short(all_of(verdicts), f"{len(tried)} forged tokens, all 401")
 
 
 def cors_is_an_allow_list(intruder: History) -> Verdict:
     asked = [one for one in intruder.exchanges() if one.request.label.startswith(("origin: ", "preflight: "))]
-    return all_of(
+    verdict = all_of(
         _let_in(one) if one.request.label.endswith(": configured") else _kept_out(one) for one in asked
     )
+    return _in_short(verdict, "the configured origin is let in, the others are not")
 
 
 def refuses_malformed_values(misconfigured: History) -> Verdict:
@@ -98,6 +95,11 @@ def env_example_is_complete(intruder: History) -> Verdict:
     if usable := [one.name for one in variables if _is_usable(one)]:
         return failed(expected, f"{file.path} holds a usable value of {', '.join(usable)}", file)
     return passed(f"{file.path} names all {len(REQUIRED_VARIABLES)} and holds no usable secret", file)
+
+
+def _in_short(verdict: Verdict, actual: str) -> Verdict:
+    """Return a verdict as it is, or if it is good, with one sentence for all its parts."""
+    return passed(actual, *verdict.evidence[:1]) if verdict.passed else verdict
 
 
 def _refused(history: History, instance: str, variable: str) -> Verdict:

@@ -98,7 +98,7 @@ async def _watch(
         answer = await _ask(lab, label)
         shown = shows(answer, down)
         unanswered = hanging and isinstance(answer, Failure) and answer.error == "timeout"
-        if late or shown or unanswered or _is_missing(answer) or _is_incomplete(answer):
+        if late or shown or unanswered or _is_missing(answer) or _is_final(answer, down):
             break
         await asyncio.sleep(POLL_SECONDS)
     await _sample(lab)
@@ -109,9 +109,13 @@ def _is_missing(answer: Answer | Failure | None) -> bool:
     return isinstance(answer, Answer) and answer.status in {404, 405}
 
 
-def _is_incomplete(answer: Answer | Failure) -> bool:
-    """Whether a report says that all is well without naming every dependency: waiting adds no name."""
-    return isinstance(answer, Answer) and answer.status == 200 and None in flags(answer.body).values()
+def _is_final(answer: Answer | Failure, down: Collection[Upstream]) -> bool:
+    """Whether a report says 200 in spite of its flags, or without naming every dependency: waiting mends neither."""
+    if not isinstance(answer, Answer) or answer.status != 200:
+        return False
+    seen = flags(answer.body)
+    all_told = {upstream: upstream not in down for upstream in DEPENDENCIES}
+    return None in seen.values() or seen == all_told
 
 
 async def _ask(lab: Lab, label: str) -> Answer | Failure:
