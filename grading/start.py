@@ -286,7 +286,7 @@ class _View:
         if installs_project or self._is_script(start.words[0], wanted):
             wanted = self._with_project(wanted, cwd)
         return StartPlan(
-            tuple(self._path(word, cwd) for word in start.words),
+            tuple(self._path(self._found(word, start, cwd), cwd) for word in start.words),
             cwd,
             wanted,
             self._source,
@@ -335,6 +335,15 @@ class _View:
         return any(
             self._submission.has(place) for place in (path.with_name(f"{path.name}.py"), path / "__init__.py")
         )
+
+    def _found(self, word: str, start: Start, cwd: Path) -> str:
+        """`word`; where it names a file in the container's folder that is not in `cwd`, by its whole path there."""
+        option, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
+        place = start.directory / value
+        files = [path for path in self._layout.locate(place) if (self._submission.root / path).is_file()]
+        if self._is_plain or not files or self._submission.has(cwd / value):
+            return word
+        return f"{option}{equals}{place}"
 
     def _path(self, word: str, cwd: Path) -> str:
         """`word` with a path of the container, if it names one, made relative to `cwd`."""

@@ -229,6 +229,19 @@ def test_dockerfiles(repository: Repository, name: str) -> None:
     assert planned(repository, files) == expected
 
 
+@pytest.mark.parametrize("option", ["--log-config log.json", "--log-config=log.json"])
+def test_a_file_that_is_copied_beside_the_package(repository: Repository, option: str) -> None:
+    text = (
+        "FROM python\nWORKDIR /app\nCOPY log.json ./\nCOPY src/api ./api\nCMD uvicorn api.main:app " + option
+    )
+    found = planned(repository, PACKAGE | ROOT_FILE | {"Dockerfile": text, "log.json": "{}"})
+    assert found.cwd == Path("src")
+    assert (
+        " ".join(found.command)
+        == f"uvicorn api.main:app {option.replace('log.json', '../log.json')} {' '.join(ADDRESS)}"
+    )
+
+
 def test_the_file_in_src_api_goes_first(repository: Repository) -> None:
     files = MODULES | {
         "Dockerfile": "FROM x\nCMD other\n",
