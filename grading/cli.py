@@ -14,6 +14,7 @@ from rich.console import Console
 
 from exercises.exercise import Exercise, exercises
 from grading import results
+from grading.calibrate import commands as calibration
 from grading.errors import GradingError, MachineError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
@@ -148,6 +149,7 @@ def handout(
 
 
 stack.register(app)
+calibration.register(app)
 
 
 def main() -> None:

@@ -1,0 +1,121 @@
+"""The command line of the calibration: `grading calibrate`."""
+
+import asyncio
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from exercises.exercise import exercises
+from grading import results
+from grading.calibrate.corpus import ROOT, Case, StaleMutantError, cases, sample
+from grading.calibrate.document import DOCUMENT, document
+from grading.calibrate.matrix import legend, lines, row
+from grading.calibrate.outcome import Journal, Outcome
+from grading.calibrate.run import chosen_exercises, run
+from grading.calibrate.tally import as_expected
+from grading.errors import GradingError
+from grading.progress import PlainLines
+from grading.workspace import cache_folder
+
+JOURNAL = "outcomes.jsonl"
+SURPRISES = "surprises"
+WIDTH = 160
+
+out = Console(highlight=False, width=WIDTH)
+err = Console(stderr=True, highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the calibration to the grader's command line."""
+    app.command()(calibrate)
+
+
+def calibrate(
+    only: Annotated[list[str] | None, typer.Option(help="Only this case; may be given again.")] = None,
+    exercise: Annotated[
+        list[int] | None, typer.Option("--exercise", "-e", help="Only mutants of this exercise.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option("--sample", help="Only so many cases, spread over the exercises.", min=0)
+    ] = None,
+    repeat: Annotated[int, typer.Option(help="Runs of each case.", min=1)] = 1,
+    quick: Annotated[  # noqa: FBT002 - a flag on the command line
+        bool, typer.Option("--quick", help="Grade mutants only in the exercises that they must fail.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Where outcomes are kept; what stands there is not run again.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,  # noqa: FBT002
+) -> None:
+    """Prove the grader on known faults and right solutions: exit 0 when every verdict is the expected one."""
+    folder = folder or cache_folder() / "calibration"
+    try:
+        corpus = cases()
+    except GradingError as error:
+        err.print(error.message, style="red", markup=False)
+        raise typer.Exit(2) from None
+    chosen = _choose(corpus, only or [], exercise or [], count)
+    journal = Journal(folder / JOURNAL)
+    try:
+        asyncio.run(_run_all(chosen, journal, folder, repeat=repeat, quick=quick))
+    except KeyboardInterrupt:
+        err.print("Interrupted; what has been run is kept.")
+        raise typer.Exit(130) from None
+    runs = [(case, outcome) for case in corpus for outcome in newest(journal, case, repeat)]
+    for line in lines(runs, exercises()):
+        out.print(line, markup=False)
+    if write:
+        (ROOT / DOCUMENT).write_text(document(corpus, journal, exercises()), encoding="utf-8")
+    wanted = {case.name for case in chosen}
+    mine = [(case, outcome) for case, outcome in runs if case.name in wanted]
+    raise typer.Exit(0 if all(as_expected(case, outcome) for case, outcome in mine) else 1)
+
+
+def newest(journal: Journal, case: Case, count: int = 1) -> list[Outcome]:
+    """Return the newest outcomes of a case, those with the most exercises first."""
+    ranked = sorted(journal.of(case.name), key=lambda one: (len(one.exercises), one.started))
+    return ranked[-count:]
+
+
+def _choose(
+    corpus: Sequence[Case], only: Sequence[str], numbers: Sequence[int], count: int | None
+) -> tuple[Case, ...]:
+    if unknown := set(only) - {case.name for case in corpus}:
+        err.print(f"There is no case {min(unknown)}.", style="red", markup=False)
+        raise typer.Exit(2)
+    chosen = [
+        case
+        for case in corpus
+        if (not only or case.name in only) and (not numbers or case.exercise in numbers)
+    ]
+    return tuple(chosen) if count is None else sample(chosen, count)
+
+
+async def _run_all(
+    chosen: Iterable[Case], journal: Journal, folder: Path, *, repeat: int, quick: bool
+) -> None:
+    progress = PlainLines(err)
+    err.print(legend(exercises()), markup=False)
+    for case in chosen:
+        graded_in = chosen_exercises(case, exercises(), quick=quick)
+        fingerprint = case.fingerprint()
+        done = [
+            one
+            for one in journal.of(case.name, fingerprint=fingerprint)
+            if one.exercises >= {exercise.number for exercise in graded_in}
+        ]
+        for _ in range(repeat - len(done)):
+            seed = random.SystemRandom().randrange(2**32)
+            try:
+                outcome, report, histories = await run(case, graded_in, seed=seed, progress=progress)
+            except (StaleMutantError, GradingError) as error:
+                err.print(f"{case.name}: {error}", style="red", markup=False)
+                continue
+            journal.add(outcome)
+            if not as_expected(case, outcome):
+                results.save(folder / SURPRISES, report, histories)
+            err.print(row(case, outcome, exercises()), markup=False)
