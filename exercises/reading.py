@@ -71,25 +71,28 @@ def describe(history: History, event: Event) -> str:
     """Say in one line what an event was; answers are shown with the request that they belong to."""
     match event:
         case Answer() | Failure():
-            request = next(one for one in history.of(Request) if one.request == event.request)
-            asked = f"{request.method} {request.path} ({request.label}) -> {outcome(event)}"
-            if isinstance(event, Answer) and event.status >= 400:
-                return f"{asked}: {excerpt(event.body)}"
-            return asked
+            text = _describe_end(history, event)
         case Call():
-            return f"{event.method} {event.path} reached {event.upstream}, which was scripted: {event.step or 'answer'}"
+            text = f"{event.method} {event.path} reached {event.upstream}, which was scripted: {event.step or 'answer'}"
         case Fault():
-            return f"fault '{event.name}' of {event.upstream} {'on' if event.on else 'off'}"
+            text = f"fault '{event.name}' of {event.upstream} {'on' if event.on else 'off'}"
         case Log():
-            return f"{event.stream}: {excerpt(event.text)}"
+            text = f"{event.stream}: {excerpt(event.text)}"
         case Exited():
-            return f"the service exited with {event.code}" + (
+            text = f"the service exited with {event.code}" + (
                 f", for it {event.cause}" if event.cause else ""
             )
         case _:
             fields = event.model_dump(exclude={"t", "kind"}, exclude_none=True)
-            told_fields = " ".join(f"{name}={excerpt(str(value), 80)}" for name, value in fields.items())
-            return f"{getattr(event, 'kind', 'event')} {told_fields}"
+            told = " ".join(f"{name}={excerpt(str(value), 80)}" for name, value in fields.items())
+            text = f"{getattr(event, 'kind', 'event')} {told}"
+    return text
+
+
+def _describe_end(history: History, end: Answer | Failure) -> str:
+    request = next(one for one in history.of(Request) if one.request == end.request)
+    asked = f"{request.method} {request.path} ({request.label}) -> {outcome(end)}"
+    return f"{asked}: {excerpt(end.body)}" if isinstance(end, Answer) and end.status >= 400 else asked
 
 
 def excerpt(text: str, length: int = 160) -> str:

@@ -1,0 +1,90 @@
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from grading.errors import UsageError
+from grading.handout import ROOT, pyproject, write_handout
+
+SOLUTION_ONLY = ("CORRECTION.md", "tests", "calibration", "exercises/starter", "docs", "docker-compose.yml")
+
+
+@pytest.fixture(scope="module")
+def handout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("handout") / "exam"
+    write_handout(folder)
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.slow
+def test_it_is_a_repository_with_one_commit_and_nothing_left_over(handout: Path) -> None:
+    assert git(handout, "rev-list", "--count", "HEAD") == "1\n"
+    assert git(handout, "status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_it_has_what_a_student_needs(handout: Path) -> None:
+    for name in (
+        "README.md",
+        "EXAM.md",
+        "IMPLEMENTATION.md",
+        ".env.example",
+        "mise.toml",
+        "Makefile.curl",
+        "uv.lock",
+    ):
+        assert (handout / name).is_file(), name
+    for number in range(1, 7):
+        [page] = handout.glob(f"exercises/ex{number}_*/README.md")
+        assert page.read_text()
+    assert (handout / "src/api/main.py").is_file()
+
+
+@pytest.mark.slow
+def test_it_gives_nothing_of_the_solution_away(handout: Path) -> None:
+    for name in SOLUTION_ONLY:
+        assert not (handout / name).exists(), name
+    starter = {
+        path.relative_to(ROOT / "exercises/starter/src")
+        for path in (ROOT / "exercises/starter/src").rglob("*.py")
+    }
+    assert {path.relative_to(handout / "src") for path in (handout / "src").rglob("*.py")} == starter
+    mentioned = [path for path in handout.rglob("*.md") if "CORRECTION" in path.read_text()]
+    assert not mentioned
+
+
+@pytest.mark.slow
+def test_its_project_is_locked_and_installs(handout: Path) -> None:
+    subprocess.run(["uv", "sync", "--locked", "--quiet"], cwd=handout, check=True, capture_output=True)
+
+    told = subprocess.run(
+        [".venv/bin/grading", "explain", "3"], cwd=handout, check=True, capture_output=True, text=True
+    )
+    assert "Exercise 3" in told.stdout
+
+
+def test_the_students_project_has_the_starters_dependencies_and_the_grader() -> None:
+    text = pyproject(
+        (ROOT / "pyproject.toml").read_text(), (ROOT / "exercises/starter/pyproject.toml").read_text()
+    )
+
+    project = tomllib.loads(text)
+    starter = tomllib.loads((ROOT / "exercises/starter/pyproject.toml").read_text())
+    assert project["project"]["dependencies"] == starter["project"]["dependencies"]
+    assert set(project["dependency-groups"]) == {"grading"}
+    assert project["tool"]["uv"]["default-groups"] == ["grading"]
+    assert project["project"]["scripts"]["grading"]
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+
+    with pytest.raises(UsageError, match="not an empty folder"):
+        write_handout(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -1,0 +1,84 @@
+"""The exam as a whole, on real services: who gets all points, who none, and who loses one exercise alone.
+
+These take minutes: every case is a complete grading run.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grading.handout import write_handout
+
+ROOT = Path(__file__).parent.parent
+REGRESSIONS = tomllib.loads((ROOT / "calibration/regressions/one_exercise_undone.toml").read_text())[
+    "regressions"
+]
+SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", "src")
+
+pytestmark = pytest.mark.slow
+
+
+def graded(repository: Path) -> dict[str, Any]:
+    words = [sys.executable, "-m", "grading", "score", str(repository), "--format", "json"]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
+    assert ended.returncode in {0, 1}, ended.stderr
+    report: dict[str, Any] = json.loads(ended.stdout)
+    assert report["judged"]
+    return report
+
+
+def open_criteria(report: dict[str, Any]) -> list[str]:
+    criteria = [
+        one for exercise in report["exercises"] for one in exercise["criteria"] if one["status"] != "passed"
+    ]
+    return [f"{one['number']} {one['status']}: {one['actual']}" for one in criteria]
+
+
+def test_the_reference_solution_has_all_points() -> None:
+    report = graded(ROOT)
+
+    assert open_criteria(report) == []
+    assert (report["points"], report["grade"]["total"], report["grade"]["mention"]) == (
+        100,
+        105,
+        "excellence",
+    )
+
+
+def test_the_hand_out_has_none_and_is_told_why(tmp_path: Path) -> None:
+    write_handout(tmp_path / "exam")
+
+    report = graded(tmp_path / "exam")
+
+    assert {exercise["number"]: exercise["level"] for exercise in report["exercises"]} == dict.fromkeys(
+        range(1, 7), "none"
+    )
+    assert report["grade"]["total"] == 0
+    assert report["grade"]["reasons"]
+    assert all(any(one["hint"] for one in exercise["criteria"]) for exercise in report["exercises"])
+
+
+@pytest.mark.parametrize("regression", REGRESSIONS, ids=lambda one: f"exercise {one['exercise']}")
+def test_one_exercise_undone_loses_that_one_and_what_rests_on_it(
+    regression: dict[str, Any], tmp_path: Path
+) -> None:
+    for name in SUBMITTED:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    for change in regression["changes"]:
+        file = tmp_path / change["file"]
+        text = file.read_text()
+        assert text.count(change["old"]) == 1, f"{change['file']} has outgrown: {change['old']}"
+        file.write_text(text.replace(change["old"], change["new"]))
+
+    report = graded(tmp_path)
+
+    levels = {exercise["number"]: exercise["level"] for exercise in report["exercises"]}
+    expected = {number: "none" if number in regression["loses"] else "complete" for number in levels}
+    assert levels == expected, open_criteria(report)
