@@ -41,7 +41,7 @@ $(TOOLS)/bin/toxiproxy-server:
 	mv $(TOOLS)/go/server $@
 
 $(INSTALLED): pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --quiet
+	$(UV) sync --frozen --quiet --compile-bytecode
 	touch $@
 
 $(TOOLS)/bin/uv:
