@@ -14,7 +14,6 @@ from exercises.ex2_graceful_shutdown.times import (
     EXIT_PATIENCE,
     EXIT_SECONDS,
     LET_GO_PATIENCE,
-    PROMPT_PATIENCE,
 )
 from exercises.experiment import experiment
 from exercises.lab import Lab
@@ -53,7 +52,7 @@ async def drain(lab: Lab) -> None:
             lab.process.signal("TERM")
             group.create_task(_knock(lab, in_flight))
             group.create_task(_ask_idle(lab, idle_connection))
-        await lab.process.wait_exit(PROMPT_PATIENCE)
+        await lab.process.wait_exit(EXIT_PATIENCE)
     await _look_after(lab, [lab.control_key, served, *keys])
 
 
@@ -95,7 +94,7 @@ async def idle(lab: Lab) -> None:
     await asyncio.sleep(SETTLES_IN)  # what a service puts off until after its start is not idling
     lab.phase("fault")
     lab.process.signal("TERM")
-    await lab.process.wait_exit(PROMPT_PATIENCE)
+    await lab.process.wait_exit(EXIT_PATIENCE)
     await _look_after(lab, [lab.control_key])
 
 

@@ -18,6 +18,5 @@ LET_GO_SECONDS = 4.0
 """What the fault proxy and a busy machine may take to pass the end of a connection on to the upstream."""
 
 EXIT_PATIENCE = EXIT_SECONDS + TOLERANCE_SECONDS + 1
-PROMPT_PATIENCE = PROMPT_SECONDS + PROMPT_TOLERANCE_SECONDS + 4
 LET_GO_PATIENCE = LET_GO_SECONDS + 1
 """When the lab stops waiting for each of these."""

@@ -12,9 +12,9 @@ from rich.console import Console
 from exercises.exercise import exercises
 from grading import results
 from grading.calibrate.corpus import ROOT, Case, StaleMutantError, cases, sample
-from grading.calibrate.document import DOCUMENT, document
+from grading.calibrate.document import DOCUMENT, document, newest
 from grading.calibrate.matrix import legend, lines, row
-from grading.calibrate.outcome import Journal, Outcome
+from grading.calibrate.outcome import Journal
 from grading.calibrate.run import chosen_exercises, run
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def calibrate(
+    *,
     only: Annotated[list[str] | None, typer.Option(help="Only this case; may be given again.")] = None,
     exercise: Annotated[
         list[int] | None, typer.Option("--exercise", "-e", help="Only mutants of this exercise.")
@@ -43,13 +44,14 @@ def calibrate(
         int | None, typer.Option("--sample", help="Only so many cases, spread over the exercises.", min=0)
     ] = None,
     repeat: Annotated[int, typer.Option(help="Runs of each case.", min=1)] = 1,
-    quick: Annotated[  # noqa: FBT002 - a flag on the command line
+    quick: Annotated[
         bool, typer.Option("--quick", help="Grade mutants only in the exercises that they must fail.")
     ] = False,
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Where outcomes are kept; what stands there is not run again.")
+        Path | None,
+        typer.Option("--out", help="Where outcomes are kept; what stands there is not run again."),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,  # noqa: FBT002
+    write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,
 ) -> None:
     """Prove the grader on known faults and right solutions: exit 0 when every verdict is the expected one."""
     folder = folder or cache_folder() / "calibration"
@@ -65,7 +67,7 @@ def calibrate(
     except KeyboardInterrupt:
         err.print("Interrupted; what has been run is kept.")
         raise typer.Exit(130) from None
-    runs = [(case, outcome) for case in corpus for outcome in newest(journal, case, repeat)]
+    runs = [(case, found) for case in corpus if (found := newest(journal, case))]
     for line in lines(runs, exercises()):
         out.print(line, markup=False)
     if write:
@@ -73,12 +75,6 @@ def calibrate(
     wanted = {case.name for case in chosen}
     mine = [(case, outcome) for case, outcome in runs if case.name in wanted]
     raise typer.Exit(0 if all(as_expected(case, outcome) for case, outcome in mine) else 1)
-
-
-def newest(journal: Journal, case: Case, count: int = 1) -> list[Outcome]:
-    """Return the newest outcomes of a case, those with the most exercises first."""
-    ranked = sorted(journal.of(case.name), key=lambda one: (len(one.exercises), one.started))
-    return ranked[-count:]
 
 
 def _choose(

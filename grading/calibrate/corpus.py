@@ -20,6 +20,7 @@ import shutil
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -111,12 +112,9 @@ class Case:
     def fingerprint(self, root: Path = ROOT) -> str:
         """Return a digest of everything that decides on the verdicts: the submission and the grader."""
         submitted = SUBMITTED if self.kind in {"reference", "mutant"} else (".",)
-        digest = hashlib.sha256()
-        for path in [*_files(self.source, submitted), *_files(root, DECIDING)]:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        for change in self.changes:
-            digest.update(change.model_dump_json().encode())
-        return digest.hexdigest()[:16]
+        changes = "".join(change.model_dump_json() for change in self.changes)
+        parts = (_digest(self.source, submitted), _digest(root, DECIDING), changes)
+        return hashlib.sha256("/".join(parts).encode()).hexdigest()[:16]
 
 
 def cases(root: Path = ROOT) -> tuple[Case, ...]:
@@ -183,7 +181,9 @@ def _mutants(files: Iterable[Path], root: Path) -> list[Case]:
 
 
 def _solutions(folder: Path) -> list[Case]:
-    return [Case(path.name, "solution", "A complete solution.", path, points=100) for path in _folders(folder)]
+    return [
+        Case(path.name, "solution", "A complete solution.", path, points=100) for path in _folders(folder)
+    ]
 
 
 def _halves(folder: Path) -> list[Case]:
@@ -208,6 +208,15 @@ def _halves(folder: Path) -> list[Case]:
 
 def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if (path / "src").is_dir())
+
+
+@cache
+def _digest(root: Path, names: tuple[str, ...]) -> str:
+    """Return a digest of files; made once, for what a run has imported does not change under it."""
+    digest = hashlib.sha256()
+    for path in _files(root, names):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _files(root: Path, names: Iterable[str]) -> list[Path]:

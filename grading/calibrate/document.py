@@ -1,13 +1,165 @@
 """docs/CALIBRATION.md: what the calibration has shown, failures and what was not run included."""
 
-from collections.abc import Sequence
+import os
+import platform
+from collections.abc import Iterable, Sequence
 
 from exercises.exercise import Exercise
 from grading.calibrate.corpus import Case
-from grading.calibrate.outcome import Journal
+from grading.calibrate.matrix import MEANINGS, legend, row, surprises
+from grading.calibrate.outcome import EVERY_EXERCISE, Journal, Outcome
+from grading.calibrate.tally import Accuracy, accuracies, as_expected, caught, flakes
 
 DOCUMENT = "docs/CALIBRATION.md"
+Run = tuple[Case, Outcome]
+
+
+def newest(journal: Journal, case: Case) -> Outcome | None:
+    """Return the run of a case that tells most: of the present code, of the whole exam, and the latest, in that order."""
+    fingerprint = case.fingerprint()
+    return max(
+        journal.of(case.name),
+        key=lambda one: (one.fingerprint == fingerprint, len(one.exercises), one.started),
+        default=None,
+    )
 
 
 def document(corpus: Sequence[Case], journal: Journal, exercises: Sequence[Exercise]) -> str:
-    raise NotImplementedError
+    """Return the page."""
+    runs = [(case, found) for case in corpus if (found := newest(journal, case))]
+    numbers = [criterion.number for exercise in exercises for criterion in exercise.criteria]
+    sections = [
+        _summary(corpus, runs),
+        _wrong(runs),
+        _baseline(runs),
+        "\n".join(["## Matrix", "", "```text", *_matrix(runs, exercises), "```"]),
+        _accuracy(accuracies(numbers, runs)),
+        _flakes(journal.outcomes),
+        _mutants(runs),
+        _not_run(corpus, runs),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _summary(corpus: Sequence[Case], runs: Sequence[Run]) -> str:
+    day = max((outcome.started[:10] for _, outcome in runs), default="never")
+    whole = sum(len(outcome.exercises) == EVERY_EXERCISE for _, outcome in runs)
+    stale = sum(case.fingerprint() != outcome.fingerprint for case, outcome in runs)
+    right = sum(as_expected(case, outcome) for case, outcome in runs)
+    rows = [
+        (kind, [case for case in corpus if case.kind == kind], [run for run in runs if run[0].kind == kind])
+        for kind in ("reference", "mutant", "solution", "half")
+    ]
+    return "\n".join(
+        [
+            "# Calibration",
+            "",
+            "How right the grader is, measured: on mutants of the reference solution, each a small fault that a student",
+            "would really make, and on whole solutions of other people's. Written by `grading calibrate --write`; the",
+            "corpus is in `calibration/`.",
+            "",
+            f"Last run {day} on {os.cpu_count()} cores, {platform.system()}.",
+            f"{len(runs)} of {len(corpus)} cases were run, and {right} of them came out as expected in every verdict.",
+            f"{whole} were graded in the whole exam, the others (`--quick`) in the exercises that the fault is about.",
+            f"{stale} of the runs are of an earlier state of the code.",
+            "",
+            "| cases | in the corpus | run | as expected |",
+            "|---|---|---|---|",
+            *(
+                f"| {kind} | {len(known)} | {len(done)} | {sum(as_expected(*run) for run in done)} |"
+                for kind, known, done in rows
+            ),
+        ]
+    )
+
+
+def _wrong(runs: Iterable[Run]) -> str:
+    told = [f"- `{case.name}`: {one}" for case, outcome in runs for one in surprises(case, outcome)]
+    return "\n".join(["## What came out wrong", "", *(told or ["Nothing."])])
+
+
+def _baseline(runs: Sequence[Run]) -> str:
+    told = [run for run in runs if run[0].kind == "mutant" and run[1].smoke.satisfied is not None]
+    if not told:
+        return ""
+    smoked = sum(outcome.smoke.satisfied is True for _, outcome in told)
+    unnoticed = sum(
+        not any(status == "failed" for status in outcome.verdicts.values()) for _, outcome in told
+    )
+    missed = sum(not caught(case, outcome) for case, outcome in told)
+    rows = {
+        "a smoke script": smoked,
+        "this grader: nothing has failed": unnoticed,
+        "this grader: not every criterion that must fail has failed": missed,
+    }
+    return "\n".join(
+        [
+            "## Beside a smoke script",
+            "",
+            "Such exams are usually verified by a script that asks whether the service is up, whether a request is",
+            'answered with 200, and whether the log has the word "retry". It is given the logs of all experiments here;',
+            f"{len(told)} mutants were run with an experiment in which the model fails.",
+            "",
+            "| missed by | mutants | share |",
+            "|---|---|---|",
+            *(
+                f"| {who} | {count} of {len(told)} | {_share(count, len(told))} |"
+                for who, count in rows.items()
+            ),
+        ]
+    )
+
+
+def _matrix(runs: Iterable[Run], exercises: Sequence[Exercise]) -> list[str]:
+    return [legend(exercises), *(row(case, outcome, exercises) for case, outcome in runs), "", MEANINGS]
+
+
+def _accuracy(found: Iterable[Accuracy]) -> str:
+    return "\n".join(
+        [
+            "## Criteria",
+            "",
+            "Sensitivity: of the runs that must fail a criterion, how many did. Specificity: of those that must pass it,",
+            "how many did. Without a verdict: runs in which there had to be one, and was none.",
+            "",
+            "| criterion | sensitivity | specificity | without a verdict |",
+            "|---|---|---|---|",
+            *(
+                f"| {one.number} | {one.failed}/{one.must_fail} ({_share(one.failed, one.must_fail)})"
+                f" | {one.passed}/{one.must_pass} ({_share(one.passed, one.must_pass)}) | {one.undecided} |"
+                for one in found
+            ),
+        ]
+    )
+
+
+def _flakes(outcomes: Iterable[Outcome]) -> str:
+    found = flakes(outcomes)
+    if found.rate is None:
+        return "## Repeated runs\n\nNo case was run twice with the same code."
+    changed = ", ".join(f"{number} ({count})" for number, count in sorted(found.changed.items())) or "none"
+    return (
+        f"## Repeated runs\n\nOf {found.compared} verdicts that were given again by the same code on the same case,"
+        f" {sum(found.changed.values())} changed ({found.rate:.2%}): {changed}."
+    )
+
+
+def _mutants(runs: Iterable[Run]) -> str:
+    words = {True: "yes", False: "no", None: "not asked"}
+    rows = [
+        f"| `{case.name}` | {case.story} | {', '.join(sorted(case.fails))} | {words[outcome.smoke.satisfied]} |"
+        for case, outcome in runs
+        if case.kind == "mutant"
+    ]
+    head = ["## Mutants", "", "| mutant | story | must fail | passes a smoke script |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows]) if rows else ""
+
+
+def _not_run(corpus: Iterable[Case], runs: Iterable[Run]) -> str:
+    done = {case.name for case, _ in runs}
+    names = [f"`{case.name}`" for case in corpus if case.name not in done]
+    return f"## Not run\n\n{', '.join(names)}." if names else ""
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "-"

@@ -10,6 +10,8 @@ from exercises.verdict import Status
 from grading.calibrate.smoke import Smoke
 from grading.report import Report
 
+EVERY_EXERCISE = 6
+
 
 class Outcome(BaseModel):
     """One run. `verdicts` are by criterion number; `reasons` tell what was seen where one is not `passed`.

@@ -6,9 +6,10 @@ from typing import Literal
 
 from exercises.verdict import Status
 from grading.calibrate.corpus import Case
-from grading.calibrate.outcome import Outcome
+from grading.calibrate.outcome import EVERY_EXERCISE, Outcome
 
 Sign = Literal["passed", "caught", "open", "missed", "false alarm", "undecided", "not run"]
+_AS_EXPECTED: dict[Status, Sign] = {"passed": "passed", "failed": "caught", "not judged": "open"}
 
 
 def expected(case: Case, number: str) -> Status:
@@ -20,27 +21,22 @@ def expected(case: Case, number: str) -> Status:
 
 def sign(case: Case, outcome: Outcome, number: str) -> Sign:
     """Return how the verdict on a criterion compares with the expected one."""
-    match expected(case, number), outcome.verdicts.get(number):
-        case _, None:
-            return "not run"
-        case "passed", "passed":
-            return "passed"
-        case "failed", "failed":
-            return "caught"
-        case "not judged", "not judged":
-            return "open"
-        case "failed", "passed":
-            return "missed"
-        case _, "failed":
-            return "false alarm"
-        case _:
-            return "undecided"
+    found = outcome.verdicts.get(number)
+    if found is None:
+        return "not run"
+    if found == expected(case, number):
+        return _AS_EXPECTED[found]
+    if found == "failed":
+        return "false alarm"
+    return "missed" if expected(case, number) == "failed" and found == "passed" else "undecided"
 
 
 def as_expected(case: Case, outcome: Outcome) -> bool:
     """Whether every verdict, and the score where one is written down, is the expected one."""
     fits = all(sign(case, outcome, number) in {"passed", "caught", "open"} for number in outcome.verdicts)
-    return fits and (case.points is None or len(outcome.exercises) < 6 or outcome.points == case.points)
+    return fits and (
+        case.points is None or len(outcome.exercises) < EVERY_EXERCISE or outcome.points == case.points
+    )
 
 
 def caught(case: Case, outcome: Outcome) -> bool:

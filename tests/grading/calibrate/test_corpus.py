@@ -1,0 +1,99 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from exercises.exercise import exercises
+from grading.calibrate.corpus import Case, Change, StaleMutantError, apply, cases, sample
+from grading.errors import UsageError
+
+CORPUS = cases()
+MUTANTS = [case for case in CORPUS if case.kind == "mutant"]
+NUMBERS = {criterion.number for exercise in exercises() for criterion in exercise.criteria}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda case: case.name)
+def test_a_mutant_fits_the_service_and_is_python(mutant: Case, tmp_path: Path) -> None:
+    mutant.write(tmp_path)
+
+    for changed in {change.file for change in mutant.changes}:
+        text = (tmp_path / changed).read_text(encoding="utf-8")
+        if changed.endswith(".py"):
+            compile(text, changed, "exec")
+        original = mutant.source / changed
+        assert not original.exists() or text != original.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", MUTANTS, ids=lambda case: case.name)
+def test_a_mutant_names_criteria_that_there_are(case: Case) -> None:
+    assert case.fails
+    assert case.fails | case.open <= NUMBERS
+    assert not case.fails & case.open
+    assert any(number.startswith(f"{case.exercise}.") for number in case.fails)
+
+
+def test_every_criterion_has_a_mutant_and_every_exercise_three() -> None:
+    assert frozenset[str]().union(*(case.fails for case in MUTANTS)) == NUMBERS
+    counts = Counter(case.exercise for case in MUTANTS)
+    assert all(counts[exercise.number] >= 3 for exercise in exercises())
+    assert len(MUTANTS) >= 60
+
+
+@pytest.mark.parametrize("text", ["nothing of it", "x = 1\nx = 1\n"], ids=["gone", "twice"])
+def test_a_change_that_does_not_fit_is_stale(text: str, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(text)
+
+    with pytest.raises(StaleMutantError, match=r"module\.py"):
+        apply(Change(file="module.py", old="x = 1", new="x = 2"), tmp_path)
+
+    assert (tmp_path / "module.py").read_text() == text
+
+
+def test_a_change_of_a_file_that_is_gone_is_stale(tmp_path: Path) -> None:
+    with pytest.raises(StaleMutantError, match="0 times"):
+        apply(Change(file="module.py", old="x = 1", new="x = 2"), tmp_path)
+
+
+def test_a_change_without_old_text_makes_a_file(tmp_path: Path) -> None:
+    apply(Change(file="new/module.py", new="x = 2\n"), tmp_path)
+
+    assert (tmp_path / "new" / "module.py").read_text() == "x = 2\n"
+
+
+def test_the_reference_is_written_as_it_is(tmp_path: Path) -> None:
+    reference = CORPUS[0]
+
+    reference.write(tmp_path)
+
+    assert reference.kind == "reference"
+    assert (tmp_path / "uv.lock").exists()
+    assert (tmp_path / "src/api/main.py").read_bytes() == (reference.source / "src/api/main.py").read_bytes()
+
+
+def test_a_fingerprint_is_of_the_change_and_the_grader(tmp_path: Path) -> None:
+    one, other = MUTANTS[:2]
+    assert one.fingerprint() == one.fingerprint()
+    assert one.fingerprint() != other.fingerprint()
+    assert one.fingerprint() != one.fingerprint(tmp_path)
+
+
+def test_a_sample_is_spread_over_exercises_and_kinds() -> None:
+    picked = sample(CORPUS, 7)
+
+    assert {case.exercise for case in picked if case.kind == "mutant"} == {1, 2, 3, 4, 5, 6}
+    assert sample(CORPUS, len(CORPUS)) == tuple(sorted(CORPUS, key=sample(CORPUS, len(CORPUS)).index))
+    assert sample(CORPUS, 0) == ()
+
+
+def test_without_a_corpus_there_is_nothing_to_calibrate(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="calibrate in the instructor's repository"):
+        cases(tmp_path)
+
+
+def test_a_corpus_that_cannot_be_read_is_told_by_its_file(tmp_path: Path) -> None:
+    folder = tmp_path / "calibration" / "mutants"
+    folder.mkdir(parents=True)
+    (folder / "ex1.toml").write_text("[[mutants]]\nname = 'nameless'\n")
+
+    with pytest.raises(UsageError, match=r"ex1\.toml"):
+        cases(tmp_path)
