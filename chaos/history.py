@@ -57,6 +57,13 @@ class Ready(Event):
     instance: str = SERVICE
 
 
+class Workers(Event):
+    """How many processes of the service accept connections; each may have a state of its own."""
+
+    kind: Literal["workers"] = "workers"
+    count: int
+
+
 class Signalled(Event):
     """The lab sent a signal to the service, or to everything that it started (`SIGKILL` at the end)."""
 
@@ -250,6 +257,7 @@ AnyEvent = Annotated[
     | Phase
     | Launched
     | Ready
+    | Workers
     | Signalled
     | Exited
     | Log

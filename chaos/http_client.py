@@ -50,6 +50,10 @@ class Client:
         self._sources = sources or loopback_sources()
         self._numbers = itertools.count(1)
 
+    @property
+    def port(self) -> int:
+        return self._port
+
     async def request(
         self,
         method: str,

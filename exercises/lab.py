@@ -23,9 +23,11 @@ from chaos.history import (
     Ready,
     Trace,
     Upstream,
+    Workers,
 )
 from chaos.http_client import Client
 from chaos.keys import Keys, answer_code
+from chaos.listeners import count_workers
 from chaos.llm import ScriptedLLM
 from chaos.ports import free_port
 from chaos.process import Process
@@ -188,6 +190,12 @@ class Lab:
     async def get(self, path: str, *, label: str, **options: Any) -> Answer | Failure:
         """Get a path of the service; options as in `Client.request`."""
         return await self.client.request("GET", path, label=label, **options)
+
+    async def count_workers(self) -> int:
+        """Record and return how many processes of the service accept connections."""
+        count = await asyncio.to_thread(count_workers, self.client.port)
+        self.recorder.record(Workers(count=count))
+        return count
 
     def record_files(self, *patterns: str) -> None:
         """Record the submission's text files that match a pattern such as `src/**/*.py`, as the service got them."""

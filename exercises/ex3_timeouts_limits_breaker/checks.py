@@ -2,7 +2,12 @@
 
 from collections.abc import Sequence
 
-from chaos.history import Answer, Exchange, Fault, History, Probe
+from chaos.history import Answer, Exchange, Fault, History, Probe, Workers
+from exercises.ex3_timeouts_limits_breaker.outage import (
+    FAILED_REQUESTS,
+    REJECTED_REQUESTS,
+    most_failed_requests,
+)
 from exercises.promises import DEADLINE_SECONDS, TOLERANCE_SECONDS
 from exercises.reading import disturbance, outcome
 from exercises.retry_after import seconds_of
@@ -11,11 +16,11 @@ from exercises.verdict import Verdict, all_of, failed, not_judged, passed
 BOUND = DEADLINE_SECONDS + TOLERANCE_SECONDS
 PROMPT_SECONDS = 1.0
 PROBES = 10
-"""How many calls a half-open breaker may let through before the first of them has succeeded."""
+"""How many calls a half-open breaker may let through before the first of them has succeeded; each worker has one."""
 SLOW_SAMPLES = 1
 """How many of the health samples may be slow: one may meet a busy machine."""
 GATEWAY_ERRORS = {502, 503, 504}
-_REJECTED = "after 5 failed requests: 503 in under 1 s with Retry-After, and no call to the model"
+_REJECTED = f"after {FAILED_REQUESTS} failed requests: 503 in under 1 s with Retry-After, and no call to the model"
 
 
 def deadline(hang: History) -> Verdict:
@@ -43,17 +48,22 @@ def body_limit(bodies: History) -> Verdict:
 
 
 def breaker_opens(breaker: History) -> Verdict:
-    failing, rejected = breaker.exchanges("failing"), breaker.exchanges("rejected")
-    calls = [call for one in failing for call in breaker.calls(key=one.request.key)]
-    if not calls:
+    asked = breaker.exchanges("failing") + breaker.exchanges("rejected")
+    reached = [one for one in asked if breaker.calls(key=one.request.key)]
+    if not reached:
         return not_judged("no request reached the failing model", blame="submission")
+    workers, rejected = _workers(breaker), _rejected(breaker)
+    if workers > 1 and (len(reached) > most_failed_requests(workers) or len(rejected) < REJECTED_REQUESTS):
+        actual = f"{len(reached)} requests reached the failing model, with {workers} workers"
+        return failed(_REJECTED, actual, reached[-1].request, reached[-1].end)
     for exchange in rejected:
         if fault := _not_rejected(breaker, exchange):
             return fault
     return all_of(
         [
             passed(
-                f"open after {len(calls)} failed calls, then {outcome(rejected[-1].end)}", rejected[-1].end
+                f"open after {_count_calls(breaker, reached)} failed calls, then {outcome(rejected[-1].end)}",
+                rejected[-1].end,
             ),
             _prompt(breaker, rejected, _REJECTED),
         ]
@@ -108,6 +118,24 @@ def others_are_served(crowd: History) -> Verdict:
     if unwell := [one for one in samples if isinstance(one.end, Answer) and one.status != 200]:
         return failed(expected, outcome(unwell[0].end), unwell[0].end)
     return _prompt(crowd, samples, expected)
+
+
+def _workers(history: History) -> int:
+    recorded = history.first(Workers)
+    return recorded.count if recorded else 1
+
+
+def _rejected(history: History) -> list[Exchange]:
+    """Return the requests that open breakers should have rejected: of several workers, once none called the model."""
+    rejected = history.exchanges("rejected")
+    if _workers(history) == 1:
+        return rejected
+    called = [place for place, one in enumerate(rejected, 1) if history.calls(key=one.request.key)]
+    return rejected[max(called, default=0) :]
+
+
+def _count_calls(history: History, exchanges: Sequence[Exchange]) -> int:
+    return sum(len(history.calls(key=one.request.key)) for one in exchanges)
 
 
 def _not_rejected(history: History, exchange: Exchange) -> Verdict | None:
@@ -189,7 +217,8 @@ def _recovers(history: History, when: str) -> Verdict:
 
 
 def _bounded_probes(history: History) -> Verdict:
-    expected = f"of 50 callers at once at most {PROBES} reach the model before one of them has succeeded"
+    limit = PROBES * _workers(history)
+    expected = f"of 50 callers at once at most {limit} reach the model before one of them has succeeded"
     keys = {one.request.key for one in history.exchanges("caller")}
     calls = [call for call in history.calls() if call.call.key in keys]
     first_success = min(
@@ -201,8 +230,8 @@ def _bounded_probes(history: History) -> Verdict:
         default=float("inf"),
     )
     probes = [call.call for call in calls if call.call.t < first_success]
-    if len(probes) > PROBES:
-        return failed(expected, f"{len(probes)} reached it", probes[PROBES])
+    if len(probes) > limit:
+        return failed(expected, f"{len(probes)} reached it", probes[limit])
     return passed(f"{len(probes)} of {len(keys)} callers let through half-open", *probes[:1])
 
 

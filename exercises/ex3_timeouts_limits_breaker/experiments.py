@@ -9,6 +9,11 @@ from chaos.history import Answer as ServiceAnswer
 from chaos.history import Failure
 from chaos.llm import Answer, Drip, Hang, Status
 from exercises import contract
+from exercises.ex3_timeouts_limits_breaker.outage import (
+    FAILED_REQUESTS,
+    REJECTED_REQUESTS,
+    most_failed_requests,
+)
 from exercises.experiment import experiment
 from exercises.hanging import hang
 from exercises.lab import Lab
@@ -17,8 +22,8 @@ from exercises.retry_after import seconds_of
 
 __all__ = ["blackhole", "bodies", "breaker", "client_errors", "crowd", "drip", "half_open", "hang"]
 
-FAILED_REQUESTS = 5
-REJECTED_REQUESTS = 5
+QUIET_REQUESTS = 12
+"""So many requests in a row for each of several workers meet every one of them."""
 CALLERS = 50
 COOL_DOWN_MARGIN = 0.5
 COOL_DOWN_LIMIT = 65.0
@@ -150,15 +155,42 @@ async def crowd(lab: Lab) -> None:
 
 async def _open_breaker(lab: Lab) -> float | None:
     """Fail as many requests as a breaker may need, then ask on; the cool-down that the service names, in seconds."""
+    workers = await lab.count_workers()
     lab.llm.default(Status(503))
     lab.phase("fault")
+    await _fail(lab)
+    if workers > 1:
+        answers = await _fail_each_worker(lab, workers)
+    else:
+        answers = [await _ask_rejected(lab, lab.key()) for _ in range(REJECTED_REQUESTS)]
+    return _cool_down(answers)
+
+
+async def _fail(lab: Lab) -> None:
     await asyncio.gather(
         *(lab.generate(label="failing", timeout=PATIENCE_SECONDS) for _ in range(FAILED_REQUESTS))
     )
-    answers = [
-        await lab.generate(label="rejected", timeout=PATIENCE_SECONDS) for _ in range(REJECTED_REQUESTS)
-    ]
-    return _cool_down(answers)
+
+
+async def _fail_each_worker(lab: Lab, workers: int) -> list[ServiceAnswer | Failure]:
+    """Fail requests until all workers reject them, for each may have a breaker of its own; the last answers."""
+    while True:
+        answers: list[ServiceAnswer | Failure] = []
+        for _ in range(QUIET_REQUESTS * workers):
+            key = lab.key()
+            answers.append(await _ask_rejected(lab, key))
+            if lab.llm.calls(key):
+                break
+        else:
+            return answers
+        failed = {call.key for call in lab.llm.calls()} - {lab.control_key}
+        if len(failed) > most_failed_requests(workers):
+            return answers
+        await _fail(lab)
+
+
+async def _ask_rejected(lab: Lab, key: str) -> ServiceAnswer | Failure:
+    return await lab.generate(key, label="rejected", timeout=PATIENCE_SECONDS)
 
 
 def _cool_down(answers: Sequence[ServiceAnswer | Failure]) -> float | None:

@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import Call, History, Probe, Reply, Stall
+from chaos.history import Call, History, Probe, Reply, Stall, Workers
 from exercises.ex3_timeouts_limits_breaker import checks
 from tests.exercises.story import Story
 
@@ -213,6 +213,46 @@ def test_breaker_opens_blames_the_machine_where_every_slow_answer_met_a_stall() 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
 
+def _two_workers(*, late_failures: int, rejections: int) -> History:
+    """The second worker meets its failures only when the first one's breaker is open already."""
+    story = Story("breaker")
+    story.add(Workers(count=2))
+    _outage(story)
+    for _ in range(late_failures):
+        story.reject("rejected")
+        request = story.ask("rejected")
+        story.call(request, status=503)
+        story.answer(request, 502)
+    for _ in range(rejections):
+        story.reject("rejected")
+    return story.end()
+
+
+@pytest.mark.parametrize("late_failures", [0, 1, 10])
+def test_breaker_opens_passes_breakers_of_several_workers(late_failures: int) -> None:
+    assert checks.breaker_opens(_two_workers(late_failures=late_failures, rejections=24)).passed
+
+
+@pytest.mark.parametrize(("late_failures", "rejections"), [(11, 24), (3, 0)])
+def test_breaker_opens_fails_several_workers_that_go_on_calling(late_failures: int, rejections: int) -> None:
+    verdict = checks.breaker_opens(_two_workers(late_failures=late_failures, rejections=rejections))
+
+    assert verdict.status == "failed"
+    assert f"{5 + late_failures} requests reached the failing model, with 2 workers" in verdict.actual
+
+
+def test_breaker_opens_allows_no_late_failure_in_a_single_worker() -> None:
+    story = Story("breaker")
+    story.add(Workers(count=1))
+    _outage(story)
+    request = story.ask("rejected")
+    story.call(request, status=503)
+    story.answer(request, 502)
+    _open(story)
+
+    assert checks.breaker_opens(story.end()).status == "failed"
+
+
 def test_breaker_opens_is_not_judged_where_nothing_reached_the_failing_model() -> None:
     story = Story("breaker")
     for _ in range(5):
@@ -222,8 +262,9 @@ def test_breaker_opens_is_not_judged_where_nothing_reached_the_failing_model() -
     assert checks.breaker_opens(story.end()).status == "not judged"
 
 
-def _recovery(*, probes: int = 1, recovered: bool = True) -> History:
+def _recovery(*, probes: int = 1, recovered: bool = True, workers: int = 1) -> History:
     story = Story("breaker")
+    story.add(Workers(count=workers))
     _outage(story)
     _open(story)
     story.now += 10
@@ -268,6 +309,12 @@ def _recovered(story: Story, *, recovered: bool) -> None:
 @pytest.mark.parametrize("probes", [1, 3, 10])
 def test_breaker_closes_passes_recovery_with_few_probes(probes: int) -> None:
     assert checks.breaker_closes(_recovery(probes=probes), _half_open()).passed
+
+
+def test_breaker_closes_allows_the_probes_of_each_worker() -> None:
+    assert checks.breaker_closes(_recovery(probes=20, workers=2), _half_open()).passed
+    assert checks.breaker_closes(_recovery(probes=11), _half_open()).status == "failed"
+    assert checks.breaker_closes(_recovery(probes=21, workers=2), _half_open()).status == "failed"
 
 
 def test_breaker_closes_fails_where_all_callers_are_let_through() -> None:

@@ -1,0 +1,49 @@
+"""Which processes accept connections on a port: how many workers a server has."""
+
+import contextlib
+from pathlib import Path
+
+_LISTENING = "0A"
+
+
+def count_workers(port: int, proc: Path = Path("/proc")) -> int:
+    """Return how many processes accept connections on a TCP port of this machine; 1 where that cannot be seen.
+
+    A process that has handed the socket on to its children is their parent and does not count.
+    """
+    parents = {}
+    with contextlib.suppress(OSError):
+        sockets = _listening_sockets(port, proc)
+        for folder in proc.iterdir():
+            if folder.name.isdecimal() and _holds(folder, sockets):
+                with contextlib.suppress(OSError):
+                    parents[folder.name] = _parent(folder)
+    return max(1, len(parents.keys() - set(parents.values())))
+
+
+def _listening_sockets(port: int, proc: Path) -> set[str]:
+    rows = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        if (path := proc / "net" / table).exists()
+        for line in path.read_text().splitlines()[1:]
+    ]
+    return {
+        f"socket:[{row[9]}]"
+        for row in rows
+        if row[3] == _LISTENING and int(row[1].rpartition(":")[2], 16) == port
+    }
+
+
+def _holds(folder: Path, sockets: set[str]) -> bool:
+    with contextlib.suppress(OSError):
+        for descriptor in (folder / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                if str(descriptor.readlink()) in sockets:
+                    return True
+    return False
+
+
+def _parent(folder: Path) -> str:
+    # The name stands in brackets and may hold anything.
+    return (folder / "stat").read_text().rpartition(")")[2].split()[1]

@@ -1,0 +1,51 @@
+import multiprocessing
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from chaos.listeners import count_workers
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/net/tcp").exists(), reason="processes are seen in /proc alone"
+)
+
+
+def _hold(_listener: socket.socket, told: Connection) -> None:
+    told.send(None)
+    told.recv()
+
+
+@contextmanager
+def _workers(listener: socket.socket, count: int) -> Iterator[None]:
+    context = multiprocessing.get_context("spawn")
+    started = []
+    for _ in range(count):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_hold, args=(listener, theirs))
+        process.start()
+        started.append((process, ours))
+    for _, ours in started:
+        ours.recv()
+    yield
+    for process, ours in started:
+        ours.send(None)
+        process.join()
+
+
+def test_a_server_without_children_is_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert count_workers(listener.getsockname()[1]) == 1
+
+
+def test_children_count_and_their_parent_does_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, _workers(listener, 2):
+        assert count_workers(listener.getsockname()[1]) == 2
+
+
+def test_what_cannot_be_seen_is_one(tmp_path: Path) -> None:
+    assert count_workers(80, tmp_path / "no-proc") == 1
+    assert count_workers(80, tmp_path) == 1
