@@ -14,6 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import ORJSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from pydantic import AfterValidator, BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
 
@@ -48,11 +49,30 @@ async def lifespan(app: FastAPI):
 app = FastAPI(lifespan=lifespan, max_body_size=1_000_000)
 
 
+class Stamp:
+    """Around all of FastAPI: its 413 is made outside of what is added with `add_middleware`."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            given = Headers(scope=scope).get("x-request-id", "")
+            own = given if SENSIBLE.fullmatch(given) else str(uuid4())
+            logs.current.set(own)
+
+            async def stamped(message):
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], (b"x-request-id", own.encode())]
+                await send(message)
+
+            await self.inner(scope, receive, stamped)
+        else:
+            await self.inner(scope, receive, send)
+
+
 class Outer(BaseHTTPMiddleware):
     async def dispatch(self, request: Request, call_next):
-        given = request.headers.get("x-request-id", "")
-        own = given if SENSIBLE.fullmatch(given) else str(uuid4())
-        logs.current.set(own)
         began = time.monotonic()
         try:
             async with asyncio.timeout(28):
@@ -60,7 +80,6 @@ class Outer(BaseHTTPMiddleware):
         except Exception as error:
             log.error("unhandled", exc_info=error)
             response = f.body(500, "INTERNAL", "Something unexpected happened.")
-        response.headers["x-request-id"] = own
         tell = log.error if response.status_code >= 500 else log.info
         path = request.url.path.encode("utf-8", "replace").decode()
         tell("request", method=request.method, path=path, status=response.status_code, seconds=round(time.monotonic() - began, 3))
@@ -185,3 +204,6 @@ async def detailed():
 @app.get("/metrics")
 async def metrics():
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+served = Stamp(app)
