@@ -431,6 +431,13 @@ def test_exits_cleanly_fails_other_codes(where: str, code: int) -> None:
     assert f"exit code {code}" in verdict.actual
 
 
+def test_a_slow_exit_is_late_and_clean_all_the_same() -> None:
+    drain, idle = _drain(exit_after=12.0), _idle(exit_at=12.0)
+
+    assert checks.leaves_promptly(drain, idle).status == "failed"
+    assert checks.exits_cleanly(drain, idle, _stuck(), _without_mlflow(), _without_mlflow()).passed
+
+
 def test_exits_cleanly_lets_what_hangs_be_ended_by_force_but_not_by_sigkill() -> None:
     assert _codes(stuck=1).passed
     assert _codes(stuck=137).status == "failed"

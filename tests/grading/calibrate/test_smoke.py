@@ -24,7 +24,7 @@ def test_the_word_is_looked_for_in_every_log() -> None:
     failing_model(quiet)
     loud.log("will retry")
 
-    assert smoke({"quiet": quiet.end(), "loud": loud.history()}).satisfied is True
+    assert smoke({"quiet": quiet.end(), "loud": loud.end()}).satisfied is True
 
 
 def test_it_misses_the_word_where_the_model_failed() -> None:
