@@ -20,7 +20,9 @@ PROBES = 10
 SLOW_SAMPLES = 1
 """How many of the health samples may be slow: one may meet a busy machine."""
 GATEWAY_ERRORS = {502, 503, 504}
-_REJECTED = f"after {FAILED_REQUESTS} failed requests: 503 in under 1 s with Retry-After, and no call to the model"
+_REJECTED = (
+    f"after {FAILED_REQUESTS} failed requests: 503 in under 1 s with Retry-After, and no call to the model"
+)
 
 
 def deadline(hang: History) -> Verdict:
