@@ -1,0 +1,42 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grading.calibrate.outcome import Journal
+
+
+def calibrate(*words: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "grading", "calibrate", *map(str, words)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def test_a_case_that_there_is_not_is_wrong_use(tmp_path: Path) -> None:
+    ended = calibrate("--only", "no-such-mutant", "--out", tmp_path)
+
+    assert ended.returncode == 2
+    assert "There is no case no-such-mutant." in ended.stderr
+
+
+def test_a_sample_of_nothing_prints_what_is_known(tmp_path: Path) -> None:
+    ended = calibrate("--sample", "0", "--out", tmp_path)
+
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("case ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_mutant_is_graded_once_and_then_known(tmp_path: Path) -> None:
+    words = ("--only", "env-example-lacks-a-variable", "--quick", "--out", tmp_path)
+
+    first = calibrate(*words, timeout=300)
+    again = calibrate(*words)
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stdout
+    [outcome] = Journal(tmp_path / "outcomes.jsonl").outcomes
+    assert (outcome.case, outcome.exercises) == ("env-example-lacks-a-variable", {1})
+    assert outcome.verdicts["1.7"] == "failed"
+    assert again.stdout == first.stdout
+    assert "running" not in again.stderr
