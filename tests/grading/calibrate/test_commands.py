@@ -36,7 +36,8 @@ def test_a_mutant_is_graded_once_and_then_known(tmp_path: Path) -> None:
 
     assert (first.returncode, again.returncode) == (0, 0), first.stdout
     [outcome] = Journal(tmp_path / "outcomes.jsonl").outcomes
-    assert (outcome.case, outcome.exercises) == ("env-example-lacks-a-variable", {1})
+    assert outcome.case == "env-example-lacks-a-variable"
+    assert outcome.exercises == {1}
     assert outcome.verdicts["1.7"] == "failed"
     assert again.stdout == first.stdout
     assert "running" not in again.stderr
