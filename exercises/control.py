@@ -10,6 +10,8 @@ from exercises.verdict import Verdict, failed, not_judged
 LABEL = "control"
 LOGIN_LABEL = "login"
 LOG_LINES = 15
+PORT_TAKEN = "address already in use"
+"""What a server says, among other words, that cannot bind its port."""
 
 
 def problem(history: History) -> Verdict | None:
@@ -17,6 +19,10 @@ def problem(history: History) -> Verdict | None:
     if fault := history.first(HarnessFault):
         return not_judged(fault.reason, fault)
     history = history.instance()
+    if taken := _port_taken(history):
+        return not_judged(
+            "another program had taken the service's port, and answered there", taken, blame="machine"
+        )
     if not history.of(Ready):
         return _not_started(history)
     login = history.exchanges(LOGIN_LABEL)
@@ -36,6 +42,16 @@ def interrupted(history: History) -> Verdict | None:
 def log_tail(history: History, lines: int = LOG_LINES) -> list[str]:
     """Return the last lines that the service wrote."""
     return [event.text for event in history.instance().of(Log)[-lines:]]
+
+
+def _port_taken(history: History) -> Exited | None:
+    """Return the exit of a service that could not bind its port, whatever answered there instead."""
+    exited = history.of(Exited)
+    launched = history.of(Launched)
+    if not exited or not launched or exited[-1].cause or exited[-1].t < launched[-1].t:
+        return None
+    lines = (event.text.lower() for event in history.of(Log) if event.t >= launched[-1].t)
+    return exited[-1] if any(PORT_TAKEN in line for line in lines) else None
 
 
 def _not_started(history: History) -> Verdict:

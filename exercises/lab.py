@@ -45,7 +45,6 @@ CONTROL_PATIENCE = 15.0
 FILE_BYTES = 32 * 1024 * 1024
 TEXT_BYTES = 1024 * 1024
 UPSTREAMS: tuple[Upstream, ...] = ("llm", "qdrant", "mlflow")
-PORT_TAKEN = "address already in use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +258,7 @@ class Lab:
         events = self.history.instance(instance).events
         begun = max(position for position, event in enumerate(events) if isinstance(event, Launched))
         return not process.running and any(
-            isinstance(event, Log) and PORT_TAKEN in event.text.lower() for event in events[begun:]
+            isinstance(event, Log) and control.PORT_TAKEN in event.text.lower() for event in events[begun:]
         )
 
     def _search_files(self, keys: frozenset[str]) -> dict[str, Path]:

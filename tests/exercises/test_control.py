@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import HarnessFault, Phase, Ready, Skipped
+from chaos.history import HarnessFault, Launched, Phase, Ready, Skipped
 from exercises import control
 from tests.exercises.story import Story
 
@@ -23,6 +23,35 @@ def test_a_service_that_exits_at_start_fails_with_its_code() -> None:
     assert verdict.status == "failed"
     assert "exited with code 3" in verdict.actual
     assert control.log_tail(history) == ["ValueError: JWT_SECRET_KEY is missing"]
+
+
+BIND_ERROR = (
+    "[Errno 98] error while attempting to bind on address ('127.0.0.1', 15001): address already in use"
+)
+
+
+def test_a_service_that_lost_its_port_to_another_program_is_not_judged() -> None:
+    story = _started()
+    story.answer(story.ask("login", path="/auth/login"), 401)
+    story.crash(1, BIND_ERROR)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_a_service_that_lost_its_first_port_is_judged_on_its_second() -> None:
+    story = Story(started=False)
+    story.crash(1, BIND_ERROR)
+    story.now = 1.0
+    story.add(Launched(command="uvicorn api.main:app", cwd="/srv"))
+    story.add(Ready())
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert "POST /auth/login" in verdict.actual
 
 
 def test_a_service_that_never_opens_its_port_fails() -> None:
