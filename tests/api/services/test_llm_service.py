@@ -113,15 +113,18 @@ async def test_liveness_does_not_wait_for_a_hanging_model(
     await asyncio.wait(asking)
 
 
+@pytest.mark.slow
 async def test_the_breaker_opens_and_closes_again(run_service: RunService, upstream: Upstream) -> None:
-    async with run_service(breaker_cooldown=0.5) as client:
+    # Long enough for a busy machine to ask twenty times while it lasts.
+    cooldown = 4.0
+    async with run_service(breaker_cooldown=cooldown) as client:
         upstream.otherwise = respond(500)
         assert [(await ask(client)).status_code for _ in range(2)] == [502, 502]
         assert len(upstream.calls) == 5, "the retries end when the breaker opens"
 
         answers = await asyncio.gather(*(ask(client) for _ in range(20)))
         assert {answer.status_code for answer in answers} == {503}
-        assert {answer.headers["retry-after"] for answer in answers} == {"1"}
+        assert {int(answer.headers["retry-after"]) for answer in answers} <= {1, 2, 3, 4}
         assert len(upstream.calls) == 5
         assert (await client.get("/health/detailed")).json()["circuit_breaker"]["state"] == "open"
 
@@ -132,7 +135,7 @@ async def test_the_breaker_opens_and_closes_again(run_service: RunService, upstr
             await completion()(writer, request)
 
         upstream.otherwise = answer_then
-        await asyncio.sleep(0.55)
+        await asyncio.sleep(cooldown + 0.05)
         asking = {asyncio.create_task(ask(client, str(n))) for n in range(50)}
         refused = [await next_done for next_done in itertools.islice(asyncio.as_completed(asking), 49)]
         assert {answer.status_code for answer in refused} == {503}
