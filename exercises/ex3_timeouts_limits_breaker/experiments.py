@@ -80,12 +80,11 @@ async def breaker(lab: Lab) -> None:
 @experiment(seconds=30)
 async def half_open(lab: Lab) -> None:
     """After an outage the first requests meet a cached prompt and a client error."""
-    cool_down = await _open_breaker(lab)
-    lab.llm.default(Answer())
-    lab.phase("recovery")
-    pause = min(cool_down or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN
-    await asyncio.sleep(pause)
+    pause = await _outlast_outage(lab)
     await lab.generate(lab.control_key, label="cached", timeout=PATIENCE_SECONDS)
+    if len(lab.llm.calls(lab.control_key)) > 1 and await lab.count_workers() == 1:
+        # It was in no cache, and has been the probe itself: the client error has to be one too.
+        pause = await _outlast_outage(lab)
     refused = lab.key()
     lab.llm.script(refused, Status(400))
     await lab.generate(refused, label="client-error", timeout=PATIENCE_SECONDS)
@@ -151,6 +150,16 @@ async def crowd(lab: Lab) -> None:
     for task in hanging:
         task.cancel()
     await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def _outlast_outage(lab: Lab) -> float:
+    """Open the breaker, heal the model, and wait until the breaker may probe; how many seconds that took."""
+    cool_down = await _open_breaker(lab)
+    lab.llm.default(Answer())
+    lab.phase("recovery")
+    pause = min(cool_down or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN
+    await asyncio.sleep(pause)
+    return pause
 
 
 async def _open_breaker(lab: Lab) -> float | None:

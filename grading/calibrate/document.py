@@ -103,7 +103,7 @@ def _baseline(runs: Sequence[Run]) -> str:
             "| missed by | mutants | share |",
             "|---|---|---|",
             *(
-                f"| {who} | {count} of {len(told)} | {_share(count, len(told))} |"
+                f"| {who} | {count} of {len(told)} | {_percent(count / len(told))} |"
                 for who, count in rows.items()
             ),
         ]
@@ -125,8 +125,8 @@ def _accuracy(found: Iterable[Accuracy]) -> str:
             "| criterion | sensitivity | specificity | without a verdict |",
             "|---|---|---|---|",
             *(
-                f"| {one.number} | {one.failed}/{one.must_fail} ({_share(one.failed, one.must_fail)})"
-                f" | {one.passed}/{one.must_pass} ({_share(one.passed, one.must_pass)}) | {one.undecided} |"
+                f"| {one.number} | {one.failed}/{one.must_fail} ({_percent(one.sensitivity)})"
+                f" | {one.passed}/{one.must_pass} ({_percent(one.specificity)}) | {one.undecided} |"
                 for one in found
             ),
         ]
@@ -161,5 +161,5 @@ def _not_run(corpus: Iterable[Case], runs: Iterable[Run]) -> str:
     return f"## Not run\n\n{', '.join(names)}." if names else ""
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}" if whole else "-"
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
