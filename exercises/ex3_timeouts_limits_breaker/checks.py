@@ -9,16 +9,14 @@ from exercises.ex3_timeouts_limits_breaker.outage import (
     most_failed_requests,
 )
 from exercises.promises import DEADLINE_SECONDS, TOLERANCE_SECONDS
+from exercises.promptness import prompt
 from exercises.reading import disturbance, outcome
 from exercises.retry_after import seconds_of
 from exercises.verdict import Verdict, all_of, failed, not_judged, passed
 
 BOUND = DEADLINE_SECONDS + TOLERANCE_SECONDS
-PROMPT_SECONDS = 1.0
 PROBES = 10
 """How many calls a half-open breaker may let through before the first of them has succeeded; each worker has one."""
-SLOW_SAMPLES = 1
-"""How many of the health samples may be slow: one may meet a busy machine."""
 GATEWAY_ERRORS = {502, 503, 504}
 _REJECTED = (
     f"after {FAILED_REQUESTS} failed requests: 503 in under 1 s with Retry-After, and no call to the model"
@@ -67,7 +65,7 @@ def breaker_opens(breaker: History) -> Verdict:
                 f"open after {_count_calls(breaker, reached)} failed calls, then {outcome(rejected[-1].end)}",
                 rejected[-1].end,
             ),
-            _prompt(breaker, rejected, _REJECTED),
+            prompt(breaker, rejected, _REJECTED),
         ]
     )
 
@@ -119,7 +117,7 @@ def others_are_served(crowd: History) -> Verdict:
     samples = crowd.exchanges("health")
     if unwell := [one for one in samples if isinstance(one.end, Answer) and one.status != 200]:
         return failed(expected, outcome(unwell[0].end), unwell[0].end)
-    return _prompt(crowd, samples, expected)
+    return prompt(crowd, samples, expected)
 
 
 def _workers(history: History) -> int:
@@ -150,20 +148,6 @@ def _not_rejected(history: History, exchange: Exchange) -> Verdict | None:
     if isinstance(exchange.end, Answer) and seconds_of(exchange.end) is None:
         return failed(_REJECTED, "503 without a legible Retry-After", exchange.end)
     return None
-
-
-def _prompt(history: History, samples: Sequence[Exchange], expected: str) -> Verdict:
-    """Judge that samples were answered in under a second; those that the lab's own stalls spoilt do not count."""
-    slow = [one for one in samples if not one.end or one.end.elapsed >= PROMPT_SECONDS]
-    clear = [one for one in slow if not disturbance(history, one)]
-    if len(clear) > SLOW_SAMPLES:
-        return failed(
-            expected, f"{len(clear)} of {len(samples)} did not: {outcome(clear[0].end)}", clear[0].end
-        )
-    if len(slow) > len(samples) // 2:
-        return not_judged("the machine was too busy to time the answers", slow[0].end, blame="machine")
-    slowest = max(one.end.elapsed for one in samples if one.end and one not in slow)
-    return passed(f"the slowest of {len(samples)} took {slowest:.2f} s", samples[-1].end)
 
 
 def _within_bound(

@@ -7,13 +7,11 @@ from chaos.history import Answer, Call, Connection, Exchange, Failure, Fault, Fi
 from exercises.ex5_health_checks.compose import has_health_check
 from exercises.ex5_health_checks.flags import flags
 from exercises.ex5_health_checks.readiness import DEPENDENCIES, TITLES, shows, told
+from exercises.promptness import prompt
 from exercises.reading import disturbance, outcome
 from exercises.secrets_leak import Leaks
 from exercises.verdict import Verdict, all_of, failed, not_judged, passed
 
-PROMPT_SECONDS = 1.0
-SLOW_SAMPLES = 1
-"""How many of the liveness samples may be slow: one may meet a busy machine."""
 SEEN_SECONDS = 35.0
 HANGING_SECONDS = 10.0
 HANGING_TOLERANCE = 1.0
@@ -143,16 +141,7 @@ def _alive(history: History) -> Verdict:
         broken = isinstance(one.end, Failure) and one.end.error != "timeout"
         if broken or (isinstance(one.end, Answer) and one.end.status != 200):
             return failed(expected, outcome(one.end), one.end)
-    slow = [one for one in samples if one.end is None or one.end.elapsed >= PROMPT_SECONDS]
-    clear = [one for one in slow if not disturbance(history, one)]
-    if len(clear) > SLOW_SAMPLES:
-        return failed(
-            expected, f"{len(clear)} of {len(samples)} did not: {outcome(clear[0].end)}", clear[0].end
-        )
-    if len(slow) > len(samples) // 2:
-        return not_judged("the machine was too busy to time the answers", slow[0].end, blame="machine")
-    slowest = max(one.end.elapsed for one in samples if one.end and one not in slow)
-    return passed(f"the slowest of {len(samples)} took {slowest:.2f} s", samples[-1].end)
+    return prompt(history, samples, expected)
 
 
 def _shown(
