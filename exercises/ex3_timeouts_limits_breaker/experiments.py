@@ -17,7 +17,7 @@ from exercises.ex3_timeouts_limits_breaker.outage import (
 from exercises.experiment import experiment
 from exercises.hanging import hang
 from exercises.lab import Lab
-from exercises.promises import DEADLINE_SECONDS, PATIENCE_SECONDS
+from exercises.promises import DEADLINE_SECONDS, PATIENCE_SECONDS, TOLERANCE_SECONDS
 from exercises.retry_after import seconds_of
 
 __all__ = ["blackhole", "bodies", "breaker", "client_errors", "crowd", "drip", "half_open", "hang"]
@@ -60,11 +60,9 @@ async def breaker(lab: Lab) -> None:
     cool_down = await _open_breaker(lab)
     lab.llm.default(Answer(delay=1.0))
     lab.phase("recovery")
-    waited = 0.0
-    while waited < COOL_DOWN_LIMIT:
-        pause = min(cool_down or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN
-        await asyncio.sleep(pause)
-        waited += pause
+    healed = lab.recorder.now()
+    while not _is_late(lab, healed):
+        await asyncio.sleep(min(cool_down or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
         answers = await asyncio.gather(
             *(
                 lab.generate(label="caller", token=caller_token, timeout=PATIENCE_SECONDS)
@@ -74,21 +72,21 @@ async def breaker(lab: Lab) -> None:
         if any(isinstance(answer, ServiceAnswer) and answer.status == 200 for answer in answers):
             break
         cool_down = _cool_down(answers)
-    await _serve(lab, waited)
+    await _serve(lab, healed)
 
 
 @experiment(seconds=30)
 async def half_open(lab: Lab) -> None:
     """After an outage the first requests meet a cached prompt and a client error."""
-    pause = await _outlast_outage(lab)
+    healed = await _outlast_outage(lab)
     await lab.generate(lab.control_key, label="cached", timeout=PATIENCE_SECONDS)
     if len(lab.llm.calls(lab.control_key)) > 1 and await lab.count_workers() == 1:
         # It was in no cache, and has been the probe itself: the client error has to be one too.
-        pause = await _outlast_outage(lab)
+        healed = await _outlast_outage(lab)
     refused = lab.key()
     lab.llm.script(refused, Status(400))
     await lab.generate(refused, label="client-error", timeout=PATIENCE_SECONDS)
-    await _serve(lab, pause)
+    await _serve(lab, healed)
 
 
 @experiment(seconds=6)
@@ -153,13 +151,13 @@ async def crowd(lab: Lab) -> None:
 
 
 async def _outlast_outage(lab: Lab) -> float:
-    """Open the breaker, heal the model, and wait until the breaker may probe; how many seconds that took."""
+    """Open the breaker, heal the model, and wait until the breaker may probe; when the model was healed."""
     cool_down = await _open_breaker(lab)
     lab.llm.default(Answer())
     lab.phase("recovery")
-    pause = min(cool_down or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN
-    await asyncio.sleep(pause)
-    return pause
+    healed = lab.recorder.now()
+    await asyncio.sleep(min(cool_down or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
+    return healed
 
 
 async def _open_breaker(lab: Lab) -> float | None:
@@ -211,7 +209,12 @@ def _cool_down(answers: Sequence[ServiceAnswer | Failure]) -> float | None:
     return max(named, default=None)
 
 
-async def _serve(lab: Lab, waited: float) -> None:
+def _is_late(lab: Lab, healed: float) -> bool:
+    """Whether the service has had its time to recover, what it took over its answers included."""
+    return lab.recorder.now() - healed > COOL_DOWN_LIMIT + TOLERANCE_SECONDS
+
+
+async def _serve(lab: Lab, healed: float) -> None:
     """Ask until three requests in a row were served; waits for a breaker that opened once more, within the limit."""
     served = 0
     while served < 3:
@@ -219,11 +222,9 @@ async def _serve(lab: Lab, waited: float) -> None:
         served = served + 1 if isinstance(answer, ServiceAnswer) and answer.status == 200 else 0
         if served:
             continue
-        if waited > COOL_DOWN_LIMIT:
+        if _is_late(lab, healed):
             return
-        pause = min(_cool_down([answer]) or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN
-        await asyncio.sleep(pause)
-        waited += pause
+        await asyncio.sleep(min(_cool_down([answer]) or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
 
 
 def _padded(key: str, size: int) -> list[bytes]:

@@ -31,6 +31,7 @@ def document(corpus: Sequence[Case], journal: Journal, exercises: Sequence[Exerc
     sections = [
         _summary(corpus, runs),
         _wrong(runs),
+        _once_wrong(corpus, runs, journal),
         _baseline(runs),
         "\n".join(["## Matrix", "", "```text", *_matrix(runs, exercises), "```"]),
         _accuracy(accuracies(numbers, runs)),
@@ -76,6 +77,19 @@ def _summary(corpus: Sequence[Case], runs: Sequence[Run]) -> str:
 def _wrong(runs: Iterable[Run]) -> str:
     told = [f"- `{case.name}`: {one}" for case, outcome in runs for one in surprises(case, outcome)]
     return "\n".join(["## What came out wrong", "", *(told or ["Nothing."])])
+
+
+def _once_wrong(corpus: Iterable[Case], runs: Iterable[Run], journal: Journal) -> str:
+    """Tell of earlier runs, judged by what is expected now: most have led to a change of the grader or of a mutant."""
+    latest = [outcome for _, outcome in runs]
+    told = [
+        f"- `{case.name}`, {outcome.started[:16]}: {one}"
+        for case in corpus
+        for outcome in journal.of(case.name)
+        if outcome not in latest
+        for one in surprises(case, outcome)
+    ]
+    return "\n".join(["## What came out wrong before", "", *told]) if told else ""
 
 
 def _baseline(runs: Sequence[Run]) -> str:

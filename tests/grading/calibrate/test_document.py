@@ -82,6 +82,17 @@ def test_the_page_tells_what_is_wrong_and_what_was_not_run(tmp_path: Path) -> No
     assert "No case was run twice" in page
 
 
+def test_the_page_keeps_what_came_out_wrong_before(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "outcomes.jsonl")
+    journal.add(run({"4.1": "failed", "4.2": "passed"}))
+    journal.add(run({"4.1": "failed", "4.2": "failed"}, fingerprint=MUTANT.fingerprint()))
+
+    page = document([MUTANT], journal, exercises())
+
+    assert "## What came out wrong\n\nNothing." in page
+    assert "- `mutant`, 2026-01-01T00:00: 4.2 missed: passed" in page
+
+
 def test_a_smoke_script_is_not_compared_where_it_cannot_tell(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "outcomes.jsonl")
     journal.add(run({"4.1": "failed", "4.2": "failed"}, says_retry=None))
