@@ -38,7 +38,10 @@ SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", 
 """What makes the reference solution a submission."""
 DECIDING = ("chaos", "exercises", "grading", "uv.lock")
 """What decides on a verdict, beside the submission."""
-_NOT_DECIDING = {"starter", "handout", "calibrate", "stack", "__pycache__"}
+_NOT_DECIDING = {
+    *("starter", "handout", "calibrate", "stack"),
+    *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
+}
 
 Kind = Literal["reference", "mutant", "solution", "half"]
 
