@@ -495,8 +495,8 @@ def test_a_program_that_is_not_installed(repository: Repository, env_bin: Path, 
 # -- this repository itself
 
 
-def test_the_reference_solution_is_started_by_default() -> None:
+def test_the_reference_solution_is_started_as_its_compose_file_says() -> None:
     root = Path(__file__).parents[2]
     found = plan(Submission(".", "main", root))
-    assert found.command == DEFAULT
-    assert found.requirements == Requirements(project=Path(), locked=True)
+    assert (found.source, found.command) == ("compose", DEFAULT)
+    assert found.requirements == Requirements(project=Path(), locked=True, python="3.11")
