@@ -1,4 +1,5 @@
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def test_it_gives_nothing_of_the_solution_away(handout: Path) -> None:
 
 @pytest.mark.slow
 def test_its_project_is_locked_and_installs(handout: Path) -> None:
-    subprocess.run(["uv", "sync", "--locked", "--quiet"], cwd=handout, check=True, capture_output=True)
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "sync", "--locked", "--quiet"], cwd=handout, check=True, capture_output=True)
 
     told = subprocess.run(
         [".venv/bin/grading", "explain", "3"], cwd=handout, check=True, capture_output=True, text=True
