@@ -181,6 +181,9 @@ async def test_41_removing_timeout_closes_connections(
     proxy: ProxyHandle, upstream: Upstream, how: str, toxicity: float
 ) -> None:
     client, server = await upstream.pair(proxy)
+    # The real server may still be setting a new connection up, and a toxic that comes and goes meanwhile misses it.
+    await trip(client, server)
+    await trip(server, client)
     await proxy.add_toxic("timeout", toxicity=toxicity, timeout=0)
     if toxicity == 0:
         await trip(server, client)
