@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Awaitable, Coroutine
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -20,9 +20,7 @@ from pydantic import BaseModel
 from api.services.errors import CacheUnavailableError
 from api.services.llm_client import Answer, Prompt
 from api.services.metrics import CACHE_LOOKUPS
-
-if TYPE_CHECKING:
-    from api.services.qdrant_store import QdrantStore
+from api.services.qdrant_store import QdrantStore
 
 T = TypeVar("T")
 
@@ -53,10 +51,8 @@ class ResponseCache:
     """`ttl` in seconds."""
 
     def __init__(self, *, url: str, collection: str, ttl: float) -> None:
-        self._url = url
-        self._collection = collection
+        self._store = QdrantStore(url=url, collection=collection, timeout=_OPERATION_TIMEOUT)
         self._ttl = ttl
-        self._store: QdrantStore | None = None
         self._ready = False
         self._resting_until = 0.0
         self._hits = 0
@@ -79,7 +75,7 @@ class ResponseCache:
 
     def put(self, prompt: Prompt, answer: Answer) -> None:
         """Remember an answer, in the background."""
-        if self._store is not None and not self._resting:
+        if not self._resting:
             self._in_background(self._guard(self._write(prompt, answer), _OPERATION_TIMEOUT))
 
     async def stats(self) -> CacheStats:
@@ -106,8 +102,7 @@ class ResponseCache:
             await asyncio.wait(self._tasks, timeout=_OPERATION_TIMEOUT)
         for task in self._tasks:
             task.cancel()
-        if self._store is not None:
-            await self._store.close()
+        await self._store.close()
 
     @property
     def _resting(self) -> bool:
@@ -130,13 +125,10 @@ class ResponseCache:
         task.add_done_callback(self._tasks.discard)
 
     async def _connect(self) -> None:
-        self._store = await asyncio.to_thread(_open_store, self._url, self._collection)
         await self._guard(self._prepared(), _OPERATION_TIMEOUT)
 
-    async def _prepared(self) -> "QdrantStore":
+    async def _prepared(self) -> QdrantStore:
         """The store, with its collection in place: Qdrant may have come back empty."""
-        if self._store is None:
-            raise CacheUnavailableError("still connecting")
         if not self._ready:
             await self._store.prepare()
             self._ready = True
@@ -158,9 +150,3 @@ class ResponseCache:
 
     async def _clear(self) -> int:
         return await (await self._prepared()).clear()
-
-
-def _open_store(url: str, collection: str) -> "QdrantStore":
-    from api.services.qdrant_store import QdrantStore  # noqa: PLC0415  a slow import, kept out of the start
-
-    return QdrantStore(url=url, collection=collection, timeout=_OPERATION_TIMEOUT)
