@@ -10,6 +10,8 @@ from exercises.verdict import Verdict, failed, not_judged
 LABEL = "control"
 LOGIN_LABEL = "login"
 LOG_LINES = 15
+START_TRIES = 3
+"""How often a service is started that could not bind its port, each time with another one."""
 PORT_TAKEN = "address already in use"
 """What a server says, among other words, that cannot bind its port."""
 
@@ -20,6 +22,13 @@ def problem(history: History) -> Verdict | None:
         return not_judged(fault.reason, fault)
     history = history.instance()
     if taken := _port_taken(history):
+        if len(history.of(Launched)) >= START_TRIES:
+            return failed(
+                "the service listens on the port that it is given",
+                f"an address was in use at {START_TRIES} starts, each with another port that was free:"
+                " it seems to have a port of its own",
+                taken,
+            )
         return not_judged(
             "another program had taken the service's port, and answered there", taken, blame="machine"
         )

@@ -1,8 +1,6 @@
 """The command line of the calibration: `grading calibrate`."""
 
-import asyncio
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +8,14 @@ import typer
 from rich.console import Console
 
 from exercises.exercise import exercises
-from grading import results
-from grading.calibrate.corpus import ROOT, Case, StaleMutantError, cases, sample
+from grading.calibrate.busy import busy_loops
+from grading.calibrate.corpus import ROOT, Case, cases, sample
 from grading.calibrate.document import DOCUMENT, document, newest
 from grading.calibrate.matrix import legend, lines, row
 from grading.calibrate.outcome import Journal
-from grading.calibrate.run import chosen_exercises, run
+from grading.calibrate.run import Task, run_all, tasks
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
-from grading.progress import PlainLines
 from grading.workspace import cache_folder
 
 JOURNAL = "outcomes.jsonl"
@@ -47,6 +44,8 @@ def calibrate(
     quick: Annotated[
         bool, typer.Option("--quick", help="Grade mutants only in the exercises that they must fail.")
     ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Cases to grade side by side.", min=1)] = 2,
+    busy: Annotated[int, typer.Option(help="Busy loops to run beside.", min=0)] = 0,
     folder: Annotated[
         Path | None,
         typer.Option("--out", help="Where outcomes are kept; what stands there is not run again."),
@@ -62,8 +61,10 @@ def calibrate(
         raise typer.Exit(2) from None
     chosen = _choose(corpus, only or [], exercise or [], count)
     journal = Journal(folder / JOURNAL)
+    todo = tasks(chosen, journal, folder / SURPRISES, repeat=repeat, quick=quick, busy=busy)
     try:
-        asyncio.run(_run_all(chosen, journal, folder, repeat=repeat, quick=quick))
+        with busy_loops(busy if todo else 0):
+            _run_all(todo, journal, jobs)
     except KeyboardInterrupt:
         err.print("Interrupted; what has been run is kept.")
         raise typer.Exit(130) from None
@@ -95,27 +96,11 @@ def _choose(
     return tuple(chosen) if count is None else sample(chosen, count)
 
 
-async def _run_all(
-    chosen: Iterable[Case], journal: Journal, folder: Path, *, repeat: int, quick: bool
-) -> None:
-    progress = PlainLines(err)
+def _run_all(todo: Sequence[Task], journal: Journal, jobs: int) -> None:
     err.print(legend(exercises()), markup=False)
-    for case in chosen:
-        graded_in = chosen_exercises(case, exercises(), quick=quick)
-        fingerprint = case.fingerprint()
-        done = [
-            one
-            for one in journal.of(case.name, fingerprint=fingerprint)
-            if one.exercises >= {exercise.number for exercise in graded_in}
-        ]
-        for _ in range(repeat - len(done)):
-            seed = random.SystemRandom().randrange(2**32)
-            try:
-                outcome, report, histories = await run(case, graded_in, seed=seed, progress=progress)
-            except (StaleMutantError, GradingError) as error:
-                err.print(f"{case.name}: {error}", style="red", markup=False)
-                continue
-            journal.add(outcome)
-            if not as_expected(case, outcome):
-                results.save(folder / SURPRISES, report, histories)
-            err.print(row(case, outcome, exercises()), markup=False)
+    for number, (case, outcome) in enumerate(run_all(todo, jobs), start=1):
+        if isinstance(outcome, str):
+            err.print(f"{case.name}: {outcome}", style="red", markup=False)
+            continue
+        journal.add(outcome)
+        err.print(f"{row(case, outcome, exercises())}  {number} of {len(todo)}", markup=False)

@@ -16,7 +16,8 @@ EVERY_EXERCISE = 6
 class Outcome(BaseModel):
     """One run. `verdicts` are by criterion number; `reasons` tell what was seen where one is not `passed`.
 
-    `fingerprint` is the case's at the time. `judged` is false where the grader or the machine failed.
+    `fingerprint` is the case's at the time. `judged` is false where the grader or the machine failed. `busy` is the
+    number of busy loops that the run had to share the machine with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +32,7 @@ class Outcome(BaseModel):
     verdicts: dict[str, Status]
     reasons: dict[str, str]
     smoke: Smoke
+    busy: int = 0
 
     @property
     def exercises(self) -> frozenset[int]:
@@ -38,7 +40,7 @@ class Outcome(BaseModel):
         return frozenset(int(number.partition(".")[0]) for number in self.verdicts)
 
 
-def outcome_of(case: str, fingerprint: str, report: Report, smoke: Smoke) -> Outcome:
+def outcome_of(case: str, fingerprint: str, report: Report, smoke: Smoke, *, busy: int = 0) -> Outcome:
     """Return what a report says of a case."""
     results = [criterion for exercise in report.exercises for criterion in exercise.criteria]
     return Outcome(
@@ -52,6 +54,7 @@ def outcome_of(case: str, fingerprint: str, report: Report, smoke: Smoke) -> Out
         verdicts={one.number: one.status for one in results},
         reasons={one.number: one.actual for one in results if one.status != "passed"},
         smoke=smoke,
+        busy=busy,
     )
 
 

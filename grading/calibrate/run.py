@@ -1,31 +1,102 @@
 """Grades cases of the corpus, each as an ordinary grading run on a folder of its own."""
 
-from chaos.history import History
-from exercises.exercise import Exercise
-from grading.calibrate.corpus import Case
-from grading.calibrate.outcome import Outcome, outcome_of
+import asyncio
+import multiprocessing
+import random
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from exercises.exercise import exercises
+from grading import results
+from grading.calibrate.corpus import Case, StaleMutantError
+from grading.calibrate.outcome import Journal, Outcome, outcome_of
 from grading.calibrate.smoke import smoke
-from grading.progress import Progress
-from grading.report import Report
+from grading.calibrate.tally import as_expected
+from grading.errors import GradingError
+from grading.progress import PlainLines
 from grading.score import score
 from grading.workspace import Workspace
 
 
-async def run(
-    case: Case, exercises: list[Exercise], *, seed: int, progress: Progress
-) -> tuple[Outcome, Report, dict[str, History]]:
-    """Grade a case once. Raises StaleMutantError where a mutant does not fit the service any more."""
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run to be done: a case in some exercises. What surprises is kept in `surprises`."""
+
+    case: Case
+    numbers: frozenset[int]
+    surprises: Path
+    busy: int = 0
+
+
+def tasks(
+    chosen: Sequence[Case], journal: Journal, surprises: Path, *, repeat: int, quick: bool, busy: int
+) -> list[Task]:
+    """Return the runs that are missing from the journal, round by round."""
+    found = []
+    for number in range(repeat):
+        for case in chosen:
+            graded_in = chosen_exercises(case, quick=quick)
+            done = [
+                one
+                for one in journal.of(case.name, fingerprint=case.fingerprint(), busy=busy)
+                if one.exercises >= graded_in
+            ]
+            if len(done) <= number:
+                found.append(Task(case, graded_in, surprises, busy))
+    return found
+
+
+def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | str]]:
+    """Run tasks, `jobs` at a time, each in a process that is not disturbed by the others' judging.
+
+    Yields an outcome, or what kept a case from being graded, as they come.
+    """
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            running = {pool.submit(run_one, task): task for task in todo}
+            for future in as_completed(running):
+                yield running[future].case, future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def run_one(task: Task) -> Outcome | str:
+    """Do one run, and keep the report and the histories of one that did not go as expected."""
+    try:
+        return asyncio.run(_run(task))
+    except (StaleMutantError, GradingError) as error:
+        return str(error)
+
+
+async def _run(task: Task) -> Outcome:
+    case = task.case
     fingerprint = case.fingerprint()
+    chosen = [one for one in exercises() if one.number in task.numbers]
+    seed = random.SystemRandom().randrange(2**32)
     with Workspace.open() as workspace:
         folder = workspace.folder("case") / case.name
         folder.mkdir()
         case.write(folder)
-        graded = await score(str(folder), exercises, seed=seed, workspace=workspace, progress=progress)
-    outcome = outcome_of(case.name, fingerprint, graded.report, smoke(graded.histories))
-    return outcome, graded.report, graded.histories
+        graded = await score(
+            str(folder), chosen, seed=seed, workspace=workspace, progress=PlainLines(Console(quiet=True))
+        )
+    outcome = outcome_of(case.name, fingerprint, graded.report, smoke(graded.histories), busy=task.busy)
+    if not as_expected(case, outcome):
+        results.save(task.surprises, graded.report, graded.histories)
+    return outcome
 
 
-def chosen_exercises(case: Case, every: tuple[Exercise, ...], *, quick: bool) -> list[Exercise]:
+def chosen_exercises(case: Case, *, quick: bool) -> frozenset[int]:
     """Return the exercises to grade a case in: all, or for a quick look at a mutant those that it must fail."""
-    touched = {int(number.partition(".")[0]) for number in case.fails | case.open}
-    return [one for one in every if not quick or case.kind != "mutant" or one.number in touched]
+    if quick and case.kind == "mutant":
+        return _exercises_of(case.fails | case.open)
+    return frozenset(one.number for one in exercises())
+
+
+def _exercises_of(criteria: Collection[str]) -> frozenset[int]:
+    return frozenset(int(number.partition(".")[0]) for number in criteria)

@@ -54,6 +54,21 @@ def test_a_service_that_lost_its_first_port_is_judged_on_its_second() -> None:
     assert "POST /auth/login" in verdict.actual
 
 
+def test_a_service_that_finds_every_port_in_use_has_one_of_its_own() -> None:
+    story = Story(started=False)
+    for start in range(control.START_TRIES):
+        story.now = float(start)
+        if start:
+            story.add(Launched(command="python serve.py", cwd="/srv"))
+        story.crash(1, BIND_ERROR)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("failed", "submission")
+    assert "a port of its own" in verdict.actual
+
+
 def test_a_service_that_never_opens_its_port_fails() -> None:
     verdict = control.problem(Story(started=False).end())
 
