@@ -10,7 +10,9 @@ from chaos.history import Call, Reply, Upstream
 from chaos.http_server import HttpRequest, HttpServer, Responder
 from chaos.journal import Journal
 from chaos.keys import find_key
+from chaos.llm import failures
 from chaos.llm.completion import Chat, as_json, tokens
+from chaos.llm.failures import Failures
 from chaos.llm.steps import Answer, Step, Turn
 from chaos.recorder import Recorder
 
@@ -19,6 +21,7 @@ MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-f
 _CHAT = {"/v1/chat/completions", "/chat/completions"}
 _EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
 _DIMENSIONS = 1536
+_JSON = ("content-type", "application/json")
 _MODEL_LIST = {
     "object": "list",
     "data": [
@@ -62,15 +65,21 @@ class ScriptedLLM:
 
     Serves while its context is entered. Every chat call is recorded when it has arrived and when it has ended;
     everything else (models, health, embeddings) is recorded as not counted.
+
+    With `controls`, whoever reaches it can have its next calls fail; see `chaos.llm.failures`. That is for
+    demonstrations: where a service is graded, it must not script its own model.
     """
 
     name: Upstream = "llm"
 
-    def __init__(self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0, controls: bool = False
+    ) -> None:
         self._journal = Journal(recorder, self.name)
         self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port)
         self._default = Script(Answer())
         self._scripts: dict[str, Script] = {}
+        self._failures = Failures() if controls else None
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
@@ -135,6 +144,10 @@ class ScriptedLLM:
         if request.method == "POST" and request.path in _CHAT:
             await self._chat(request, responder)
             return
+        if self._failures and request.path == failures.PATH:
+            status, body = self._failures.serve(request)
+            await responder.send(status, b"" if body is None else as_json(body), headers=[_JSON])
+            return
         call = self._journal.call(request, key=find_key(request.body), counted=False)
         status, body = _surface(request)
         await self._journal.answer(call, responder, status, as_json(body))
@@ -142,7 +155,7 @@ class ScriptedLLM:
     async def _chat(self, request: HttpRequest, responder: Responder) -> None:
         key = find_key(request.body)
         script = self._default if key is None else self._scripts.get(key, self._default)
-        step = script.advance()
+        step = (self._failures and self._failures.advance()) or script.advance()
         call = self._journal.call(request, key=key, step=step.name)
         with self._journal.losing(call):
             chat = Chat.parse(_json(request), call=call.call, key=key)

@@ -117,7 +117,7 @@ class Supervisor:
         with self._open("calls") as log:
             recorder = recorders.calls(log)
             async with (
-                ScriptedLLM(recorder, port=ports.litellm_stand_in),
+                ScriptedLLM(recorder, port=ports.litellm_stand_in, controls=True),
                 QdrantStandIn(recorder, port=ports.qdrant_stand_in),
                 MlflowStandIn(recorder, port=ports.mlflow_stand_in),
             ):
