@@ -10,14 +10,14 @@ import itertools
 import json
 import os
 import socket
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import h11
 
 from chaos.history import Answer, Failure, Request
+from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
 ANSWER_BYTES = 256 * 1024
@@ -28,26 +28,17 @@ P = TypeVar("P", bound=asyncio.Protocol)
 Error = Literal["refused", "reset", "eof", "timeout", "aborted", "malformed"]
 
 
-def loopback_sources() -> Iterator[str]:
-    """Yield source addresses in turn, so that no one address meets a service's rate limit.
-
-    Linux answers on all of 127.0.0.0/8; elsewhere there is only 127.0.0.1.
-    """
-    if sys.platform == "linux":
-        return itertools.cycle(f"127.0.0.{host}" for host in range(2, 250))
-    return itertools.repeat("127.0.0.1")
-
-
 class Client:
     """Sends requests to one service and records each with what came of it."""
 
-    def __init__(self, url: str, recorder: Recorder, sources: Iterator[str] | None = None) -> None:
+    def __init__(self, url: str, recorder: Recorder, network: Network = LOOPBACK) -> None:
         address = urlsplit(url)
         assert address.hostname
         assert address.port
         self._host, self._port, self._authority = address.hostname, address.port, address.netloc
         self.recorder = recorder
-        self._sources = sources or loopback_sources()
+        self._network = network
+        self._sources = network.sources()
         self._numbers = itertools.count(1)
 
     @property
@@ -117,7 +108,15 @@ class Client:
     async def connect(self, protocol: Callable[[], P], source: str) -> P:
         """Open a connection to the service from `source`; raises OSError where it takes none."""
         loop = asyncio.get_running_loop()
-        _, connected = await loop.create_connection(protocol, self._host, self._port, local_addr=(source, 0))
+        connecting = self._network.socket()
+        try:
+            connecting.setblocking(False)
+            connecting.bind((source, 0))
+            await loop.sock_connect(connecting, (self._host, self._port))
+            _, connected = await loop.create_connection(protocol, sock=connecting)
+        except BaseException:
+            connecting.close()
+            raise
         return connected
 
     def record_request(

@@ -16,6 +16,7 @@ from typing import Any, Literal, NoReturn, Self
 import h11
 
 from chaos.history import Connection, HarnessFault, Upstream
+from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -108,7 +109,7 @@ class Responder:
 
 
 class HttpServer:
-    """Serves `handler` on a loopback port for as long as its context is entered.
+    """Serves `handler` on a port of a network's for as long as its context is entered.
 
     Each connection is recorded as opened, and as ended by `eof` or `reset` of the client or `closed` by the server.
     An exception of the handler's is the lab's own fault and recorded as such. Bodies over `max_body` bytes are
@@ -123,6 +124,7 @@ class HttpServer:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        network: Network = LOOPBACK,
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
         self.handler = handler
@@ -130,6 +132,7 @@ class HttpServer:
         self.upstream = upstream
         self.host = host
         self.port = port
+        self.network = network
         self.max_body = max_body
         self.connections: set[_Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -148,10 +151,17 @@ class HttpServer:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(
-            lambda: _Connection(self), self.host, self.port, backlog=_BACKLOG
-        )
-        self.port = self._listener.sockets[0].getsockname()[1]
+        listening = self.network.socket()
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((self.host, self.port))
+            self._listener = await loop.create_server(
+                lambda: _Connection(self), sock=listening, backlog=_BACKLOG
+            )
+        except BaseException:
+            listening.close()
+            raise
+        self.port = listening.getsockname()[1]
         return self
 
     async def __aexit__(

@@ -11,7 +11,7 @@ The kernel's ephemeral range is avoided: an outgoing connection of anyone's coul
 import random
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,12 +32,15 @@ class Ports:
         self._lock = threading.Lock()
         self._in_turn = self._hand_out()
 
-    def free(self, host: str) -> int:
-        """Return a port on `host` that nothing listens on now; raises OSError where a hundred tries find none."""
+    def free(self, host: str, probe: Callable[[], socket.socket] = socket.socket) -> int:
+        """Return a port on `host` that nothing listens on now; raises OSError where a hundred tries find none.
+
+        `probe` makes a socket to find that out, in the network that `host` is of.
+        """
         for _ in range(_TRIES):
             with self._lock:
                 port = next(self._in_turn)
-            if _is_free(host, port):
+            if _is_free(host, port, probe):
                 return port
         raise OSError(f"no free port found on {host} from {self._blocks[0].start} to {self._blocks[-1].stop}")
 
@@ -53,9 +56,9 @@ class Ports:
                 yield from ports
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port on `host` that nothing listens on now; raises OSError where a hundred tries find none."""
-    return _PORTS.free(host)
+def free_port(host: str = "127.0.0.1", probe: Callable[[], socket.socket] = socket.socket) -> int:
+    """Return a port as `Ports.free` does, of this process's own."""
+    return _PORTS.free(host, probe)
 
 
 def _claim(block: range) -> bool:
@@ -81,11 +84,11 @@ def _highest() -> int:
     return lowest_ephemeral if lowest_ephemeral > _LOWEST + 1000 else 65_536
 
 
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _is_free(host: str, port: int, probe: Callable[[], socket.socket]) -> bool:
+    with probe() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            one.bind((host, port))
         except OSError:
             return False
         return True

@@ -12,7 +12,9 @@ from typing import Any, Literal, Self
 
 from chaos import warden
 from chaos.history import SERVICE, Exited, Launched, Log, Signalled
+from chaos.listeners import count_workers
 from chaos.recorder import Recorder
+from chaos.service import Signal
 
 LINE_BYTES = 16 * 1024
 OUTPUT_BYTES = 16 * 1024 * 1024
@@ -100,7 +102,7 @@ class Process:
     def running(self) -> bool:
         return not self.exited.done()
 
-    def signal(self, name: Literal["TERM", "INT", "STOP", "CONT", "KILL"]) -> None:
+    def signal(self, name: Signal) -> None:
         """Send a signal to the program itself (not to what it started), if it still runs."""
         self._recorder.record(Signalled(instance=self._instance, signal=f"SIG{name}"))
         self._tell(name)
@@ -110,6 +112,10 @@ class Process:
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(asyncio.shield(self.exited), timeout)
         return None
+
+    async def count_listeners(self, port: int) -> int:
+        """Return how many processes accept connections on a port of this machine; 1 where that cannot be seen."""
+        return await asyncio.to_thread(count_workers, port)
 
     async def close(self) -> None:
         """Kill what is left of the program and its descendants, and read the rest of their output."""

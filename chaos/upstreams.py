@@ -9,12 +9,12 @@ from chaos.blackhole import Blackhole
 from chaos.history import Fault, Probe, Upstream
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
+from chaos.network import LOOPBACK, LOOPBACK_ADDRESS, Network
 from chaos.ports import free_port
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
 from chaos.toxiproxy import ProxyHandle, Toxiproxy, ToxiproxyError
 
-HOST = "127.0.0.1"
 PORT_TRIES = 5
 PROBE_SECONDS = 0.5
 
@@ -26,11 +26,14 @@ class Upstreams:
     itself does wrong is a script of `llm`. Every fault is recorded when it has taken effect.
     """
 
-    def __init__(self, name: str, toxiproxy: Toxiproxy, recorder: Recorder) -> None:
-        self.llm = ScriptedLLM(recorder)
-        self.qdrant = QdrantStandIn(recorder)
-        self.mlflow = MlflowStandIn(recorder)
+    def __init__(
+        self, name: str, toxiproxy: Toxiproxy, recorder: Recorder, network: Network = LOOPBACK
+    ) -> None:
+        self.llm = ScriptedLLM(recorder, network=network)
+        self.qdrant = QdrantStandIn(recorder, network=network)
+        self.mlflow = MlflowStandIn(recorder, network=network)
         self._name = name
+        self._network = network
         self._toxiproxy = toxiproxy
         self._recorder = recorder
         self._proxies: dict[Upstream, ProxyHandle] = {}
@@ -73,7 +76,7 @@ class Upstreams:
         """Have connections to an upstream neither accepted nor refused until `restore`; live ones are closed."""
         proxy = self._proxies[upstream]
         await proxy.disable()
-        self._blackholes[upstream] = Blackhole(proxy.host, proxy.port)
+        self._blackholes[upstream] = Blackhole(proxy.host, proxy.port, self._network)
         self._blackholes[upstream].open()
         await self._shown(upstream, Fault(name="blackhole", upstream=upstream, on=True), "timeout")
 
@@ -111,24 +114,27 @@ class Upstreams:
 
     async def _probe(self, upstream: Upstream) -> str:
         proxy = self._proxies[upstream]
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                _, writer = await asyncio.open_connection(proxy.host, proxy.port)
-        except ConnectionRefusedError:
-            return self._recorder.record(Probe(upstream=upstream, outcome="refused")).outcome
-        except TimeoutError:
-            return self._recorder.record(Probe(upstream=upstream, outcome="timeout")).outcome
-        writer.close()
+        with self._network.socket() as probe:
+            probe.setblocking(False)
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    await asyncio.get_running_loop().sock_connect(probe, (proxy.host, proxy.port))
+            except ConnectionRefusedError:
+                return self._recorder.record(Probe(upstream=upstream, outcome="refused")).outcome
+            except TimeoutError:
+                return self._recorder.record(Probe(upstream=upstream, outcome="timeout")).outcome
         return self._recorder.record(Probe(upstream=upstream, outcome="connected")).outcome
 
     async def _create_proxy(self, upstream: Upstream, port: int) -> ProxyHandle:
         name = f"{self._name}-{upstream}"
         for _ in range(PORT_TRIES - 1):
             with contextlib.suppress(ToxiproxyError):  # a port can be taken between the look and the bind
-                return await self._toxiproxy.create(
-                    name, f"{HOST}:{port}", listen=f"{HOST}:{free_port(HOST)}"
-                )
-        return await self._toxiproxy.create(name, f"{HOST}:{port}", listen=f"{HOST}:{free_port(HOST)}")
+                return await self._toxiproxy.create(name, f"{LOOPBACK_ADDRESS}:{port}", listen=self._free())
+        return await self._toxiproxy.create(name, f"{LOOPBACK_ADDRESS}:{port}", listen=self._free())
+
+    def _free(self) -> str:
+        address = self._network.address
+        return f"{address}:{free_port(address, self._network.socket)}"
 
     async def _delete_proxy(self, upstream: Upstream) -> None:
         with contextlib.suppress(ToxiproxyError):

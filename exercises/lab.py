@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -27,11 +26,11 @@ from chaos.history import (
 )
 from chaos.http_client import Client
 from chaos.keys import Keys, answer_code
-from chaos.listeners import count_workers
 from chaos.llm import ScriptedLLM
-from chaos.ports import free_port
-from chaos.process import Process
+from chaos.network import LOOPBACK, Network
+from chaos.program import Program, Started
 from chaos.recorder import Recorder
+from chaos.service import Service
 from chaos.toxiproxy import Toxiproxy
 from chaos.upstreams import Upstreams
 from exercises import contract, control
@@ -44,20 +43,6 @@ CONTROL_PATIENCE = 15.0
 FILE_BYTES = 32 * 1024 * 1024
 TEXT_BYTES = 1024 * 1024
 UPSTREAMS: tuple[Upstream, ...] = ("llm", "qdrant", "mlflow")
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """How to start one instance of a submission's service.
-
-    `argv` makes the command for a host and port, `env` what the process gets beside the contract's variables;
-    `root` is a folder that belongs to this instance alone, `cwd` lies in the copy of the submission inside it.
-    """
-
-    argv: Callable[[str, int], Sequence[str]]
-    env: Callable[[str, int], Mapping[str, str]]
-    root: Path
-    cwd: Path
 
 
 class Lab:
@@ -75,11 +60,12 @@ class Lab:
         toxiproxy: Toxiproxy,
         recorder: Recorder,
         starts: asyncio.Semaphore,
+        network: Network = LOOPBACK,
     ) -> None:
         self.recorder = recorder
-        self.upstreams = Upstreams(name, toxiproxy, recorder)
+        self.upstreams = Upstreams(name, toxiproxy, recorder, network)
         self.client: Client
-        self.process: Process
+        self.service: Service
         self.control_key = ""
         self.token = ""
         source = random.Random(f"{seed}/{name}/secrets")  # noqa: S311 - must be replayable
@@ -87,6 +73,7 @@ class Lab:
         self.allowed_origin = contract.origin(f"{source.getrandbits(32):08x}")
         self._keys = Keys(seed, name)
         self._program = program
+        self._network = network
         self._starts = starts
         self._stack = contextlib.AsyncExitStack()
 
@@ -112,12 +99,12 @@ class Lab:
     async def start(self) -> bool:
         """Start the service and wait at most 60 s for its first HTTP answer; whether it came."""
         for _ in range(control.START_TRIES):
-            self.process, port = await self._launch(SERVICE, {})
-            self._stack.push_async_exit(self.process)
-            self.client = Client(f"http://{contract.HOST}:{port}", self.recorder)
-            if await self._answers(port):
+            self.service, host, port = await self._launch(SERVICE, {})
+            self._stack.push_async_exit(self.service)
+            self.client = Client(f"http://{host}:{port}", self.recorder, self._network)
+            if await self._answers(host, port):
                 return True
-            if not self._port_was_taken(self.process, SERVICE):
+            if not self._port_was_taken(self.service, SERVICE):
                 return False
         return False
 
@@ -131,15 +118,15 @@ class Lab:
         """
         for _ in range(control.START_TRIES):
             async with self._starts:
-                process, port = await self._launch(instance, changes)
-                async with process:
+                service, host, port = await self._launch(instance, changes)
+                async with service:
                     deadline = self.recorder.now() + seconds
-                    while process.running and self.recorder.now() < deadline:
-                        if await _serves(port):
+                    while service.running and self.recorder.now() < deadline:
+                        if await self._serves(host, port):
                             self.recorder.record(Ready(instance=instance))
                             return
-                        await process.wait_exit(POLL_SECONDS)
-            if not self._port_was_taken(process, instance):
+                        await service.wait_exit(POLL_SECONDS)
+            if not self._port_was_taken(service, instance):
                 return
 
     async def control(self) -> bool:
@@ -151,7 +138,7 @@ class Lab:
             await self.generate(self.control_key, label=control.LABEL, timeout=CONTROL_PATIENCE)
             if control.problem(self.history) is None:
                 return True
-            if not self.process.running:
+            if not self.service.running:
                 return False
             await asyncio.sleep(1)
         return False
@@ -191,15 +178,13 @@ class Lab:
 
     async def count_workers(self) -> int:
         """Record and return how many processes of the service accept connections."""
-        count = await asyncio.to_thread(count_workers, self.client.port)
+        count = await self.service.count_listeners(self.client.port)
         self.recorder.record(Workers(count=count))
         return count
 
     def record_files(self, *patterns: str) -> None:
         """Record the submission's text files that match a pattern such as `src/**/*.py`, as the service got them."""
-        # The copy lies in the instance's folder, or is that folder.
-        inside = self._program.cwd.relative_to(self._program.root).parts
-        root = self._program.root.joinpath(*inside[:1])
+        root = self._program.repository
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
             if path.is_symlink() or not path.is_file() or path.stat().st_size > TEXT_BYTES:
                 continue
@@ -227,36 +212,46 @@ class Lab:
                 for key in set(keys) - known:
                     await self.upstreams.mlflow.wait_for_trace(key, timeout=seconds)
 
-    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> tuple[Process, int]:
-        port = free_port(contract.HOST)
+    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> Started:
         urls = {name: self.upstreams.url(name) for name in UPSTREAMS}
-        given = {
-            **self._program.env(contract.HOST, port),
-            **contract.environment(self.secrets, urls, allowed_origin=self.allowed_origin),
-            **changes,
-        }
-        process = await Process.start(
-            self._program.argv(contract.HOST, port),
-            cwd=self._program.cwd,
-            env={name: value for name, value in given.items() if value is not None},
-            recorder=self.recorder,
-            instance=instance,
-        )
-        return process, port
+        given = contract.environment(self.secrets, urls, allowed_origin=self.allowed_origin)
+        return await self._program.start({**given, **changes}, instance=instance, recorder=self.recorder)
 
-    async def _answers(self, port: int) -> bool:
+    async def _answers(self, host: str, port: int) -> bool:
         deadline = self.recorder.now() + START_SECONDS
-        while self.process.running and self.recorder.now() < deadline:
-            if await _accepts(port) and isinstance(await self.get("/health", label="start"), Answer):
+        while self.service.running and self.recorder.now() < deadline:
+            if await self._accepts(host, port) and isinstance(
+                await self.get("/health", label="start"), Answer
+            ):
                 self.recorder.record(Ready())
                 return True
-            await self.process.wait_exit(POLL_SECONDS)
+            await self.service.wait_exit(POLL_SECONDS)
         return False
 
-    def _port_was_taken(self, process: Process, instance: str) -> bool:
+    async def _accepts(self, host: str, port: int) -> bool:
+        with contextlib.suppress(OSError, TimeoutError), self._network.socket() as knocking:
+            knocking.setblocking(False)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await asyncio.get_running_loop().sock_connect(knocking, (host, port))
+            return True
+        return False
+
+    async def _serves(self, host: str, port: int) -> bool:
+        """Whether a request is answered there, with whatever status."""
+        request = f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+        with contextlib.suppress(OSError, TimeoutError), self._network.socket() as asking:
+            asking.setblocking(False)
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await loop.sock_connect(asking, (host, port))
+                await loop.sock_sendall(asking, request.encode())
+                return (await loop.sock_recv(asking, 16)).startswith(b"HTTP/")
+        return False
+
+    def _port_was_taken(self, service: Service, instance: str) -> bool:
         events = self.history.instance(instance).events
         begun = max(position for position, event in enumerate(events) if isinstance(event, Launched))
-        return not process.running and any(
+        return not service.running and any(
             isinstance(event, Log) and control.PORT_TAKEN in event.text.lower() for event in events[begun:]
         )
 
@@ -272,24 +267,3 @@ class Lab:
                     if any(needle in content for needle in wanted):
                         found.setdefault(key, path)
         return found
-
-
-async def _accepts(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(contract.HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
-async def _serves(port: int) -> bool:
-    """Whether a request is answered there, with whatever status."""
-    request = f"GET /health HTTP/1.1\r\nHost: {contract.HOST}:{port}\r\nConnection: close\r\n\r\n"
-    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-        async with asyncio.timeout(ANSWER_SECONDS):
-            reader, writer = await asyncio.open_connection(contract.HOST, port)
-            with contextlib.closing(writer):
-                writer.write(request.encode())
-                return await reader.readexactly(5) == b"HTTP/"
-    return False

@@ -10,9 +10,9 @@ from typing import Literal
 from chaos import stall
 from chaos.history import Began, Ended, HarnessFault, History, Ready, Skipped
 from chaos.recorder import Recorder
-from chaos.toxiproxy import Toxiproxy
 from exercises.experiment import Experiment
-from exercises.lab import Lab, Program
+from exercises.lab import Lab
+from grading.runtime import Premises
 
 SIDE_BY_SIDE = 16
 START_FAILURES = 2
@@ -26,12 +26,10 @@ Observer = Callable[[Experiment, State], None]
 class Bench:
     """What the experiments of one run share.
 
-    `program` makes a fresh copy of the submission for an experiment by its name. Starts are bounded by the
-    processors, for they are what a start waits for.
+    Starts are bounded by the processors, for they are what a start waits for.
     """
 
-    toxiproxy: Toxiproxy
-    program: Callable[[str], Program]
+    premises: Premises
     seed: int
     observer: Observer
     starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, os.cpu_count() or 1)))
@@ -88,14 +86,15 @@ async def _run(experiment: Experiment, bench: Bench, recorder: Recorder) -> None
                 recorder.record(Skipped(experiment=bench.failed_starts[0]))
                 return
             bench.observer(experiment, "starting")
-            program = await asyncio.to_thread(bench.program, experiment.name)
+            program = await asyncio.to_thread(bench.premises.program, experiment.name)
             lab = Lab(
                 experiment.name,
                 seed=bench.seed,
                 program=program,
-                toxiproxy=bench.toxiproxy,
+                toxiproxy=bench.premises.toxiproxy,
                 recorder=recorder,
                 starts=bench.starts,
+                network=bench.premises.network,
             )
             await stack.enter_async_context(lab)
             in_control = await lab.start() and await lab.control()

@@ -6,25 +6,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chaos.history import History
-from chaos.proxy_server import proxy_server
 from exercises.exercise import Exercise
 from exercises.exercise import exercises as all_exercises
-from exercises.lab import Program
 from exercises.verdict import not_judged
 from grading import judge
 from grading.documentation import FILE as DOCUMENTATION
 from grading.documentation import documentation
 from grading.engine import Bench, conduct
-from grading.environment import Environment, prepare
 from grading.errors import MachineError, SubmissionError
 from grading.grade import grade, next_step
+from grading.processes import processes
 from grading.progress import Progress
 from grading.report import Report
-from grading.start import StartPlan, plan
-from grading.submission import Submission, fetch
-from grading.workspace import Workspace, cache_folder
-
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+from grading.runtime import Runtime
+from grading.start import plan
+from grading.submission import fetch
+from grading.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,13 @@ class Graded:
 
 
 async def score(
-    spec: str, exercises: Sequence[Exercise], *, seed: int, workspace: Workspace, progress: Progress
+    spec: str,
+    exercises: Sequence[Exercise],
+    *,
+    seed: int,
+    workspace: Workspace,
+    progress: Progress,
+    runtime: Runtime = processes,
 ) -> Graded:
     """Grade the submission at `spec` (a path or a git URL) in the given exercises.
 
@@ -52,16 +55,11 @@ async def score(
     faults = "none"
     try:
         start = plan(submission)
-        progress.stage("installing its dependencies")
-        environment = await prepare(submission, start, cache_folder(), progress.stage)
-        progress.stage("running the experiments")
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
-        launcher = Launcher(submission, start, environment, workspace)
-        async with proxy_server(seed=seed, env=launcher.base_environment()) as server:
-            faults = server.name
-            histories = await conduct(
-                experiments, Bench(server.client, launcher.program, seed, progress.update)
-            )
+        async with runtime(submission, start, workspace, seed=seed, stage=progress.stage) as premises:
+            progress.stage("running the experiments")
+            faults = premises.faults
+            histories = await conduct(experiments, Bench(premises, seed, progress.update))
         results = judge.judge(exercises, histories)
     except SubmissionError as error:
         problem = _told(error)
@@ -103,44 +101,6 @@ def concluded(report: Report) -> Report:
 
 def _whole(exercises: Sequence[Exercise]) -> bool:
     return len(exercises) == len(all_exercises())
-
-
-class Launcher:
-    """Makes instances of a submission's service, each with its own copy, home and temporary folder."""
-
-    def __init__(
-        self, submission: Submission, start: StartPlan, environment: Environment, workspace: Workspace
-    ) -> None:
-        self._submission = submission
-        self._start = start
-        self._environment = environment
-        self._workspace = workspace
-
-    def base_environment(self) -> dict[str, str]:
-        """Return what every process of the run gets; nothing else of the grader's environment is passed on."""
-        return {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **self._workspace.environment}
-
-    def program(self, name: str) -> Program:
-        """Make the instance for the experiment `name`."""
-        root = self._workspace.folder(name)
-        repository, home, temporary = root / "repository", root / "home", root / "tmp"
-        self._submission.copy_to(repository)
-        home.mkdir()
-        temporary.mkdir()
-        return Program(
-            argv=lambda host, port: self._start.argv(host, port, self._environment.bin),
-            env=lambda host, port: {
-                **self.base_environment(),
-                "PATH": f"{self._environment.bin}:{SYSTEM_PATH}",
-                "VIRTUAL_ENV": str(self._environment.bin.parent),
-                "HOME": str(home),
-                "TMPDIR": str(temporary),
-                "PYTHONUNBUFFERED": "1",
-                **self._start.environment(repository, host, port),
-            },
-            root=root,
-            cwd=repository / self._start.cwd,
-        )
 
 
 def _told(error: SubmissionError | MachineError) -> str:

@@ -14,6 +14,7 @@ from chaos.llm import failures
 from chaos.llm.completion import Chat, as_json, tokens
 from chaos.llm.failures import Failures
 from chaos.llm.steps import Answer, Step, Turn
+from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
 MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-fallback")
@@ -73,10 +74,16 @@ class ScriptedLLM:
     name: Upstream = "llm"
 
     def __init__(
-        self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0, controls: bool = False
+        self,
+        recorder: Recorder,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        network: Network = LOOPBACK,
+        controls: bool = False,
     ) -> None:
         self._journal = Journal(recorder, self.name)
-        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port)
+        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
         self._default = Script(Answer())
         self._scripts: dict[str, Script] = {}
         self._failures = Failures() if controls else None

@@ -13,6 +13,7 @@ from chaos.http_server import MAX_BODY_BYTES, HttpRequest, HttpServer, Responder
 from chaos.journal import Journal
 from chaos.keys import answer_code, find_answer_codes, find_key, find_keys
 from chaos.mlflow.store import MlflowError, Store
+from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
 # Clients send spans over OTLP only to a server that says it is new enough to take them.
@@ -37,10 +38,12 @@ class MlflowStandIn:
 
     name: Upstream = "mlflow"
 
-    def __init__(self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0, network: Network = LOOPBACK
+    ) -> None:
         self._recorder = recorder
         self._journal = Journal(recorder, self.name)
-        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port)
+        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
         self._store = Store()
         self._traces: dict[tuple[str, str], Trace] = {}
         self._codes: dict[str, str] = {}

@@ -10,6 +10,7 @@ from chaos.history import Upstream
 from chaos.http_server import HttpRequest, HttpServer, Responder
 from chaos.journal import Journal
 from chaos.keys import find_key
+from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ class QdrantStandIn:
 
     name: Upstream = "qdrant"
 
-    def __init__(self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0, network: Network = LOOPBACK
+    ) -> None:
         self._journal = Journal(recorder, self.name)
-        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port)
+        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
         self._engine: Engine
 
     @staticmethod

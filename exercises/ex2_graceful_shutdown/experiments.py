@@ -49,10 +49,10 @@ async def drain(lab: Lab) -> None:
         async with asyncio.TaskGroup() as group:
             in_flight = [group.create_task(_slow(lab, key, seconds)) for key, seconds in keys.items()]
             await _arrive(lab, list(keys))
-            lab.process.signal("TERM")
+            lab.service.signal("TERM")
             group.create_task(_knock(lab, in_flight))
             group.create_task(_ask_idle(lab, idle_connection))
-        await lab.process.wait_exit(EXIT_PATIENCE)
+        await lab.service.wait_exit(EXIT_PATIENCE)
     await _look_after(lab, [lab.control_key, served, *keys])
 
 
@@ -70,8 +70,8 @@ async def stuck(lab: Lab) -> None:
         with contextlib.suppress(TimeoutError):
             await lab.llm.wait_for_calls(1, key=key, timeout=ARRIVAL_PATIENCE)
         await asyncio.sleep(HALF_ARRIVES_IN)
-        lab.process.signal("TERM")
-        if not await lab.process.wait_exit(EXIT_PATIENCE):
+        lab.service.signal("TERM")
+        if not await lab.service.wait_exit(EXIT_PATIENCE):
             await _release(lab, half_sent, hung)
     await _look_after(lab, [lab.control_key])
 
@@ -93,8 +93,8 @@ async def idle(lab: Lab) -> None:
     """SIGTERM comes when nothing is under way."""
     await asyncio.sleep(SETTLES_IN)  # what a service puts off until after its start is not idling
     lab.phase("fault")
-    lab.process.signal("TERM")
-    await lab.process.wait_exit(EXIT_PATIENCE)
+    lab.service.signal("TERM")
+    await lab.service.wait_exit(EXIT_PATIENCE)
     await _look_after(lab, [lab.control_key])
 
 
@@ -155,7 +155,7 @@ async def _release(lab: Lab, *held: RawConnection) -> None:
         if connection.ended.done():
             continue
         connection.close()
-        if await lab.process.wait_exit(RELEASE_PATIENCE):
+        if await lab.service.wait_exit(RELEASE_PATIENCE):
             return
 
 
@@ -165,8 +165,8 @@ async def _stop_without_mlflow(lab: Lab, fault: Callable[[Literal["mlflow"]], Aw
     key = lab.key()
     asking = asyncio.create_task(lab.generate(key, label="served", timeout=PATIENCE_SECONDS))
     await asyncio.wait([asking], timeout=ARRIVAL_PATIENCE)
-    lab.process.signal("TERM")
-    await lab.process.wait_exit(EXIT_PATIENCE)
+    lab.service.signal("TERM")
+    await lab.service.wait_exit(EXIT_PATIENCE)
     asking.cancel()
     await asyncio.wait([asking])
     await _look_after(lab, [lab.control_key, key])
@@ -174,7 +174,7 @@ async def _stop_without_mlflow(lab: Lab, fault: Callable[[Literal["mlflow"]], Aw
 
 async def _look_after(lab: Lab, keys: Sequence[str]) -> None:
     """See what the service has left behind: open connections at its upstreams, and traces."""
-    if not lab.process.running:
+    if not lab.service.running:
         await _connections_end(lab)
     await lab.wait_for_traces(keys, seconds=TRACE_PATIENCE)
     await lab.find_traces(keys, seconds=0)

@@ -126,9 +126,9 @@ async def _stop(lab: Lab) -> None:
     last = asyncio.create_task(_generate(lab, "last", Answer(delay=0.5), key=key))
     with contextlib.suppress(TimeoutError):
         await lab.llm.wait_for_calls(1, key=key, timeout=2)
-    lab.process.signal("TERM")
+    lab.service.signal("TERM")
     await last
-    await lab.process.wait_exit(EXIT_SECONDS)
+    await lab.service.wait_exit(EXIT_SECONDS)
 
 
 async def _generate(

@@ -23,13 +23,14 @@ from chaos.history import Exited, Upstream
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.process import Process
+from chaos.program import ProcessProgram
 from chaos.qdrant import QdrantStandIn
 from chaos.toxiproxy import ProxySpec, Toxiproxy, ToxiproxyError, command, find_server, wait_until_up
 from exercises.contract import HOST, Secrets, environment
-from exercises.lab import START_SECONDS, Program
+from exercises.lab import START_SECONDS
 from grading.environment import prepare
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
-from grading.score import Launcher
+from grading.processes import Launcher
 from grading.stack import claim, recorders
 from grading.stack.claim import Record
 from grading.stack.files import StackFiles
@@ -164,7 +165,7 @@ class Supervisor:
                 await self._answers(service)
                 yield service
 
-    def _environment(self, program: Program, secrets: Secrets) -> dict[str, str]:
+    def _environment(self, program: ProcessProgram, secrets: Secrets) -> dict[str, str]:
         ports = self._ports
         urls: dict[Upstream, str] = {
             "llm": url(ports.litellm),

@@ -9,9 +9,10 @@ import pytest
 
 from chaos.history import Answer, Exited, Fault, File, Launched, Log, Planted, Ready
 from chaos.http_client import Client
+from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
-from exercises.lab import Lab, Program
+from exercises.lab import Lab
 
 ENV = {"PATH": os.environ["PATH"]}
 PROGRAM = """
@@ -34,10 +35,11 @@ sys.exit(3)
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     repository = tmp_path / "repository"
     (repository / "src").mkdir(parents=True)
-    program = Program(
+    program = ProcessProgram(
         argv=lambda _host, _port: [sys.executable, "-c", PROGRAM],
         env=lambda _host, port: {**ENV, "PORT": str(port), "BEHAVIOUR": "exits"},
         root=tmp_path,
+        repository=repository,
         cwd=repository / "src",
     )
     async with proxy_server(seed=1, env=ENV) as server:
@@ -113,7 +115,7 @@ async def test_files_are_recorded_by_pattern_relative_to_the_submission(lab: Lab
 
 
 async def test_a_delayed_upstream_answers_late_until_it_is_restored(lab: Lab) -> None:
-    client = Client(lab.upstreams.url("mlflow"), lab.recorder, iter(["127.0.0.1"] * 2))
+    client = Client(lab.upstreams.url("mlflow"), lab.recorder)
 
     await lab.upstreams.delay("mlflow", 0.3)
     began = time.monotonic()

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from chaos.history import Ended, HarnessFault, History, Log, Phase, Skipped
+from chaos.network import LOOPBACK
+from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import Toxiproxy
 from exercises import control, lab
 from exercises.experiment import Experiment
-from exercises.lab import Lab, Program
+from exercises.lab import Lab
 from grading.engine import Bench, State, conduct
+from grading.runtime import Premises
 
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 ENV = {"PATH": os.environ["PATH"]}
@@ -32,19 +35,22 @@ class Runs:
         self._behaviour = behaviour
         self._folder = folder
         self.bench = Bench(
-            toxiproxy, self._program, 1, lambda one, state: self.states.append((one.name, state))
+            Premises(toxiproxy, "a fault proxy", LOOPBACK, self._program),
+            1,
+            lambda one, state: self.states.append((one.name, state)),
         )
 
     async def conduct(self, *experiments: Experiment) -> dict[str, History]:
         return await conduct(experiments, self.bench)
 
-    def _program(self, name: str) -> Program:
+    def _program(self, name: str) -> ProcessProgram:
         root = self._folder / name
         root.mkdir()
-        return Program(
+        return ProcessProgram(
             argv=lambda _host, _port: [sys.executable, str(TINY), self._behaviour],
             env=lambda _host, port: {**ENV, "PORT": str(port)},
             root=root,
+            repository=root,
             cwd=root,
         )
 

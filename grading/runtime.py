@@ -1,0 +1,42 @@
+"""What a submission's services run in while they are graded."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from chaos.network import Network
+from chaos.program import Program
+from chaos.toxiproxy import Toxiproxy
+from grading.start import StartPlan
+from grading.submission import Submission
+from grading.workspace import Workspace
+
+Stage = Callable[[str], None]
+"""Tells what is being done, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What the experiments of one run take place in.
+
+    `program` makes a fresh copy of the submission for an experiment by its name; `faults` says which fault proxy there
+    is.
+    """
+
+    toxiproxy: Toxiproxy
+    faults: str
+    network: Network
+    program: Callable[[str], Program]
+
+
+class Runtime(Protocol):
+    """Makes the premises of one run, and leaves nothing of them."""
+
+    def __call__(
+        self, submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, stage: Stage
+    ) -> AbstractAsyncContextManager[Premises]:
+        """Install what the submission needs, and start the fault proxy.
+
+        Raises SubmissionError where the submission cannot be installed, MachineError where the machine stands in the way.
+        """
