@@ -1,4 +1,4 @@
-"""Which processes accept connections on a port: how many workers a server has."""
+"""Which processes accept connections on a port: whose it is, and how many workers a server has."""
 
 import contextlib
 from pathlib import Path
@@ -11,6 +11,21 @@ def count_workers(port: int, proc: Path = Path("/proc")) -> int:
 
     A process that has handed the socket on to its children is their parent and does not count.
     """
+    parents = _holders(port, proc)
+    return max(1, len(parents.keys() - set(parents.values())))
+
+
+def find_listener(port: int, proc: Path = Path("/proc")) -> int | None:
+    """Return the process that listens on a TCP port of this machine, of a parent and its workers the parent.
+
+    None where there is none, or it is hidden from this user.
+    """
+    parents = _holders(port, proc)
+    return min((int(pid) for pid, parent in parents.items() if parent not in parents), default=None)
+
+
+def _holders(port: int, proc: Path) -> dict[str, str]:
+    """Return who has a listening socket of the port, each with its parent."""
     parents = {}
     with contextlib.suppress(OSError):
         sockets = _listening_sockets(port, proc)
@@ -18,7 +33,7 @@ def count_workers(port: int, proc: Path = Path("/proc")) -> int:
             if folder.name.isdecimal() and _holds(folder, sockets):
                 with contextlib.suppress(OSError):
                     parents[folder.name] = _parent(folder)
-    return max(1, len(parents.keys() - set(parents.values())))
+    return parents
 
 
 def _listening_sockets(port: int, proc: Path) -> set[str]:

@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.listeners import count_workers
+from chaos.listeners import count_workers, find_listener
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/net/tcp").exists(), reason="processes are seen in /proc alone"
@@ -49,3 +50,12 @@ def test_children_count_and_their_parent_does_not() -> None:
 def test_what_cannot_be_seen_is_one(tmp_path: Path) -> None:
     assert count_workers(80, tmp_path / "no-proc") == 1
     assert count_workers(80, tmp_path) == 1
+
+
+def test_the_parent_is_whose_port_it_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with _workers(listener, 2):
+            assert find_listener(port) == os.getpid()
+
+    assert find_listener(port) is None

@@ -1,0 +1,108 @@
+"""What the stage asks of the service: a login, and then the model."""
+
+import asyncio
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from chaos.llm import MODELS
+from chaos.stage.errors import NotThereError, StageError
+from chaos.stage.service import the_service
+
+PASSWORD = "AUTH_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
+SECONDS = 60.0
+"""Longer than any service may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request ended: `status` is None where there was no answer; `note` says what is odd about it."""
+
+    status: int | None
+    seconds: float
+    note: str = ""
+
+
+class Api:
+    """The service at `url`, as the user admin sees it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        self._http = httpx.AsyncClient(base_url=url, timeout=SECONDS, limits=limits, trust_env=False)
+        self._token: str | None = None
+        self._login = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def log_in(self) -> str:
+        """Return a token, a new one where there is none; raises NotThereError where there is none to be had."""
+        async with self._login:
+            if self._token is None:
+                self._token = await self._new_token()
+            return self._token
+
+    async def ask(self) -> Answer:
+        """Ask the model something new."""
+        began = time.monotonic()
+        prompt = f"What is there to say about number {secrets.token_hex(6)}? One sentence is enough."
+        try:
+            headers = {"Authorization": f"Bearer {await self.log_in()}"}
+            body = {"model": MODELS[0], "prompt": prompt}
+            response = await self._http.post("/llm/generate", json=body, headers=headers)
+        except (httpx.HTTPError, StageError) as error:
+            note = "no answer" if isinstance(error, StageError) else f"no answer: {type(error).__name__}"
+            return Answer(None, time.monotonic() - began, note)
+        if response.status_code == 401:
+            self._token = None  # the service was started again, with another key
+        return Answer(response.status_code, time.monotonic() - began, _note(response))
+
+    async def _new_token(self) -> str:
+        credentials = {"username": "admin", "password": await self._password()}
+        try:
+            answer = await self._http.post("/auth/login", json=credentials)
+        except httpx.HTTPError as error:
+            raise NotThereError(
+                f"No service answers at {self._url} ({type(error).__name__}): start a stack with `mise run up`,"
+                " or say where it is with --api."
+            ) from None
+        try:
+            return str(answer.json()["access_token"])
+        except (ValueError, KeyError, TypeError):
+            raise NotThereError(
+                f"POST /auth/login answers {answer.status_code}, and no access_token;"
+                f" set {PASSWORD} to the password of the user admin."
+            ) from None
+
+    async def _password(self) -> str:
+        """Return what the environment says, ours or else the service's own: whoever runs it may read that."""
+        if password := os.environ.get(PASSWORD):
+            return password
+        service = await the_service(self._url)
+        if password := (await service.environment()).get(PASSWORD):
+            return password
+        raise NotThereError(f"The service has no {PASSWORD}; set it here to the password of the user admin.")
+
+
+def _note(response: httpx.Response) -> str:
+    """Say what an answer that is no success says of itself."""
+    if response.is_success:
+        return ""
+    try:
+        said = [str(response.json()["error"])]
+    except (ValueError, KeyError, TypeError):
+        said = []
+    if retry_after := response.headers.get("retry-after"):
+        said.append(f"retry after {retry_after} s")
+    return ", ".join(said)

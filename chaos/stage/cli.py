@@ -1,0 +1,272 @@
+"""The command `chaos`: faults on a running stack, each with an end."""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+import httpx
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from chaos.stage import traffic as load
+from chaos.stage import view
+from chaos.stage.api import Answer, Api
+from chaos.stage.board import Board
+from chaos.stage.errors import NotThereError, WrongUseError
+from chaos.stage.held import Flaky, Freeze, HeldFault, Latency, Outage
+from chaos.stage.hold import hold
+from chaos.stage.look import Observer
+from chaos.stage.model import ScriptedModel, failing
+from chaos.stage.options import API, DURATION, FAULTS, MODEL, RATE, ApiUrl, Faults, For, Model, Proxy
+from chaos.stage.quantities import spoken
+from chaos.stage.run import run
+from chaos.stage.service import Service, the_service
+from chaos.stage.watch import watch as watch_stack
+from chaos.toxiproxy import Toxiproxy, ToxiproxyError, UnreachableError
+
+app = typer.Typer(
+    name="chaos",
+    help="Break a running stack for a while: every fault heals itself, at its end and on Ctrl-C.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False)
+
+SIGNALS = ("TERM", "INT", "HUP", "KILL", "STOP", "CONT")
+ENDING = ("TERM", "INT", "KILL")
+
+
+@app.command()
+def latency(
+    proxy: Proxy,
+    delay: Annotated[float, typer.Argument(metavar="TIME", parser=DURATION, help="Such as 500ms, 5s or 1m.")],
+    *,
+    seconds: For = 60.0,
+    faults: Faults = FAULTS,
+    api: ApiUrl = API,
+) -> None:
+    """Every answer of a dependency comes so much later."""
+
+    async def work() -> None:
+        async with _board(faults, api) as board:
+            await _hold(Latency(board, proxy, delay), seconds)
+
+    run(work())
+
+
+@app.command()
+def outage(proxy: Proxy, *, seconds: For = 60.0, faults: Faults = FAULTS, api: ApiUrl = API) -> None:
+    """A dependency refuses connections, and those that there are break off."""
+
+    async def work() -> None:
+        async with _board(faults, api) as board:
+            await _hold(Outage(board, proxy), seconds)
+
+    run(work())
+
+
+@app.command()
+def flaky(
+    target: Annotated[str, typer.Argument(metavar="litellm", help="The model; nothing else can be flaky.")],
+    *,
+    count: Annotated[int, typer.Option("--fail", min=1, help="How many calls fail.")] = 2,
+    seconds: For = 60.0,
+    faults: Faults = FAULTS,
+    api: ApiUrl = API,
+    model: Model = MODEL,
+) -> None:
+    """The next calls to the model fail with 503, then it works again."""
+
+    async def work() -> None:
+        if target != "litellm":
+            raise WrongUseError(f"'{target}' cannot be flaky, only litellm can; try `chaos outage {target}`.")
+        async with _board(faults, api), ScriptedModel(model) as scripted:
+            await _hold(Flaky(scripted, count), seconds)
+
+    run(work())
+
+
+@app.command()
+def signal(
+    target: Annotated[str, typer.Argument(metavar="api", help="The service; nothing else gets signals.")],
+    name: Annotated[str, typer.Argument(metavar="SIGNAL", help=f"{', '.join(SIGNALS)}.")],
+    *,
+    seconds: For = 60.0,
+    faults: Faults = FAULTS,
+    api: ApiUrl = API,
+) -> None:
+    """Send the service a signal.
+
+    STOP is taken back by CONT. After TERM, INT and KILL the command waits for the service's end; a stack is started
+    again with `mise run up`.
+    """
+
+    async def work() -> None:
+        signal_name = name.upper().removeprefix("SIG")
+        if target != "api":
+            raise WrongUseError(f"'{target}' gets no signals, only api does; try `chaos outage {target}`.")
+        if signal_name not in SIGNALS:
+            raise WrongUseError(f"'{name}' is none of the signals {', '.join(SIGNALS)}.")
+        async with _board(faults, api) as board:
+            service = await the_service(api)
+            if signal_name == "STOP":
+                proxies = sorted(await board.toxiproxy.proxies())
+                if not proxies:
+                    raise NotThereError("The fault proxy has no proxies; start a stack with `mise run up`.")
+                await _hold(Freeze(board, proxies[0], service), seconds)
+                return
+            began = time.monotonic()
+            await service.signal(signal_name)
+            out.print(f"SIG{signal_name} sent to {service.name}.")
+            if signal_name in ENDING:
+                await _see_end(service, began, seconds)
+
+    run(work())
+
+
+@app.command()
+def heal(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
+    """End all faults, whoever has set them."""
+
+    async def work() -> None:
+        async with _board(faults, api) as board, ScriptedModel(model) as scripted:
+            found = [fault.text for fault in await board.heal_all()]
+            with contextlib.suppress(NotThereError):
+                if left := await scripted.left():
+                    found.append(failing(left))
+                await scripted.heal()
+            out.print(f"Healed: {', '.join(found)}." if found else "There was no fault.", soft_wrap=True)
+
+    run(work())
+
+
+@app.command()
+def status(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
+    """Say which faults there are, those of others too, and what the service says of itself."""
+
+    async def work() -> None:
+        async with _observer(faults, api, model) as observer:
+            seen = await observer.look()
+            for fault in seen.faults or ["There is no fault."]:
+                out.print(fault, soft_wrap=True)
+            out.print("  ".join(view.states(seen.health)), soft_wrap=True)
+
+    run(work())
+
+
+@app.command()
+def watch(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
+    """Show, until Ctrl-C, answers and times, breaker and dependencies, and faults; a line each second in a pipe."""
+
+    async def work() -> None:
+        async with _observer(faults, api, model) as observer:
+            await watch_stack(observer, out)
+
+    run(work())
+
+
+@app.command()
+def traffic(
+    *,
+    per_second: Annotated[
+        float,
+        typer.Option("--rate", metavar="RATE", parser=RATE, show_default="2/s", help="Such as 2/s or 30/m."),
+    ] = 2.0,
+    seconds: Annotated[
+        float, typer.Option("--for", metavar="TIME", parser=DURATION, show_default="5m", help="How long.")
+    ] = 300.0,
+    faults: Faults = FAULTS,
+    api: ApiUrl = API,
+) -> None:
+    """Ask the model something new again and again, and print a line for each answer."""
+    answers: list[Answer] = []
+
+    def see(answer: Answer) -> None:
+        answers.append(answer)
+        out.print(f"{datetime.now().astimezone():%H:%M:%S}  {load.line(answer)}", soft_wrap=True)
+
+    async def work() -> None:
+        async with _board(faults, api), Api(api) as service:
+            await service.log_in()
+            try:
+                await load.traffic(service, per_second, seconds, see)
+            finally:
+                out.print(load.summary(answers), soft_wrap=True)
+
+    run(work())
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@contextlib.asynccontextmanager
+async def _board(faults: str, api: str) -> AsyncIterator[Board]:
+    """The faults of a stack that is up, without what a killed command has left; raises NotThereError."""
+    async with Toxiproxy(faults) as toxiproxy:
+        board = Board(toxiproxy, api)
+        try:
+            overdue = await board.heal_overdue()
+        except UnreachableError:
+            raise NotThereError(
+                f"No fault proxy answers at {faults}: start a stack with `mise run up`,"
+                " or say where it is with --faults."
+            ) from None
+        except (ToxiproxyError, ValidationError):
+            raise NotThereError(
+                f"What answers at {faults} is no Toxiproxy; say where one is with --faults."
+            ) from None
+        for fault in overdue:
+            out.print(f"Healed, for its time was over: {fault.text}.", soft_wrap=True)
+        yield board
+
+
+@contextlib.asynccontextmanager
+async def _observer(faults: str, api: str, model: str) -> AsyncIterator[Observer]:
+    async with (
+        _board(faults, api) as board,
+        ScriptedModel(model) as scripted,
+        httpx.AsyncClient(base_url=api, trust_env=False) as http,
+    ):
+        yield Observer(http, board, scripted)
+
+
+async def _hold(fault: HeldFault, seconds: float) -> None:
+    """Hold a fault and show the seconds that are left."""
+    said = f"{fault.text}, for {spoken(seconds)}; Ctrl-C heals it at once."
+    with out.status(said) as shown:
+        if not out.is_terminal:
+            out.print(said, soft_wrap=True)
+        try:
+            ended = await hold(
+                fault,
+                seconds,
+                lambda left: shown.update(
+                    f"{fault.text}: {spoken(math.ceil(left))} left; Ctrl-C heals it at once."
+                ),
+            )
+        except asyncio.CancelledError:
+            out.print(f"Healed: {fault.text}.", soft_wrap=True)
+            raise
+        except UnreachableError:
+            ended = "The fault proxy is gone, and the fault with it."
+    out.print(f"{fault.text}: {ended}", soft_wrap=True)
+
+
+async def _see_end(service: Service, began: float, seconds: float) -> None:
+    """Wait for the end of a service, and say how long it took."""
+    try:
+        async with asyncio.timeout(seconds):
+            await service.gone()
+    except TimeoutError:
+        out.print(f"It is still there after {spoken(seconds)}.")
+    else:
+        out.print(f"It ended after {time.monotonic() - began:.1f} s.")

@@ -1,0 +1,157 @@
+"""The service of a stack, wherever it runs: a process of this machine's, or a container that publishes its port."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from chaos.listeners import find_listener
+from chaos.stage.errors import NotThereError
+
+PORT_KEEPER = "docker-proxy"
+"""The process that holds a published port of a container's."""
+
+DOCKER_SECONDS = 20.0
+
+
+class Service(Protocol):
+    """What can be done to a service that somebody else has started. Everything raises NotThereError where it is gone."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+
+    async def signal(self, name: str) -> None:
+        """Send it a signal, such as `TERM`."""
+
+    async def environment(self) -> Mapping[str, str]:
+        """The environment that it was started with."""
+
+    async def gone(self) -> None:
+        """Wait for its end."""
+
+
+class ProcessService:
+    """A service that is a process."""
+
+    def __init__(self, pid: int) -> None:
+        self.name = f"process {pid}"
+        self._pid = pid
+
+    async def signal(self, name: str) -> None:
+        try:
+            os.kill(self._pid, signal.Signals[f"SIG{name}"])
+        except ProcessLookupError:
+            raise NotThereError(f"The service ({self.name}) is gone.") from None
+        except PermissionError:
+            raise NotThereError(
+                f"The service ({self.name}) is another user's; signal it as that user."
+            ) from None
+
+    async def environment(self) -> Mapping[str, str]:
+        try:
+            text = await asyncio.to_thread(Path(f"/proc/{self._pid}/environ").read_text, errors="replace")
+        except OSError as error:
+            raise NotThereError(
+                f"The service's ({self.name}) environment cannot be read: {error.strerror}."
+            ) from None
+        return _variables(text.split("\0"))
+
+    async def gone(self) -> None:
+        try:
+            descriptor = os.pidfd_open(self._pid)
+        except ProcessLookupError:
+            return
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+
+
+class ContainerService:
+    """A service that is a container."""
+
+    def __init__(self, name: str) -> None:
+        self.name = f"container {name}"
+        self._container = name
+
+    async def signal(self, name: str) -> None:
+        # STOP does not pass an init process, and a paused container hears nothing but its end to the pause.
+        match name:
+            case "STOP":
+                await _docker("pause", self._container)
+            case "CONT":
+                await _docker("unpause", self._container)
+            case _:
+                await _docker("kill", "--signal", name, self._container)
+
+    async def environment(self) -> Mapping[str, str]:
+        text = await _docker("inspect", "--format", "{{json .Config.Env}}", self._container)
+        return _variables(json.loads(text) or [])
+
+    async def gone(self) -> None:
+        await _docker("wait", self._container, seconds=None)
+
+
+async def find_service(api: str) -> Service | None:
+    """Return what serves the API at a URL of this machine's; None where that is nothing that can be seen."""
+    address = urlsplit(api)
+    port = address.port or 80
+    pid = await asyncio.to_thread(find_listener, port)
+    if pid is not None and _command(pid) != PORT_KEEPER:
+        return ProcessService(pid)
+    if shutil.which("docker") is None:
+        return None
+    names = (await _docker("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")).split()
+    return ContainerService(names[0]) if names else None
+
+
+async def the_service(api: str) -> Service:
+    """As `find_service`, but raises NotThereError where there is none."""
+    if service := await find_service(api):
+        return service
+    raise NotThereError(f"Nothing that can be seen from here serves {api}; start a stack with `mise run up`.")
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _variables(lines: list[str]) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+async def _docker(*words: str, seconds: float | None = DOCKER_SECONDS) -> str:
+    """Run docker and return what it prints; raises NotThereError where it fails or takes too long."""
+    process = await asyncio.create_subprocess_exec(
+        "docker",
+        *words,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate()
+    except TimeoutError:
+        raise NotThereError(f"`docker {words[0]}` takes longer than {DOCKER_SECONDS:.0f} s.") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        said = err.decode(errors="replace").strip().splitlines()
+        raise NotThereError(f"`docker {words[0]}` failed: {said[-1] if said else 'it says nothing'}")
+    return out.decode(errors="replace").strip()
