@@ -226,7 +226,7 @@ class File(Event):
 
 
 class Stall(Event):
-    """The lab itself did not get the processor for `seconds`: measurements across this moment are not to be trusted."""
+    """The lab itself got the processor late, or not at all, in the last `seconds`: what was measured then is not to be trusted."""
 
     kind: Literal["stall"] = "stall"
     seconds: float

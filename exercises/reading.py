@@ -4,7 +4,20 @@ import json
 import re
 from typing import Any
 
-from chaos.history import Answer, Call, Event, Exchange, Exited, Failure, Fault, History, Log, Request, Stall
+from chaos.history import (
+    Answer,
+    Call,
+    Event,
+    Exchange,
+    Exited,
+    Failure,
+    Fault,
+    History,
+    Log,
+    Phase,
+    Request,
+    Stall,
+)
 
 STALL_SECONDS = 0.25
 """A stall of the lab's own below this does not spoil a measurement against a limit of a second."""
@@ -45,6 +58,12 @@ def stalled(history: History, start: float, end: float) -> float:
         if stall.seconds >= STALL_SECONDS
     )
     return sum(overlap for overlap in overlaps if overlap > 0)
+
+
+def starved(history: History) -> float:
+    """Return for how many seconds the lab itself stood still after the control phase, or in all where that is missing."""
+    broken = next((phase.t for phase in history.of(Phase) if phase.name != "control"), 0.0)
+    return stalled(history, broken, float("inf"))
 
 
 def error_fields(answer: Answer) -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 
-from chaos.history import Event, History
+from chaos.history import Event, History, Skipped
 from exercises import control
 from exercises.exercise import Criterion, Exercise
-from exercises.reading import describe, excerpt
+from exercises.reading import describe, excerpt, starved
 from exercises.verdict import Verdict, failed, not_judged
 from grading.grade import SHARES
 from grading.report import CriterionResult, ExerciseResult, Level, Moment, StartFailure
 
 TEXT_LENGTH = 300
 LOG_LINE_LENGTH = 300
+STARVED_SECONDS = 1.0
+"""So long the lab may have stood still in an experiment before a failure in it is the machine's as well."""
 
 
 def judge(exercises: Iterable[Exercise], histories: Mapping[str, History]) -> tuple[ExerciseResult, ...]:
@@ -30,7 +32,7 @@ def fail_all(exercises: Iterable[Exercise], verdict: Verdict) -> tuple[ExerciseR
 def start_failure(histories: Mapping[str, History]) -> StartFailure | None:
     """Return why the service did not start in the first experiment where it tried and failed."""
     for name, history in histories.items():
-        problem = control.problem(history)
+        problem = _problem(history, histories)
         if problem and problem.status == "failed" and control.log_tail(history):
             log = tuple(excerpt(line, LOG_LINE_LENGTH) for line in control.log_tail(history))
             return StartFailure(experiment=name, reason=problem.actual, log=log)
@@ -41,21 +43,41 @@ def _exercise(exercise: Exercise, histories: Mapping[str, History]) -> ExerciseR
     results = []
     for criterion in exercise.criteria:
         needed = {one.name: histories[one.name] for one in criterion.experiments if one.name in histories}
-        results.append(_result(criterion, _verdict(criterion, needed), needed))
+        results.append(_result(criterion, _verdict(criterion, needed, histories), needed))
     return _scored(exercise, results)
 
 
-def _verdict(criterion: Criterion, histories: dict[str, History]) -> Verdict:
+def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping[str, History]) -> Verdict:
     for experiment in criterion.experiments:
         if experiment.name not in histories:
             return not_judged(f"there is no history of the experiment '{experiment.name}'")
     for history in histories.values():
-        if problem := control.problem(history) or control.interrupted(history):
+        if problem := _problem(history, every) or control.interrupted(history):
             return problem
     try:
-        return criterion.judge(histories)
+        return _certain(criterion.judge(histories), histories.values())
     except Exception as error:  # noqa: BLE001 - a check that trips is the grader's fault, never a lost point
         return not_judged(f"the check could not read the history ({type(error).__name__}: {error})")
+
+
+def _problem(history: History, every: Mapping[str, History]) -> Verdict | None:
+    """Return why nothing can be judged on a history; where it was skipped, that is as certain as what it was skipped for."""
+    skipped = history.first(Skipped)
+    before = every.get(skipped.experiment) if skipped else None
+    problem = control.problem(history)
+    return problem and _certain(problem, [history, before] if before else [history])
+
+
+def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:
+    """Return a verdict as it is, but no loss of points where the machine may have been what failed.
+
+    What passes on a machine that is too slow has passed; a check that a slow machine could help does not let it.
+    """
+    seconds = max(map(starved, histories), default=0.0)
+    if verdict.passed or verdict.blame != "submission" or seconds < STARVED_SECONDS:
+        return verdict
+    reason = f"the machine was too busy to tell for {seconds:.1f} s; what was seen: {verdict.actual}"
+    return not_judged(reason, *verdict.evidence, blame="machine")
 
 
 def _result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, History]) -> CriterionResult:

@@ -39,6 +39,9 @@ KILLED_CODES = {137, -9}
 TURNED_AWAY = {503, 429, 401, 403}
 """A 429 is the service's own rate limiter; 401 and 403 are whoever got the port after it."""
 REST_SECONDS = 0.5
+KNOCKING_SECONDS = 2.5
+UNASKED_SECONDS = 1.0
+"""The lab asks for new work for so long after SIGTERM; what it does not ask for so long could have been served."""
 ANSWERED_LABELS = ("control", "served", "in-flight")
 _SAYS_SO = re.compile(
     r"shut(?:ting|s)?[ _-]?down|drain|graceful|sig(?:nal|term)|termin|stopp(?:ed|ing)|clos(?:ed|ing)|exiting"
@@ -86,6 +89,7 @@ def no_new_work(drain: History) -> Verdict:
     asked = [one for one in drain.exchanges("knock") + drain.exchanges("idle") if _is_late(drain, told, one)]
     if not asked:
         return not_judged("nothing was asked after SIGTERM")
+    pause = stalled(drain, told.t, told.t + KNOCKING_SECONDS)
     expected = f"refused, closed or 503 for what is asked later than {HEARD_SECONDS:.0f} s after SIGTERM"
     taken = [one for one in asked if drain.calls(key=one.request.key) or (one.status or 500) < 400]
     wrong = [one for one in asked if one.status and one.status >= 400 and one.status not in TURNED_AWAY]
@@ -99,6 +103,8 @@ def no_new_work(drain: History) -> Verdict:
                 which[0].end or which[0].request,
                 told,
             )
+    if pause > UNASKED_SECONDS:
+        return not_judged(f"the machine was too busy to ask for {pause:.1f} s", told, blame="machine")
     ends = Counter(_ending(one.end) for one in asked)
     return passed(", ".join(f"{count} {what}" for what, count in ends.most_common()), asked[0].end)
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from chaos.history import Call, History, Reply
+from chaos.history import Call, History, UpstreamCall
+from exercises.reading import stalled
 
 CAPS = (1.0, 2.0, 4.0)
 JITTER_ABOVE = 1.0
@@ -26,11 +27,15 @@ SAMPLES_FOR_GROWTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The time from the end of one attempt to the next attempt of the same request."""
+    """The time from the end of one attempt to the next attempt of the same request.
+
+    For `stalled` seconds of it the lab itself stood still, so that it may have been shorter.
+    """
 
     seconds: float
     number: int
     call: Call
+    stalled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ def pauses(history: History, key: str) -> list[Pause]:
     """Return the pauses between the attempts for one prompt, in order."""
     calls = history.calls(key=key)
     return [
-        Pause(round(later.call.t - _end(earlier.reply, earlier.call), 3), number, later.call)
+        _pause(history, number, earlier, later.call)
         for number, (earlier, later) in enumerate(pairwise(calls))
     ]
 
@@ -65,6 +70,11 @@ def find_fault(requests: Sequence[Sequence[Pause]]) -> Fault | None:
     return None
 
 
+def _pause(history: History, number: int, earlier: UpstreamCall, later: Call) -> Pause:
+    ended = earlier.reply.t if earlier.reply else earlier.call.t
+    return Pause(round(later.t - ended, 3), number, later, stalled(history, ended, later.t))
+
+
 def _constant(every: Sequence[Pause]) -> bool:
     seconds = [pause.seconds for pause in every]
     return len(seconds) >= SAMPLES_FOR_CONSTANT and max(seconds) <= CONSTANT_SPREAD * min(seconds)
@@ -79,7 +89,3 @@ def _growing(requests: Sequence[Sequence[Pause]]) -> bool:
 
 def _listed(every: Sequence[Pause]) -> str:
     return ", ".join(f"{pause.seconds:.2f}" for pause in every) + " s"
-
-
-def _end(reply: Reply | None, call: Call) -> float:
-    return reply.t if reply else call.t

@@ -8,7 +8,7 @@ from chaos.history import Answer, Call, Exchange, Fault, History, Log, Trace
 from chaos.keys import answer_code
 from exercises.ex4_errors_and_retry import backoff
 from exercises.ex4_errors_and_retry.planted import INTERNALS, LONG_RETRY_AFTER, RETRY_AFTER
-from exercises.reading import disturbance, error_answers, error_fields, excerpt, outcome
+from exercises.reading import disturbance, error_answers, error_fields, excerpt, outcome, stalled
 from exercises.retry_after import seconds_of
 from exercises.verdict import Verdict, all_of, failed, not_judged, passed
 
@@ -57,6 +57,8 @@ def backs_off(backoff_500: History, backoff_503: History, transient: History) ->
         return failed(expected, f"no retry at all: {outcome(lasting.end)}", lasting.end)
     if fault := backoff.find_fault(requests):
         return failed(expected, fault.description, fault.call)
+    if blurred := [pause for request in requests for pause in request if pause.stalled]:
+        return not_judged("the machine was too busy to time the pauses", blurred[0].call, blame="machine")
     longest = max(requests, key=len)
     return passed(
         "pauses of " + ", ".join(f"{pause.seconds:.2f}" for pause in longest) + " s", longest[0].call
@@ -124,7 +126,7 @@ def mlflow_down_costs_nothing(mlflow_down: History) -> Verdict:
     baseline = [one for one in mlflow_down.exchanges("baseline") if one.status == 200 and one.end]
     if not baseline:
         return not_judged("no request was answered before MLflow went down", blame="submission")
-    usual = max(one.end.elapsed for one in baseline if one.end)
+    usual = max(one.end.elapsed - disturbance(mlflow_down, one) for one in baseline if one.end)
     return all_of(
         verdict
         for label in ("mlflow-refused", "mlflow-hanging")
@@ -244,6 +246,8 @@ def _honoured(history: History, label: str, wait: float) -> Verdict:
         return not_judged("the request did not reach the rate-limited model", end, blame="submission")
     if early := _early(calls[0].call, [call.call for call in calls[1:]], wait):
         return failed(expected, f"called again after {early.t - calls[0].call.t:.1f} s", early, end)
+    if len(calls) > 1 and stalled(history, calls[0].call.t, calls[1].call.t):
+        return not_judged("the machine was too busy to time the pause", calls[1].call, blame="machine")
     if isinstance(end, Answer) and end.status == 200 and len(calls) > 1:
         return passed(f"waited {calls[1].call.t - calls[0].call.t:.1f} s, then 200", end)
     if (

@@ -17,13 +17,14 @@ from exercises.ex6_structured_logging.planted import (
     sent_id,
 )
 from exercises.ex6_structured_logging.records import WARNING, Record, parse, records, written
-from exercises.reading import error_fields, excerpt, outcome
+from exercises.reading import disturbance, error_fields, excerpt, outcome
 from exercises.secrets_leak import Leaks
 from exercises.verdict import Verdict, all_of, failed, not_judged, passed
 
 GENERATE = "/llm/generate"
 REFUSED_BY_SERVER = {400, 431}
 """What servers answer to a head that they do not accept, before any application sees it."""
+NORMAL = ("no-id", "own-id", "me")
 AT_EASE = 0.5
 """Seconds within which an answer cannot be what a service warns of as slow."""
 SIGNATURE = 20
@@ -287,7 +288,8 @@ def _normal_is_calm(history: History, found: list[Record]) -> Verdict:
     then it has calmer records too, and those that tell its success are among them.
     """
     expected = "no record of WARNING or above for what went well"
-    for exchange in _normal(history):
+    normal = _normal(history)
+    for exchange in normal:
         own = [record for record in found if not record.line.cut and record.carries(known_id(exchange) or "")]
         loud = [record for record in own if (record.severity or 0) >= WARNING]
         touches_nothing = exchange.request.label == "me"
@@ -297,14 +299,24 @@ def _normal_is_calm(history: History, found: list[Record]) -> Verdict:
         if wrong:
             actual = f"{exchange.request.label} ({outcome(exchange.end)}): {excerpt(wrong[0].line.text)}"
             return failed(expected, actual, wrong[0].line, exchange.end)
+    for label in NORMAL:
+        if not any(one.request.label == label for one in normal) and (late := _disturbed(history, label)):
+            return not_judged(
+                "the machine was too busy for a request that is not slow", late, blame="machine"
+            )
     return passed("none for normal requests")
+
+
+def _disturbed(history: History, label: str) -> Answer | Failure | None:
+    """Return the end of a request that was under way while the lab itself stood still; None where none was."""
+    return next((one.end for one in history.exchanges(label) if disturbance(history, one)), None)
 
 
 def _normal(history: History) -> list[Exchange]:
     """Return the requests that went well at the first attempt, and without a delay that might be worth a warning."""
     return [
         one
-        for label in ("no-id", "own-id", "me")
+        for label in NORMAL
         for one in history.exchanges(label)
         if one.answer
         and one.status == 200

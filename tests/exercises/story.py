@@ -19,9 +19,16 @@ from chaos.history import (
     Ready,
     Reply,
     Request,
+    Stall,
 )
 from chaos.keys import Keys, expected_answer
 from chaos.recorder import Recorder
+
+
+def held_up(history: History, end: float, seconds: float) -> History:
+    """Return a history in which the lab stood still for so many `seconds` until `end`."""
+    stall = Stall(t=end, seconds=seconds)
+    return History(sorted([*history.events, stall], key=lambda event: event.t))
 
 
 class Story:

@@ -1,8 +1,16 @@
 import pytest
 
 from chaos.history import Answer, Failure, Stall
-from exercises.reading import describe, disturbance, error_answers, error_fields, excerpt, outcome
-from tests.exercises.story import Story
+from exercises.reading import (
+    describe,
+    disturbance,
+    error_answers,
+    error_fields,
+    excerpt,
+    outcome,
+    starved,
+)
+from tests.exercises.story import Story, held_up
 
 
 def test_outcomes_are_told_in_a_few_words() -> None:
@@ -60,3 +68,14 @@ def test_an_answer_is_described_with_its_request_and_an_errors_body() -> None:
     text = describe(history, history.exchanges("a")[0].end or history.events[0])
 
     assert text == 'POST /llm/generate (a) -> 503 after 0.01 s: {"detail": "no"}'
+
+
+def test_starvation_counts_from_the_fault_on_and_in_all_where_there_was_none() -> None:
+    story = Story()
+    story.now = 10.0
+    history = story.end()
+
+    assert starved(history) == 0.0
+    assert starved(held_up(history, 1.2, 1.0)) == 0.0
+    assert starved(held_up(history, 8.0, 3.0)) == pytest.approx(3.0)
+    assert starved(held_up(Story(started=False).end(), 1.2, 1.0)) == pytest.approx(1.0)

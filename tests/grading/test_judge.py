@@ -2,13 +2,13 @@ from collections.abc import Callable
 
 import pytest
 
-from chaos.history import HarnessFault, History
+from chaos.history import HarnessFault, History, Skipped
 from exercises.exercise import Criterion, Exercise
 from exercises.experiment import Experiment
 from exercises.lab import Lab
 from exercises.verdict import Verdict, failed, not_judged, passed
 from grading import judge
-from tests.exercises.story import Story
+from tests.exercises.story import Story, held_up
 
 
 async def _nothing(lab: Lab) -> None:
@@ -148,3 +148,46 @@ def test_a_submission_that_cannot_run_fails_every_criterion_with_the_reason() ->
     )
 
     assert (result.points, result.criteria[0].actual) == (0, "uvicorn is not installed")
+
+
+def starving(story: Story) -> History:
+    story.now = 10.0
+    return held_up(story.end(), 9.0, 4.0)
+
+
+@pytest.mark.parametrize("check", [bad, unknown])
+def test_a_loss_of_points_on_a_starved_machine_is_no_verdict(check: Callable[..., Verdict]) -> None:
+    [result] = judge.judge([exercise(criterion("a", check))], {"hang": starving(Story("hang"))})
+
+    [verdict] = result.criteria
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+    assert "too busy to tell for 4.0 s" in verdict.actual
+    assert not result.judged
+
+
+def test_what_passes_on_a_starved_machine_has_passed() -> None:
+    [result] = judge.judge([exercise(criterion("a", good))], {"hang": starving(Story("hang"))})
+
+    assert result.criteria[0].status == "passed"
+
+
+def test_a_short_stall_excuses_no_failure() -> None:
+    history = held_up(Story("hang").end(), 1.9, 0.3)
+
+    [result] = judge.judge([exercise(criterion("a", bad))], {"hang": history})
+
+    assert result.criteria[0].status == "failed"
+
+
+def test_a_start_that_a_starved_machine_did_not_bring_about_fails_nobody() -> None:
+    skipped = Story("drip", started=False)
+    skipped.add(Skipped(experiment="hang"))
+    histories = {"hang": starving(Story("hang", started=False)), "drip": skipped.end()}
+
+    def dripped(drip: History) -> Verdict:
+        return passed("fine")
+
+    [result] = judge.judge([exercise(criterion("a", good), criterion("b", dripped, DRIP))], histories)
+
+    assert {(one.status, one.blame) for one in result.criteria} == {("not judged", "machine")}
+    assert judge.start_failure(histories) is None

@@ -666,3 +666,17 @@ def test_nothing_is_judged_without_a_signal() -> None:
     verdict = checks.says_so(history)
 
     assert (verdict.status, verdict.blame) == ("not judged", "harness")
+
+
+def test_no_new_work_is_not_judged_where_the_lab_could_not_ask() -> None:
+    story = Stop("drain")
+    story.terminate()
+    story.at(3.2)
+    story.add(Stall(seconds=3.0))
+    story.at(4.5)
+    story.fail(story.ask("knock"), "refused", after=0)
+    story.exit()
+
+    verdict = checks.no_new_work(story.end())
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")

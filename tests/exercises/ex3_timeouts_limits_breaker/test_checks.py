@@ -2,7 +2,7 @@ import pytest
 
 from chaos.history import Call, History, Probe, Reply, Stall, Workers
 from exercises.ex3_timeouts_limits_breaker import checks
-from tests.exercises.story import Story
+from tests.exercises.story import Story, held_up
 
 
 def _hang(status: int, after: float) -> History:
@@ -451,3 +451,28 @@ def test_others_are_served_fails_a_blocked_loop_that_let_only_one_call_out() -> 
 
 def test_others_are_served_is_not_judged_where_nothing_hangs() -> None:
     assert checks.others_are_served(_crowd(0.05, held=0)).status == "not judged"
+
+
+def test_breaker_closes_is_not_judged_where_the_order_of_many_calls_is_not_known() -> None:
+    """After a stall, the first probe's answer may go out before the calls that came with it are seen."""
+    story = Story("breaker")
+    _outage(story)
+    _open(story)
+    callers = [story.ask("caller") for _ in range(50)]
+    story.call(callers[0], lasting=3.0)
+    story.add(Stall(seconds=3.0))
+    for caller in callers[1:]:
+        story.call(caller)
+    for caller in callers:
+        story.answer(caller)
+    story.serve("recovered")
+
+    verdict = checks.breaker_closes(story.end(), _half_open())
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_breaker_closes_passes_few_probes_in_spite_of_a_stall() -> None:
+    history = _recovery(probes=3)
+
+    assert checks.breaker_closes(held_up(history, history.events[-1].t, 2.0), _half_open()).passed

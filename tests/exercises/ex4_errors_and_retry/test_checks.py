@@ -7,7 +7,7 @@ import pytest
 from chaos.history import Call, Fault, History, Stall, Trace
 from chaos.keys import expected_answer
 from exercises.ex4_errors_and_retry import checks
-from tests.exercises.story import Story
+from tests.exercises.story import Story, held_up
 
 Body = Callable[[str], Any]
 
@@ -448,3 +448,35 @@ def test_errors_hide_internals_allows_paths_of_the_api() -> None:
     body = {**next(Service.bodies), "path": "/llm/generate", "docs": "/docs", "message": "Not/or 5.5 s."}
 
     assert _internals(body).status == "passed"
+
+
+# What the lab's own stalls stretch
+
+
+def test_backs_off_is_not_judged_where_a_stall_may_have_made_a_pause() -> None:
+    histories = [_backoff(name) for name in ("backoff_500", "backoff_503")]
+
+    verdict = checks.backs_off(held_up(histories[0], 4.0, 1.0), histories[1], _transient())
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_retry_after_is_not_judged_where_a_stall_may_have_made_the_pause() -> None:
+    history = _refusals(limited=_waits)
+    [limited] = history.exchanges("rate-limit")
+    assert limited.end
+
+    verdict = checks.retry_after_is_honoured(held_up(history, limited.end.t, 2.0))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_mlflow_down_is_not_measured_against_a_request_that_stood_still() -> None:
+    history = _mlflow_down(extra=4.0)
+    [baseline] = history.exchanges("baseline")
+    slow = baseline.end and baseline.end.model_copy(update={"elapsed": 3.0, "t": baseline.end.t + 3.0})
+    stretched = History(slow if event is baseline.end else event for event in history.events)
+
+    assert (
+        checks.mlflow_down_costs_nothing(held_up(stretched, baseline.request.t + 3.0, 3.0)).status == "failed"
+    )

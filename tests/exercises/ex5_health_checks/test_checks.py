@@ -377,3 +377,18 @@ def test_compose_has_health_check_fails(files: Mapping[str, str], actual: str) -
 
     assert verdict.status == "failed"
     assert verdict.actual == actual
+
+
+def test_liveness_is_not_judged_where_several_slow_answers_met_a_stall() -> None:
+    story = Story("swallowed")
+    for slow in (False, True, False, True, False):
+        request = story.ask("liveness", path="/health", method="GET")
+        begun = story.now
+        if slow:
+            story.now += 1.4
+            story.add(Stall(seconds=1.3))
+        story.answer(request, 200, started=begun)
+
+    verdict = checks.liveness(_outages(), _blackholes(), story.end())
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")

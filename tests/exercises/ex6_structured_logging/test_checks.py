@@ -16,7 +16,7 @@ from exercises.ex6_structured_logging.planted import (
     planted_name,
     request_id,
 )
-from tests.exercises.story import Story
+from tests.exercises.story import Story, held_up
 
 CROWD = 20
 
@@ -640,3 +640,13 @@ def test_nothing_is_printed_is_not_judged_without_files() -> None:
     verdict = checks.nothing_is_printed(Service("every_kind").end())
 
     assert (verdict.status, verdict.blame) == ("not judged", "harness")
+
+
+def test_levels_fit_is_not_judged_where_a_stall_made_all_that_is_normal_slow() -> None:
+    history = _tour(me={"level": "warning", "after": 1.2}).end()
+    [me] = history.exchanges("me")
+    assert me.end
+
+    verdict = checks.levels_fit(held_up(history, me.end.t, 1.0))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
