@@ -1,5 +1,6 @@
 """A Toxiproxy server of the lab's own, running from entering to leaving a context."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -37,14 +38,23 @@ async def proxy_server(*, seed: int, env: Mapping[str, str]) -> AsyncIterator[Pr
         argv = command(port, binary=real, host=HOST, seed=seed)
         async with await Process.start(argv, cwd=Path("/"), env=env, recorder=recorder) as process:
             url = f"http://{HOST}:{port}"
-            try:
-                await wait_until_up(url, timeout=START_SECONDS)
-            except TimeoutError:
+            if not await _comes_up(process, url):
                 if attempt < TRIES and not process.running:
                     continue
                 lines = " ".join(event.text for event in recorder.history().of(Log)[-3:])
-                raise OSError(f"the fault proxy did not start: {lines}") from None
+                raise OSError(f"the fault proxy did not start: {lines or argv[0]}")
             async with Toxiproxy(url) as client:
                 version = await client.version()
                 yield ProxyServer(client, f"toxiproxy-server {version}" if real else "embedded Toxiproxy")
             return
+
+
+async def _comes_up(process: Process, url: str) -> bool:
+    """Wait for the first answer at `url`; whether the process gave it, and not another one that has its port."""
+    answer = asyncio.create_task(wait_until_up(url, timeout=START_SECONDS))
+    await asyncio.wait([answer, process.exited], return_when=asyncio.FIRST_COMPLETED)
+    answer.cancel()
+    with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+        await answer
+        return process.running
+    return False

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import random
 import signal
+import sys
 from collections.abc import Coroutine, Sequence
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -154,7 +156,16 @@ calibration.register(app)
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        err.print(f"The grader cannot go on ({error}); mend that and try again.", style="red", markup=False)
+        # What could not be written is tried once more at exit, which would change the code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.NOT_JUDGED)
 
 
 async def _grade(repository: str, chosen: Sequence[Exercise], seed: int) -> Graded:

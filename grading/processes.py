@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from chaos.network import LOOPBACK
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
+from chaos.toxiproxy import ToxiproxyError
 from grading.environment import Environment, prepare
+from grading.errors import MachineError
 from grading.runtime import Premises, Stage
 from grading.start import StartPlan
 from grading.submission import Submission
@@ -23,7 +25,11 @@ async def processes(
     stage("installing its dependencies")
     environment = await prepare(submission, start, cache_folder(), stage)
     launcher = Launcher(submission, start, environment, workspace)
-    async with proxy_server(seed=seed, env=launcher.base_environment()) as server:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            server = await stack.enter_async_context(proxy_server(seed=seed, env=launcher.base_environment()))
+        except (OSError, ToxiproxyError) as error:
+            raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
         yield Premises(server.client, server.name, LOOPBACK, launcher.program)
 
 

@@ -1,34 +1,42 @@
-"""A grading run on disk: the report and the histories behind it, to be looked at and judged again."""
+"""A grading run on disk: the report and the histories behind it, to be looked at and judged again.
 
+A run is written beside its place and put there whole, so that none is ever found in half.
+"""
+
+import contextlib
+import errno
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from chaos.history import History
-from grading.errors import UsageError
+from grading.errors import MachineError, UsageError
 from grading.report import Report
 
 REPORT = "report.json"
 HISTORIES = "histories"
+_CALLERS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
+"""What a folder meets that was not well chosen; anything else is the disk's fault."""
 
 
 def save(folder: Path, report: Report, histories: dict[str, History]) -> Path:
-    """Write a run into its own folder below `folder` and return it; raises UsageError where that cannot be done."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", report.submission).strip("-.") or "submission"
-    target = folder / name
-    number = 1
-    while (target / REPORT).exists():
-        number += 1
-        target = folder / f"{name}-{number}"
+    """Write a run into its own folder below `folder` and return it.
+
+    Raises UsageError where `folder` is none to write to, and MachineError where the disk does not take the run.
+    """
     try:
-        (target / HISTORIES).mkdir(parents=True, exist_ok=True)
-        for experiment, history in histories.items():
-            history.dump(target / HISTORIES / f"{experiment}.jsonl")
-        (target / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        with _draft(folder) as draft:
+            (draft / HISTORIES).mkdir()
+            for experiment, history in histories.items():
+                history.dump(draft / HISTORIES / f"{experiment}.jsonl")
+            (draft / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            return _put(draft, folder, report.submission)
     except OSError as error:
-        raise UsageError(
-            f"The results cannot be written to {target} ({error.strerror}); choose another --out."
-        ) from error
-    return target
+        told = f"The results cannot be written to {folder} ({error.strerror}); choose another --out."
+        raise (UsageError if error.errno in _CALLERS else MachineError)(told) from error
 
 
 def load(folder: Path) -> tuple[Report, dict[str, History]]:
@@ -43,3 +51,29 @@ def load(folder: Path) -> tuple[Report, dict[str, History]]:
         raise UsageError(
             f"The run in {folder} cannot be read ({type(error).__name__}); grade it again."
         ) from error
+
+
+@contextlib.contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """Make a folder in `folder` that is gone afterwards, if it has not been moved."""
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+    try:
+        draft.chmod(0o755)  # results are there to be read, by others too
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _put(draft: Path, folder: Path, submission: str) -> Path:
+    """Move a run to the first place of its name that is free."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", submission).strip("-.") or "submission"
+    number = 1
+    while True:
+        target = folder / (name if number == 1 else f"{name}-{number}")
+        try:
+            if not target.exists():
+                return draft.rename(target)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:  # another grader was quicker
+                raise
+        number += 1

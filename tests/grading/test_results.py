@@ -1,0 +1,82 @@
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chaos.history import History
+from grading import results
+from grading.errors import MachineError, UsageError
+from grading.report import Report
+from tests.exercises.story import Story
+
+REPORT = Report(
+    submission="team/fork",
+    commit=None,
+    dirty=False,
+    started="2026-11-21T10:00:00+00:00",
+    seconds=1.0,
+    seed=7,
+    fault_proxy="none",
+    start_failure=None,
+    exercises=(),
+)
+
+
+def histories(lines: int = 1) -> dict[str, History]:
+    story = Story("hang")
+    for _ in range(lines):
+        story.log("x" * 1000)
+    return {"hang": story.end()}
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond 8 KB, as on a disk with no more room than that."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written = histories()
+
+    folder = results.save(tmp_path / "new", REPORT, written)
+    report, read = results.load(folder)
+
+    assert folder == tmp_path / "new" / "team-fork"
+    assert report == REPORT
+    assert read["hang"].events == written["hang"].events
+
+
+def test_each_run_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    names = [results.save(tmp_path, REPORT, histories()).name for _ in range(3)]
+
+    assert names == ["team-fork", "team-fork-2", "team-fork-3"]
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_is_the_machines_fault_and_leaves_no_half_run(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"cannot be written to .*; choose another --out"):
+        results.save(tmp_path, REPORT, histories(lines=50))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_is_no_folder_is_wrong_use(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+
+    with pytest.raises(UsageError, match="choose another --out"):
+        results.save(file, REPORT, histories())
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_of_somebody_elses_is_wrong_use(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(UsageError, match="choose another --out"):
+        results.save(tmp_path / "results", REPORT, histories())
