@@ -86,11 +86,11 @@ class Api:
             ) from None
 
     async def _password(self) -> str:
-        """Return what the environment says, ours or else the service's own: whoever runs it may read that."""
+        """Return the password that our environment has, or else the service itself: whoever runs it may read that."""
         if password := os.environ.get(PASSWORD):
             return password
         service = await the_service(self._url)
-        if password := (await service.environment()).get(PASSWORD):
+        if password := await service.secret(PASSWORD):
             return password
         raise NotThereError(f"The service has no {PASSWORD}; set it here to the password of the user admin.")
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -17,6 +16,7 @@ from chaos.stage import traffic as load
 from chaos.stage import view
 from chaos.stage.api import Answer, Api
 from chaos.stage.board import Board
+from chaos.stage.countdown import Countdown
 from chaos.stage.errors import NotThereError, WrongUseError
 from chaos.stage.held import Flaky, Freeze, HeldFault, Latency, Outage
 from chaos.stage.hold import hold
@@ -240,25 +240,16 @@ async def _observer(faults: str, api: str, model: str) -> AsyncIterator[Observer
 
 
 async def _hold(fault: HeldFault, seconds: float) -> None:
-    """Hold a fault and show the seconds that are left."""
-    said = f"{fault.text}, for {spoken(seconds)}; Ctrl-C heals it at once."
-    with out.status(said) as shown:
-        if not out.is_terminal:
-            out.print(said, soft_wrap=True)
-        try:
-            ended = await hold(
-                fault,
-                seconds,
-                lambda left: shown.update(
-                    f"{fault.text}: {spoken(math.ceil(left))} left; Ctrl-C heals it at once."
-                ),
-            )
-        except asyncio.CancelledError:
-            out.print(f"Healed: {fault.text}.", soft_wrap=True)
-            raise
-        except UnreachableError:
-            ended = "The fault proxy is gone, and the fault with it."
-    out.print(f"{fault.text}: {ended}", soft_wrap=True)
+    """Hold a fault, and say so as soon as it is there; on a terminal with the seconds that are left."""
+    try:
+        with Countdown(out, fault.text) as countdown:
+            ended = await hold(fault, seconds, countdown.show)
+    except asyncio.CancelledError:
+        out.print(f"Healed: {fault.text}.", soft_wrap=True)
+        raise
+    except UnreachableError:
+        ended = "The fault proxy is gone, and the fault with it."
+    out.print(ended, soft_wrap=True)
 
 
 async def _see_end(service: Service, began: float, seconds: float) -> None:

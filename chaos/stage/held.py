@@ -11,8 +11,6 @@ from chaos.stage.model import ScriptedModel, failing
 from chaos.stage.quantities import spoken
 from chaos.stage.service import Service
 
-HEALED_BY_ANOTHER = "It was healed by another command."
-
 
 class HeldFault(Protocol):
     """A fault for as long as a command holds it."""
@@ -49,7 +47,7 @@ class _Marked:
 
     async def over(self) -> str | None:
         marks = [fault.mark for fault in await self.board.faults() if fault.proxy == self.proxy]
-        return None if self._mark in marks else HEALED_BY_ANOTHER
+        return None if self._mark in marks else healed_by_another(self.text)
 
     async def end(self) -> None:
         if self._mark:
@@ -119,8 +117,14 @@ class Flaky:
     async def over(self) -> str | None:
         left = await self._model.left()
         if left is None:
-            return HEALED_BY_ANOTHER
-        return None if left else f"{self._count} of {self._count} have failed; the model answers again."
+            return healed_by_another(self.text)
+        if left:
+            return None
+        return f"Over: {'the call has' if self._count == 1 else f'{self._count} calls have'} failed, and the model answers again."
 
     async def end(self) -> None:
         await self._model.heal()
+
+
+def healed_by_another(text: str) -> str:
+    return f"Healed by another command: {text}."

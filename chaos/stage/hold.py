@@ -13,8 +13,8 @@ POLL_SECONDS = 0.25
 async def hold(fault: HeldFault, seconds: float, show: Callable[[float], None]) -> str:
     """Break things for so many seconds, and return a sentence on how that ended.
 
-    `show` is told again and again how many seconds are left. When this returns, raises or is cancelled, the fault is
-    healed.
+    `show` is told how many seconds are left, first when things are broken and then again and again. When this returns,
+    raises or is cancelled, the fault is healed.
     """
     until = time.time() + seconds
     try:
@@ -26,4 +26,4 @@ async def hold(fault: HeldFault, seconds: float, show: Callable[[float], None]) 
             await asyncio.sleep(min(POLL_SECONDS, left))
     finally:
         await fault.end()
-    return f"Healed after {spoken(seconds)}."
+    return f"Healed, after {spoken(seconds)}: {fault.text}."

@@ -17,7 +17,7 @@ from chaos.stage.metrics import Window
 from chaos.stage.model import ScriptedModel, failing
 from chaos.toxiproxy import ToxiproxyError
 
-PATIENCE = 3.0
+PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)

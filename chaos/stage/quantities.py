@@ -35,7 +35,7 @@ def rate(text: str) -> float:
 
 def spoken(seconds: float) -> str:
     """Return a duration as a person would say it: `500 ms`, `5 s`, `1 min 30 s`."""
-    if seconds < 1:
+    if 0 < seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.3g} s"

@@ -1,11 +1,11 @@
 """The service of a stack, wherever it runs: a process of this machine's, or a container that publishes its port."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -29,8 +29,8 @@ class Service(Protocol):
     async def signal(self, name: str) -> None:
         """Send it a signal, such as `TERM`."""
 
-    async def environment(self) -> Mapping[str, str]:
-        """The environment that it was started with."""
+    async def secret(self, name: str) -> str:
+        """A secret that it was started with, by its variable's name; empty where it has none."""
 
     async def gone(self) -> None:
         """Wait for its end."""
@@ -53,14 +53,14 @@ class ProcessService:
                 f"The service ({self.name}) is another user's; signal it as that user."
             ) from None
 
-    async def environment(self) -> Mapping[str, str]:
+    async def secret(self, name: str) -> str:
         try:
             text = await asyncio.to_thread(Path(f"/proc/{self._pid}/environ").read_text, errors="replace")
         except OSError as error:
             raise NotThereError(
                 f"The service's ({self.name}) environment cannot be read: {error.strerror}."
             ) from None
-        return _variables(text.split("\0"))
+        return _variable(name, text.split("\0"))
 
     async def gone(self) -> None:
         try:
@@ -94,9 +94,14 @@ class ContainerService:
             case _:
                 await _docker("kill", "--signal", name, self._container)
 
-    async def environment(self) -> Mapping[str, str]:
-        text = await _docker("inspect", "--format", "{{json .Config.Env}}", self._container)
-        return _variables(json.loads(text) or [])
+    async def secret(self, name: str) -> str:
+        given = await _docker("inspect", "--format", "{{json .Config.Env}}", self._container)
+        if value := _variable(name, json.loads(given) or []):
+            return value
+        # Where compose and swarm put secrets that are files.
+        with contextlib.suppress(NotThereError):
+            return await _docker("exec", self._container, "cat", f"/run/secrets/{name.lower()}")
+        return ""
 
     async def gone(self) -> None:
         await _docker("wait", self._container, seconds=None)
@@ -129,8 +134,9 @@ def _command(pid: int) -> str:
         return ""
 
 
-def _variables(lines: list[str]) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+def _variable(name: str, lines: list[str]) -> str:
+    """Return the value of a variable in lines such as `NAME=value`."""
+    return next((line.removeprefix(f"{name}=") for line in lines if line.startswith(f"{name}=")), "")
 
 
 async def _docker(*words: str, seconds: float | None = DOCKER_SECONDS) -> str:

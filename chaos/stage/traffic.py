@@ -41,6 +41,5 @@ def summary(answers: list[Answer]) -> str:
     seconds = [answer.seconds for answer in answers]
     listed = ", ".join(f"{count} x {status}" for status, count in sorted(counts.items()))
     half = statistics.median(seconds)
-    return (
-        f"{len(answers)} answers: {listed}; half of them within {half:.2f} s, all within {max(seconds):.2f} s"
-    )
+    total = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
+    return f"{total}: {listed}; half of them within {half:.2f} s, all within {max(seconds):.2f} s"
