@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chaos.history import Log
 from chaos.ports import free_port
@@ -50,9 +51,10 @@ async def proxy_server(*, seed: int, env: Mapping[str, str]) -> AsyncIterator[Pr
 
 
 async def _comes_up(process: Process, url: str) -> bool:
-    """Wait for the first answer at `url`; whether the process gave it, and not another one that has its port."""
+    """Wait for the first answer at `url`; whether it came, with the process still there."""
     answer = asyncio.create_task(wait_until_up(url, timeout=START_SECONDS))
-    await asyncio.wait([answer, process.exited], return_when=asyncio.FIRST_COMPLETED)
+    either: tuple[asyncio.Future[Any], ...] = (answer, process.exited)
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     answer.cancel()
     with contextlib.suppress(asyncio.CancelledError, TimeoutError):
         await answer

@@ -474,7 +474,8 @@ def test_retry_after_is_not_judged_where_a_stall_may_have_made_the_pause() -> No
 def test_mlflow_down_is_not_measured_against_a_request_that_stood_still() -> None:
     history = _mlflow_down(extra=4.0)
     [baseline] = history.exchanges("baseline")
-    slow = baseline.end and baseline.end.model_copy(update={"elapsed": 3.0, "t": baseline.end.t + 3.0})
+    assert baseline.end
+    slow = baseline.end.model_copy(update={"elapsed": 3.0, "t": baseline.end.t + 3.0})
     stretched = History(slow if event is baseline.end else event for event in history.events)
 
     assert (
