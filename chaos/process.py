@@ -5,22 +5,19 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from chaos import warden
-from chaos.history import SERVICE, Exited, Launched, Log, Signalled
+from chaos.history import SERVICE, Exited, Launched, Signalled
 from chaos.listeners import count_workers
+from chaos.output import TOO_MUCH_OUTPUT, Output, Stream
 from chaos.recorder import Recorder
 from chaos.service import Signal
 
-LINE_BYTES = 16 * 1024
-OUTPUT_BYTES = 16 * 1024 * 1024
-OUTPUT_LINES = 50_000
 READ_BYTES = 16 * 1024
-TOO_MUCH_OUTPUT = f"printed more than {OUTPUT_BYTES // 2**20} MiB or {OUTPUT_LINES} lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +41,7 @@ class Process:
         self._recorder = recorder
         self._instance = instance
         self._cause: str | None = None
-        self._output_left = sys.maxsize if endless else OUTPUT_BYTES
-        self._lines_left = sys.maxsize if endless else OUTPUT_LINES
+        self._output = Output(recorder, instance, self._stop_flood, endless=endless)
         self._tasks: list[asyncio.Task[None]] = []
         self._warden: asyncio.subprocess.Process
 
@@ -153,56 +149,15 @@ class Process:
     def _exit(self, code: int, cause: str | None) -> Exited:
         return Exited(instance=self._instance, code=code, cause=self._cause or cause)
 
-    async def _read_output(self, reader: asyncio.StreamReader, stream: Literal["stdout", "stderr"]) -> None:
-        lines = LineSplitter(lambda text, cut: self._log(stream, text, cut))
+    async def _read_output(self, reader: asyncio.StreamReader, stream: Stream) -> None:
         while data := await reader.read(READ_BYTES):
-            self._output_left -= len(data)
-            if self._output_left < 0 or self._lines_left < 0:
-                self._stop_flood()
-            else:
-                lines.feed(data)
-        lines.end()
-
-    def _log(self, stream: Literal["stdout", "stderr"], text: str, cut: bool) -> None:  # noqa: FBT001
-        self._lines_left -= 1
-        if self._lines_left >= 0:
-            self._recorder.record(Log(instance=self._instance, stream=stream, text=text, cut=cut))
+            self._output.feed(stream, data)
+        self._output.end(stream)
 
     def _stop_flood(self) -> None:
         if self._cause is None and self.running:
             self._cause = TOO_MUCH_OUTPUT
             self.signal("KILL")
-
-
-class LineSplitter:
-    """Cuts a byte stream into lines of text of at most `LINE_BYTES` bytes; what is over is left out."""
-
-    def __init__(self, emit: Callable[[str, bool], None]) -> None:
-        self._emit = emit
-        self._line = bytearray()
-        self._cut = False
-
-    def feed(self, data: bytes) -> None:
-        *ended, rest = data.split(b"\n")
-        for part in ended:
-            self._append(part)
-            self._flush()
-        self._append(rest)
-
-    def end(self) -> None:
-        """Emit the last line if it had no newline."""
-        if self._line:
-            self._flush()
-
-    def _append(self, part: bytes) -> None:
-        room = LINE_BYTES - len(self._line)
-        self._line += part[:room]
-        self._cut = self._cut or len(part) > room
-
-    def _flush(self) -> None:
-        self._emit(self._line.decode(errors="replace").rstrip("\r"), self._cut)
-        self._line.clear()
-        self._cut = False
 
 
 # The warden reports on descriptor 3, where the pipe's end has to be put first; it then closes at exec.

@@ -10,7 +10,7 @@ E = TypeVar("E", bound=Event)
 
 
 class Recorder:
-    """Stamps events with seconds since it was made and keeps them in order of arrival.
+    """Stamps events with seconds since it was made and keeps them in order.
 
     It belongs to one event loop: every source records from that loop's thread.
     """
@@ -24,10 +24,16 @@ class Recorder:
         """Seconds since the experiment began."""
         return self._clock() - self._start
 
-    def record(self, event: E) -> E:
-        """Keep `event`, stamped with the present time; returns what was kept."""
-        stamped = event.model_copy(update={"t": round(self.now(), 6)})
-        self._events.append(stamped)
+    def record(self, event: E, *, at: float | None = None) -> E:
+        """Keep `event`, stamped with the present time; returns what was kept.
+
+        One that others have seen happen at `at` seconds, and told later, takes its place among the rest.
+        """
+        stamped = event.model_copy(update={"t": round(self.now() if at is None else max(at, 0.0), 6)})
+        place = len(self._events)
+        while at is not None and place and self._events[place - 1].t > stamped.t:
+            place -= 1
+        self._events.insert(place, stamped)
         return stamped
 
     def history(self) -> History:

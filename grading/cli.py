@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -17,12 +17,15 @@ from rich.console import Console
 from exercises.exercise import Exercise, exercises
 from grading import results
 from grading.calibrate import commands as calibration
+from grading.containers import containers
 from grading.errors import GradingError, MachineError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
+from grading.processes import processes
 from grading.progress import progress
 from grading.render_text import render
 from grading.report import Report
+from grading.runtime import Runtime
 from grading.score import Graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
@@ -68,6 +71,19 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class RuntimeName(StrEnum):
+    """What services run in."""
+
+    PROCESS = "process"
+    DOCKER = "docker"
+
+
+RUNTIMES: Mapping[RuntimeName, Runtime] = {
+    RuntimeName.PROCESS: processes,
+    RuntimeName.DOCKER: containers,
+}
+
+
 @app.callback()
 def _commands() -> None:
     """Keep subcommands even where there is only one."""
@@ -85,7 +101,11 @@ def score(
     folder: Annotated[
         Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")
     ] = None,
+    *,
     seed: Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)] = None,
+    runtime: Annotated[
+        RuntimeName, typer.Option(help="Run services as processes, or in containers without a way out.")
+    ] = RuntimeName.PROCESS,
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     chosen = _choose(exercise)
@@ -94,7 +114,7 @@ def score(
     codes: list[Exit] = []
     for repository in repositories:
         try:
-            graded = _run(_grade(repository, chosen, seed))
+            graded = _run(_grade(repository, chosen, seed, RUNTIMES[runtime]))
             reports.append(graded.report)
             codes.append(_exit_code(graded.report))
             if output is Format.TEXT:
@@ -168,9 +188,11 @@ def main() -> None:
         sys.exit(Exit.NOT_JUDGED)
 
 
-async def _grade(repository: str, chosen: Sequence[Exercise], seed: int) -> Graded:
+async def _grade(repository: str, chosen: Sequence[Exercise], seed: int, runtime: Runtime) -> Graded:
     with Workspace.open() as workspace, progress(err) as display:
-        return await grade(repository, chosen, seed=seed, workspace=workspace, progress=display)
+        return await grade(
+            repository, chosen, seed=seed, workspace=workspace, progress=display, runtime=runtime
+        )
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -84,7 +84,7 @@ async def prepare(
     Raises SubmissionError if they cannot be installed or do not hold the program to start, and
     MachineError if the network, the disk, uv or a time limit of 600 s came between.
     """
-    recipe = await asyncio.to_thread(_Recipe.of, submission, plan.requirements)
+    recipe = await asyncio.to_thread(Recipe.of, submission, plan.requirements)
     folder = cache / "environments" / recipe.key
     try:
         environment = await asyncio.to_thread(_complete, folder)
@@ -99,7 +99,7 @@ async def prepare(
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class Recipe:
     """What to install, and the files that say so (None: any file may, since the project's code is installed)."""
 
     requirements: Requirements
@@ -107,7 +107,7 @@ class _Recipe:
     key: str
 
     @classmethod
-    def of(cls, submission: Submission, wanted: Requirements) -> "_Recipe":
+    def of(cls, submission: Submission, wanted: Requirements) -> "Recipe":
         files = None if wanted.install_project else _dependency_files(submission, wanted)
         digest = hashlib.sha256()
         python = wanted.python or _GRADERS_PYTHON
@@ -117,6 +117,29 @@ class _Recipe:
             content = hashlib.sha256((submission.root / path).read_bytes()).hexdigest()
             digest.update(f"{path}\0{content}\0".encode(errors="surrogateescape"))
         return cls(wanted, files, digest.hexdigest()[:32])
+
+    def copy(self, submission: Submission, destination: Path) -> None:
+        """Copy the files that uv has to see; it writes beside them, and editable packages stay there."""
+        if self.files is None:
+            submission.copy_to(destination)
+        else:
+            destination.mkdir(parents=True)
+            for path in self.files:
+                (destination / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(submission.root / path, destination / path)
+        if not (destination / "pyproject.toml").exists():
+            # Ends uv's search for settings, which would go on in the folders around.
+            (destination / "pyproject.toml").write_text("[tool.uv]\n")
+
+    def commands(self, python: str) -> list[tuple[Path, list[str]]]:
+        """Return uv's commands that install this for an interpreter, each with the folder of the copy to run it in."""
+        wanted = self.requirements
+        found = []
+        if wanted.locked:
+            found.append((wanted.project or Path(), _sync(wanted, python)))
+        if words := _pip_arguments(wanted):
+            found.append((Path(), ["pip", "install", "--python", python, "--compile-bytecode", *words]))
+        return found
 
 
 def _all_files(submission: Submission) -> Iterator[Path]:
@@ -195,7 +218,7 @@ def _environment(folder: Path) -> Environment:
 
 
 async def _install(
-    submission: Submission, recipe: _Recipe, folder: Path, on_progress: Callable[[str], None]
+    submission: Submission, recipe: Recipe, folder: Path, on_progress: Callable[[str], None]
 ) -> Environment:
     uv = _uv()
     await asyncio.to_thread(folder.parent.mkdir, parents=True, exist_ok=True)
@@ -212,8 +235,8 @@ async def _install(
         on_progress(f"installing {recipe.requirements.described}")
         await asyncio.to_thread(_empty, folder)
         attempt = folder / secrets.token_hex(4)
-        await asyncio.to_thread(_copy, submission, recipe, attempt / "project")
-        await _Installer(uv, recipe.requirements, attempt, on_progress).install()
+        await asyncio.to_thread(recipe.copy, submission, attempt / "project")
+        await _Installer(uv, recipe, attempt, on_progress).install()
         await asyncio.to_thread(_mark, folder, attempt.name)
     finally:
         await lock.release()
@@ -225,20 +248,6 @@ def _empty(folder: Path) -> None:
     if folder.exists():
         remove_tree(folder)
     folder.mkdir()
-
-
-def _copy(submission: Submission, recipe: _Recipe, destination: Path) -> None:
-    """Copy the files that uv has to see; it writes beside them, and editable packages stay there."""
-    if recipe.files is None:
-        submission.copy_to(destination)
-    else:
-        destination.mkdir(parents=True)
-        for path in recipe.files:
-            (destination / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(submission.root / path, destination / path)
-    if not (destination / "pyproject.toml").exists():
-        # Ends uv's search for settings, which would go on in the folders around.
-        (destination / "pyproject.toml").write_text("[tool.uv]\n")
 
 
 def _mark(folder: Path, attempt: str) -> None:
@@ -262,24 +271,20 @@ def _discard_unused(environments: Path) -> None:
 class _Installer:
     """Runs uv for one environment."""
 
-    def __init__(
-        self, uv: str, wanted: Requirements, attempt: Path, on_progress: Callable[[str], None]
-    ) -> None:
+    def __init__(self, uv: str, recipe: Recipe, attempt: Path, on_progress: Callable[[str], None]) -> None:
         self._uv = uv
-        self._wanted = wanted
+        self._recipe = recipe
+        self._wanted = recipe.requirements
         self._env = attempt / "env"
         self._root = attempt / "project"
-        self._project = self._root / (wanted.project or Path())
+        self._project = self._root / (self._wanted.project or Path())
         self._on_progress = on_progress
         self._deadline = time.monotonic() + INSTALL_TIMEOUT
 
     async def install(self) -> None:
         await self._make()
-        if self._wanted.locked:
-            await self._checked(self._sync(), self._project)
-        if self._pip_arguments():
-            words = ["pip", "install", "--python", str(self._env / "bin" / "python"), "--compile-bytecode"]
-            await self._checked([*words, *self._pip_arguments()], self._root)
+        for folder, words in self._recipe.commands(str(self._env / "bin" / "python")):
+            await self._checked(words, self._root / folder)
 
     async def _make(self) -> None:
         """Make an empty environment of the Python that is wished for, or else of one that fits."""
@@ -296,27 +301,6 @@ class _Installer:
     def _own_python(self) -> list[str]:
         """The grader's version of Python, unless the project's `requires-python` is to choose."""
         return [] if self._wanted.project is not None else ["--python", _GRADERS_PYTHON]
-
-    def _sync(self) -> list[str]:
-        own = [] if self._wanted.install_project else ["--no-install-project"]
-        words = ["sync", "--frozen", "--no-default-groups", "--compile-bytecode", *own]
-        return [*words, "--python", str(self._env / "bin" / "python"), *self._chosen()]
-
-    def _pip_arguments(self) -> list[str]:
-        wanted = self._wanted
-        words = [word for path in wanted.files for word in ("-r", str(path))]
-        if wanted.project is not None and not wanted.locked:
-            words += ["-r", str(wanted.project / "pyproject.toml"), *self._chosen()]
-            words += [f"./{wanted.project}"] if wanted.install_project else []
-        words += wanted.packages
-        if words:
-            words += [word for path in wanted.constraints for word in ("-c", str(path))]
-            words += wanted.options
-        return words
-
-    def _chosen(self) -> list[str]:
-        extras = [word for name in self._wanted.extras for word in ("--extra", name)]
-        return [*extras, *(word for name in self._wanted.groups for word in ("--group", name))]
 
     async def _checked(self, words: Sequence[str], cwd: Path) -> None:
         answer = await self._run(words, cwd)
@@ -350,6 +334,29 @@ class _Installer:
                 f"{what} could not be installed: the network or the disk failed; try again.", detail=text
             )
         return SubmissionError(f"{what} cannot be installed; correct it until `uv` installs it.", detail=text)
+
+
+def _sync(wanted: Requirements, python: str) -> list[str]:
+    own = [] if wanted.install_project else ["--no-install-project"]
+    words = ["sync", "--frozen", "--no-default-groups", "--compile-bytecode", *own]
+    return [*words, "--python", python, *_chosen(wanted)]
+
+
+def _pip_arguments(wanted: Requirements) -> list[str]:
+    words = [word for path in wanted.files for word in ("-r", str(path))]
+    if wanted.project is not None and not wanted.locked:
+        words += ["-r", str(wanted.project / "pyproject.toml"), *_chosen(wanted)]
+        words += [f"./{wanted.project}"] if wanted.install_project else []
+    words += wanted.packages
+    if words:
+        words += [word for path in wanted.constraints for word in ("-c", str(path))]
+        words += wanted.options
+    return words
+
+
+def _chosen(wanted: Requirements) -> list[str]:
+    extras = [word for name in wanted.extras for word in ("--extra", name)]
+    return [*extras, *(word for name in wanted.groups for word in ("--group", name))]
 
 
 def _uv() -> str:

@@ -63,11 +63,21 @@ _MAIN = Path("src/api/main.py")
 
 
 @dataclass(frozen=True)
+class Build:
+    """An image that the submission's own files describe: a Dockerfile, its context and a stage, if not the last."""
+
+    dockerfile: Path
+    context: Path
+    target: str | None = None
+
+
+@dataclass(frozen=True)
 class StartPlan:
     """How to start one instance of a submission's service, in a copy of its files.
 
     `command` and `env` are templates with `{root}`, `{host}` and `{port}`; `cwd` is relative to the
-    root of the copy. Where `shell` names one, the command is its words, run after `before`.
+    root of the copy. Where `shell` names one, the command is its words, run after `before`. `build` is the image that
+    the command is meant for, if the submission has one.
     """
 
     command: tuple[str, ...]
@@ -78,20 +88,29 @@ class StartPlan:
     shell: str = ""
     before: str = ""
     raw: bool = False
+    build: Build | None = None
 
     def argv(self, host: str, port: int, env_bin: Path) -> list[str]:
         """The command that serves at `host` and `port`, with the programs of the environment `env_bin`.
 
         Raises SubmissionError if the environment has no such program.
         """
-        words = [_fill(word, host, port) for word in self.command]
-        program = _program(words[0], env_bin, self.requirements)
+        program = _program(self.command[0], env_bin, self.requirements)
+        path = f'PATH={shlex.quote(str(env_bin))}:"$PATH"; export PATH; '
+        return self._words(program, host, port, shell=_shell(self.shell), prefix=path)
+
+    def argv_in_image(self, host: str, port: int) -> list[str]:
+        """The same command with the programs of a container, found there by their names."""
+        program = self.command[0].strip("\"'")
+        return self._words(program, host, port, shell=self.shell)
+
+    def _words(self, program: str, host: str, port: int, *, shell: str, prefix: str = "") -> list[str]:
+        rest = [_fill(word, host, port) for word in self.command[1:]]
         if not self.shell:
-            return [program, *words[1:]]
-        words[0] = shlex.quote(program)
-        rest = words[1:] if self.raw else [shlex.quote(word) for word in words[1:]]
-        path = f'PATH={shlex.quote(str(env_bin))}:"$PATH"; export PATH'
-        return [_shell(self.shell), "-c", f"{path}; {self.before}exec {' '.join([words[0], *rest])}"]
+            return [program, *rest]
+        if not self.raw:
+            rest = [shlex.quote(word) for word in rest]
+        return [shell, "-c", f"{prefix}{self.before}exec {' '.join([shlex.quote(program), *rest])}"]
 
     def environment(self, root: Path, host: str, port: int) -> dict[str, str]:
         """The variables that go with the command, for a copy of the submission at `root`."""
@@ -161,7 +180,9 @@ def _compose(submission: Submission) -> StartPlan | None:
         return None
     stage = Stage(Layout(submission))
     origin = f"`api` in {service.file}"
+    build = None
     if service.context is not None:
+        build = Build(_dockerfile_of(service), service.context, service.target)
         stage = dockerfile.read(submission, _dockerfile_of(service), service.context, service.target)
         if service.command is None and service.entrypoint is None:
             origin = str(_dockerfile_of(service))
@@ -172,7 +193,8 @@ def _compose(submission: Submission) -> StartPlan | None:
         stage.entrypoint, stage.command = service.entrypoint, None
     stage.command = service.command if service.command is not None else stage.command
     stage.workdir = stage.workdir / (service.workdir or "")
-    return _of_stage(submission, stage, "compose", origin)
+    found = _of_stage(submission, stage, "compose", origin)
+    return found and replace(found, build=build)
 
 
 def _dockerfile_of(service: compose.Service) -> Path:
@@ -184,16 +206,21 @@ def _dockerfile(submission: Submission) -> StartPlan | None:
         if not submission.has(path):
             continue
         contexts = dict.fromkeys([path.parent, Path()])
-        stages = [dockerfile.read(submission, path, context) for context in contexts]
+        stages = [(dockerfile.read(submission, path, context), context) for context in contexts]
         # Which folder it is built from stands nowhere: the one that has what it copies.
-        *others, last = sorted(stages, key=lambda stage: stage.missing)
-        for stage in others:
+        *others, last = sorted(stages, key=lambda pair: pair[0].missing)
+        for stage, context in others:
             try:
-                return _of_stage(submission, stage, "dockerfile", str(path))
+                return _of_dockerfile(submission, stage, path, context)
             except SubmissionError:
                 continue
-        return _of_stage(submission, last, "dockerfile", str(path))
+        return _of_dockerfile(submission, last[0], path, last[1])
     return None
+
+
+def _of_dockerfile(submission: Submission, stage: Stage, path: Path, context: Path) -> StartPlan | None:
+    found = _of_stage(submission, stage, "dockerfile", str(path))
+    return found and replace(found, build=Build(path, context))
 
 
 def _of_stage(submission: Submission, stage: Stage, source: Source, origin: str) -> StartPlan | None:

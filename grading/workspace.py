@@ -97,6 +97,18 @@ class Workspace:
         self.close()
 
 
+def is_alive(root: Path) -> bool:
+    """Whether the run whose folder is `root` still lives: somebody holds its lock."""
+    try:
+        with root.with_name(f"{root.name}.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def remove_tree(tree: Path) -> None:
     """Remove a folder with all it holds, read-only or being written to. Raises OSError if it stays."""
     with contextlib.suppress(OSError, RecursionError):

@@ -21,9 +21,9 @@ class LineRecorder(Recorder):
         self._file = file
         self._line = line
 
-    def record(self, event: E) -> E:
+    def record(self, event: E, *, at: float | None = None) -> E:
         """Stamp an event and write its line."""
-        stamped = event.model_copy(update={"t": round(self.now(), 6)})
+        stamped = event.model_copy(update={"t": round(self.now() if at is None else at, 6)})
         if (text := self._line(stamped)) is not None:
             self._file.write(f"{text}\n")
             self._file.flush()

@@ -28,9 +28,9 @@ class WatchedRecorder(Recorder):
         super().__init__()
         self._recorded = asyncio.Event()
 
-    def record(self, event: E) -> E:
+    def record(self, event: E, *, at: float | None = None) -> E:
         self._recorded.set()
-        return super().record(event)
+        return super().record(event, at=at)
 
     async def until(self, happened: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaos.history import Exited, Log, Signalled
-from chaos.process import LINE_BYTES, Limits, LineSplitter, Process
+from chaos.process import Limits, Process
 from chaos.recorder import Recorder
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -198,16 +198,3 @@ async def test_an_end_is_recorded_once() -> None:
         await process.wait_exit(20)
 
     assert len(recorder.history().of(Exited)) == 1
-
-
-def test_lines_are_cut_at_their_limit_and_decoded_whatever_they_hold() -> None:
-    emitted: list[tuple[str, bool]] = []
-    splitter = LineSplitter(lambda text, cut: emitted.append((text, cut)))
-
-    splitter.feed(b"a" * (LINE_BYTES - 1))
-    splitter.feed(b"bcd\r\nsh\xffort\r\n")
-    splitter.feed(b"hal")
-    splitter.feed("bé".encode())
-    splitter.end()
-
-    assert emitted == [("a" * (LINE_BYTES - 1) + "b", True), ("sh\ufffdort", False), ("halbé", False)]

@@ -1,13 +1,14 @@
 """Which start a repository's files come down to."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from grading.errors import SubmissionError
 from grading.requirements import Requirements
-from grading.start import StartPlan, plan
+from grading.start import Build, StartPlan, plan
 from grading.submission import Submission
 
 from .conftest import Repository
@@ -226,7 +227,28 @@ DOCKERFILES: dict[str, tuple[dict[str, str], StartPlan]] = {
 @pytest.mark.parametrize("name", DOCKERFILES)
 def test_dockerfiles(repository: Repository, name: str) -> None:
     files, expected = DOCKERFILES[name]
-    assert planned(repository, files) == expected
+    found = planned(repository, files)
+    assert replace(found, build=None) == expected
+    assert (found.build is None) == (expected.source != "dockerfile")
+
+
+def test_the_image_of_a_dockerfile_is_built_from_the_folder_that_has_what_it_copies(
+    repository: Repository,
+) -> None:
+    text = "FROM python\nWORKDIR /app\nCOPY requirements.txt ./\nCOPY src ./src\nCMD uvicorn api.main:app --app-dir src"
+
+    found = planned(repository, PACKAGE | ROOT_FILE | {"src/api/Dockerfile": text})
+
+    assert found.build == Build(Path("src/api/Dockerfile"), Path())
+
+
+def test_a_command_for_an_image_names_its_programs_alone(repository: Repository) -> None:
+    text = "FROM python\nWORKDIR /app\nCOPY . .\nCMD uvicorn api.main:app --app-dir src"
+
+    found = planned(repository, PACKAGE | ROOT_FILE | {"Dockerfile": text})
+
+    assert found.argv_in_image("0.0.0.0", 8000)[0] == "uvicorn"
+    assert found.argv_in_image("0.0.0.0", 8000)[-4:] == ["--host", "0.0.0.0", "--port", "8000"]
 
 
 @pytest.mark.parametrize("option", ["--log-config log.json", "--log-config=log.json"])
@@ -292,6 +314,7 @@ def test_compose_builds_a_dockerfile(repository: Repository) -> None:
         IN_API,
         "compose",
         {"A": "docker"},
+        build=Build(Path("src/api/Dockerfile"), Path("src/api")),
     )
 
 
@@ -306,7 +329,12 @@ def test_compose_overrides_the_dockerfile(repository: Repository) -> None:
     )
     found = planned(repository, files | api(service))
     assert found == StartPlan(
-        ("uvicorn", "api.main:app", *ADDRESS), Path("src"), IN_ROOT, "compose", {"A": "compose", "B": "b"}
+        ("uvicorn", "api.main:app", *ADDRESS),
+        Path("src"),
+        IN_ROOT,
+        "compose",
+        {"A": "compose", "B": "b"},
+        build=Build(Path("docker/api"), Path()),
     )
 
 

@@ -1,0 +1,53 @@
+"""Starts a submission's services in containers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chaos.containers.container import Container, Plan
+from chaos.containers.engine import Engine
+from chaos.program import Started
+from chaos.recorder import Recorder
+
+MOUNT: Final = "/srv/exam"
+ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - of a container that nothing but the lab can reach
+PORT: Final = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerProgram:
+    """Starts containers; `root` of this machine is their MOUNT, and `cwd` lies in the copy of the submission there.
+
+    `argv` makes the command for a host and port, `env` what the container gets beside the given variables and those of
+    its image.
+    """
+
+    engine: Engine
+    image: str
+    argv: Callable[[str, int], Sequence[str]]
+    env: Callable[[str, int], Mapping[str, str]]
+    root: Path
+    repository: Path
+    cwd: str
+    user: str
+    network: str
+    labels: Mapping[str, str]
+
+    async def start(
+        self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
+    ) -> Started:
+        given = {**self.env(ANY_ADDRESS, PORT), **variables}
+        plan = Plan(
+            image=self.image,
+            argv=self.argv(ANY_ADDRESS, PORT),
+            env={name: value for name, value in given.items() if value is not None},
+            folder=self.root,
+            mount=MOUNT,
+            cwd=self.cwd,
+            user=self.user,
+            network=self.network,
+            labels=self.labels,
+        )
+        container = await Container.start(self.engine, plan, recorder=recorder, instance=instance)
+        return Started(container, container.address, PORT)

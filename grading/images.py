@@ -1,0 +1,207 @@
+"""Images for graded services and for the lab, built once for the same content.
+
+A service's image is its submission's own where a Dockerfile describes one, and else has what the submission needs
+installed, and nothing else. Either way it is what the service runs *in*: the code that runs is the experiment's copy.
+"""
+
+import asyncio
+import hashlib
+import inspect
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from chaos.containers import doorway
+from chaos.containers.engine import Engine, EngineError
+from chaos.toxiproxy import find_server
+from grading.command import run
+from grading.environment import Recipe
+from grading.errors import MachineError, SubmissionError
+from grading.runtime import Stage
+from grading.start import Build, StartPlan
+from grading.submission import Submission
+from grading.workspace import Workspace
+
+LABEL: Final = "llm-grading.image"
+PYTHON_IMAGE: Final = "PYTHON_IMAGE"
+TOXIPROXY_IMAGE: Final = "TOXIPROXY_IMAGE"
+"""Variables that name other images than the public ones."""
+_DEFAULTS: Final = {PYTHON_IMAGE: "python:3.11-slim", TOXIPROXY_IMAGE: "ghcr.io/shopify/toxiproxy:2.12.0"}
+
+BUILD_SECONDS: Final = 1200.0
+_FORMAT: Final = "1"
+_ENVIRONMENT: Final = "/opt/venv"
+_INHERITED: Final = re.compile(
+    r"PATH|HOME|LANG|XDG_\w+|DOCKER_\w+|BUILDKIT_\w+|((https?|all|no)_proxy)", re.IGNORECASE
+)
+_MACHINE: Final = re.compile(
+    r"pull access denied|manifest unknown|failed to resolve source metadata|no such host|connection (refused|reset)"
+    r"|i/o timeout|tls: |cannot connect to the docker daemon|no space left|client\.timeout|error response from daemon: get",
+    re.IGNORECASE,
+)
+
+_LAB: Final = """\
+FROM {python}
+COPY toxiproxy-server /usr/local/bin/toxiproxy-server
+COPY doorway.py /
+ENTRYPOINT ["python3", "-I", "/doorway.py"]
+"""
+_LAB_FROM_IMAGE: Final = "FROM {toxiproxy} AS toxiproxy\n" + _LAB.replace(
+    "COPY toxiproxy-server", "COPY --from=toxiproxy /toxiproxy"
+)
+_SERVICE: Final = """\
+FROM {python}
+RUN pip install --no-cache-dir uv
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_CACHE=1 VIRTUAL_ENV={environment} PATH={environment}/bin:$PATH
+ENV UV_PROJECT_ENVIRONMENT={environment}
+COPY project /project
+WORKDIR /project
+RUN uv venv {environment}
+{commands}
+"""
+
+
+class Images:
+    """Builds the images of one run, with an engine that has them afterwards."""
+
+    def __init__(self, engine: Engine, workspace: Workspace, stage: Stage) -> None:
+        self._engine = engine
+        self._workspace = workspace
+        self._stage = stage
+
+    async def lab(self) -> str:
+        """Return the image of the lab's container: the real Toxiproxy of this machine, or else of its public image.
+
+        Raises MachineError.
+        """
+        context = self._workspace.folder("lab-image")
+        source = inspect.getsource(doorway)
+        server = find_server()
+        text = (_LAB if server else _LAB_FROM_IMAGE).format(
+            python=_image(PYTHON_IMAGE), toxiproxy=_image(TOXIPROXY_IMAGE)
+        )
+        binary = await asyncio.to_thread(server.read_bytes) if server else b""
+        tag = f"llm-grading/lab:{_digest([text.encode(), source.encode(), binary])}"
+        if await self._has(tag):
+            return tag
+        self._stage("building the lab's image")
+        (context / "Dockerfile").write_text(text, encoding="utf-8")
+        (context / "doorway.py").write_text(source, encoding="utf-8")
+        if server:
+            shutil.copy(server, context / "toxiproxy-server")
+        code, output = await self._build(tag, context / "Dockerfile", context)
+        if code:
+            raise MachineError(
+                f"The lab's image cannot be built; put toxiproxy-server on PATH, or name images in {PYTHON_IMAGE} and"
+                f" {TOXIPROXY_IMAGE}.",
+                detail=output,
+            )
+        return tag
+
+    async def service(self, submission: Submission, start: StartPlan) -> str:
+        """Return the image that a submission's services run in. Raises SubmissionError and MachineError."""
+        if start.build:
+            return await self._own(submission, start.build)
+        return await self._standard(submission, start)
+
+    async def _own(self, submission: Submission, build: Build) -> str:
+        context = submission.root / build.context
+        parts = await asyncio.to_thread(lambda: list(_contents(context)))
+        tag = f"llm-grading/submission:{_digest([repr(build).encode(), *parts])}"
+        if not await self._has(tag):
+            self._stage(f"building {build.dockerfile}")
+            target = ["--target", build.target] if build.target else []
+            code, output = await self._build(tag, submission.root / build.dockerfile, context, target)
+            if code:
+                raise _failure(
+                    f"{build.dockerfile} cannot be built; correct it until `docker build` builds it.", output
+                )
+        return tag
+
+    async def _standard(self, submission: Submission, start: StartPlan) -> str:
+        recipe = await asyncio.to_thread(Recipe.of, submission, start.requirements)
+        wish = start.requirements.python
+        python = os.environ.get(PYTHON_IMAGE) or (f"python:{wish}-slim" if wish else _image(PYTHON_IMAGE))
+        text = _SERVICE.format(
+            python=python, environment=_ENVIRONMENT, commands="\n".join(_run_lines(recipe))
+        )
+        tag = f"llm-grading/environment:{_digest([text.encode(), recipe.key.encode()])}"
+        if not await self._has(tag):
+            self._stage(f"building an image with {start.requirements.described}")
+            context = self._workspace.folder("image")
+            await asyncio.to_thread(recipe.copy, submission, context / "project")
+            (context / "Dockerfile").write_text(text, encoding="utf-8")
+            code, output = await self._build(tag, context / "Dockerfile", context)
+            if code:
+                described = start.requirements.described
+                raise _failure(f"{described} cannot be installed; correct it until `uv` installs it.", output)
+        return tag
+
+    async def _has(self, tag: str) -> bool:
+        try:
+            await self._engine.call("GET", f"/images/{tag}/json")
+        except EngineError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def _build(
+        self, tag: str, dockerfile: Path, context: Path, more: Sequence[str] = ()
+    ) -> tuple[int, str]:
+        """Run `docker build`, which has what the bare engine lacks: BuildKit, where it is installed."""
+        docker = shutil.which("docker")
+        if docker is None:
+            raise MachineError("There is no `docker` to build images with; install Docker's command line.")
+        words = ["build", "--label", LABEL, "--tag", tag, "--file", str(dockerfile), *more, str(context)]
+        try:
+            ended = await run(
+                [docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS, keep=1 << 14
+            )
+        except TimeoutError:
+            raise MachineError(
+                f"Building an image took longer than {BUILD_SECONDS:.0f} s; try again."
+            ) from None
+        return ended.code, ended.output
+
+
+def _run_lines(recipe: Recipe) -> Iterator[str]:
+    for folder, words in recipe.commands(f"{_ENVIRONMENT}/bin/python"):
+        yield f"RUN cd {shlex.quote(str(folder))} && {shlex.join(['uv', *words])}"
+
+
+def _image(variable: str) -> str:
+    return os.environ.get(variable) or _DEFAULTS[variable]
+
+
+def _contents(folder: Path) -> Iterator[bytes]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            mode = path.stat().st_mode & 0o777
+            yield f"{path.relative_to(folder)}\0{mode}".encode(errors="surrogateescape")
+            yield path.read_bytes()
+
+
+def _digest(parts: Sequence[bytes]) -> str:
+    digest = hashlib.sha256(_FORMAT.encode())
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:32]
+
+
+def _environment() -> Mapping[str, str]:
+    # An allow-list: what is in ours is none of a submission's business.
+    return {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
+
+
+def _failure(message: str, output: str) -> SubmissionError | MachineError:
+    """Whose fault a failed build is, told by Docker's words."""
+    if _MACHINE.search(output):
+        return MachineError(
+            "The image could not be built: a base image or the network is missing; try again.", detail=output
+        )
+    return SubmissionError(message, detail=output)
