@@ -10,8 +10,10 @@ from typing import Literal
 from chaos import stall
 from chaos.history import Began, Ended, HarnessFault, History, Ready, Skipped
 from chaos.recorder import Recorder
+from chaos.toxiproxy import ToxiproxyError
 from exercises.experiment import Experiment
 from exercises.lab import Lab
+from grading.errors import GradingError
 from grading.runtime import Premises
 
 SIDE_BY_SIDE = 16
@@ -109,5 +111,9 @@ async def _run(experiment: Experiment, bench: Bench, recorder: Recorder) -> None
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "the experiment took longer than its limit"
+    if isinstance(error, ToxiproxyError):
+        return f"the fault proxy did not do as it was told, or is gone ({error})"
+    if isinstance(error, GradingError):
+        return error.message
     text = str(error) or type(error).__name__
     return f"{type(error).__name__}: {text}" if text != type(error).__name__ else text

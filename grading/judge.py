@@ -61,11 +61,14 @@ def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping
 
 
 def _problem(history: History, every: Mapping[str, History]) -> Verdict | None:
-    """Return why nothing can be judged on a history; where it was skipped, that is as certain as what it was skipped for."""
+    """Return why nothing can be judged on a history; what was skipped was lost by whoever lost the start before it."""
     skipped = history.first(Skipped)
     before = every.get(skipped.experiment) if skipped else None
     problem = control.problem(history)
-    return problem and _certain(problem, [history, before] if before else [history])
+    if before is None:
+        return problem and _certain(problem, [history])
+    cause = control.problem(before)
+    return cause if cause and cause.blame != "submission" else problem and _certain(problem, [before])
 
 
 def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:

@@ -71,8 +71,14 @@ class Submission:
         return inner is not None and (self.root / inner).exists()
 
     def copy_to(self, destination: Path) -> Path:
-        """Copy the files to the new folder `destination`, for one service to run (and write) in."""
-        return Path(shutil.copytree(self.root, destination, symlinks=True))
+        """Copy the files to the new folder `destination`, for one service to run (and write) in.
+
+        Raises MachineError where there is no room for them.
+        """
+        try:
+            return Path(shutil.copytree(self.root, destination, symlinks=True))
+        except OSError as error:
+            raise MachineError(f"The submission could not be copied: {_first_reason(error)}.") from error
 
 
 def inside(path: Path | str) -> Path | None:
@@ -182,6 +188,13 @@ async def _from_checkout(
     await _take(clone / folder, inside, root)
     await asyncio.to_thread(remove_tree, clone)
     return Submission(without_credentials(spec), name, root, commit)
+
+
+def _first_reason(error: OSError) -> str:
+    """Return one sentence of an error, for copying a tree gathers those of all its files."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        return str(error.args[0][0][-1])
+    return str(error)
 
 
 async def _take(source: Path, names: Iterable[str], destination: Path) -> None:

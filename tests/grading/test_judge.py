@@ -191,3 +191,20 @@ def test_a_start_that_a_starved_machine_did_not_bring_about_fails_nobody() -> No
 
     assert {(one.status, one.blame) for one in result.criteria} == {("not judged", "machine")}
     assert judge.start_failure(histories) is None
+
+
+def test_what_was_skipped_for_the_graders_own_fault_fails_nobody() -> None:
+    broken = Story("hang", started=False)
+    broken.crash(3, "no connection to Qdrant")
+    broken.add(HarnessFault(reason="the fault proxy is gone"))
+    skipped = Story("drip", started=False)
+    skipped.add(Skipped(experiment="hang"))
+
+    def dripped(drip: History) -> Verdict:
+        return passed("fine")
+
+    [result] = judge.judge(
+        [exercise(criterion("b", dripped, DRIP))], {"hang": broken.end(), "drip": skipped.end()}
+    )
+
+    assert (result.criteria[0].status, result.criteria[0].actual) == ("not judged", "the fault proxy is gone")
