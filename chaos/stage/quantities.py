@@ -5,8 +5,8 @@ import re
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 LONGEST = 24 * 3600.0
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)", re.ASCII)
+_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)", re.ASCII)
 
 
 def duration(text: str) -> float:
