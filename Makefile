@@ -1,12 +1,14 @@
 # `make score` grades this repository's own service, `make test` runs all tests; either installs what it needs first.
 
 TOOLS := .tools
+TOXIPROXY := github.com/Shopify/toxiproxy/v2
+TOXIPROXY_VERSION := v2.12.0
 # An uv that is there is used; else one is installed into this folder, by whichever of Python's ways works.
 UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: score test check format lint types quick real-toxiproxy bench clean
+.PHONY: score test check format lint types quick real-toxiproxy images bench clean
 
 score: $(INSTALLED)
 	$(BIN)/grading score . $(ARGS)
@@ -36,9 +38,20 @@ real-toxiproxy: $(TOOLS)/bin/toxiproxy-server
 
 $(TOOLS)/bin/toxiproxy-server:
 	mkdir -p $(TOOLS)/go
-	GOBIN=$(abspath $(TOOLS)/go) go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0
+	GOBIN=$(abspath $(TOOLS)/go) go install $(TOXIPROXY)/cmd/server@$(TOXIPROXY_VERSION)
 	mkdir -p $(TOOLS)/bin
 	mv $(TOOLS)/go/server $@
+
+# Images for the compose stack on machines that can pull none. They need Go; the names go into .env or the environment.
+images: $(TOOLS)/toxiproxy/server
+	docker build --file docker/toxiproxy/Dockerfile --tag localhost/llm-exam/toxiproxy $(TOOLS)/toxiproxy
+	docker build --file chaos/Dockerfile --target qdrant --build-arg PYTHON_IMAGE --tag localhost/llm-exam/qdrant .
+	@printf '%s\n' TOXIPROXY_IMAGE=localhost/llm-exam/toxiproxy QDRANT_IMAGE=localhost/llm-exam/qdrant
+
+$(TOOLS)/toxiproxy/server:
+	mkdir -p $(@D)
+	CGO_ENABLED=0 GOBIN=$(abspath $(@D)) \
+		go install $(TOXIPROXY)/cmd/server@$(TOXIPROXY_VERSION) $(TOXIPROXY)/cmd/cli@$(TOXIPROXY_VERSION)
 
 $(INSTALLED): pyproject.toml uv.lock | $(UV)
 	$(UV) sync --frozen --quiet --compile-bytecode

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -10,12 +11,16 @@ from pydantic import ValidationError
 from api.config.settings import Settings
 
 EXIT_STATUS = 78  # EX_CONFIG of sysexits.h
+SECRETS = Path("/run/secrets")
+"""Where a container finds secrets that its environment does not hold: a file for each, by the variable's name."""
 
 log = structlog.get_logger("api.config")
 
 
-def load_settings(**overrides: Any) -> Settings:
+def load_settings(secrets: Path = SECRETS, **overrides: Any) -> Settings:
     """The settings, or the end of the process, with one log record that names every variable at fault."""
+    if secrets.is_dir():
+        overrides["_secrets_dir"] = secrets
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -92,9 +92,14 @@ Password = Annotated[SecretStr, Field(min_length=8), AfterValidator(_uncommon)]
 
 
 class Settings(BaseSettings):
-    """Read from the environment alone: a forgotten .env file must not stand in for a variable that is missing."""
+    """Read from the environment, never from a .env file: a forgotten one must not stand in for a missing variable.
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    A variable that is empty counts as not set.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
 
     environment: str = "production"
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

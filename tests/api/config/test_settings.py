@@ -1,11 +1,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from api.config.env_validator import describe
+from api.config.env_validator import describe, load_settings
 from tests.api.support import read_settings
 
 REQUIRED = [
@@ -84,6 +85,38 @@ def test_refused_by_name_and_without_the_value(
 def test_accepts_random_secrets(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET_KEY", secret)
     assert read_settings().jwt_secret_key.get_secret_value() == secret
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "")
+    monkeypatch.setenv("AUTH_USER_PASSWORD", "")
+
+    assert problems() == {"AUTH_USER_PASSWORD": "is required and not set"}
+
+
+def test_a_secret_comes_from_its_file_where_the_environment_has_none(
+    tmp_path: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "auth_admin_password").write_text("of-a-file-only\n")
+    (tmp_path / "auth_user_password").write_text("of-a-file-that-nobody-asked\n")
+    monkeypatch.setenv("AUTH_ADMIN_PASSWORD", "")
+
+    settings = load_settings(tmp_path)
+
+    assert settings.auth_admin_password.get_secret_value() == "of-a-file-only"
+    assert settings.auth_user_password.get_secret_value() == variables["AUTH_USER_PASSWORD"]
+
+
+def test_a_weak_secret_of_a_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "jwt_secret_key").write_text("canary")
+    monkeypatch.setenv("JWT_SECRET_KEY", "")
+
+    with pytest.raises(SystemExit):
+        load_settings(tmp_path)
+
+    assert "JWT_SECRET_KEY" in capsys.readouterr().out
 
 
 def test_shows_no_secret(variables: dict[str, str]) -> None:
