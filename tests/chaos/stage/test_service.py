@@ -1,12 +1,15 @@
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from chaos.ports import free_port
 from chaos.stage.errors import NotThereError
 from chaos.stage.service import ProcessService, find_service, the_service
 
@@ -14,6 +17,7 @@ pytestmark = pytest.mark.skipif(
     not Path("/proc/net/tcp").exists(), reason="processes are seen in /proc alone"
 )
 
+IMAGE = "python:3.11-slim"
 LISTENER = """
 import socket
 listener = socket.create_server(("127.0.0.1", 0))
@@ -74,3 +78,59 @@ async def test_what_is_gone_is_gone(process: subprocess.Popen[str], url: str) ->
     assert await find_service(url) is None
     with pytest.raises(NotThereError, match=r"start a stack with `mise run up`"):
         await the_service(url)
+
+
+@pytest.fixture
+def container() -> Iterator[str]:
+    """The URL of a service in a container."""
+    if shutil.which("docker") is None or docker("image", "inspect", IMAGE).returncode:
+        pytest.skip(f"no Docker, or it has no image {IMAGE}")
+    port = free_port()
+    code = 'import http.server as s; s.HTTPServer(("", 8000), s.BaseHTTPRequestHandler).serve_forever()'
+    started = docker(
+        *("run", "--detach", "--rm", "--init", "--publish", f"127.0.0.1:{port}:8000"),
+        *("--env", "AUTH_ADMIN_PASSWORD=", "--env", "AUTH_USER_PASSWORD=a=b c"),
+        *("--tmpfs", "/run/secrets", IMAGE),
+        *("sh", "-c", f"printf %s 'of a file' > /run/secrets/auth_admin_password; exec python -c '{code}'"),
+    )
+    assert not started.returncode, started.stderr
+    yield f"http://127.0.0.1:{port}"
+    docker("rm", "--force", started.stdout.strip())
+
+
+def docker(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *words], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.slow
+async def test_a_service_in_a_container_is_found_frozen_and_ended(container: str) -> None:
+    service = await the_service(container)
+    async with httpx.AsyncClient(base_url=container, trust_env=False, timeout=1) as http:
+        assert await served(http)
+        assert await service.secret("AUTH_USER_PASSWORD") == "a=b c"
+        assert await service.secret("AUTH_ADMIN_PASSWORD") == "of a file"
+        assert await service.secret("NO_SUCH_SECRET") == ""
+
+        await service.signal("STOP")
+        with pytest.raises(httpx.ReadTimeout):
+            await http.get("/")
+        await service.signal("CONT")
+        assert (await http.get("/", timeout=20)).status_code == 501
+
+        gone = asyncio.create_task(service.gone())
+        await service.signal("TERM")
+        async with asyncio.timeout(30):
+            await gone
+    with pytest.raises(NotThereError, match="docker kill"):
+        await service.signal("TERM")
+
+
+async def served(http: httpx.AsyncClient) -> bool:
+    for _ in range(200):
+        try:
+            await http.get("/", timeout=20)
+        except httpx.TransportError:
+            await asyncio.sleep(0.1)
+        else:
+            return True
+    return False
