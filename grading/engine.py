@@ -15,6 +15,7 @@ from exercises.experiment import Experiment
 from exercises.lab import Lab
 from grading.errors import GradingError
 from grading.runtime import Premises
+from grading.workspace import check_room
 
 SIDE_BY_SIDE = 16
 START_FAILURES = 2
@@ -106,6 +107,7 @@ async def _run(experiment: Experiment, bench: Bench, recorder: Recorder) -> None
             async with asyncio.timeout(experiment.limit):
                 await experiment.run(lab)
         await lab.upstreams.check()
+        check_room(program.root)
 
 
 def _reason(error: Exception) -> str:

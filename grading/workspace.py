@@ -30,6 +30,8 @@ from grading.errors import MachineError
 
 RUN_VARIABLE = "GRADING_RUN"
 CACHE_VARIABLE = "GRADING_CACHE"
+LEAST_ROOM = 2**20
+"""Bytes: a disk with less room is full to whoever writes more than a line."""
 _PROC = Path("/proc")
 
 
@@ -107,6 +109,12 @@ def is_alive(root: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def check_room(folder: Path) -> None:
+    """Raise MachineError where the disk of a folder is full: what a service could not write there is not its loss."""
+    if shutil.disk_usage(folder).free < LEAST_ROOM:
+        raise MachineError(f"the disk is full: make room in {folder.parent}, or set TMPDIR to another one")
 
 
 def remove_tree(tree: Path) -> None:

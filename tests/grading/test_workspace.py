@@ -1,5 +1,6 @@
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from grading import workspace as workspace_module
 from grading.errors import MachineError
-from grading.workspace import Workspace, cache_folder
+from grading.workspace import Workspace, cache_folder, check_room
 
 GRADER = """
 import subprocess, sys, time
@@ -146,3 +148,11 @@ def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("GRADING_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "llm-grading"
+
+
+def test_a_disk_without_room_is_the_machines_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_room(tmp_path)
+    monkeypatch.setattr(workspace_module, "LEAST_ROOM", shutil.disk_usage(tmp_path).total + 1)
+
+    with pytest.raises(MachineError, match="the disk is full"):
+        check_room(tmp_path)
