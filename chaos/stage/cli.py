@@ -27,7 +27,7 @@ from chaos.stage.quantities import spoken
 from chaos.stage.run import run
 from chaos.stage.service import Service, the_service
 from chaos.stage.watch import watch as watch_stack
-from chaos.toxiproxy import Toxiproxy, ToxiproxyError, UnreachableError
+from chaos.toxiproxy import ControlTimeoutError, NotFoundError, Toxiproxy, UnreachableError
 
 app = typer.Typer(
     name="chaos",
@@ -37,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False)
+out = Console(highlight=False, markup=False)
 
 SIGNALS = ("TERM", "INT", "HUP", "KILL", "STOP", "CONT")
 ENDING = ("TERM", "INT", "KILL")
@@ -220,7 +220,7 @@ async def _board(faults: str, api: str) -> AsyncIterator[Board]:
                 f"No fault proxy answers at {faults}: start a stack with `mise run up`,"
                 " or say where it is with --faults."
             ) from None
-        except (ToxiproxyError, ValidationError):
+        except (NotFoundError, ValidationError):
             raise NotThereError(
                 f"What answers at {faults} is no Toxiproxy; say where one is with --faults."
             ) from None
@@ -246,6 +246,8 @@ async def _hold(fault: HeldFault, seconds: float) -> None:
             ended = await hold(fault, seconds, countdown.show)
     except asyncio.CancelledError:
         out.print(f"Healed: {fault.text}.", soft_wrap=True)
+        raise
+    except ControlTimeoutError:
         raise
     except UnreachableError:
         ended = "The fault proxy is gone, and the fault with it."

@@ -30,15 +30,15 @@ class ScriptedModel:
         """Have the next `count` calls fail, if they come within so many seconds."""
         answer = await self._call("PUT", {"count": count, "seconds": seconds})
         if not answer.is_success:
-            raise NotThereError(
-                f"What answers at {self._url} is no scripted model that takes orders"
-                f" ({answer.status_code}); say where one is with --model."
-            )
+            raise self._other()
 
     async def left(self) -> int | None:
         """How many calls are still to fail; None where none were told to."""
         answer = await self._call("GET")
-        return int(answer.json()["left"]) if answer.is_success else None
+        try:
+            return int(answer.json()["left"]) if answer.is_success else None
+        except (ValueError, KeyError, TypeError):
+            raise self._other() from None
 
     async def heal(self) -> None:
         """Have no more calls fail."""
@@ -51,6 +51,11 @@ class ScriptedModel:
             raise NotThereError(
                 f"No scripted model answers at {self._url}; say where it is with --model."
             ) from None
+
+    def _other(self) -> NotThereError:
+        return NotThereError(
+            f"What answers at {self._url} is no scripted model that takes orders; say where one is with --model."
+        )
 
 
 def failing(count: int) -> str:
