@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from chaos.containers import doorway
-from chaos.containers.engine import Engine
+from chaos.containers.engine import Engine, EngineError
 from chaos.network import LOOPBACK_ADDRESS
 
 SOURCES: Final = 120
@@ -74,11 +75,11 @@ async def enclave(
             },
         )
         network = made["Id"]
-        stack.push_async_callback(engine.call, "DELETE", f"/networks/{network}")
+        stack.push_async_callback(_remove, engine, f"/networks/{network}")
         lab = await engine.call("POST", "/containers/create", _lab(image, folder, network, labels, seed))
-        stack.push_async_callback(engine.call, "DELETE", f"/containers/{lab['Id']}", force="true", v="true")
+        stack.push_async_callback(_remove, engine, f"/containers/{lab['Id']}?force=true&v=true")
         await engine.call("POST", f"/containers/{lab['Id']}/start")
-        door = stack.enter_context(await _knock(folder / doorway.DOOR))
+        door = stack.enter_context(await _knock(folder))
         addresses = tuple(json.loads((folder / doorway.ADDRESSES).read_text(encoding="utf-8")))
         control = await stack.enter_async_context(_relay(door))
         yield Enclave(network, control, addresses, door)
@@ -104,21 +105,34 @@ def _lab(
     }
 
 
-async def _knock(path: Path) -> socket.socket:
+async def _remove(engine: Engine, path: str) -> None:
+    with contextlib.suppress(EngineError):  # the next run's sweep removes what cannot be removed now
+        await engine.call("DELETE", path)
+
+
+async def _knock(folder: Path) -> socket.socket:
     """Return a connection to the doorway, once it is there."""
     deadline = asyncio.get_running_loop().time() + START_SECONDS
-    while True:
-        knocking = socket.socket(socket.AF_UNIX)
-        try:
-            knocking.settimeout(DOOR_SECONDS)
-            knocking.connect(str(path))
-        except OSError:
-            knocking.close()
-            if asyncio.get_running_loop().time() > deadline:
-                raise OSError("the lab's container did not open its door") from None
-            await asyncio.sleep(POLL_SECONDS)
-        else:
-            return knocking
+    while (door := _connected(folder)) is None:
+        if asyncio.get_running_loop().time() > deadline:
+            raise OSError("the lab's container did not open its door")
+        await asyncio.sleep(POLL_SECONDS)
+    return door
+
+
+def _connected(folder: Path) -> socket.socket | None:
+    knocking = socket.socket(socket.AF_UNIX)
+    knocking.settimeout(DOOR_SECONDS)
+    # A socket's path has to be short, and a folder's may be long.
+    short = os.open(folder, os.O_PATH)
+    try:
+        knocking.connect(f"/proc/self/fd/{short}/{doorway.DOOR}")
+    except OSError:
+        knocking.close()
+        return None
+    finally:
+        os.close(short)
+    return knocking
 
 
 def _through(door: socket.socket) -> socket.socket:

@@ -56,7 +56,9 @@ class Engine:
     ) -> Any:
         """Make a call and return what it answers, decoded; `timeout` in seconds, None for as long as it takes."""
         try:
-            answer = await self._http.request(method, path, json=body, params=parameters, timeout=timeout)
+            answer = await self._http.request(
+                method, path, json=body, params=parameters or None, timeout=timeout
+            )
         except httpx.HTTPError as error:
             raise EngineError(
                 f"the Docker engine does not answer: {error or type(error).__name__}"

@@ -1,0 +1,105 @@
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from chaos.containers.container import Confines, Container, Plan
+from chaos.containers.enclave import Enclave, enclave
+from chaos.containers.engine import Engine, EngineError
+from chaos.recorder import Recorder
+from grading.errors import GradingError
+from grading.images import PYTHON_IMAGE, Images
+from grading.workspace import Workspace
+
+IMAGE = os.environ.get(PYTHON_IMAGE) or "python:3.11-slim"
+LABELS = {"llm-grading.test": "1"}
+NOBODY = "65532:65532"
+
+Run = Callable[..., Awaitable[Container]]
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    async with Engine() as engine:
+        try:
+            await engine.call("GET", "/version")
+        except EngineError as error:
+            pytest.skip(str(error))
+        yield engine
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+async def run(engine: Engine, recorder: Recorder, tmp_path: Path) -> AsyncIterator[Run]:
+    """Runs Python programs in containers, which are gone at the end of the test."""
+    folder = tmp_path / secrets.token_hex(4)
+    folder.mkdir()
+    folder.chmod(0o777)
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            program: str, *words: str, network: str = "none", confines: Confines | None = None
+        ) -> Container:
+            plan = Plan(
+                image=IMAGE,
+                argv=["python3", "-u", "-c", program, *words],
+                env={"HOME": "/srv/exam"},
+                folder=folder,
+                mount="/srv/exam",
+                cwd="/srv/exam",
+                user=NOBODY,
+                network=network,
+                labels=LABELS,
+                confines=confines or Confines(),
+            )
+            return await stack.enter_async_context(await Container.start(engine, plan, recorder=recorder))
+
+        yield start
+
+
+@pytest.fixture
+async def workspace(tmp_path: Path) -> AsyncIterator[Workspace]:
+    with Workspace.open(tmp_path) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+async def inside(engine: Engine, workspace: Workspace) -> AsyncIterator[Enclave]:
+    async with new_enclave(engine, workspace) as made:
+        yield made
+
+
+@pytest.fixture
+async def other(engine: Engine, tmp_path: Path) -> AsyncIterator[Enclave]:
+    """The enclave of another run."""
+    (tmp_path / "other").mkdir()
+    with Workspace.open(tmp_path / "other") as workspace:
+        async with new_enclave(engine, workspace) as made:
+            yield made
+
+
+class new_enclave:  # noqa: N801 - a context manager
+    """An enclave of a run's own."""
+
+    def __init__(self, engine: Engine, workspace: Workspace) -> None:
+        self._engine = engine
+        self._workspace = workspace
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Enclave:
+        try:
+            image = await Images(self._engine, self._workspace, lambda _: None).lab()
+        except GradingError as error:
+            pytest.skip(f"{error.message} {error.detail}")
+        folder = self._workspace.folder("lab")
+        return await self._stack.enter_async_context(enclave(self._engine, image, folder, LABELS, seed=1))
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()

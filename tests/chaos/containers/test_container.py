@@ -1,0 +1,183 @@
+import json
+import signal
+
+import pytest
+
+from chaos.containers.container import Confines, Container, Plan
+from chaos.containers.engine import Engine
+from chaos.history import Exited, Launched, Log, Signalled
+from chaos.output import LINE_BYTES, TOO_MUCH_OUTPUT
+from chaos.recorder import Recorder
+
+from .conftest import IMAGE, LABELS, NOBODY, Run
+
+PATIENCE = 60.0
+
+
+async def ended(container: Container) -> Exited:
+    found = await container.wait_exit(PATIENCE)
+    assert found
+    return found
+
+
+async def lines(container: Container, recorder: Recorder) -> list[str]:
+    """What a container has printed, once it has ended and is closed."""
+    await ended(container)
+    await container.close()
+    return [event.text for event in recorder.history().of(Log)]
+
+
+async def test_output_and_end_are_recorded_when_the_engine_saw_them(run: Run, recorder: Recorder) -> None:
+    program = "import sys, time; print('one'); time.sleep(0.5); print('two', file=sys.stderr); sys.exit(3)"
+
+    container = await run(program)
+    exited = await ended(container)
+    await container.close()
+
+    one, two = recorder.history().of(Log)
+    assert [(one.text, one.stream), (two.text, two.stream)] == [("one", "stdout"), ("two", "stderr")]
+    assert (exited.code, exited.cause) == (3, None)
+    [launched] = recorder.history().of(Launched)
+    assert launched.t < one.t <= two.t - 0.4
+    assert two.t <= exited.t
+
+
+async def test_a_signal_reaches_the_program_itself(run: Run, recorder: Recorder) -> None:
+    program = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\nprint('ready')\ntime.sleep(60)"
+    )
+    container = await run(program)
+    await until_printed(container, recorder, "ready")
+
+    container.signal("TERM")
+
+    assert (await ended(container)).code == 7
+    assert [event.signal for event in recorder.history().of(Signalled)] == ["SIGTERM"]
+
+
+async def test_a_program_that_handles_no_signal_dies_of_it(run: Run, recorder: Recorder) -> None:
+    container = await run("import time; print('ready'); time.sleep(60)")
+    await until_printed(container, recorder, "ready")
+
+    container.signal("TERM")
+
+    assert (await ended(container)).code == 128 + signal.SIGTERM
+
+
+async def test_a_long_line_is_one_line(run: Run, recorder: Recorder) -> None:
+    printed = await lines(await run(f"print('a' * {3 * LINE_BYTES}); print('b')"), recorder)
+
+    assert printed == ["a" * LINE_BYTES, "b"]
+
+
+async def test_a_flood_of_output_is_stopped(run: Run) -> None:
+    container = await run("while True: print('x' * 10000)")
+
+    assert (await ended(container)).cause == TOO_MUCH_OUTPUT
+
+
+async def test_a_program_that_is_not_there_exits_with_127_and_says_so(
+    engine: Engine, recorder: Recorder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("folder")
+    plan = Plan(IMAGE, ["no-such-program"], {}, folder, "/srv/exam", "/srv/exam", NOBODY, "none", LABELS)
+
+    async with await Container.start(engine, plan, recorder=recorder) as container:
+        exited = await ended(container)
+
+    assert exited.code == 127
+    assert any("no-such-program" in event.text for event in recorder.history().of(Log))
+
+
+async def test_closing_kills_and_removes(run: Run, recorder: Recorder, engine: Engine) -> None:
+    container = await run("import time; print('ready'); time.sleep(60)")
+    await until_printed(container, recorder, "ready")
+
+    await container.close()
+
+    [exited] = recorder.history().of(Exited)
+    assert exited.cause == "killed by the lab"
+    marked = json.dumps({"label": ["llm-grading.test"]})
+    assert await engine.call("GET", "/containers/json", all="true", filters=marked) == []
+
+
+async def test_workers_that_share_a_port_are_counted(run: Run, recorder: Recorder) -> None:
+    program = (
+        "import os, socket, time\n"
+        "listener = socket.create_server(('0.0.0.0', 8000))\n"
+        "for _ in range(3):\n    os.fork() or time.sleep(60)\n"
+        "print('ready')\ntime.sleep(60)"
+    )
+    container = await run(program)
+    await until_printed(container, recorder, "ready")
+
+    assert await container.count_listeners(8000) == 3
+    assert await container.count_listeners(8001) == 1
+
+
+async def test_nothing_is_allowed_that_need_not_be(run: Run, recorder: Recorder) -> None:
+    program = """
+import json, os, pathlib
+status = dict(line.split(":", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
+def writable(path):
+    try:
+        pathlib.Path(path, "written").write_text("x")
+    except OSError:
+        return False
+    return True
+print(json.dumps({
+    "user": os.getuid(),
+    "capabilities": [status[name].strip() for name in ("CapEff", "CapPrm", "CapBnd", "CapInh")],
+    "no new privileges": status["NoNewPrivs"].strip(),
+    "seccomp": status["Seccomp"].strip(),
+    "writable": [path for path in ("/", "/etc", "/usr", "/var", "/tmp", "/srv/exam") if writable(path)],
+    "docker": [path for path in ("/var/run/docker.sock", "/run/docker.sock") if os.path.exists(path)],
+}))
+"""
+    [line] = await lines(await run(program), recorder)
+
+    assert json.loads(line) == {
+        "user": 65532,
+        "capabilities": ["0000000000000000"] * 4,
+        "no new privileges": "1",
+        "seccomp": "2",
+        "writable": ["/tmp", "/srv/exam"],
+        "docker": [],
+    }
+
+
+async def test_forks_are_bounded(run: Run, recorder: Recorder) -> None:
+    program = """
+import os, time
+count = 0
+try:
+    while True:
+        if not os.fork():
+            time.sleep(60)
+        count += 1
+except OSError:
+    print(count)
+"""
+    container = await run(program, confines=Confines(processes=20))
+
+    await until_printed(container, recorder, "")
+
+    [line] = recorder.history().of(Log)
+    assert 10 <= int(line.text) < 20
+
+
+async def test_memory_is_bounded(run: Run) -> None:
+    container = await run("x = bytearray(300 * 2**20); print(len(x))", confines=Confines(memory=100 * 2**20))
+
+    assert (await ended(container)).cause == "used more memory than it may"
+
+
+async def until_printed(container: Container, recorder: Recorder, text: str) -> None:
+    """Return once a container has printed a line with `text`."""
+    for _ in range(int(PATIENCE / 0.05)):
+        if any(text in event.text for event in recorder.history().of(Log)):
+            return
+        assert container.running
+        await container.wait_exit(0.05)
+    raise AssertionError(f"{text!r} was not printed")
