@@ -1,9 +1,10 @@
-"""`python -m chaos.llm`: the scripted model as a server, for a gateway to call."""
+"""`python -m chaos.llm`: the scripted model as a server, for a gateway to call; takes orders (`chaos.llm.failures`)."""
 
+import functools
 import sys
 
 from chaos.llm.server import ScriptedLLM
 from chaos.stand_in import run
 
 if __name__ == "__main__":
-    sys.exit(run(ScriptedLLM, port=8485, description=__doc__))
+    sys.exit(run(functools.partial(ScriptedLLM, controls=True), port=8485, description=__doc__))

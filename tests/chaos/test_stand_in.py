@@ -51,6 +51,17 @@ def test_the_model_answers_tells_its_calls_and_ends_on_sigterm() -> None:
     assert complaints == ""
 
 
+def test_the_model_takes_orders_to_fail() -> None:
+    port = free_port()
+    with program("chaos.llm", port):
+        until(lambda: answers(f"http://127.0.0.1:{port}/v1/models"))
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+            http.put("/script/failures", json={"count": 1, "seconds": 60}).raise_for_status()
+            statuses = [http.post("/v1/chat/completions", json={}).status_code for _ in range(2)]
+
+    assert statuses == [503, 200]
+
+
 @pytest.mark.slow
 def test_the_vector_store_keeps_collections() -> None:
     port = free_port()
