@@ -1,0 +1,107 @@
+"""A grader that gets next to no processor, or none at all for seconds, and still gives no wrong verdict."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.grading.starved.grader import Grader
+
+pytestmark = pytest.mark.slow
+
+PERIOD = 100_000
+"""Microseconds, over which the kernel counts a quota."""
+QUOTA = 0.04
+"""The share of one processor that a grader, its services and its fault proxy have together."""
+SLOWED = [("reference", 5), ("checks-one-after-another", 5)]
+EXPERIMENTS = 3
+"""Exercise 5 has so many; they are slowed down when all of them run."""
+FROZEN = [
+    ("reference", 4),
+    ("constant-pauses", 4),
+    ("half-open-lets-all-through", 3),
+    ("open-for-business-while-draining", 2),
+    ("checks-one-after-another", 5),
+    ("reference", 6),
+]
+BETWEEN = (2.0, 7.0)
+ASLEEP = (1.0, 3.0)
+
+
+class Quota:
+    """A control group (of version 1 or 2) whose members share a part of a processor."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.wrapper = ["sh", "-c", f'echo $$ > {folder}/cgroup.procs; exec "$@"', "sh"]
+
+    def limit(self, share: float) -> None:
+        quota = int(share * PERIOD)
+        if (self._folder / "cpu.max").exists():
+            (self._folder / "cpu.max").write_text(f"{quota} {PERIOD}")
+        else:
+            (self._folder / "cpu.cfs_period_us").write_text(str(PERIOD))
+            (self._folder / "cpu.cfs_quota_us").write_text(str(quota))
+
+
+@contextlib.contextmanager
+def quota(name: str) -> Iterator[Quota]:
+    """Make a control group; skips the test where that is not allowed."""
+    parents = [Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")]
+    parent = next(one for one in parents if one.exists())
+    folder = parent / f"starved-{os.getpid()}-{name}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made: {error}")
+    try:
+        if not any((folder / file).exists() for file in ("cpu.max", "cpu.cfs_quota_us")):
+            pytest.skip("the processor is under no control here")
+        yield Quota(folder)
+    finally:
+        folder.rmdir()
+
+
+def test_a_quota_on_the_processor_gives_no_wrong_verdict(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        graders = []
+        for name, exercise in SLOWED:
+            group = stack.enter_context(quota(f"{name}-{exercise}"))
+            grader = stack.enter_context(Grader(name, exercise, tmp_path, before=group.wrapper))
+            graders.append((group, grader))
+        for group, grader in graders:
+            for _ in range(EXPERIMENTS):
+                grader.wait_for(": running")
+            group.limit(QUOTA)
+        results = [grader.result() for _, grader in graders]
+
+    assert {result.case.name: result.wrong() for result in results if result.wrong()} == {}
+    assert any(result.open() for result in results)
+
+
+def test_a_grader_that_sleeps_while_its_services_run_gives_no_wrong_verdict(tmp_path: Path) -> None:
+    over = threading.Event()
+    with contextlib.ExitStack() as stack:
+        graders = [stack.enter_context(Grader(name, exercise, tmp_path)) for name, exercise in FROZEN]
+        for number, grader in enumerate(graders):
+            sleeper = threading.Thread(target=_freeze, args=(grader.process, random.Random(number), over))
+            sleeper.start()
+            stack.callback(sleeper.join)
+        stack.callback(over.set)
+        results = [grader.result() for grader in graders]
+
+    assert {f"{one.case.name}: {one.wrong()}" for one in results if one.wrong()} == set()
+
+
+def _freeze(process: subprocess.Popen[str], source: random.Random, over: threading.Event) -> None:
+    """Stop a process for some seconds, now and then, until it has ended or all is over."""
+    while not over.wait(source.uniform(*BETWEEN)) and process.poll() is None:
+        process.send_signal(signal.SIGSTOP)
+        over.wait(source.uniform(*ASLEEP))
+        process.send_signal(signal.SIGCONT)
