@@ -78,7 +78,9 @@ class Submission:
         try:
             return Path(shutil.copytree(self.root, destination, symlinks=True))
         except OSError as error:
-            raise MachineError(f"The submission could not be copied: {_first_reason(error)}.") from error
+            raise MachineError(
+                f"The submission could not be copied ({_first_reason(error)}); set TMPDIR to another disk."
+            ) from error
 
 
 def inside(path: Path | str) -> Path | None:
@@ -191,10 +193,10 @@ async def _from_checkout(
 
 
 def _first_reason(error: OSError) -> str:
-    """Return one sentence of an error, for copying a tree gathers those of all its files."""
-    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
-        return str(error.args[0][0][-1])
-    return str(error)
+    """Return the reason of an error without its paths; copying a tree gathers the errors of all its files."""
+    gathered = isinstance(error, shutil.Error) and isinstance(error.args[0], list)
+    text = str(error.args[0][0][-1] if gathered else error)
+    return text.partition(": '")[0]
 
 
 async def _take(source: Path, names: Iterable[str], destination: Path) -> None:
