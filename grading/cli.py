@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -17,15 +17,14 @@ from rich.console import Console
 from exercises.exercise import Exercise, exercises
 from grading import results
 from grading.calibrate import commands as calibration
-from grading.containers import containers
 from grading.errors import GradingError, MachineError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
-from grading.processes import processes
 from grading.progress import progress
 from grading.render_text import render
 from grading.report import Report
-from grading.runtime import Runtime
+from grading.runtime import Runtime, RuntimeName
+from grading.runtimes import RUNTIMES
 from grading.score import Graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
@@ -69,19 +68,6 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
-
-
-class RuntimeName(StrEnum):
-    """What services run in."""
-
-    PROCESS = "process"
-    DOCKER = "docker"
-
-
-RUNTIMES: Mapping[RuntimeName, Runtime] = {
-    RuntimeName.PROCESS: processes,
-    RuntimeName.DOCKER: containers,
-}
 
 
 @app.callback()

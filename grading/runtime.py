@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from chaos.network import Network
@@ -28,6 +29,13 @@ class Premises:
     faults: str
     network: Network
     program: Callable[[str], Program]
+
+
+class RuntimeName(StrEnum):
+    """What services run in, as it is said on the command line."""
+
+    PROCESS = "process"
+    DOCKER = "docker"
 
 
 class Runtime(Protocol):

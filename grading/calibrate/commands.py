@@ -12,10 +12,11 @@ from grading.calibrate.busy import busy_loops
 from grading.calibrate.corpus import ROOT, Case, cases, sample
 from grading.calibrate.document import DOCUMENT, document, newest
 from grading.calibrate.matrix import legend, lines, row
-from grading.calibrate.outcome import Journal
+from grading.calibrate.outcome import Conditions, Journal
 from grading.calibrate.run import Task, run_all, tasks
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
+from grading.runtime import RuntimeName
 from grading.workspace import cache_folder
 
 JOURNAL = "outcomes.jsonl"
@@ -23,7 +24,7 @@ SURPRISES = "surprises"
 WIDTH = 160
 
 out = Console(highlight=False, width=WIDTH)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, width=WIDTH)
 
 
 def register(app: typer.Typer) -> None:
@@ -46,6 +47,7 @@ def calibrate(
     ] = False,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Cases to grade side by side.", min=1)] = 2,
     busy: Annotated[int, typer.Option(help="Busy loops to run beside.", min=0)] = 0,
+    runtime: Annotated[RuntimeName, typer.Option(help="What services run in.")] = RuntimeName.PROCESS,
     folder: Annotated[
         Path | None,
         typer.Option("--out", help="Where outcomes are kept; what stands there is not run again."),
@@ -61,7 +63,9 @@ def calibrate(
         raise typer.Exit(2) from None
     chosen = _choose(corpus, only or [], exercise or [], count)
     journal = Journal(folder / JOURNAL)
-    todo = tasks(chosen, journal, folder / SURPRISES, repeat=repeat, quick=quick, busy=busy)
+    todo = tasks(
+        chosen, journal, folder / SURPRISES, repeat=repeat, quick=quick, conditions=Conditions(busy, runtime)
+    )
     try:
         with busy_loops(busy if todo else 0):
             _run_all(todo, journal, jobs)

@@ -2,7 +2,9 @@
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from exercises.exercise import Exercise
 from grading.calibrate.corpus import Case
@@ -27,14 +29,16 @@ def newest(journal: Journal, case: Case) -> Outcome | None:
 def document(corpus: Sequence[Case], journal: Journal, exercises: Sequence[Exercise]) -> str:
     """Return the page."""
     runs = [(case, found) for case in corpus if (found := newest(journal, case))]
+    every = [(case, outcome) for case in corpus for outcome in journal.of(case.name)]
     numbers = [criterion.number for exercise in exercises for criterion in exercise.criteria]
     sections = [
         _summary(corpus, runs),
+        _rounds(every),
         _wrong(runs),
         _once_wrong(corpus, runs, journal),
         _baseline(runs),
         "\n".join(["## Matrix", "", "```text", *_matrix(runs, exercises), "```"]),
-        _accuracy(accuracies(numbers, runs)),
+        _accuracy(accuracies(numbers, every)),
         _flakes(journal.outcomes),
         _mutants(runs),
         _not_run(corpus, runs),
@@ -72,6 +76,38 @@ def _summary(corpus: Sequence[Case], runs: Sequence[Run]) -> str:
             ),
         ]
     )
+
+
+def _rounds(every: Iterable[Run]) -> str:
+    """Tell of repeated runs of the whole exam: the n-th of each case, under the same conditions, make up a round."""
+    rounds: dict[tuple[str, int, int], list[Run]] = {}
+    seen: Counter[tuple[str, str, int]] = Counter()
+    for case, outcome in every:
+        if len(outcome.exercises) == EVERY_EXERCISE:
+            seen[case.name, outcome.runtime, outcome.busy] += 1
+            number = seen[case.name, outcome.runtime, outcome.busy]
+            rounds.setdefault((outcome.runtime, outcome.busy, number), []).append((case, outcome))
+    rows = [
+        _round(runtime, busy, rounds[runtime, busy, number])
+        for runtime, busy, number in sorted(rounds, reverse=True)
+    ]
+    if not rows:
+        return ""
+    head = "| begun | services in | busy loops beside | cases | as expected | verdicts | unexpected | seconds a case |"
+    return "\n".join(
+        ["## Rounds of the whole exam", "", head, "|---|---|---|---|---|---|---|---|", *sorted(rows)]
+    )
+
+
+def _round(runtime: str, busy: int, runs: Sequence[Run]) -> str:
+    begun = min(outcome.started for _, outcome in runs)[:16].replace("T", " ")
+    right = sum(as_expected(case, outcome) for case, outcome in runs)
+    verdicts = sum(len(outcome.verdicts) for _, outcome in runs)
+    wrong = sum(len(surprises(case, outcome)) for case, outcome in runs)
+    seconds = median(outcome.seconds for _, outcome in runs)
+    kind = {"process": "processes", "docker": "containers"}[runtime]
+    cells = [begun, kind, busy, len(runs), right, verdicts, wrong, f"{seconds:.0f}"]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _wrong(runs: Iterable[Run]) -> str:
@@ -133,8 +169,8 @@ def _accuracy(found: Iterable[Accuracy]) -> str:
         [
             "## Criteria",
             "",
-            "Sensitivity: of the runs that must fail a criterion, how many did. Specificity: of those that must pass it,",
-            "how many did. Without a verdict: runs in which there had to be one, and was none.",
+            "Over all runs. Sensitivity: of those that must fail a criterion, how many did. Specificity: of those that must",
+            "pass it, how many did. Without a verdict: runs in which there had to be one, and was none.",
             "",
             "| criterion | sensitivity | specificity | without a verdict |",
             "|---|---|---|---|",

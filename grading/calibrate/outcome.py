@@ -1,6 +1,7 @@
 """What came of grading one case once, and the journal of all such runs: JSON Lines, one for each, never rewritten."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,24 @@ from pydantic import BaseModel, ConfigDict
 from exercises.verdict import Status
 from grading.calibrate.smoke import Smoke
 from grading.report import Report
+from grading.runtime import RuntimeName
 
 EVERY_EXERCISE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """How cases are run: beside how many busy loops, and in what."""
+
+    busy: int = 0
+    runtime: RuntimeName = RuntimeName.PROCESS
 
 
 class Outcome(BaseModel):
     """One run. `verdicts` are by criterion number; `reasons` tell what was seen where one is not `passed`.
 
     `fingerprint` is the case's at the time. `judged` is false where the grader or the machine failed. `busy` is the
-    number of busy loops that the run had to share the machine with.
+    number of busy loops that the run had to share the machine with, `runtime` what the services ran in.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +43,7 @@ class Outcome(BaseModel):
     reasons: dict[str, str]
     smoke: Smoke
     busy: int = 0
+    runtime: RuntimeName = RuntimeName.PROCESS
 
     @property
     def exercises(self) -> frozenset[int]:
@@ -40,7 +51,7 @@ class Outcome(BaseModel):
         return frozenset(int(number.partition(".")[0]) for number in self.verdicts)
 
 
-def outcome_of(case: str, fingerprint: str, report: Report, smoke: Smoke, *, busy: int = 0) -> Outcome:
+def outcome_of(case: str, fingerprint: str, report: Report, smoke: Smoke, conditions: Conditions) -> Outcome:
     """Return what a report says of a case."""
     results = [criterion for exercise in report.exercises for criterion in exercise.criteria]
     return Outcome(
@@ -54,7 +65,8 @@ def outcome_of(case: str, fingerprint: str, report: Report, smoke: Smoke, *, bus
         verdicts={one.number: one.status for one in results},
         reasons={one.number: one.actual for one in results if one.status != "passed"},
         smoke=smoke,
-        busy=busy,
+        busy=conditions.busy,
+        runtime=conditions.runtime,
     )
 
 

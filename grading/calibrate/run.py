@@ -5,7 +5,7 @@ import multiprocessing
 import random
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -13,11 +13,12 @@ from rich.console import Console
 from exercises.exercise import exercises
 from grading import results
 from grading.calibrate.corpus import Case, StaleMutantError
-from grading.calibrate.outcome import Journal, Outcome, outcome_of
+from grading.calibrate.outcome import Conditions, Journal, Outcome, outcome_of
 from grading.calibrate.smoke import smoke
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
 from grading.progress import PlainLines
+from grading.runtimes import RUNTIMES
 from grading.score import score
 from grading.workspace import Workspace
 
@@ -29,11 +30,17 @@ class Task:
     case: Case
     numbers: frozenset[int]
     surprises: Path
-    busy: int = 0
+    conditions: Conditions
 
 
 def tasks(
-    chosen: Sequence[Case], journal: Journal, surprises: Path, *, repeat: int, quick: bool, busy: int
+    chosen: Sequence[Case],
+    journal: Journal,
+    surprises: Path,
+    *,
+    repeat: int,
+    quick: bool,
+    conditions: Conditions,
 ) -> list[Task]:
     """Return the runs that are missing from the journal, round by round."""
     found = []
@@ -42,11 +49,11 @@ def tasks(
             graded_in = chosen_exercises(case, quick=quick)
             done = [
                 one
-                for one in journal.of(case.name, fingerprint=case.fingerprint(), busy=busy)
+                for one in journal.of(case.name, fingerprint=case.fingerprint(), **asdict(conditions))
                 if one.exercises >= graded_in
             ]
             if len(done) <= number:
-                found.append(Task(case, graded_in, surprises, busy))
+                found.append(Task(case, graded_in, surprises, conditions))
     return found
 
 
@@ -83,9 +90,14 @@ async def _run(task: Task) -> Outcome:
         folder.mkdir()
         case.write(folder)
         graded = await score(
-            str(folder), chosen, seed=seed, workspace=workspace, progress=PlainLines(Console(quiet=True))
+            str(folder),
+            chosen,
+            seed=seed,
+            workspace=workspace,
+            progress=PlainLines(Console(quiet=True)),
+            runtime=RUNTIMES[task.conditions.runtime],
         )
-    outcome = outcome_of(case.name, fingerprint, graded.report, smoke(graded.histories), busy=task.busy)
+    outcome = outcome_of(case.name, fingerprint, graded.report, smoke(graded.histories), task.conditions)
     if not as_expected(case, outcome):
         results.save(task.surprises, graded.report, graded.histories)
     return outcome

@@ -102,3 +102,17 @@ def test_a_smoke_script_is_not_compared_where_it_cannot_tell(tmp_path: Path) -> 
     assert "smoke script |\n" in page  # the column of the table of mutants
     assert "## Beside a smoke script" not in page
     assert "not asked" in page
+
+
+def test_rounds_are_told_by_their_conditions(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "outcomes.jsonl")
+    right: dict[str, Status] = {**whole(), "4.2": "failed"}
+    for outcome in (run(right), run(whole()), run(right).model_copy(update={"busy": 2})):
+        journal.add(outcome)
+
+    page = document([MUTANT], journal, exercises())
+
+    count = len(NUMBERS)
+    assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 1 | {count} | 0 | 35 |" in page
+    assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 0 | {count} | 1 | 35 |" in page
+    assert f"| 2026-01-01 00:00 | processes | 2 | 1 | 1 | {count} | 0 | 35 |" in page

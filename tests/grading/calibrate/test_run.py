@@ -1,0 +1,48 @@
+from pathlib import Path
+
+from grading.calibrate.corpus import Case
+from grading.calibrate.outcome import Conditions, Journal
+from grading.calibrate.run import tasks
+from grading.runtime import RuntimeName
+from tests.grading.calibrate.test_document import run, whole
+
+ONE = Case("mutant", "mutant", "A story.", Path(__file__).parent, fails=frozenset({"4.1"}), exercise=4)
+TWO = Case("two", "mutant", "Another.", Path(__file__).parent, fails=frozenset({"1.1"}), exercise=1)
+
+
+def missing(
+    journal: Journal, *, repeat: int = 1, quick: bool = False, conditions: Conditions | None = None
+) -> list[str]:
+    found = tasks(
+        [ONE, TWO],
+        journal,
+        Path("surprises"),
+        repeat=repeat,
+        quick=quick,
+        conditions=conditions or Conditions(),
+    )
+    return [task.case.name for task in found]
+
+
+def test_runs_go_round_by_round(tmp_path: Path) -> None:
+    assert missing(Journal(tmp_path / "j"), repeat=2) == ["mutant", "two", "mutant", "two"]
+
+
+def test_what_was_run_with_the_present_code_is_not_run_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.add(run(whole(), fingerprint="old"))
+    assert missing(journal) == ["mutant", "two"]
+
+    journal.add(run(whole(), fingerprint=ONE.fingerprint()))
+    assert missing(journal) == ["two"]
+    assert missing(journal, repeat=2) == ["two", "mutant", "two"]
+    assert missing(journal, conditions=Conditions(busy=2)) == ["mutant", "two"]
+    assert missing(journal, conditions=Conditions(runtime=RuntimeName.DOCKER)) == ["mutant", "two"]
+
+
+def test_a_quick_look_is_at_the_exercises_that_must_fail(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.add(run({"4.1": "failed"}, fingerprint=ONE.fingerprint()))
+
+    assert missing(journal, quick=True) == ["two"]
+    assert missing(journal) == ["mutant", "two"]
