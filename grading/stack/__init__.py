@@ -1,4 +1,7 @@
-"""The local stack: the service of a repository with its upstreams behind fault proxies, for tests by hand.
+"""The stack for tests by hand: the service of a repository with its upstreams behind fault proxies.
+
+Where there is Docker, it is the repository's compose stack, and compose owns it (`grading.stack.compose`). Else it is
+local:
 
     grading up ──starts──> supervisor ─┬─ stand-ins: model, Qdrant, MLflow (in its own process)
         │                              ├─ warden ── fault proxy

@@ -1,21 +1,22 @@
-"""The command line of the local stack: `grading up`, `down`, `status`, `token` and `logs`."""
+"""The command line of the stack for tests by hand, in containers or as processes: `grading up`, `down`, `status`, `token` and `logs`."""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grading.errors import GradingError, MachineError, SubmissionError
-from grading.stack import claim, control
-from grading.stack.control import Part
+from grading.stack import claim, compose, control
+from grading.stack.compose import ComposeStack
 from grading.stack.files import LogName, StackFiles
+from grading.stack.parts import Part
 from grading.stack.ports import Ports
 
 FOLLOW_SECONDS = 0.2
-COLUMNS = (9, 23, 6)
+COLUMNS = (11, 23, 6)
 
 
 def register(app: typer.Typer) -> None:
@@ -28,18 +29,34 @@ def up(
     repository: Annotated[
         str, typer.Argument(metavar="REPO", help="A path or git URL, as in `score`.")
     ] = ".",
-    port: Annotated[int, typer.Option(help="Where the service listens.", min=1, max=65535)] = Ports().service,
+    port: Annotated[
+        int | None, typer.Option(help=f"Where the service listens [{Ports().service}].", min=1, max=65535)
+    ] = None,
+    in_containers: Annotated[
+        bool | None,
+        typer.Option(
+            "--compose/--local",
+            help="In containers with the real upstreams, or as processes with stand-ins. By default in containers"
+            " where REPO has the stack's compose file and a Docker engine answers.",
+        ),
+    ] = None,
 ) -> None:
-    """Start a service, with stand-ins for its upstreams behind fault proxies, and leave it running.
+    """Start a service, with its upstreams behind fault proxies, and leave it running.
 
-    What runs is a copy of the repository as it is now: after a change, `down` and `up` again.
+    What runs is the repository as it is now: after a change, `down` and `up` again.
     """
     files = StackFiles()
-    if running := claim.find(files.folder):
-        typer.echo(f"A stack of {running.repository} is up, or coming up, since {running.started}.")
+    if claim.find(files.folder) or _containers(files):
+        typer.echo("A stack is up, or coming up, already.")
         raise typer.Exit(_show(files))
+    folder = Path(repository).expanduser()
+    if in_containers is None:
+        in_containers = compose.usable(folder)
     try:
-        control.up(repository, Ports(service=port), files, lambda text: typer.echo(text, err=True))
+        if in_containers:
+            _tell(compose.up(folder, port))
+        else:
+            control.up(repository, Ports(service=port or Ports().service), files, _tell)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     raise typer.Exit(_show(files))
@@ -47,8 +64,10 @@ def up(
 
 def down() -> None:
     """End the stack: SIGTERM for the service and time to drain, then everything else."""
+    files = StackFiles()
     try:
-        said = control.down(StackFiles())
+        containers = _containers(files)
+        said = compose.down(containers) if containers else control.down(files)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     typer.echo("No stack is up." if said is None else said)
@@ -61,8 +80,10 @@ def status() -> None:
 
 def token() -> None:
     """Print an access token of the user admin."""
+    files = StackFiles()
     try:
-        typer.echo(control.token(StackFiles()))
+        containers = _containers(files)
+        typer.echo(compose.token(containers) if containers else control.token(files))
     except GradingError as error:
         _complain(error)
         raise typer.Exit(1) from None
@@ -77,12 +98,26 @@ def logs(
 ) -> None:
     """Print a log of the stack that is up, or of the last one."""
     files = StackFiles()
+    containers = None if claim.find(files.folder) else compose.find()
+    if containers and (containers.running or not files.log(name).exists()):
+        raise typer.Exit(compose.logs(containers, name, follow=follow))
     if not files.log(name).exists():
         typer.echo("There is no log; start a stack with `grading up`.", err=True)
         raise typer.Exit(1)
     for text in _read(files, files.log(name), follow=follow):
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _containers(files: StackFiles) -> ComposeStack | None:
+    """The stack in containers, where that is up and no local one is."""
+    found = None if claim.find(files.folder) else compose.find()
+    return found if found and found.running else None
+
+
+def _tell(text: str | None) -> None:
+    if text:
+        typer.echo(text, err=True)
 
 
 def _read(files: StackFiles, path: Path, *, follow: bool) -> Iterator[str]:
@@ -96,15 +131,22 @@ def _read(files: StackFiles, path: Path, *, follow: bool) -> Iterator[str]:
 
 
 def _show(files: StackFiles) -> int:
+    if containers := _containers(files):
+        return _list(f"{containers.folder}, in containers", compose.status(containers))
     found = control.status(files)
     if found is None:
         typer.echo("No stack is up.")
         return 1
     record, parts = found
-    typer.echo(f"{record.repository}, as it was at {record.started}")
+    code = _list(f"{record.repository}, as it was at {record.started}", parts)
+    typer.echo(f"Logs: `grading logs`, or the files in {files.folder}.")
+    return code
+
+
+def _list(title: str, parts: Sequence[Part]) -> int:
+    typer.echo(title)
     for part in parts:
         typer.echo(_row(part))
-    typer.echo(f"Logs: `grading logs`, or the files in {files.folder}.")
     return 0 if all(part.up for part in parts) else 1
 
 

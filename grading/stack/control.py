@@ -6,23 +6,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-
-import httpx
 
 from chaos.toxiproxy import Proxy
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.stack import claim
 from grading.stack.claim import Record
 from grading.stack.files import StackFiles
+from grading.stack.parts import PROBE_SECONDS, Part, faults, get, log_in, proxies
 from grading.stack.ports import Ports, url
 from grading.stack.supervisor import DRAIN_SECONDS, News, Order
 
 SUPERVISOR = "grading.stack.supervisor"
 DOWN_SECONDS = DRAIN_SECONDS + 15
 POLL_SECONDS = 0.05
-PROBE_SECONDS = 3.0
 PROBES = {"litellm": "/health/liveliness", "qdrant": "/readyz", "mlflow": "/health"}
 
 _ERRORS: dict[str, type[GradingError]] = {
@@ -30,16 +27,6 @@ _ERRORS: dict[str, type[GradingError]] = {
     "submission": SubmissionError,
     "machine": MachineError,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a stack as it was found: whether it answers, and what else is to be said of it."""
-
-    name: str
-    address: str
-    up: bool
-    note: str = ""
 
 
 def up(
@@ -130,39 +117,22 @@ def status(files: StackFiles) -> tuple[Record, list[Part]] | None:
     record = claim.find(files.folder)
     if record is None:
         return None
-    with httpx.Client(trust_env=False, timeout=PROBE_SECONDS) as client:
-        control = _get(client, url(record.ports.control), "/proxies")
-        proxies = (
-            {}
-            if control is None
-            else {name: Proxy.model_validate(one) for name, one in control.json().items()}
-        )
-        health = _get(client, url(record.ports.service), "/health")
-        pid = files.service_pid.read_text(encoding="utf-8").strip() if files.service_pid.exists() else "?"
-        parts = [
-            Part("service", url(record.ports.service), health is not None, f"process {pid}"),
-            Part("faults", url(record.ports.control), control is not None, "Toxiproxy's control API"),
-        ]
-        for name, (listen, upstream) in record.ports.proxies.items():
-            answered = _get(client, url(upstream), PROBES[name]) is not None
-            parts.append(Part(name, url(listen), answered and name in proxies, _faults(proxies.get(name))))
+    found = proxies(url(record.ports.control))
+    health = get(f"{url(record.ports.service)}/health")
+    pid = files.service_pid.read_text(encoding="utf-8").strip() if files.service_pid.exists() else "?"
+    parts = [
+        Part("service", url(record.ports.service), health is not None, f"process {pid}"),
+        Part("faults", url(record.ports.control), found is not None, "Toxiproxy's control API"),
+    ]
+    for name, (listen, upstream) in record.ports.proxies.items():
+        proxy = (found or {}).get(name)
+        answered = get(url(upstream) + PROBES[name]) is not None
+        parts.append(Part(name, url(listen), answered and proxy is not None, _note(proxy)))
     return record, parts
 
 
-def _get(client: httpx.Client, base: str, path: str) -> httpx.Response | None:
-    try:
-        answer = client.get(base + path)
-    except httpx.HTTPError:
-        return None
-    return answer if answer.is_success else None
-
-
-def _faults(proxy: Proxy | None) -> str:
-    if proxy is None:
-        return "no proxy of this name"
-    if not proxy.enabled:
-        return "cut off by its proxy"
-    return ", ".join(["stand-in", *(f"toxic {toxic.name}" for toxic in proxy.toxics)])
+def _note(proxy: Proxy | None) -> str:
+    return "no proxy of this name" if proxy is None else ", ".join(["stand-in", *faults(proxy)])
 
 
 def token(files: StackFiles) -> str:
@@ -170,13 +140,4 @@ def token(files: StackFiles) -> str:
     record, password = claim.find(files.folder), files.admin_password()
     if record is None or password is None:
         raise UsageError("No stack is up; start one with `grading up`.")
-    credentials = {"username": "admin", "password": password}
-    with httpx.Client(trust_env=False, timeout=PROBE_SECONDS) as client:
-        try:
-            answer = client.post(f"{url(record.ports.service)}/auth/login", json=credentials)
-        except httpx.HTTPError as error:
-            raise UsageError(f"The service does not answer ({type(error).__name__}).") from error
-    try:
-        return str(answer.json()["access_token"])
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"POST /auth/login answers {answer.status_code}, and no access_token.") from None
+    return log_in(url(record.ports.service), password)

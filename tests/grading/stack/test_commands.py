@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "GRADING_CACHE": str(tmp_path / "cache")}
+    """One in which nobody has a stack, of processes or in containers."""
+    nowhere = f"unix://{tmp_path}/no.sock"
+    return {**os.environ, "GRADING_CACHE": str(tmp_path / "cache"), "DOCKER_HOST": nowhere}
 
 
 def grading(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
