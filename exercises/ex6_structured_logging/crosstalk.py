@@ -54,7 +54,13 @@ def _misattributed(exchanges: dict[str, Exchange], records: Iterable[Record]) ->
         if (key := one.request.key)
         for text in (key, answer_code(key))
     }
-    by_incident = {incident: own for own, one in exchanges.items() if (incident := _incident(one))}
+    given = Counter(_incident(one) for one in exchanges.values())
+    # An incident that several answers have (4.5 is about those) says nothing of whose record this is.
+    by_incident = {
+        incident: own
+        for own, one in exchanges.items()
+        if (incident := _incident(one)) and given[incident] == 1
+    }
     for record in records:
         strays = [exchanges[found] for found in record.ids if found in exchanges]
         about = _incident_told(record, by_incident) or _request_told(record, by_text, exchanges)

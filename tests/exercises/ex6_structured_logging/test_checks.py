@@ -391,6 +391,16 @@ def test_ids_hold_in_a_crowd_fails_an_incident_under_another_id() -> None:
     assert checks.ids_hold_in_a_crowd(story.end()).status == "failed"
 
 
+def test_ids_hold_in_a_crowd_allows_one_incident_for_all_errors() -> None:
+    story = Service("fifty_at_once")
+    for _ in range(2):
+        failing = story.send("crowd-malformed")
+        story.record(level="error", incident_id="incident-1", request_id=failing.headers[HEADER])
+        story.reply(failing, 502, body={"incident_id": "incident-1"})
+
+    assert checks.ids_hold_in_a_crowd(story.end()).passed
+
+
 def test_ids_hold_in_a_crowd_fails_an_answer_with_the_id_of_another() -> None:
     story = Service("fifty_at_once")
     first, second = story.send("crowd"), story.send("crowd")
