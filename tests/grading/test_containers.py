@@ -1,0 +1,111 @@
+"""Grading in containers, on a real engine: the same verdicts, nothing left behind, and failed builds told."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grading.calibrate.corpus import ROOT, cases
+from grading.containers import LABEL
+
+pytestmark = pytest.mark.slow
+TIMEOUT = 900
+
+
+@pytest.fixture(autouse=True)
+def engine() -> None:
+    docker = shutil.which("docker")
+    if not docker or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
+        pytest.skip("no Docker engine")
+
+
+def grading(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "grading", "score", "--runtime", "docker", *map(str, words)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+
+def verdicts(report: dict[str, Any]) -> dict[str, str]:
+    return {one["number"]: one["status"] for part in report["exercises"] for one in part["criteria"]}
+
+
+def marked() -> set[str]:
+    """The containers and networks of all runs."""
+    found = set()
+    for words in (["ps", "--all"], ["network", "ls"]):
+        argv = ["docker", *words, "--quiet", "--filter", f"label={LABEL}"]
+        found |= set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+    return found
+
+
+def test_the_reference_solution_is_complete_in_containers_too() -> None:
+    ended = grading(ROOT, "--format", "json")
+
+    report = json.loads(ended.stdout)
+    assert {number: status for number, status in verdicts(report).items() if status != "passed"} == {}
+    assert report["fault_proxy"].endswith("in containers")
+
+
+@pytest.mark.parametrize("name", ["drain-without-bound", "pending-traces-die"])
+def test_a_mutant_is_caught_in_containers_too(name: str, tmp_path: Path) -> None:
+    [mutant] = [case for case in cases() if case.name == name]
+    mutant.write(tmp_path)
+
+    report = json.loads(grading(tmp_path, "-e", "2", "--format", "json").stdout)
+
+    assert {number for number, status in verdicts(report).items() if status == "failed"} == mutant.fails
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next() -> None:
+    before = marked()
+    argv = [sys.executable, "-m", "grading", "score", "--runtime", "docker", str(ROOT), "-e", "2"]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as killed:
+        assert killed.stderr
+        for line in _until(killed.stderr, ": running"):
+            assert "cannot" not in line
+        killed.send_signal(signal.SIGKILL)
+    assert marked() - before
+
+    assert grading(ROOT, "-e", "1").returncode == 0
+
+    assert marked() <= before
+
+
+def test_a_dockerfile_that_cannot_be_built_is_the_submissions_failure(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    for name in ("pyproject.toml", "uv.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = os.environ.get("PYTHON_IMAGE") or "python:3.11-slim"
+    (tmp_path / "src/api/Dockerfile").write_text(
+        f"FROM {python}\nWORKDIR /app\nCOPY . .\nRUN echo this-is-why && exit 3\n"
+        "CMD uvicorn api.main:app --app-dir src\n"
+    )
+
+    ended = grading(tmp_path, "-e", "1")
+
+    assert ended.returncode == 1
+    assert "src/api/Dockerfile cannot be built" in ended.stdout
+    assert "this-is-why" in ended.stdout
+
+
+def test_an_engine_that_does_not_answer_is_the_machines_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+
+    ended = grading(ROOT, "-e", "1")
+
+    assert ended.returncode == 3
+    assert "docker info" in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def _until(lines: Iterator[str], text: str) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if text in line:
+            return
