@@ -28,10 +28,13 @@ _LOGS: Final = {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "
 
 @dataclass(frozen=True, slots=True)
 class Confines:
-    """What a container and all in it may use together; memory, temporary files and files in bytes."""
+    """What a container and all in it may use together; memory, temporary files and files in bytes.
 
-    processes: int = 256
-    memory: int = 2 * 2**30
+    `tasks` are processes and their threads, which the engine does not tell apart.
+    """
+
+    tasks: int = 1024
+    memory: int = 4 * 2**30
     processors: float = 2.0
     temporary: int = 64 * 2**20
     file_size: int = 2**30
@@ -212,7 +215,7 @@ def _specification(plan: Plan) -> Mapping[str, Any]:
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
-            "PidsLimit": confines.processes,
+            "PidsLimit": confines.tasks,
             "Memory": confines.memory,
             "MemorySwap": confines.memory,
             "NanoCpus": int(min(confines.processors, os.cpu_count() or 1) * 1e9),

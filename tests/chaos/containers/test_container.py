@@ -159,7 +159,7 @@ try:
 except OSError:
     print(count)
 """
-    container = await run(program, confines=Confines(processes=20))
+    container = await run(program, confines=Confines(tasks=20))
 
     await until_printed(container, recorder, "")
 
