@@ -15,13 +15,13 @@ def count_workers(port: int, proc: Path = Path("/proc")) -> int:
     return max(1, len(parents.keys() - set(parents.values())))
 
 
-def find_listener(port: int, proc: Path = Path("/proc")) -> int | None:
-    """Return the process that listens on a TCP port of this machine, of a parent and its workers the parent.
+def find_listeners(port: int, proc: Path = Path("/proc")) -> list[int]:
+    """Return the processes that have a listening socket of a TCP port of this machine, a parent before its workers.
 
-    None where there is none, or it is hidden from this user.
+    There may be others that are hidden from this user.
     """
     parents = _holders(port, proc)
-    return min((int(pid) for pid, parent in parents.items() if parent not in parents), default=None)
+    return sorted(map(int, parents), key=lambda pid: (parents[str(pid)] in parents, pid))
 
 
 def _holders(port: int, proc: Path) -> dict[str, str]:

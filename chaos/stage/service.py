@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from chaos.listeners import find_listener
+from chaos.listeners import find_listeners
 from chaos.stage.errors import NotThereError
 
 PORT_KEEPER = "docker-proxy"
@@ -37,15 +37,19 @@ class Service(Protocol):
 
 
 class ProcessService:
-    """A service that is a process."""
+    """A service that is a process, with its workers if it has some."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *workers: int) -> None:
         self.name = f"process {pid}"
         self._pid = pid
+        self._workers = workers
 
     async def signal(self, name: str) -> None:
+        # A server tells its workers of its end, but cannot tell them of a stop that it does not hear itself.
+        told = (self._pid, *self._workers) if name in {"STOP", "CONT"} else (self._pid,)
         try:
-            os.kill(self._pid, signal.Signals[f"SIG{name}"])
+            for pid in told:
+                os.kill(pid, signal.Signals[f"SIG{name}"])
         except ProcessLookupError:
             raise NotThereError(f"The service ({self.name}) is gone.") from None
         except PermissionError:
@@ -111,9 +115,9 @@ async def find_service(api: str) -> Service | None:
     """Return what serves the API at a URL of this machine's; None where that is nothing that can be seen."""
     address = urlsplit(api)
     port = address.port or 80
-    pid = await asyncio.to_thread(find_listener, port)
-    if pid is not None and _command(pid) != PORT_KEEPER:
-        return ProcessService(pid)
+    pids = await asyncio.to_thread(find_listeners, port)
+    if pids and _command(pids[0]) != PORT_KEEPER:
+        return ProcessService(*pids)
     if shutil.which("docker") is None:
         return None
     names = (await _docker("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")).split()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.listeners import count_workers, find_listener
+from chaos.listeners import count_workers, find_listeners
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/net/tcp").exists(), reason="processes are seen in /proc alone"
@@ -52,10 +52,12 @@ def test_what_cannot_be_seen_is_one(tmp_path: Path) -> None:
     assert count_workers(80, tmp_path) == 1
 
 
-def test_the_parent_is_whose_port_it_is() -> None:
+def test_a_parent_comes_before_its_workers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with _workers(listener, 2):
-            assert find_listener(port) == os.getpid()
+            parent, *workers = find_listeners(port)
 
-    assert find_listener(port) is None
+    assert parent == os.getpid()
+    assert len(workers) == 2
+    assert find_listeners(port) == []

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from chaos.ports import free_port
 from chaos.stage.errors import NotThereError
 from chaos.stage.service import ProcessService, find_service, the_service
+from tests.grading.stack.support import until
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/net/tcp").exists(), reason="processes are seen in /proc alone"
@@ -57,6 +59,34 @@ async def test_a_service_is_found_by_its_port_and_told_to_end(
     assert process.wait(10) == -15
     with pytest.raises(NotThereError, match="is gone"):
         await service.signal("TERM")
+
+
+@pytest.fixture
+def with_worker() -> Iterator[tuple[str, list[int]]]:
+    """The URL of a service that has forked, and both of its processes."""
+    fork = "import os\nworker = os.fork()\nif worker:\n    print(worker, flush=True)\nwhile True"
+    code = LISTENER.replace("while True", fork)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        port, worker = process.stdout.readline(), int(process.stdout.readline())
+        yield f"http://127.0.0.1:{port.strip()}", [process.pid, worker]
+        process.kill()
+        os.kill(worker, signal.SIGKILL)
+
+
+async def test_workers_are_stopped_with_their_parent(with_worker: tuple[str, list[int]]) -> None:
+    url, pids = with_worker
+    service = await the_service(url)
+
+    await service.signal("STOP")
+    until(lambda: [state(pid) for pid in pids] == ["T", "T"])
+    await service.signal("CONT")
+    until(lambda: "T" not in [state(pid) for pid in pids])
+
+
+def state(pid: int) -> str:
+    """What the kernel says of a process: T where it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 async def test_its_secrets_are_those_that_it_was_started_with(url: str) -> None:
