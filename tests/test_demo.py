@@ -21,14 +21,14 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "DEMO.md"
 PATIENCE = 90.0
 
-# What `grading up` is on the page, on ports that nobody else has.
+# What `grading up --local` is on the page, on ports that nobody else has.
 GRADING = """#!{python}
 import sys
 from grading.cli import main
 from grading.stack import commands, control
 from grading.stack.files import StackFiles
 from grading.stack.ports import Ports
-if sys.argv[1:] == ["up"]:
+if sys.argv[1:2] == ["up"]:
     control.up({root!r}, Ports(**{ports!r}), StackFiles(), print)
     sys.argv[1:] = ["status"]
 main()
@@ -107,6 +107,7 @@ def terminals(tmp_path: Path) -> Iterator[dict[str, Terminal]]:
         "CHAOS_FAULTS": url(ports.control),
         "CHAOS_API": url(ports.service),
         "CHAOS_MODEL": url(ports.litellm_stand_in),
+        "DOCKER_HOST": f"unix://{tmp_path}/no-docker",  # another stack may run in containers
         "API": f"127.0.0.1:{ports.service}",
     }
     names = {step.terminal for step in steps(PAGE.read_text())}
