@@ -39,18 +39,28 @@ async def containers(
             lab, service = await images.lab(), await images.service(submission, start)
             labels = {LABEL: str(workspace.root)}
             stage("starting the lab")
-            inside = await stack.enter_async_context(
-                enclave(engine, lab, workspace.folder("lab"), labels, seed=seed)
-            )
-            await wait_until_up(inside.control, timeout=PROXY_SECONDS)
+            inside = await stack.enter_async_context(_enclave(engine, lab, workspace, labels, seed))
             proxy = await stack.enter_async_context(Toxiproxy(inside.control))
             launcher = _Launcher(submission, start, workspace, _Place(engine, service, inside, labels))
             name = f"toxiproxy-server {await proxy.version()}, in containers"
             yield Premises(proxy, name, inside, launcher.program)
     except EngineError as error:
         raise MachineError(f"Docker failed: {error}; see that `docker info` works.") from error
-    except TimeoutError as error:
-        raise MachineError("The fault proxy did not start in its container; try again.") from error
+
+
+@contextlib.asynccontextmanager
+async def _enclave(
+    engine: Engine, image: str, workspace: Workspace, labels: Mapping[str, str], seed: int
+) -> AsyncIterator[Enclave]:
+    """An enclave whose fault proxy is up. Raises MachineError."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            made = enclave(engine, image, workspace.folder("lab"), labels, seed=seed)
+            inside = await stack.enter_async_context(made)
+            await wait_until_up(inside.control, timeout=PROXY_SECONDS)
+        except OSError as error:  # TimeoutError is one
+            raise MachineError(f"The lab's container did not start: {error}; try again.") from error
+        yield inside
 
 
 @dataclass(frozen=True, slots=True)

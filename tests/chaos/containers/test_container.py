@@ -11,6 +11,7 @@ from chaos.recorder import Recorder
 
 from .conftest import IMAGE, LABELS, NOBODY, Run
 
+pytestmark = pytest.mark.slow
 PATIENCE = 60.0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from chaos.containers import doorway
 from chaos.containers.enclave import Enclave
@@ -22,6 +23,8 @@ from grading.workspace import Workspace
 
 from .conftest import Run, new_enclave
 from .test_container import ended, until_printed
+
+pytestmark = pytest.mark.slow
 
 PROBE = """
 import json, os, socket, sys
