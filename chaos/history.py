@@ -226,10 +226,14 @@ class File(Event):
 
 
 class Stall(Event):
-    """The lab itself got the processor late, or not at all, in the last `seconds`: what was measured then is not to be trusted."""
+    """The lab itself got the processor late, or not at all, in the last `seconds`: what was measured then is not to be trusted.
+
+    `late` is the longest that it had to wait at once; None where that is all of it.
+    """
 
     kind: Literal["stall"] = "stall"
     seconds: float
+    late: float | None = None
 
 
 class HarnessFault(Event):

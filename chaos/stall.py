@@ -21,17 +21,17 @@ share is one half and more; three whole gradings side by side on two processors 
 async def watch(recorder: Recorder) -> None:
     """Record every stall of this event loop until cancelled."""
     while True:
-        begun, late = recorder.now(), 0.0
+        begun = recorder.now()
+        waits = [0.0]
         while recorder.now() - begun < WINDOW:
-            lateness = await _lateness(recorder)
-            if lateness >= REPORTED:
-                recorder.record(Stall(seconds=round(lateness, 3)))
+            waits.append(await _lateness(recorder))
+            if waits[-1] >= REPORTED:
+                recorder.record(Stall(seconds=round(waits[-1], 3)))
                 break
-            late += lateness
         else:
             seconds = recorder.now() - begun
-            if late >= STARVED * seconds:
-                recorder.record(Stall(seconds=round(seconds, 3)))
+            if sum(waits) >= STARVED * seconds:
+                recorder.record(Stall(seconds=round(seconds, 3), late=round(max(waits), 3)))
 
 
 async def _lateness(recorder: Recorder) -> float:

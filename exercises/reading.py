@@ -19,6 +19,10 @@ from chaos.history import (
     Stall,
 )
 
+AFTERMATH = 0.1
+"""So long after a stall the lab may still be busy with what has come meanwhile."""
+STARVED_SHARE = 0.1
+"""A quota or a sleeping lab takes a third of an experiment and more; a machine that is only busy, some hundredths."""
 STALL_SECONDS = 0.25
 """A stall of the lab's own below this does not spoil a measurement against a limit of a second."""
 
@@ -60,10 +64,27 @@ def stalled(history: History, start: float, end: float) -> float:
     return sum(overlap for overlap in overlaps if overlap > 0)
 
 
+def blur(history: History, start: float, end: float) -> float:
+    """Return by how many seconds the time between two moments of the history may be off, either way.
+
+    What the lab met while it stood still, it saw right after: too late by as long as it had to wait at once.
+    """
+    return sum(
+        stall.seconds if stall.late is None else stall.late
+        for stall in history.of(Stall)
+        if stall.seconds >= STALL_SECONDS and start - AFTERMATH <= stall.t and stall.t - stall.seconds <= end
+    )
+
+
 def starved(history: History) -> float:
-    """Return for how many seconds the lab itself stood still after the control phase, or in all where that is missing."""
+    """Return for how many seconds the lab itself stood still after the control phase, or in all where that is missing.
+
+    It is 0 where that is too small a share of the time to have decided anything.
+    """
     broken = next((phase.t for phase in history.of(Phase) if phase.name != "control"), 0.0)
-    return stalled(history, broken, float("inf"))
+    lasted = max((event.t for event in history.events), default=0.0) - broken
+    seconds = stalled(history, broken, float("inf"))
+    return seconds if seconds >= STARVED_SHARE * lasted else 0.0
 
 
 def error_fields(answer: Answer) -> dict[str, Any]:

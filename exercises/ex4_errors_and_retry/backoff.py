@@ -6,11 +6,11 @@ twenty thousand runs of four requests, and fails for constant pauses and for non
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chaos.history import Call, History, UpstreamCall
-from exercises.reading import stalled
+from exercises.reading import blur
 
 CAPS = (1.0, 2.0, 4.0)
 JITTER_ABOVE = 1.0
@@ -29,13 +29,13 @@ SAMPLES_FOR_GROWTH = 4
 class Pause:
     """The time from the end of one attempt to the next attempt of the same request.
 
-    For `stalled` seconds of it the lab itself stood still, so that it may have been shorter.
+    It may be off by `blur` seconds, for the lab itself stood still meanwhile.
     """
 
     seconds: float
     number: int
     call: Call
-    stalled: float = 0.0
+    blur: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,26 @@ def find_fault(requests: Sequence[Sequence[Pause]]) -> Fault | None:
     return None
 
 
+def is_certain(requests: Sequence[Sequence[Pause]]) -> bool:
+    """Whether the pauses are judged the same, however their blur has fallen: the first ones shorter and the later ones longer, or the other way round."""
+    favoured, disfavoured = _shifted(requests, 1), _shifted(requests, -1)
+    return len({find_fault(one) is None for one in (requests, favoured, disfavoured)}) == 1
+
+
+def _shifted(requests: Sequence[Sequence[Pause]], direction: int) -> list[list[Pause]]:
+    return [
+        [_moved(pause, direction if pause.number else -direction) for pause in request]
+        for request in requests
+    ]
+
+
+def _moved(pause: Pause, direction: int) -> Pause:
+    return replace(pause, seconds=max(0.0, pause.seconds + direction * pause.blur))
+
+
 def _pause(history: History, number: int, earlier: UpstreamCall, later: Call) -> Pause:
     ended = earlier.reply.t if earlier.reply else earlier.call.t
-    return Pause(round(later.t - ended, 3), number, later, stalled(history, ended, later.t))
+    return Pause(round(later.t - ended, 3), number, later, blur(history, ended, later.t))
 
 
 def _constant(every: Sequence[Pause]) -> bool:

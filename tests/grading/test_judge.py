@@ -179,6 +179,16 @@ def test_a_short_stall_excuses_no_failure() -> None:
     assert result.criteria[0].status == "failed"
 
 
+def test_a_stall_that_is_a_small_share_of_an_experiment_excuses_no_failure() -> None:
+    story = Story("hang")
+    story.now = 60.0
+    history = held_up(story.end(), 9.0, 4.0)
+
+    [result] = judge.judge([exercise(criterion("a", bad))], {"hang": history})
+
+    assert result.criteria[0].status == "failed"
+
+
 def test_a_start_that_a_starved_machine_did_not_bring_about_fails_nobody() -> None:
     skipped = Story("drip", started=False)
     skipped.add(Skipped(experiment="hang"))

@@ -453,12 +453,30 @@ def test_errors_hide_internals_allows_paths_of_the_api() -> None:
 # What the lab's own stalls stretch
 
 
-def test_backs_off_is_not_judged_where_a_stall_may_have_made_a_pause() -> None:
-    histories = [_backoff(name) for name in ("backoff_500", "backoff_503")]
+@pytest.mark.parametrize("pauses", [(1.0, 2.0, 1.0), (0.4, 1.0, 1.0)])
+def test_backs_off_is_not_judged_where_a_stall_may_have_made_pauses_grow(pauses: tuple[float, ...]) -> None:
+    constant, grown = _backoff("backoff_503", (1.0, 1.0, 1.0)), _backoff("backoff_500", pauses)
+    for exchange in grown.exchanges():
+        begun = grown.calls(key=exchange.request.key)[0].call.t
+        grown = held_up(grown, begun + sum(pauses[:2]), 1.0)
 
-    verdict = checks.backs_off(held_up(histories[0], 4.0, 1.0), histories[1], _transient())
+    verdict = checks.backs_off(grown, constant, _transient(labels=()))
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_backs_off_passes_what_a_stall_cannot_have_made() -> None:
+    histories = [_backoff(name) for name in ("backoff_500", "backoff_503")]
+
+    assert checks.backs_off(held_up(histories[0], 4.0, 0.5), histories[1], _transient()).passed
+
+
+def test_backs_off_fails_what_a_stall_cannot_excuse() -> None:
+    histories = [_backoff(name, (0.0, 0.0, 0.0)) for name in ("backoff_500", "backoff_503")]
+
+    verdict = checks.backs_off(held_up(histories[0], 0.2, 0.3), histories[1], _transient(labels=()))
+
+    assert verdict.status == "failed"
 
 
 def test_retry_after_is_not_judged_where_a_stall_may_have_made_the_pause() -> None:
