@@ -21,8 +21,8 @@ from chaos.history import (
 
 AFTERMATH = 0.1
 """So long after a stall the lab may still be busy with what has come meanwhile."""
-STARVED_SHARE = 0.1
-"""A quota or a sleeping lab takes a third of an experiment and more; a machine that is only busy, some hundredths."""
+STARVED_SHARE = 0.2
+"""A quota or a sleeping lab takes a third of an experiment and more; a machine that is only busy, a tenth at most."""
 STALL_SECONDS = 0.25
 """A stall of the lab's own below this does not spoil a measurement against a limit of a second."""
 

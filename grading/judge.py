@@ -12,7 +12,7 @@ from grading.report import CriterionResult, ExerciseResult, Level, Moment, Start
 
 TEXT_LENGTH = 300
 LOG_LINE_LENGTH = 300
-STARVED_SECONDS = 1.0
+STARVED_SECONDS = 2.0
 """So long the lab may have stood still in an experiment before a failure in it is the machine's as well."""
 
 
