@@ -129,6 +129,7 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         "JWT_SECRET_KEY": secrets.token_hex(32),
         "API_PORT": str(ports.service),
         "TOXIPROXY_PORT": str(ports.control),
+        "PROVIDER_PORT": str(ports.litellm_stand_in),
         **chosen,
     }
     env_file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
@@ -208,12 +209,12 @@ def test_a_toxic_on_the_way_to_litellm_makes_an_answer_slower(stack: Stack) -> N
     assert usual < LATENCY <= slow
 
 
-def test_what_is_behind_the_proxies_is_not_published(stack: Stack) -> None:
+def test_of_what_is_behind_the_proxies_the_scripted_model_alone_is_published(stack: Stack) -> None:
     row = '{{.Label "com.docker.compose.service"}} {{.Ports}}'
     listed = docker("ps", "--filter", f"label=com.docker.compose.project={PROJECT}", "--format", row).stdout
     published = {line.split()[0]: line for line in listed.splitlines() if "->" in line}
 
-    assert set(published) == {"api", "toxiproxy"}
+    assert set(published) == {"api", "provider", "toxiproxy"}
     assert all(line.count("->") == line.count("127.0.0.1:") == 1 for line in published.values())
 
 
