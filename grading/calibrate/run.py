@@ -1,8 +1,11 @@
 """Grades cases of the corpus, each as an ordinary grading run on a folder of its own."""
 
 import asyncio
+import contextlib
+import ctypes
 import multiprocessing
 import random
+import signal
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -21,6 +24,8 @@ from grading.progress import PlainLines
 from grading.runtimes import RUNTIMES
 from grading.score import score
 from grading.workspace import Workspace
+
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | s
 
     Yields an outcome, or what kept a case from being graded, as they come.
     """
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
         try:
             running = {pool.submit(run_one, task): task for task in todo}
             for future in as_completed(running):
@@ -70,6 +76,12 @@ def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | s
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """Have this process ended by the kernel once its parent is gone (Linux); what it has started ends with it."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def run_one(task: Task) -> Outcome | str:
