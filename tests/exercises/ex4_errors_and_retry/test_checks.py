@@ -487,6 +487,7 @@ def test_retry_after_is_not_judged_where_a_stall_may_have_made_the_pause() -> No
     verdict = checks.retry_after_is_honoured(held_up(history, limited.end.t, 2.0))
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
+    assert checks.retry_after_is_honoured(held_up(history, limited.end.t, 0.3)).passed
 
 
 def test_mlflow_down_is_not_measured_against_a_request_that_stood_still() -> None:
