@@ -1,0 +1,20 @@
+"""A sample of the calibration: the reference solution, a mutant of each exercise, another's solution and a half one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASES = 9
+
+
+@pytest.mark.slow
+def test_every_verdict_on_a_sample_of_the_corpus_is_the_expected_one(tmp_path: Path) -> None:
+    words = ["calibrate", "--sample", str(CASES), "--out", str(tmp_path)]
+    ended = subprocess.run(
+        [sys.executable, "-m", "grading", *words], capture_output=True, text=True, timeout=1200, check=False
+    )
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count(" ok ") == CASES
