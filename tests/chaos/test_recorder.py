@@ -23,7 +23,7 @@ def test_what_is_told_late_takes_its_place_among_the_rest() -> None:
     recorder = Recorder(clock)
     for name in ("control", "fault", "recovery"):
         clock.now += 1.0
-        recorder.record(Phase(name=name))  # type: ignore[arg-type]
+        recorder.record(Phase(name=name))
 
     told = recorder.record(Log(stream="stdout", text="late"), at=1.5)
     before = recorder.record(Log(stream="stdout", text="before all"), at=-3.0)
