@@ -17,7 +17,6 @@ from grading.calibrate.run import Task, run_all, tasks
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
 from grading.runtime import RuntimeName
-from grading.workspace import cache_folder
 
 JOURNAL = "outcomes.jsonl"
 SURPRISES = "surprises"
@@ -55,7 +54,7 @@ def calibrate(
     write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,
 ) -> None:
     """Prove the grader on known faults and right solutions: exit 0 when every verdict is the expected one, every time."""
-    folder = folder or cache_folder() / "calibration"
+    folder = folder or ROOT / "calibration"
     try:
         corpus = cases()
     except GradingError as error:
