@@ -1,9 +1,10 @@
 """What a grading run costs: wall time against the sum of the experiments' waits, CPU seconds, peak memory.
 
-    python benchmarks/grading_time.py [--repository PATH] [--runs N] [--exercise N]...
+    python benchmarks/grading_time.py [--repository PATH] [--runs N] [--exercise N]... [--runtime process|docker]
 
 Each run is a whole `grading score` in a process of its own, after one that is not counted and installs what is
-missing. Memory is the sum of the resident sets of all processes of the run, sampled five times a second (Linux).
+missing. Memory is the sum of the resident sets of all processes of the run, sampled five times a second (Linux). What runs in
+containers is the engine's, and counts neither as CPU seconds nor as memory.
 """
 
 import argparse
@@ -45,9 +46,12 @@ def main() -> None:
     parser.add_argument("--repository", default=".")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--exercise", type=int, action="append", default=[])
+    parser.add_argument("--runtime", default="process")
     options = parser.parse_args()
     words = [
         options.repository,
+        "--runtime",
+        options.runtime,
         *(word for number in options.exercise for word in ("--exercise", str(number))),
     ]
     measure(words)
