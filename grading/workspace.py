@@ -100,14 +100,14 @@ class Workspace:
 
 
 def is_alive(root: Path) -> bool:
-    """Whether the run whose folder is `root` still lives: somebody holds its lock."""
+    """Whether the run whose folder is `root` still lives: somebody holds its lock, or another user may."""
     try:
         with root.with_name(f"{root.name}.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True
     return False
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from grading import workspace as workspace_module
 from grading.errors import MachineError
-from grading.workspace import Workspace, cache_folder, check_room
+from grading.workspace import Workspace, cache_folder, check_room, is_alive
 
 GRADER = """
 import subprocess, sys, time
@@ -102,6 +102,21 @@ def test_a_living_run_is_left_alone(tmp_path: Path) -> None:
         finally:
             first.close()
         assert child.wait(10) == -signal.SIGKILL, "its own leftovers go with it"
+
+
+def test_a_run_lives_as_long_as_its_lock_is_held(tmp_path: Path, killed: tuple[str, int]) -> None:
+    run_id, _ = killed
+    assert not is_alive(tmp_path / f"grading-{os.getuid()}" / run_id)
+
+    with Workspace.open(tmp_path) as opened:
+        assert is_alive(opened.root)
+    assert not is_alive(opened.root)
+
+
+def test_what_cannot_be_looked_at_may_be_alive(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert is_alive(tmp_path / "file" / "run")  # as a folder that belongs to another user
 
 
 def test_only_the_exact_mark_is_killed(tmp_path: Path, killed: tuple[str, int]) -> None:
