@@ -4,7 +4,7 @@ from chaos.stage.board import GRACE, Board
 from chaos.stage.mark import Mark
 from chaos.toxiproxy import ProxyHandle
 
-SOON = int(time.time()) + 60
+LATER = 4102444800  # in the year 2100
 LONG_AGO = 1763730000
 
 
@@ -26,15 +26,15 @@ async def test_what_is_overdue_is_healed(board: Board, litellm: ProxyHandle) -> 
 
 
 async def test_what_is_not_overdue_is_left_to_who_holds_it(board: Board, litellm: ProxyHandle) -> None:
-    await cut_off(litellm, SOON)
+    await cut_off(litellm, LATER)
 
     assert await board.heal_overdue() == []
     assert not (await litellm.get()).enabled
 
 
 async def test_who_holds_a_fault_has_a_moment_to_heal_it(litellm: ProxyHandle) -> None:
-    await cut_off(litellm, SOON)
-    now = SOON + GRACE
+    await cut_off(litellm, LATER)
+    now = LATER + GRACE
     board = Board(litellm.server, "http://127.0.0.1:9", now=lambda: now)
 
     assert await board.heal_overdue() == []
@@ -57,7 +57,7 @@ async def test_the_faults_of_others_are_told_and_have_no_end(board: Board, litel
 
 async def test_all_is_healed_on_request_whoever_has_set_it(board: Board, litellm: ProxyHandle) -> None:
     await litellm.add_toxic("bandwidth", rate=1)
-    await cut_off(litellm, SOON)
+    await cut_off(litellm, LATER)
 
     assert len(await board.heal_all()) == 2
     assert await board.faults() == []
@@ -65,9 +65,9 @@ async def test_all_is_healed_on_request_whoever_has_set_it(board: Board, litellm
 
 
 async def test_the_seconds_that_are_left_are_told(board: Board, litellm: ProxyHandle) -> None:
-    await litellm.add_toxic("latency", name=Mark("latency", SOON).name, latency=500)
+    await litellm.add_toxic("latency", name=Mark("latency", LATER).name, latency=500)
 
     (fault,) = await board.faults()
 
-    assert fault.describe(SOON - 42.4) == "latency 500 ms on litellm (42 s left)"
-    assert fault.describe(SOON + 1) == "latency 500 ms on litellm (0 s left)"
+    assert fault.describe(LATER - 42.4) == "latency 500 ms on litellm (42 s left)"
+    assert fault.describe(LATER + 1) == "latency 500 ms on litellm (0 s left)"
