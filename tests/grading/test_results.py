@@ -1,3 +1,4 @@
+import contextlib
 import os
 import resource
 from collections.abc import Iterator
@@ -31,13 +32,15 @@ def histories(lines: int = 1) -> dict[str, History]:
     return {"hang": story.end()}
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow beyond 8 KB, as on a disk with no more room than that."""
+    """No file can grow beyond 8 KB, as on a disk with no more room than that; nor can what a test run prints."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -58,10 +61,11 @@ def test_each_run_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_is_the_machines_fault_and_leaves_no_half_run(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match=r"cannot be written to .*; choose another --out"):
-        results.save(tmp_path, REPORT, histories(lines=50))
+    written = histories(lines=50)
+
+    with full_disk(), pytest.raises(MachineError, match=r"cannot be written to .*; choose another --out"):
+        results.save(tmp_path, REPORT, written)
 
     assert list(tmp_path.iterdir()) == []
 
