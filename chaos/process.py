@@ -1,21 +1,20 @@
 """A service as a process: started under a warden, watched, signalled, and never left behind."""
 
 import asyncio
-import contextlib
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from chaos import warden
 from chaos.history import SERVICE, Exited, Launched, Signalled
 from chaos.listeners import count_workers
-from chaos.output import TOO_MUCH_OUTPUT, Output, Stream
+from chaos.output import Stream
 from chaos.recorder import Recorder
-from chaos.service import Signal
+from chaos.service import Service, Signal
 
 READ_BYTES = 16 * 1024
 
@@ -29,19 +28,15 @@ class Limits:
     file_size: int = 2**30
 
 
-class Process:
+class Process(Service):
     """A running program whose start, output, signals and end are recorded.
 
     Made by `start`; as an async context manager it kills all that is left at the end.
     """
 
     def __init__(self, recorder: Recorder, instance: str, *, endless: bool = False) -> None:
+        super().__init__(recorder, instance, endless=endless)
         self.pid = 0
-        self.exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
-        self._recorder = recorder
-        self._instance = instance
-        self._cause: str | None = None
-        self._output = Output(recorder, instance, self._stop_flood, endless=endless)
         self._tasks: list[asyncio.Task[None]] = []
         self._warden: asyncio.subprocess.Process
 
@@ -94,20 +89,10 @@ class Process:
         self._tasks.append(asyncio.create_task(self._read_reports(reports)))
         return self
 
-    @property
-    def running(self) -> bool:
-        return not self.exited.done()
-
     def signal(self, name: Signal) -> None:
         """Send a signal to the program itself (not to what it started), if it still runs."""
         self._recorder.record(Signalled(instance=self._instance, signal=f"SIG{name}"))
         self._tell(name)
-
-    async def wait_exit(self, timeout: float) -> Exited | None:
-        """Wait at most `timeout` seconds for the program's end; None where it still runs."""
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self.exited), timeout)
-        return None
 
     async def count_listeners(self, port: int) -> int:
         """Return how many processes accept connections on a port of this machine; 1 where that cannot be seen."""
@@ -124,12 +109,6 @@ class Process:
         for task in late:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     def _tell(self, line: str) -> None:
         assert self._warden.stdin
@@ -153,11 +132,6 @@ class Process:
         while data := await reader.read(READ_BYTES):
             self._output.feed(stream, data)
         self._output.end(stream)
-
-    def _stop_flood(self) -> None:
-        if self._cause is None and self.running:
-            self._cause = TOO_MUCH_OUTPUT
-            self.signal("KILL")
 
 
 # The warden reports on descriptor 3, where the pipe's end has to be put first; it then closes at exec.

@@ -15,7 +15,7 @@ from chaos.containers.program import MOUNT, ContainerProgram
 from chaos.toxiproxy import Toxiproxy, wait_until_up
 from grading.errors import MachineError
 from grading.images import Images
-from grading.runtime import Premises, Stage
+from grading.runtime import Premises, Stage, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, is_alive
@@ -84,11 +84,7 @@ class _Launcher:
 
     def program(self, name: str) -> ContainerProgram:
         """Make the instance for the experiment `name`."""
-        root = self._workspace.folder(name)
-        repository = root / "repository"
-        self._submission.copy_to(repository)
-        for folder in ("home", "tmp"):
-            (root / folder).mkdir()
+        root = instance_folder(self._submission, self._workspace, name)
         user = _give_away(root)
         mount = PurePosixPath(MOUNT)
         return ContainerProgram(
@@ -103,7 +99,7 @@ class _Launcher:
                 **self._start.environment(Path(mount / "repository"), host, port),
             },
             root=root,
-            repository=repository,
+            repository=root / "repository",
             cwd=str(mount / "repository" / self._start.cwd),
             user=user,
             network=self._place.inside.name,

@@ -9,7 +9,7 @@ from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import ToxiproxyError
 from grading.environment import Environment, prepare
 from grading.errors import MachineError
-from grading.runtime import Premises, Stage
+from grading.runtime import Premises, Stage, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, cache_folder
@@ -50,19 +50,16 @@ class Launcher:
 
     def program(self, name: str) -> ProcessProgram:
         """Make the instance for the experiment `name`."""
-        root = self._workspace.folder(name)
-        repository, home, temporary = root / "repository", root / "home", root / "tmp"
-        self._submission.copy_to(repository)
-        home.mkdir()
-        temporary.mkdir()
+        root = instance_folder(self._submission, self._workspace, name)
+        repository = root / "repository"
         return ProcessProgram(
             argv=lambda host, port: self._start.argv(host, port, self._environment.bin),
             env=lambda host, port: {
                 **self.base_environment(),
                 "PATH": f"{self._environment.bin}:{SYSTEM_PATH}",
                 "VIRTUAL_ENV": str(self._environment.bin.parent),
-                "HOME": str(home),
-                "TMPDIR": str(temporary),
+                "HOME": str(root / "home"),
+                "TMPDIR": str(root / "tmp"),
                 "PYTHONUNBUFFERED": "1",
                 **self._start.environment(repository, host, port),
             },

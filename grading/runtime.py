@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from chaos.network import Network
@@ -29,6 +30,15 @@ class Premises:
     faults: str
     network: Network
     program: Callable[[str], Program]
+
+
+def instance_folder(submission: Submission, workspace: Workspace, name: str) -> Path:
+    """Make the folder of one experiment's instances: `repository`, a copy of the submission, `home` and `tmp`."""
+    root = workspace.folder(name)
+    submission.copy_to(root / "repository")
+    for own in ("home", "tmp"):
+        (root / own).mkdir()
+    return root
 
 
 class RuntimeName(StrEnum):

@@ -14,9 +14,9 @@ from typing import Any, Final, Self
 from chaos import listeners
 from chaos.containers.engine import Engine, EngineError
 from chaos.history import SERVICE, Exited, Launched, Signalled
-from chaos.output import TOO_MUCH_OUTPUT, Output, Stream
+from chaos.output import Stream
 from chaos.recorder import Recorder
-from chaos.service import Signal
+from chaos.service import Service, Signal
 
 CANNOT_START: Final = 127
 NO_NAME_SERVER: Final = "192.0.2.1"
@@ -59,21 +59,17 @@ class Plan:
     confines: Confines = Confines()
 
 
-class Container:
+class Container(Service):
     """A running container, as `chaos.service.Service` has it. Made by `start`.
 
     Output and end carry the engine's timestamps, put on the recorder's clock.
     """
 
     def __init__(self, engine: Engine, identity: str, recorder: Recorder, instance: str) -> None:
-        self.exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
+        super().__init__(recorder, instance)
         self.address = ""
         self._engine = engine
         self._id = identity
-        self._recorder = recorder
-        self._instance = instance
-        self._cause: str | None = None
-        self._output = Output(recorder, instance, self._stop_flood)
         self._tasks: list[asyncio.Task[None]] = []
         self._signals: set[asyncio.Task[None]] = set()
 
@@ -93,22 +89,12 @@ class Container:
             raise
         return self
 
-    @property
-    def running(self) -> bool:
-        return not self.exited.done()
-
     def signal(self, name: Signal) -> None:
         """Have the engine send a signal to the program, if it still runs."""
         self._recorder.record(Signalled(instance=self._instance, signal=f"SIG{name}"))
         task = asyncio.create_task(self._kill(name))
         self._signals.add(task)
         task.add_done_callback(self._signals.discard)
-
-    async def wait_exit(self, timeout: float) -> Exited | None:
-        """Wait at most `timeout` seconds for the program's end; None where it still runs."""
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self.exited), timeout)
-        return None
 
     async def count_listeners(self, port: int) -> int:
         """Return how many processes accept connections on a port; 1 where that cannot be seen."""
@@ -133,12 +119,6 @@ class Container:
                 task.cancel()
         await asyncio.gather(*self._tasks, *self._signals, return_exceptions=True)
         await self._remove()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     async def _start(self) -> None:
         try:
@@ -188,11 +168,6 @@ class Container:
     def _on_our_clock(self, stamp: str) -> float:
         ago = time() - datetime.fromisoformat(stamp).timestamp()
         return self._recorder.now() - max(ago, 0.0)
-
-    def _stop_flood(self) -> None:
-        if self._cause is None and self.running:
-            self._cause = TOO_MUCH_OUTPUT
-            self.signal("KILL")
 
 
 def _specification(plan: Plan) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import math
 import time
 from typing import Protocol
 
-from chaos.stage.board import Board
+from chaos.stage.board import Board, faults
 from chaos.stage.errors import WrongUseError
 from chaos.stage.mark import Kind, Mark
 from chaos.stage.model import ScriptedModel, failing
@@ -58,7 +58,7 @@ class _Marked:
         if self.proxy not in proxies:
             there = ", ".join(sorted(proxies)) or "none at all"
             raise WrongUseError(f"There is no proxy '{self.proxy}'; there are {there}.")
-        for fault in await self.board.faults():
+        for fault in faults(proxies):
             if fault.proxy == self.proxy and fault.mark and fault.mark.kind == self.kind:
                 raise WrongUseError(
                     f"There is one already: {fault.text}. Wait for its end, or heal it: `chaos heal`."

@@ -1,7 +1,7 @@
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -85,21 +85,12 @@ async def other(engine: Engine, tmp_path: Path) -> AsyncIterator[Enclave]:
             yield made
 
 
-class new_enclave:  # noqa: N801 - a context manager
+@asynccontextmanager
+async def new_enclave(engine: Engine, workspace: Workspace) -> AsyncIterator[Enclave]:
     """An enclave of a run's own."""
-
-    def __init__(self, engine: Engine, workspace: Workspace) -> None:
-        self._engine = engine
-        self._workspace = workspace
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Enclave:
-        try:
-            image = await Images(self._engine, self._workspace, lambda _: None).lab()
-        except GradingError as error:
-            pytest.skip(f"{error.message} {error.detail}")
-        folder = self._workspace.folder("lab")
-        return await self._stack.enter_async_context(enclave(self._engine, image, folder, LABELS, seed=1))
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+    try:
+        image = await Images(engine, workspace, lambda _: None).lab()
+    except GradingError as error:
+        pytest.skip(f"{error.message} {error.detail}")
+    async with enclave(engine, image, workspace.folder("lab"), LABELS, seed=1) as made:
+        yield made

@@ -27,14 +27,6 @@ def own_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-async def toxiproxy(server: Server) -> AsyncIterator[Toxiproxy]:
-    async with Toxiproxy(server.url) as client:
-        yield client
-        for name in await client.proxies():
-            await client.delete(name)
-
-
-@pytest.fixture
 async def llm() -> AsyncIterator[ScriptedLLM]:
     async with ScriptedLLM(Recorder(), controls=True) as llm:
         yield llm

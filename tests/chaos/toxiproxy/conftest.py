@@ -32,14 +32,6 @@ def own_server(kind: Kind) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def toxiproxy(server: Server) -> AsyncIterator[Toxiproxy]:
-    async with Toxiproxy(server.url) as client:
-        yield client
-        for name in await client.proxies():
-            await client.delete(name)
-
-
-@pytest.fixture
 async def http(server: Server, toxiproxy: Toxiproxy) -> AsyncIterator[httpx.AsyncClient]:
     """For requests that the client would not make."""
     async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
