@@ -18,6 +18,8 @@ from grading.runtime import Premises
 from grading.workspace import check_room
 
 SIDE_BY_SIDE = 16
+AGAIN_SIDE_BY_SIDE = 4
+"""Fewer, for what is run again was disturbed by a machine that had too much to do."""
 START_FAILURES = 2
 """After so many failed starts and no successful one, the service is not started again."""
 
@@ -51,6 +53,12 @@ class Bench:
     def hopeless(self) -> bool:
         """Whether the service has shown that it does not start."""
         return not self.started and len(self.failed_starts) >= START_FAILURES
+
+
+async def conduct_again(experiments: Iterable[Experiment], bench: Bench) -> dict[str, History]:
+    """Run experiments once more, on new instances and with less going on beside them."""
+    again = Bench(bench.premises, bench.seed, bench.observer, places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE))
+    return await conduct(experiments, again)
 
 
 async def conduct(experiments: Iterable[Experiment], bench: Bench) -> dict[str, History]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from chaos.history import Event, History, Skipped
 from exercises import control
 from exercises.exercise import Criterion, Exercise
+from exercises.experiment import Experiment
 from exercises.reading import describe, excerpt, starved
 from exercises.verdict import Verdict, failed, not_judged
 from grading.grade import SHARES
@@ -19,6 +20,18 @@ STARVED_SECONDS = 2.0
 def judge(exercises: Iterable[Exercise], histories: Mapping[str, History]) -> tuple[ExerciseResult, ...]:
     """Judge exercises on the histories of their experiments, by experiment name."""
     return tuple(_exercise(exercise, histories) for exercise in exercises)
+
+
+def disturbed(exercises: Iterable[Exercise], histories: Mapping[str, History]) -> tuple[Experiment, ...]:
+    """Return the experiments of all criteria that the machine has left without a verdict, each once."""
+    left = (
+        experiment
+        for exercise in exercises
+        for criterion, result in zip(exercise.criteria, _exercise(exercise, histories).criteria, strict=True)
+        if result.status == "not judged" and result.blame == "machine"
+        for experiment in criterion.experiments
+    )
+    return tuple(dict.fromkeys(left))
 
 
 def fail_all(exercises: Iterable[Exercise], verdict: Verdict) -> tuple[ExerciseResult, ...]:

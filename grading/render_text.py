@@ -87,5 +87,8 @@ def _total(report: Report) -> RenderableType:
     if not report.judged:
         text = "Some verdicts could not be given, through no fault of the submission: grade it again."
         lines.append(Text(text, style="yellow"))
+    if report.repeated:
+        text = f"Run again, for the machine was too busy the first time: {', '.join(report.repeated)}."
+        lines.append(Text(text, style="dim"))
     facts = f"* essential · seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s"
     return Group(*lines, Text(facts, style="dim"))

@@ -89,6 +89,8 @@ class Report(Model):
     seconds: float
     seed: int
     fault_proxy: str
+    repeated: tuple[str, ...] = ()
+    """The experiments that were run a second time, for the machine had been too busy the first time."""
     start_failure: StartFailure | None
     exercises: tuple[ExerciseResult, ...]
     documentation: Documentation | None = None

@@ -12,7 +12,7 @@ from exercises.verdict import not_judged
 from grading import judge
 from grading.documentation import FILE as DOCUMENTATION
 from grading.documentation import documentation
-from grading.engine import Bench, conduct
+from grading.engine import Bench, conduct, conduct_again
 from grading.errors import MachineError, SubmissionError
 from grading.grade import grade, next_step
 from grading.processes import processes
@@ -50,6 +50,7 @@ async def score(
     progress.stage(f"fetching {spec}")
     submission = await fetch(spec, workspace)
     histories: dict[str, History] = {}
+    repeated: dict[str, History] = {}
     problem = ""
     machine = False
     faults = "none"
@@ -59,7 +60,12 @@ async def score(
         async with runtime(submission, start, workspace, seed=seed, stage=progress.stage) as premises:
             progress.stage("running the experiments")
             faults = premises.faults
-            histories = await conduct(experiments, Bench(premises, seed, progress.update))
+            bench = Bench(premises, seed, progress.update)
+            histories = await conduct(experiments, bench)
+            if disturbed := judge.disturbed(exercises, histories):
+                progress.stage("running again what the machine was too busy for")
+                repeated = await conduct_again(disturbed, bench)
+        histories |= repeated
         results = judge.judge(exercises, histories)
     except SubmissionError as error:
         problem = _told(error)
@@ -75,6 +81,7 @@ async def score(
         seconds=round(time.monotonic() - clock, 1),
         seed=seed,
         fault_proxy=faults,
+        repeated=tuple(sorted(repeated)),
         start_failure=judge.start_failure(histories),
         exercises=results,
         documentation=documentation(submission.text(DOCUMENTATION), exercises) if _whole(exercises) else None,

@@ -93,9 +93,10 @@ def _rounds(every: Iterable[Run]) -> str:
     ]
     if not rows:
         return ""
-    head = "| begun | services in | busy loops beside | cases | as expected | verdicts | unexpected | seconds a case |"
+    head = "| begun | services in | busy loops beside | cases | as expected | verdicts | unexpected"
+    head += " | cases with experiments run again | seconds a case |"
     return "\n".join(
-        ["## Rounds of the whole exam", "", head, "|---|---|---|---|---|---|---|---|", *sorted(rows)]
+        ["## Rounds of the whole exam", "", head, "|---|---|---|---|---|---|---|---|---|", *sorted(rows)]
     )
 
 
@@ -104,9 +105,10 @@ def _round(runtime: str, busy: int, runs: Sequence[Run]) -> str:
     right = sum(as_expected(case, outcome) for case, outcome in runs)
     verdicts = sum(len(outcome.verdicts) for _, outcome in runs)
     wrong = sum(len(surprises(case, outcome)) for case, outcome in runs)
+    again = sum(bool(outcome.repeated) for _, outcome in runs)
     seconds = median(outcome.seconds for _, outcome in runs)
     kind = {"process": "processes", "docker": "containers"}[runtime]
-    cells = [begun, kind, busy, len(runs), right, verdicts, wrong, f"{seconds:.0f}"]
+    cells = [begun, kind, busy, len(runs), right, verdicts, wrong, again, f"{seconds:.0f}"]
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -27,7 +27,8 @@ class Outcome(BaseModel):
     """One run. `verdicts` are by criterion number; `reasons` tell what was seen where one is not `passed`.
 
     `fingerprint` is the case's at the time. `judged` is false where the grader or the machine failed. `busy` is the
-    number of busy loops that the run had to share the machine with, `runtime` what the services ran in.
+    number of busy loops that the run had to share the machine with, `runtime` what the services ran in, `repeated` the
+    experiments that were run a second time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class Outcome(BaseModel):
     smoke: Smoke
     busy: int = 0
     runtime: RuntimeName = RuntimeName.PROCESS
+    repeated: tuple[str, ...] = ()
 
     @property
     def exercises(self) -> frozenset[int]:
@@ -67,6 +69,7 @@ def outcome_of(case: str, fingerprint: str, report: Report, smoke: Smoke, condit
         smoke=smoke,
         busy=conditions.busy,
         runtime=conditions.runtime,
+        repeated=report.repeated,
     )
 
 

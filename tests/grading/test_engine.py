@@ -1,12 +1,13 @@
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from chaos.history import Ended, HarnessFault, History, Log, Phase, Skipped
+from chaos.history import Ended, HarnessFault, History, Launched, Log, Phase, Skipped
 from chaos.network import LOOPBACK
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
@@ -14,7 +15,7 @@ from chaos.toxiproxy import Toxiproxy
 from exercises import control, lab
 from exercises.experiment import Experiment
 from exercises.lab import Lab
-from grading.engine import Bench, State, conduct
+from grading.engine import START_FAILURES, Bench, State, conduct, conduct_again
 from grading.runtime import Premises
 
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
@@ -44,8 +45,7 @@ class Runs:
         return await conduct(experiments, self.bench)
 
     def _program(self, name: str) -> ProcessProgram:
-        root = self._folder / name
-        root.mkdir()
+        root = Path(tempfile.mkdtemp(prefix=name, dir=self._folder))
         return ProcessProgram(
             argv=lambda _host, _port: [sys.executable, str(TINY), self._behaviour],
             env=lambda _host, port: {**ENV, "PORT": str(port)},
@@ -207,3 +207,27 @@ async def test_an_experiment_beyond_its_limit_is_the_harness_fault(
 
     [fault] = histories["sleep"].of(HarnessFault)
     assert "longer than its limit" in fault.reason
+
+
+async def test_what_is_run_again_has_a_fresh_instance_and_a_history_of_its_own(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    runs = Runs(toxiproxy, tmp_path)
+
+    first = (await runs.conduct(ASK))["ask"]
+    again = (await conduct_again([ASK], runs.bench))["ask"]
+
+    assert control.problem(again) is None
+    assert again.exchanges("asked")[0].status == 200
+    [before], [after] = first.of(Launched), again.of(Launched)
+    assert before.cwd != after.cwd
+
+
+async def test_a_service_that_did_not_start_is_tried_again(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    runs = Runs(toxiproxy, tmp_path, "exit")
+    await runs.conduct(*(Experiment(f"ask-{number}", _ask, seconds=1) for number in range(START_FAILURES)))
+
+    again = (await conduct_again([ASK], runs.bench))["ask"]
+
+    assert not again.of(Skipped)
+    assert again.of(Launched)

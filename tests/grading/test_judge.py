@@ -171,6 +171,29 @@ def test_what_passes_on_a_starved_machine_has_passed() -> None:
     assert result.criteria[0].status == "passed"
 
 
+def test_what_the_machine_was_too_busy_for_is_what_was_not_judged_for_it() -> None:
+    def dripped(drip: History) -> Verdict:
+        return failed("better", "this", drip.events[-1])
+
+    def both(hang: History, drip: History) -> Verdict:
+        return unknown(hang)
+
+    histories = {"hang": starving(Story("hang")), "drip": Story("drip").end()}
+    one = exercise(criterion("a", good), criterion("b", dripped, DRIP))
+    other = exercise(criterion("c", bad), criterion("d", both, HANG, DRIP))
+
+    assert judge.disturbed([one], histories) == ()
+    assert judge.disturbed([one, other], histories) == (HANG, DRIP)
+
+
+def test_what_the_submission_or_the_grader_left_open_is_not_the_machines() -> None:
+    broken = Story("hang")
+    broken.add(HarnessFault(reason="the fault proxy is gone"))
+
+    assert judge.disturbed([exercise(criterion("a", unknown))], {"hang": Story("hang").end()}) == ()
+    assert judge.disturbed([exercise(criterion("a", unknown))], {"hang": broken.end()}) == ()
+
+
 def test_a_short_stall_excuses_no_failure() -> None:
     history = held_up(Story("hang").end(), 1.9, 0.3)
 

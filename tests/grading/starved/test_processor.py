@@ -20,6 +20,7 @@ PERIOD = 100_000
 QUOTA = 0.04
 """The share of one processor that a grader, its services and its fault proxy have together."""
 SLOWED = [("reference", 5), ("checks-one-after-another", 5)]
+AGAIN = "running again"
 EXPERIMENTS = 3
 """Exercise 5 has so many; they are slowed down when all of them run."""
 FROZEN = [
@@ -83,6 +84,22 @@ def test_a_quota_on_the_processor_gives_no_wrong_verdict(tmp_path: Path) -> None
 
     assert {result.case.name: result.wrong() for result in results if result.wrong()} == {}
     assert any(result.open() for result in results)
+
+
+def test_what_a_quota_has_left_open_is_run_again_and_judged_once_it_is_lifted(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        group = stack.enter_context(quota("passing"))
+        grader = stack.enter_context(Grader("checks-one-after-another", 5, tmp_path, before=group.wrapper))
+        for _ in range(EXPERIMENTS):
+            grader.wait_for(": running")
+        group.limit(QUOTA)
+        grader.wait_for(AGAIN)
+        group.limit(1)
+        result = grader.result()
+
+    assert result.wrong() == []
+    assert result.open() == []
+    assert result.report["repeated"]
 
 
 def test_a_grader_that_sleeps_while_its_services_run_gives_no_wrong_verdict(tmp_path: Path) -> None:
