@@ -22,16 +22,17 @@ def judge(exercises: Iterable[Exercise], histories: Mapping[str, History]) -> tu
     return tuple(_exercise(exercise, histories) for exercise in exercises)
 
 
-def disturbed(exercises: Iterable[Exercise], histories: Mapping[str, History]) -> tuple[Experiment, ...]:
+def disturbed(exercises: Iterable[Exercise], results: Iterable[ExerciseResult]) -> tuple[Experiment, ...]:
     """Return the experiments of all criteria that the machine has left without a verdict, each once."""
-    left = (
-        experiment
-        for exercise in exercises
-        for criterion, result in zip(exercise.criteria, _exercise(exercise, histories).criteria, strict=True)
-        if result.status == "not judged" and result.blame == "machine"
-        for experiment in criterion.experiments
-    )
-    return tuple(dict.fromkeys(left))
+    left = {
+        criterion.number
+        for result in results
+        for criterion in result.criteria
+        if criterion.status == "not judged" and criterion.blame == "machine"
+    }
+    criteria = (criterion for exercise in exercises for criterion in exercise.criteria)
+    needed = (one for criterion in criteria if criterion.number in left for one in criterion.experiments)
+    return tuple(dict.fromkeys(needed))
 
 
 def fail_all(exercises: Iterable[Exercise], verdict: Verdict) -> tuple[ExerciseResult, ...]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from chaos.history import History
 from exercises.exercise import Exercise
 from exercises.exercise import exercises as all_exercises
+from exercises.experiment import Experiment
 from exercises.verdict import not_judged
 from grading import judge
 from grading.documentation import FILE as DOCUMENTATION
@@ -50,7 +51,7 @@ async def score(
     progress.stage(f"fetching {spec}")
     submission = await fetch(spec, workspace)
     histories: dict[str, History] = {}
-    repeated: dict[str, History] = {}
+    repeated: tuple[Experiment, ...] = ()
     problem = ""
     machine = False
     faults = "none"
@@ -62,11 +63,11 @@ async def score(
             faults = premises.faults
             bench = Bench(premises, seed, progress.update)
             histories = await conduct(experiments, bench)
-            if disturbed := judge.disturbed(exercises, histories):
+            results = judge.judge(exercises, histories)
+            if repeated := judge.disturbed(exercises, results):
                 progress.stage("running again what the machine was too busy for")
-                repeated = await conduct_again(disturbed, bench)
-        histories |= repeated
-        results = judge.judge(exercises, histories)
+                histories |= await conduct_again(repeated, bench)
+                results = judge.judge(exercises, histories)
     except SubmissionError as error:
         problem = _told(error)
         results = judge.fail_all(exercises, judge.unrunnable(str(error)))
@@ -81,7 +82,7 @@ async def score(
         seconds=round(time.monotonic() - clock, 1),
         seed=seed,
         fault_proxy=faults,
-        repeated=tuple(sorted(repeated)),
+        repeated=tuple(sorted(one.name for one in repeated)),
         start_failure=judge.start_failure(histories),
         exercises=results,
         documentation=documentation(submission.text(DOCUMENTATION), exercises) if _whole(exercises) else None,

@@ -13,6 +13,17 @@ from grading.calibrate.outcome import EVERY_EXERCISE, Journal, Outcome
 from grading.calibrate.tally import Accuracy, accuracies, as_expected, caught, flakes
 
 DOCUMENT = "docs/CALIBRATION.md"
+ROUND_COLUMNS = (
+    "begun",
+    "services in",
+    "busy loops beside",
+    "cases",
+    "as expected",
+    "verdicts",
+    "unexpected",
+    "cases with experiments run again",
+    "seconds a case",
+)
 Run = tuple[Case, Outcome]
 
 
@@ -93,11 +104,9 @@ def _rounds(every: Iterable[Run]) -> str:
     ]
     if not rows:
         return ""
-    head = "| begun | services in | busy loops beside | cases | as expected | verdicts | unexpected"
-    head += " | cases with experiments run again | seconds a case |"
-    return "\n".join(
-        ["## Rounds of the whole exam", "", head, "|---|---|---|---|---|---|---|---|---|", *sorted(rows)]
-    )
+    head = f"| {' | '.join(ROUND_COLUMNS)} |"
+    rule = "|" + "---|" * len(ROUND_COLUMNS)
+    return "\n".join(["## Rounds of the whole exam", "", head, rule, *sorted(rows)])
 
 
 def _round(runtime: str, busy: int, runs: Sequence[Run]) -> str:

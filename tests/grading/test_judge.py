@@ -171,6 +171,10 @@ def test_what_passes_on_a_starved_machine_has_passed() -> None:
     assert result.criteria[0].status == "passed"
 
 
+def disturbed(histories: dict[str, History], *exercises: Exercise) -> tuple[Experiment, ...]:
+    return judge.disturbed(exercises, judge.judge(exercises, histories))
+
+
 def test_what_the_machine_was_too_busy_for_is_what_was_not_judged_for_it() -> None:
     def dripped(drip: History) -> Verdict:
         return failed("better", "this", drip.events[-1])
@@ -182,16 +186,16 @@ def test_what_the_machine_was_too_busy_for_is_what_was_not_judged_for_it() -> No
     one = exercise(criterion("a", good), criterion("b", dripped, DRIP))
     other = exercise(criterion("c", bad), criterion("d", both, HANG, DRIP))
 
-    assert judge.disturbed([one], histories) == ()
-    assert judge.disturbed([one, other], histories) == (HANG, DRIP)
+    assert disturbed(histories, one) == ()
+    assert disturbed(histories, one, other) == (HANG, DRIP)
 
 
 def test_what_the_submission_or_the_grader_left_open_is_not_the_machines() -> None:
     broken = Story("hang")
     broken.add(HarnessFault(reason="the fault proxy is gone"))
 
-    assert judge.disturbed([exercise(criterion("a", unknown))], {"hang": Story("hang").end()}) == ()
-    assert judge.disturbed([exercise(criterion("a", unknown))], {"hang": broken.end()}) == ()
+    assert disturbed({"hang": Story("hang").end()}, exercise(criterion("a", unknown))) == ()
+    assert disturbed({"hang": broken.end()}, exercise(criterion("a", unknown))) == ()
 
 
 def test_a_short_stall_excuses_no_failure() -> None:
