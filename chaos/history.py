@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 FORMAT = 1
 
-Upstream = Literal["llm", "qdrant", "mlflow"]
+Upstream = Literal["litellm", "qdrant", "mlflow"]
 SERVICE = "service"
 """The instance that an experiment is about; others are started beside it, to see whether they start."""
 
@@ -345,7 +345,7 @@ class History:
             if label in {None, event.label} and key in {None, event.key}
         ]
 
-    def calls(self, upstream: Upstream = "llm", *, key: str | None = None) -> list[UpstreamCall]:
+    def calls(self, upstream: Upstream = "litellm", *, key: str | None = None) -> list[UpstreamCall]:
         """The counted calls that reached an upstream, in the order of arrival."""
         replies = {event.call: event for event in self.events if isinstance(event, Reply)}
         return [

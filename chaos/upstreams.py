@@ -46,7 +46,7 @@ class Upstreams:
             await stack.enter_async_context(self.qdrant)
             await stack.enter_async_context(self.mlflow)
             ports: dict[Upstream, int] = {
-                "llm": self.llm.port,
+                "litellm": self.llm.port,
                 "qdrant": self.qdrant.port,
                 "mlflow": self.mlflow.port,
             }

@@ -14,7 +14,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
-from exercises.exercise import Exercise, exercises
 from grading import results
 from grading.calibrate import commands as calibration
 from grading.errors import GradingError, MachineError
@@ -29,6 +28,7 @@ from grading.score import Graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
 from grading.workspace import Workspace
+from lab.exercise import Exercise, exercises
 
 T = TypeVar("T")
 

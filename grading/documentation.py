@@ -7,8 +7,8 @@ of the student's own under the first two, and a code block with at least one com
 import re
 from collections.abc import Iterable
 
-from exercises.exercise import Exercise
 from grading.report import Documentation
+from lab.exercise import Exercise
 
 FILE = "IMPLEMENTATION.md"
 MAX_POINTS = 5

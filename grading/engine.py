@@ -11,11 +11,11 @@ from chaos import stall
 from chaos.history import Began, Ended, HarnessFault, History, Ready, Skipped
 from chaos.recorder import Recorder
 from chaos.toxiproxy import ToxiproxyError
-from exercises.experiment import Experiment
-from exercises.lab import Lab
 from grading.errors import GradingError
 from grading.runtime import Premises
 from grading.workspace import check_room
+from lab.experiment import Experiment
+from lab.lab import Lab
 
 SIDE_BY_SIDE = 16
 AGAIN_SIDE_BY_SIDE = 4

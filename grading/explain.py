@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exercises.exercise import Exercise
 from grading.documentation import FILE, MAX_POINTS
 from grading.grade import CORE_NEEDED, THRESHOLDS
+from lab.exercise import Exercise
 
 
 def explain(exercises: Sequence[Exercise], console: Console) -> None:

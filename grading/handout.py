@@ -11,9 +11,19 @@ from pathlib import Path
 from grading.errors import MachineError, UsageError
 
 ROOT = Path(__file__).parent.parent
-STARTER = ROOT / "exercises" / "starter"
-PAGES = ROOT / "exercises" / "handout"
-KEPT = ("grading", "chaos", "exercises", "EXAM.md", "LICENSE", "Makefile.curl", "mise.toml", ".gitignore")
+STARTER = ROOT / "exercises" / "exam" / "starter"
+PAGES = ROOT / "exercises" / "exam" / "handout"
+KEPT = (
+    "grading",
+    "lab",
+    "chaos",
+    "exercises",
+    "EXAM.md",
+    "LICENSE",
+    "Makefile.curl",
+    "mise.toml",
+    ".gitignore",
+)
 """What students get as it stands here: all that they need to test themselves, and nothing of the solution."""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "starter", "handout", "*.template.md")
 SECONDS = 120.0
@@ -74,7 +84,7 @@ def _write_files(folder: Path) -> None:
     shutil.copytree(STARTER / "src", folder / "src", ignore=LEFT_OUT)
     shutil.copy(STARTER / ".env.example", folder / ".env.example")
     shutil.copy(PAGES / "README.md", folder / "README.md")
-    shutil.copy(ROOT / "exercises" / "IMPLEMENTATION.template.md", folder / "IMPLEMENTATION.md")
+    shutil.copy(ROOT / "exercises" / "exam" / "IMPLEMENTATION.template.md", folder / "IMPLEMENTATION.md")
     # The lock's versions are kept where they fit, so that everybody has those that the exam was tried with.
     shutil.copy(ROOT / "uv.lock", folder / "uv.lock")
     text = pyproject(

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 from chaos.history import Event, History, Skipped
-from exercises import control
-from exercises.exercise import Criterion, Exercise
-from exercises.experiment import Experiment
-from exercises.reading import describe, excerpt, starved
-from exercises.verdict import Verdict, failed, not_judged
 from grading.grade import SHARES
 from grading.report import CriterionResult, ExerciseResult, Level, Moment, StartFailure
+from lab import control
+from lab.exercise import Criterion, Exercise
+from lab.experiment import Experiment
+from lab.reading import describe, excerpt, starved
+from lab.verdict import Verdict, failed, not_judged
 
 TEXT_LENGTH = 300
 LOG_LINE_LENGTH = 300

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from exercises.experiment import Experiment
 from grading.engine import State
+from lab.experiment import Experiment
 
 STYLES = {"waiting": "dim", "starting": "cyan", "running": "blue", "done": "green", "broken": "yellow"}
 

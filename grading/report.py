@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from exercises.verdict import Blame, Status
+from lab.verdict import Blame, Status
 
 Level = Literal["complete", "functional", "none"]
 Mention = Literal["excellence", "distinction", "passed", "not passed"]

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chaos.history import History
-from exercises.exercise import Exercise
-from exercises.exercise import exercises as all_exercises
-from exercises.experiment import Experiment
-from exercises.verdict import not_judged
 from grading import judge
 from grading.documentation import FILE as DOCUMENTATION
 from grading.documentation import documentation
@@ -23,6 +19,10 @@ from grading.runtime import Runtime
 from grading.start import plan
 from grading.submission import fetch
 from grading.workspace import Workspace
+from lab.exercise import Exercise
+from lab.exercise import exercises as all_exercises
+from lab.experiment import Experiment
+from lab.verdict import not_judged
 
 
 @dataclass(frozen=True, slots=True)

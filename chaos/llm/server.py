@@ -71,7 +71,7 @@ class ScriptedLLM:
     demonstrations: where a service is graded, it must not script its own model.
     """
 
-    name: Upstream = "llm"
+    name: Upstream = "litellm"
 
     def __init__(
         self,

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from exercises.exercise import exercises
 from grading.calibrate.busy import busy_loops
 from grading.calibrate.corpus import ROOT, Case, cases, sample
 from grading.calibrate.document import DOCUMENT, document, newest
@@ -17,6 +16,7 @@ from grading.calibrate.run import Task, run_all, tasks
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
 from grading.runtime import RuntimeName
+from lab.exercise import exercises
 
 JOURNAL = "outcomes.jsonl"
 SURPRISES = "surprises"

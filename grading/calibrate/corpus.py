@@ -36,7 +36,7 @@ EXPECTED = "expected.toml"
 
 SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", "src")
 """What makes the reference solution a submission."""
-DECIDING = ("chaos", "exercises", "grading", "uv.lock")
+DECIDING = ("chaos", "exercises", "grading", "lab", "uv.lock")
 """What decides on a verdict, beside the submission."""
 _NOT_DECIDING = {
     *("starter", "handout", "calibrate", "stack", "stage"),

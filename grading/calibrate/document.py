@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from exercises.exercise import Exercise
 from grading.calibrate.corpus import Case
 from grading.calibrate.matrix import MEANINGS, legend, row, surprises
 from grading.calibrate.outcome import EVERY_EXERCISE, Journal, Outcome
 from grading.calibrate.tally import Accuracy, accuracies, as_expected, caught, flakes
+from lab.exercise import Exercise
 
 DOCUMENT = "docs/CALIBRATION.md"
 ROUND_COLUMNS = (

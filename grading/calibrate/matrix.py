@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from exercises.exercise import Exercise
 from grading.calibrate.corpus import Case
 from grading.calibrate.outcome import EVERY_EXERCISE, Outcome
 from grading.calibrate.tally import Sign, as_expected, sign
+from lab.exercise import Exercise
 
 SIGNS: dict[Sign, str] = {
     "passed": ".",

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from exercises.verdict import Status
 from grading.calibrate.smoke import Smoke
 from grading.report import Report
 from grading.runtime import RuntimeName
+from lab.verdict import Status
 
 EVERY_EXERCISE = 6
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from exercises.exercise import exercises
 from grading import results
 from grading.calibrate.corpus import Case, StaleMutantError
 from grading.calibrate.outcome import Conditions, Journal, Outcome, outcome_of
@@ -24,6 +23,7 @@ from grading.progress import PlainLines
 from grading.runtimes import RUNTIMES
 from grading.score import score
 from grading.workspace import Workspace
+from lab.exercise import exercises
 
 PR_SET_PDEATHSIG = 1
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exercises.verdict import Status
 from grading.calibrate.corpus import Case
 from grading.calibrate.outcome import EVERY_EXERCISE, Outcome
+from lab.verdict import Status
 
 Sign = Literal["passed", "caught", "open", "missed", "false alarm", "undecided", "not run"]
 _AS_EXPECTED: dict[Status, Sign] = {"passed": "passed", "failed": "caught", "not judged": "open"}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exercises.ex1_secure_configuration.env_file import variables
+from exercises.exam.ex1_secure_configuration.env_file import variables
 from grading.errors import MachineError, UsageError
 from grading.stack.files import LogName
 from grading.stack.parts import Part, faults, log_in, proxies

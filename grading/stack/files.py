@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from exercises.contract import Secrets
 from grading.errors import MachineError
 from grading.workspace import cache_folder
+from lab.contract import Secrets
 
 LogName = Literal["service", "calls", "stack"]
 

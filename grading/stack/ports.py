@@ -4,7 +4,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exercises.contract import HOST
+from lab.contract import HOST
 
 CONTROL_PORT = 8474
 """Toxiproxy's own default."""

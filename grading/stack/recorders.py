@@ -4,13 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TextIO, TypeVar
 
-from chaos.history import Call, Event, Log, Reply, Upstream
+from chaos.history import Call, Event, Log, Reply
 from chaos.recorder import Recorder
 
 E = TypeVar("E", bound=Event)
-
-NAMES: dict[Upstream, str] = {"llm": "litellm", "qdrant": "qdrant", "mlflow": "mlflow"}
-"""What the stack calls the upstreams, after the products that they stand in for."""
 
 
 class LineRecorder(Recorder):
@@ -44,8 +41,8 @@ def calls(file: TextIO) -> Recorder:
 
     def line(event: Event) -> str | None:
         if isinstance(event, Call) and event.counted:
-            open_calls[event.call] = NAMES[event.upstream]
-            return f"{_now()} {NAMES[event.upstream]:7} call {event.call}: {event.method} {event.path}"
+            open_calls[event.call] = event.upstream
+            return f"{_now()} {event.upstream:7} call {event.call}: {event.method} {event.path}"
         if isinstance(event, Reply) and event.call in open_calls:
             ended = f"{event.outcome} {event.status or ''}".rstrip()
             return f"{_now()} {open_calls.pop(event.call):7} call {event.call}: {ended}"

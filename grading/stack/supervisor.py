@@ -26,8 +26,6 @@ from chaos.process import Process
 from chaos.program import ProcessProgram
 from chaos.qdrant import QdrantStandIn
 from chaos.toxiproxy import ProxySpec, Toxiproxy, ToxiproxyError, command, find_server, wait_until_up
-from exercises.contract import HOST, Secrets, environment
-from exercises.lab import START_SECONDS
 from grading.environment import prepare
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.processes import Launcher
@@ -38,6 +36,8 @@ from grading.stack.ports import Ports, url
 from grading.start import plan
 from grading.submission import fetch
 from grading.workspace import Workspace, cache_folder
+from lab.contract import HOST, Secrets, environment
+from lab.lab import START_SECONDS
 
 DRAIN_SECONDS = 40.0
 """How long the service may take after SIGTERM; the exam's promise is 30 s."""
@@ -168,7 +168,7 @@ class Supervisor:
     def _environment(self, program: ProcessProgram, secrets: Secrets) -> dict[str, str]:
         ports = self._ports
         urls: dict[Upstream, str] = {
-            "llm": url(ports.litellm),
+            "litellm": url(ports.litellm),
             "qdrant": url(ports.qdrant),
             "mlflow": url(ports.mlflow),
         }

@@ -11,9 +11,9 @@ def _recorded() -> History:
     recorder.record(Began(experiment="hang", seed=3))
     recorder.record(Request(request=1, label="first", method="POST", path="/llm/generate", key="ref-a"))
     recorder.record(Request(request=2, label="second", method="GET", path="/health"))
-    recorder.record(Call(call=1, upstream="llm", method="POST", path="/v1", connection=1, key="ref-a"))
+    recorder.record(Call(call=1, upstream="litellm", method="POST", path="/v1", connection=1, key="ref-a"))
     recorder.record(
-        Call(call=2, upstream="llm", method="GET", path="/v1/models", connection=1, counted=False)
+        Call(call=2, upstream="litellm", method="GET", path="/v1/models", connection=1, counted=False)
     )
     recorder.record(Call(call=3, upstream="qdrant", method="GET", path="/collections", connection=2))
     recorder.record(Reply(call=1, outcome="answered", status=200))
@@ -43,7 +43,7 @@ def test_exchanges_can_be_picked_by_label_and_key() -> None:
 def test_calls_leave_out_other_upstreams_and_what_does_not_count() -> None:
     history = _recorded()
 
-    [call] = history.calls("llm")
+    [call] = history.calls("litellm")
     assert call.reply
     assert (call.call.call, call.reply.status) == (1, 200)
     [other] = history.calls("qdrant")

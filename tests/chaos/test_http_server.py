@@ -48,7 +48,7 @@ def recorder() -> WatchedRecorder:
 def serve(recorder: Recorder) -> Serve:
     @asynccontextmanager
     async def serving(handler: Handler) -> AsyncIterator[HttpServer]:
-        async with HttpServer(handler, recorder, "llm") as server:
+        async with HttpServer(handler, recorder, "litellm") as server:
             yield server
 
     return serving
@@ -296,20 +296,20 @@ async def test_sleep_ends_by_itself_while_the_client_stays(serve: Serve) -> None
     "head", [b"Content-Length: 1001\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3E9\r\n" + bytes(1001)]
 )
 async def test_a_large_body_is_refused(recorder: Recorder, head: bytes) -> None:
-    async with HttpServer(echo, recorder, "llm", max_body=1000) as server, connect(server) as client:
+    async with HttpServer(echo, recorder, "litellm", max_body=1000) as server, connect(server) as client:
         await client.send(b"POST / HTTP/1.1\r\nHost: x\r\n" + head)
         assert (await client.rest()).startswith(b"HTTP/1.1 413")
 
 
 async def test_a_client_that_goes_on_sending_still_reads_the_refusal(recorder: Recorder) -> None:
-    async with HttpServer(echo, recorder, "llm", max_body=1000) as server, connect(server) as client:
+    async with HttpServer(echo, recorder, "litellm", max_body=1000) as server, connect(server) as client:
         await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n")
         await client.send(bytes(5_000_000))
         assert (await client.rest()).startswith(b"HTTP/1.1 413")
 
 
 async def test_a_body_up_to_the_limit_is_served(recorder: Recorder) -> None:
-    async with HttpServer(echo, recorder, "llm", max_body=1000) as server, httpx.AsyncClient() as http:
+    async with HttpServer(echo, recorder, "litellm", max_body=1000) as server, httpx.AsyncClient() as http:
         assert (await http.post(server.url, content=bytes(1000))).status_code == 200
 
 
@@ -358,7 +358,7 @@ async def test_leaving_breaks_off_handlers_and_connections(recorder: WatchedReco
 
     tasks = asyncio.all_tasks()
     async with contextlib.AsyncExitStack() as stack:
-        async with HttpServer(handler, recorder, "llm") as server:
+        async with HttpServer(handler, recorder, "litellm") as server:
             busy, idle = [await stack.enter_async_context(connect(server)) for _ in range(2)]
             await busy.send(HELLO)
             await begun.wait()
@@ -374,9 +374,9 @@ async def test_leaving_breaks_off_handlers_and_connections(recorder: WatchedReco
 
 
 async def test_a_given_port_is_taken_again_at_once(recorder: Recorder) -> None:
-    async with HttpServer(echo, recorder, "llm") as first, httpx.AsyncClient() as http:
+    async with HttpServer(echo, recorder, "litellm") as first, httpx.AsyncClient() as http:
         await http.get(first.url)
-    async with HttpServer(echo, recorder, "llm", port=first.port) as second, httpx.AsyncClient() as http:
+    async with HttpServer(echo, recorder, "litellm", port=first.port) as second, httpx.AsyncClient() as http:
         assert second.port == first.port
         assert (await http.get(second.url)).status_code == 200
 

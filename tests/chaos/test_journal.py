@@ -12,9 +12,9 @@ REQUEST = HttpRequest(method="POST", path="/x", query="", headers={}, body=b"", 
 
 def test_calls_of_all_upstreams_are_numbered_together() -> None:
     recorder = Recorder()
-    llm, mlflow = Journal(recorder, "llm"), Journal(recorder, "mlflow")
+    llm, mlflow = Journal(recorder, "litellm"), Journal(recorder, "mlflow")
     assert [journal.call(REQUEST).call for journal in (llm, mlflow, llm)] == [1, 2, 3]
-    assert Journal(Recorder(), "llm").call(REQUEST).call == 1
+    assert Journal(Recorder(), "litellm").call(REQUEST).call == 1
 
 
 def test_what_is_journalled_is_recorded() -> None:
@@ -31,7 +31,7 @@ def test_what_is_journalled_is_recorded() -> None:
 
 
 def test_a_lost_client_is_recorded_and_still_raised() -> None:
-    journal = Journal(Recorder(), "llm")
+    journal = Journal(Recorder(), "litellm")
     call = journal.call(REQUEST)
     with pytest.raises(ClientGone), journal.losing(call):
         raise ClientGone("eof", 200)
@@ -39,7 +39,7 @@ def test_a_lost_client_is_recorded_and_still_raised() -> None:
 
 
 async def test_everyone_who_waits_is_woken() -> None:
-    journal = Journal(Recorder(), "llm")
+    journal = Journal(Recorder(), "litellm")
 
     def two() -> int | None:
         return len(journal.calls) if len(journal.calls) >= 2 else None

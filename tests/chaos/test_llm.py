@@ -92,7 +92,7 @@ def text(pieces: list[ChatCompletionChunk]) -> str:
 async def only_call(llm: ScriptedLLM, recorder: Recorder) -> tuple[Call, Reply]:
     """The one chat call of a test with its end, taken from the record as a check would."""
     await llm.wait_for_replies(1, timeout=PATIENCE)
-    [call] = recorder.history().calls("llm")
+    [call] = recorder.history().calls("litellm")
     assert call.reply is not None
     return call.call, call.reply
 
@@ -425,7 +425,7 @@ async def test_what_is_still_held_at_the_end_has_no_reply(recorder: Recorder) ->
         await llm.__aexit__(None, None, None)
         with pytest.raises(APIConnectionError):
             await held
-        [call] = recorder.history().calls("llm")
+        [call] = recorder.history().calls("litellm")
         assert call.reply is None
 
 
@@ -440,7 +440,7 @@ async def test_the_rest_of_the_surface_is_there_and_not_counted(
         head = await http.head("/health/liveliness")
         assert (head.status_code, head.content) == (200, b"")
         assert (await http.get("/no/such/path")).status_code == 404
-    assert recorder.history().calls("llm") == []
+    assert recorder.history().calls("litellm") == []
     assert len(recorder.history().of(Call)) == 7
     assert llm.calls() == []
 

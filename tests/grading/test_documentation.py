@@ -1,7 +1,7 @@
 import pytest
 
-from exercises.exercise import Exercise
 from grading.documentation import documentation
+from lab.exercise import Exercise
 
 EXERCISES = [Exercise(number, "t", 10, core=False, criteria=()) for number in (1, 2)]
 SECTION = """

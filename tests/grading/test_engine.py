@@ -12,11 +12,11 @@ from chaos.network import LOOPBACK
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import Toxiproxy
-from exercises import control, lab
-from exercises.experiment import Experiment
-from exercises.lab import Lab
 from grading.engine import START_FAILURES, Bench, State, conduct, conduct_again
 from grading.runtime import Premises
+from lab import control, lab
+from lab.experiment import Experiment
+from lab.lab import Lab
 
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 ENV = {"PATH": os.environ["PATH"]}
@@ -73,7 +73,7 @@ async def test_an_experiment_runs_after_its_control_phase(toxiproxy: Toxiproxy, 
     assert control.problem(history) is None
     assert [phase.name for phase in history.of(Phase)] == ["control", "fault"]
     assert history.exchanges("asked")[0].status == 200
-    assert len(history.calls("llm")) == 2
+    assert len(history.calls("litellm")) == 2
     assert isinstance(history.events[-1], Ended)
     assert [state for _, state in runs.states] == ["waiting", "starting", "running", "done"]
 

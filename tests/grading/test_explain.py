@@ -2,8 +2,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from exercises.exercise import exercises
 from grading.explain import explain
+from lab.exercise import exercises
 
 
 def explained(*numbers: int) -> str:

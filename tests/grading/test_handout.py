@@ -8,7 +8,14 @@ import pytest
 from grading.errors import UsageError
 from grading.handout import ROOT, pyproject, write_handout
 
-SOLUTION_ONLY = ("CORRECTION.md", "tests", "calibration", "exercises/starter", "docs", "docker-compose.yml")
+SOLUTION_ONLY = (
+    "CORRECTION.md",
+    "tests",
+    "calibration",
+    "exercises/exam/starter",
+    "docs",
+    "docker-compose.yml",
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +58,8 @@ def test_it_gives_nothing_of_the_solution_away(handout: Path) -> None:
     for name in SOLUTION_ONLY:
         assert not (handout / name).exists(), name
     starter = {
-        path.relative_to(ROOT / "exercises/starter/src")
-        for path in (ROOT / "exercises/starter/src").rglob("*.py")
+        path.relative_to(ROOT / "exercises/exam/starter/src")
+        for path in (ROOT / "exercises/exam/starter/src").rglob("*.py")
     }
     assert {path.relative_to(handout / "src") for path in (handout / "src").rglob("*.py")} == starter
     mentioned = [path for path in handout.rglob("*.md") if "CORRECTION" in path.read_text()]
@@ -72,11 +79,11 @@ def test_its_project_is_locked_and_installs(handout: Path) -> None:
 
 def test_the_students_project_has_the_starters_dependencies_and_the_grader() -> None:
     text = pyproject(
-        (ROOT / "pyproject.toml").read_text(), (ROOT / "exercises/starter/pyproject.toml").read_text()
+        (ROOT / "pyproject.toml").read_text(), (ROOT / "exercises/exam/starter/pyproject.toml").read_text()
     )
 
     project = tomllib.loads(text)
-    starter = tomllib.loads((ROOT / "exercises/starter/pyproject.toml").read_text())
+    starter = tomllib.loads((ROOT / "exercises/exam/starter/pyproject.toml").read_text())
     assert project["project"]["dependencies"] == starter["project"]["dependencies"]
     assert set(project["dependency-groups"]) == {"grading"}
     assert project["tool"]["uv"]["default-groups"] == ["grading"]

@@ -3,12 +3,12 @@ from collections.abc import Callable
 import pytest
 
 from chaos.history import HarnessFault, History, Skipped
-from exercises.exercise import Criterion, Exercise
-from exercises.experiment import Experiment
-from exercises.lab import Lab
-from exercises.verdict import Verdict, failed, not_judged, passed
 from grading import judge
-from tests.exercises.story import Story, held_up
+from lab.exercise import Criterion, Exercise
+from lab.experiment import Experiment
+from lab.lab import Lab
+from lab.verdict import Verdict, failed, not_judged, passed
+from tests.lab.story import Story, held_up
 
 
 async def _nothing(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from chaos.history import History
 from grading import results
 from grading.errors import MachineError, UsageError
 from grading.report import Report
-from tests.exercises.story import Story
+from tests.lab.story import Story
 
 REPORT = Report(
     submission="team/fork",

@@ -88,10 +88,10 @@ async def test_odd_names_are_taken(repository: Repository, workspace: Workspace)
 
 async def test_a_subfolder_is_a_submission(repository: Repository, workspace: Workspace) -> None:
     commit = repository.write(
-        FILES | {"exercises/starter/pyproject.toml": "", "exercises/other.py": ""}
+        FILES | {"exercises/exam/starter/pyproject.toml": "", "exercises/other.py": ""}
     ).commit()
-    repository.write({"exercises/starter/new.py": ""})
-    starter = str(repository.root / "exercises/starter")
+    repository.write({"exercises/exam/starter/new.py": ""})
+    starter = str(repository.root / "exercises/exam/starter")
     found = await fetch(starter, workspace)
     assert names(found) == {"pyproject.toml", "new.py"}
     assert (found.name, found.commit, found.dirty) == ("starter", commit, True)

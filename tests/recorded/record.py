@@ -1,7 +1,7 @@
 """Records a grading run for the tests of reports: its report and histories, packed, with this machine's paths taken out.
 
 python tests/recorded/record.py reference .
-python tests/recorded/record.py starter exercises/starter
+python tests/recorded/record.py starter exercises/exam/starter
 """
 
 import re

@@ -109,8 +109,8 @@ async def test_a_blackhole_takes_no_connection_and_refuses_none(inside: Enclave,
         Toxiproxy(inside.control) as toxiproxy,
         Upstreams("x", toxiproxy, recorder, inside) as upstreams,
     ):
-        await upstreams.blackhole("llm")  # raises where a client would meet something else
-        await upstreams.restore("llm")
+        await upstreams.blackhole("litellm")  # raises where a client would meet something else
+        await upstreams.restore("litellm")
 
 
 async def test_neither_the_host_nor_the_internet_nor_other_runs_are_in_reach(

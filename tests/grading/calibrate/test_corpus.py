@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from exercises.exercise import exercises
 from grading.calibrate.corpus import Case, Change, StaleMutantError, apply, cases, sample
 from grading.errors import UsageError
+from lab.exercise import exercises
 
 CORPUS = cases()
 MUTANTS = [case for case in CORPUS if case.kind == "mutant"]

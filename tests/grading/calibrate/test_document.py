@@ -1,12 +1,12 @@
 from pathlib import Path
 
-from exercises.exercise import exercises
-from exercises.verdict import Status
 from grading.calibrate.corpus import Case
 from grading.calibrate.document import document, newest
 from grading.calibrate.matrix import lines, row, surprises
 from grading.calibrate.outcome import Journal, Outcome
 from grading.calibrate.smoke import Smoke
+from lab.exercise import exercises
+from lab.verdict import Status
 
 NUMBERS = [criterion.number for exercise in exercises() for criterion in exercise.criteria]
 MUTANT = Case(

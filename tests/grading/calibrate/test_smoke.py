@@ -1,10 +1,10 @@
 from chaos.history import Call, Reply
 from grading.calibrate.smoke import Smoke, smoke
-from tests.exercises.story import Story
+from tests.lab.story import Story
 
 
 def failing_model(story: Story) -> None:
-    story.add(Call(call=99, upstream="llm", method="POST", path="/v1/chat/completions", connection=1))
+    story.add(Call(call=99, upstream="litellm", method="POST", path="/v1/chat/completions", connection=1))
     story.add(Reply(call=99, outcome="answered", status=503))
 
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from exercises.verdict import Status
 from grading.calibrate.corpus import Case
 from grading.calibrate.outcome import Outcome
 from grading.calibrate.smoke import Smoke
 from grading.calibrate.tally import Sign, accuracies, as_expected, caught, flakes, sign
+from lab.verdict import Status
 
 MUTANT = Case("mutant", "mutant", "", Path(), fails=frozenset({"1.1", "2.1"}), open=frozenset({"1.3"}))
 EVERY = [f"{number}.1" for number in range(1, 7)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exercises.ex1_secure_configuration.env_file import variables
+from exercises.exam.ex1_secure_configuration.env_file import variables
 from grading.errors import MachineError, UsageError
 from grading.stack import compose
 from grading.stack.ports import url

@@ -10,7 +10,7 @@ def test_output_is_written_as_it_was_printed() -> None:
 
     recorder.record(Log(stream="stdout", text='{"message": "hello"}'))
     recorder.record(Log(stream="stderr", text="oops"))
-    recorder.record(Connection(upstream="llm", connection=1, state="opened"))
+    recorder.record(Connection(upstream="litellm", connection=1, state="opened"))
 
     assert file.getvalue() == '{"message": "hello"}\noops\n'
 
@@ -19,7 +19,9 @@ def test_calls_have_a_line_when_they_come_and_one_when_they_end() -> None:
     file = StringIO()
     recorder = recorders.calls(file)
 
-    recorder.record(Call(call=1, upstream="llm", method="POST", path="/v1/chat/completions", connection=1))
+    recorder.record(
+        Call(call=1, upstream="litellm", method="POST", path="/v1/chat/completions", connection=1)
+    )
     recorder.record(Reply(call=1, outcome="answered", status=200))
     recorder.record(Call(call=2, upstream="mlflow", method="POST", path="/v1/traces", connection=2))
     recorder.record(Reply(call=2, outcome="client-gone"))

@@ -1,0 +1,30 @@
+"""What GET /health/detailed must say while some dependencies are down."""
+
+from collections.abc import Collection
+
+from chaos.history import Answer, Failure, Upstream
+from exercises.exam.ex5_health_checks.flags import flags
+from lab.reading import outcome
+
+DEPENDENCIES: tuple[Upstream, ...] = ("qdrant", "litellm", "mlflow")
+
+
+def shows(
+    end: Answer | Failure | None, down: Collection[Upstream], *, whatever: Collection[Upstream] = ()
+) -> bool:
+    """Whether an answer says, by status and flags, that these are down and the others up, `whatever` some others are."""
+    if not isinstance(end, Answer) or end.status != (503 if down else 200):
+        return False
+    seen = flags(end.body)
+    return all(seen[one] is (one not in down) for one in DEPENDENCIES if one in down or one not in whatever)
+
+
+def told(end: Answer | Failure | None) -> str:
+    """Say in a few words what an answer says of the dependencies."""
+    if not isinstance(end, Answer):
+        return outcome(end)
+    words = {True: "true", False: "false", None: "not there"}
+    seen = flags(end.body)
+    if not any(flag is not None for flag in seen.values()):
+        return f"{end.status}, which names no dependency"
+    return f"{end.status}: " + ", ".join(f"{one} {words[flag]}" for one, flag in seen.items())

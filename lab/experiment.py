@@ -1,0 +1,34 @@
+"""An experiment: what the lab does to one running service while the history is recorded."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from lab.lab import Lab
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A named procedure on a lab whose control phase has passed.
+
+    `seconds` is about its longest wait: experiments with longer waits are started first. `limit` is the time, in
+    seconds from the service's start, after which the grader gives the experiment up as its own failure.
+    """
+
+    name: str
+    run: Callable[[Lab], Awaitable[None]]
+    seconds: float
+    limit: float = 240.0
+
+    @property
+    def description(self) -> str:
+        """The first line of the procedure's docstring."""
+        return (self.run.__doc__ or self.name).strip().splitlines()[0]
+
+
+def experiment(*, seconds: float) -> Callable[[Callable[[Lab], Awaitable[None]]], Experiment]:
+    """Make an experiment, named like it, of a coroutine function."""
+
+    def make(run: Callable[[Lab], Awaitable[None]]) -> Experiment:
+        return Experiment(getattr(run, "__name__", "experiment"), run, seconds)
+
+    return make

@@ -1,0 +1,269 @@
+"""One experiment's lab: a running service, its upstreams, a client, and the record of it all."""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from chaos.history import (
+    SERVICE,
+    Answer,
+    Failure,
+    File,
+    History,
+    Launched,
+    Log,
+    Phase,
+    Planted,
+    Ready,
+    Trace,
+    Upstream,
+    Workers,
+)
+from chaos.http_client import Client
+from chaos.keys import Keys, answer_code
+from chaos.llm import ScriptedLLM
+from chaos.network import LOOPBACK, Network
+from chaos.program import Program, Started
+from chaos.recorder import Recorder
+from chaos.service import Service
+from chaos.toxiproxy import Toxiproxy
+from chaos.upstreams import Upstreams
+from lab import contract, control
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.05
+ANSWER_SECONDS = 1.0
+CONTROL_TRIES = 3
+CONTROL_PATIENCE = 15.0
+FILE_BYTES = 32 * 1024 * 1024
+TEXT_BYTES = 1024 * 1024
+UPSTREAMS: tuple[Upstream, ...] = ("litellm", "qdrant", "mlflow")
+
+
+class Lab:
+    """What an experiment works with, from entering to leaving the context.
+
+    Entering makes the upstreams; `start` and `control` bring the service up and show that it works.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        seed: int,
+        program: Program,
+        toxiproxy: Toxiproxy,
+        recorder: Recorder,
+        starts: asyncio.Semaphore,
+        network: Network = LOOPBACK,
+    ) -> None:
+        self.recorder = recorder
+        self.upstreams = Upstreams(name, toxiproxy, recorder, network)
+        self.client: Client
+        self.service: Service
+        self.control_key = ""
+        self.token = ""
+        source = random.Random(f"{seed}/{name}/secrets")  # noqa: S311 - must be replayable
+        self.secrets = contract.Secrets.generate(source)
+        self.allowed_origin = contract.origin(f"{source.getrandbits(32):08x}")
+        self._keys = Keys(seed, name)
+        self._program = program
+        self._network = network
+        self._starts = starts
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for variable, value in self.secrets.variables().items():
+            self.recorder.record(Planted(name=variable, value=value))
+        await self._stack.enter_async_context(self.upstreams)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def llm(self) -> ScriptedLLM:
+        return self.upstreams.llm
+
+    @property
+    def history(self) -> History:
+        return self.recorder.history()
+
+    async def start(self) -> bool:
+        """Start the service and wait at most 60 s for its first HTTP answer; whether it came."""
+        for _ in range(control.START_TRIES):
+            self.service, host, port = await self._launch(SERVICE, {})
+            self._stack.push_async_exit(self.service)
+            self.client = Client(f"http://{host}:{port}", self.recorder, self._network)
+            if await self._answers(host, port):
+                return True
+            if not self._port_was_taken(self.service, SERVICE):
+                return False
+        return False
+
+    async def attempt(
+        self, instance: str, changes: Mapping[str, str | None], *, seconds: float = 20.0
+    ) -> None:
+        """Start another instance with a changed environment, and record whether it exits or answers on its port.
+
+        A value of None takes a variable away. The instance is ended as soon as one of the two, or `seconds`, is seen.
+        A port that is open but answers nothing does not count: some servers bind it before the service is there.
+        """
+        for _ in range(control.START_TRIES):
+            async with self._starts:
+                service, host, port = await self._launch(instance, changes)
+                async with service:
+                    deadline = self.recorder.now() + seconds
+                    while service.running and self.recorder.now() < deadline:
+                        if await self._serves(host, port):
+                            self.recorder.record(Ready(instance=instance))
+                            return
+                        await service.wait_exit(POLL_SECONDS)
+            if not self._port_was_taken(service, instance):
+                return
+
+    async def control(self) -> bool:
+        """Log in and have one prompt answered with nothing broken; whether that worked and went by the upstream."""
+        self.phase("control")
+        for _ in range(CONTROL_TRIES):
+            self.token = await self.login("admin")
+            self.control_key = self.key()
+            await self.generate(self.control_key, label=control.LABEL, timeout=CONTROL_PATIENCE)
+            if control.problem(self.history) is None:
+                return True
+            if not self.service.running:
+                return False
+            await asyncio.sleep(1)
+        return False
+
+    def phase(self, name: Literal["control", "fault", "recovery"]) -> None:
+        """Say what the events that follow belong to."""
+        self.recorder.record(Phase(name=name))
+
+    def key(self) -> str:
+        """Return a new nonce for a prompt."""
+        return next(self._keys)
+
+    async def login(self, user: Literal["admin", "user"]) -> str:
+        """Return an access token; an empty string where the service gives none."""
+        password = self.secrets.admin_password if user == "admin" else self.secrets.user_password
+        answer = await self.client.json(
+            "POST", "/auth/login", {"username": user, "password": password}, label=control.LOGIN_LABEL
+        )
+        if isinstance(answer, Answer) and answer.status == 200:
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                return str(json.loads(answer.body)["access_token"])
+        return ""
+
+    async def generate(
+        self, key: str | None = None, *, label: str, token: str | None = None, **options: Any
+    ) -> Answer | Failure:
+        """Ask the service to generate, by default for a new prompt; options as in `Client.request`."""
+        key = key or self.key()
+        body = contract.generate_body(key)
+        return await self.client.json(
+            "POST", "/llm/generate", body, label=label, key=key, token=token or self.token, **options
+        )
+
+    async def get(self, path: str, *, label: str, **options: Any) -> Answer | Failure:
+        """Get a path of the service; options as in `Client.request`."""
+        return await self.client.request("GET", path, label=label, **options)
+
+    async def count_workers(self) -> int:
+        """Record and return how many processes of the service accept connections."""
+        count = await self.service.count_listeners(self.client.port)
+        self.recorder.record(Workers(count=count))
+        return count
+
+    def record_files(self, *patterns: str) -> None:
+        """Record the submission's text files that match a pattern such as `src/**/*.py`, as the service got them."""
+        root = self._program.repository
+        for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
+            if path.is_symlink() or not path.is_file() or path.stat().st_size > TEXT_BYTES:
+                continue
+            text = path.read_text(encoding="utf-8", errors="replace")
+            self.recorder.record(File(path=path.relative_to(root).as_posix(), text=text))
+
+    async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
+        """Look for prompts or answers in the files that the service wrote, until all are found or time is up."""
+        missing = set(keys)
+        deadline = self.recorder.now() + seconds
+        while missing:
+            for key, path in (await asyncio.to_thread(self._search_files, frozenset(missing))).items():
+                missing.discard(key)
+                detail = str(path.relative_to(self._program.root))
+                self.recorder.record(Trace(key=key, place="file", detail=detail))
+            if self.recorder.now() > deadline:
+                return
+            await asyncio.sleep(0.25)
+
+    async def wait_for_traces(self, keys: Sequence[str], *, seconds: float) -> None:
+        """Wait until MLflow has a trace of every prompt, or a file has, or time is up."""
+        known = {trace.key for trace in self.history.of(Trace)}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for key in set(keys) - known:
+                    await self.upstreams.mlflow.wait_for_trace(key, timeout=seconds)
+
+    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> Started:
+        urls = {name: self.upstreams.url(name) for name in UPSTREAMS}
+        given = contract.environment(self.secrets, urls, allowed_origin=self.allowed_origin)
+        return await self._program.start({**given, **changes}, instance=instance, recorder=self.recorder)
+
+    async def _answers(self, host: str, port: int) -> bool:
+        deadline = self.recorder.now() + START_SECONDS
+        while self.service.running and self.recorder.now() < deadline:
+            if await self._accepts(host, port) and isinstance(
+                await self.get("/health", label="start"), Answer
+            ):
+                self.recorder.record(Ready())
+                return True
+            await self.service.wait_exit(POLL_SECONDS)
+        return False
+
+    async def _accepts(self, host: str, port: int) -> bool:
+        with contextlib.suppress(OSError, TimeoutError), self._network.socket() as knocking:
+            knocking.setblocking(False)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await asyncio.get_running_loop().sock_connect(knocking, (host, port))
+            return True
+        return False
+
+    async def _serves(self, host: str, port: int) -> bool:
+        """Whether a request is answered there, with whatever status."""
+        request = f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+        with contextlib.suppress(OSError, TimeoutError), self._network.socket() as asking:
+            asking.setblocking(False)
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await loop.sock_connect(asking, (host, port))
+                await loop.sock_sendall(asking, request.encode())
+                return (await loop.sock_recv(asking, 16)).startswith(b"HTTP/")
+        return False
+
+    def _port_was_taken(self, service: Service, instance: str) -> bool:
+        events = self.history.instance(instance).events
+        begun = max(position for position, event in enumerate(events) if isinstance(event, Launched))
+        return not service.running and any(
+            isinstance(event, Log) and control.PORT_TAKEN in event.text.lower() for event in events[begun:]
+        )
+
+    def _search_files(self, keys: frozenset[str]) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        needles = {key: (key.encode(), answer_code(key).encode()) for key in keys}
+        for path in self._program.root.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_symlink() or not path.is_file() or path.stat().st_size > FILE_BYTES:
+                    continue
+                content = path.read_bytes()
+                for key, wanted in needles.items():
+                    if any(needle in content for needle in wanted):
+                        found.setdefault(key, path)
+        return found

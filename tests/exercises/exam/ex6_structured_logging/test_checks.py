@@ -1,0 +1,662 @@
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from chaos.history import Exited, File, History, Log, Planted, Ready, Request, Signalled
+from chaos.keys import answer_code
+from exercises.exam.ex6_structured_logging import checks
+from exercises.exam.ex6_structured_logging.planted import (
+    HEADER,
+    HOSTILE,
+    SECRETS,
+    hostile_id,
+    mark,
+    planted_name,
+    request_id,
+)
+from tests.lab.story import Story, held_up
+
+CROWD = 20
+
+
+class Service(Story):
+    """A story in which every answer has an id, and one record at its end that carries it."""
+
+    def __init__(self, name: str) -> None:
+        self.made = itertools.count(1)
+        super().__init__(name)
+
+    def record(self, **fields: Any) -> None:
+        defaults = {"timestamp": "2026-11-21T10:00:00Z", "level": "info", "message": "said"}
+        self.log(json.dumps({**defaults, **fields}))
+
+    def send(
+        self, label: str, *, own: bool = True, path: str = "/llm/generate", hostile: str = ""
+    ) -> Request:
+        """Record a request, by default with an id of its own; `{key}` in a path is its key."""
+        key = next(self._keys)
+        value = hostile_id(hostile, key) if hostile else request_id(key)
+        request = Request(
+            request=next(self._requests),
+            label=label,
+            method="POST",
+            path=path.format(key=key),
+            key=key,
+            headers={HEADER: value} if own else {},
+        )
+        self.add(request)
+        return request
+
+    def reply(
+        self,
+        request: Request,
+        status: int = 200,
+        *,
+        answered: str | None = "",
+        logged: str | None = "",
+        level: str = "",
+        body: Any = None,
+        after: float = 0.01,
+    ) -> None:
+        """Record the log record and the answer of a request; an empty id is its own, None stands for no id."""
+        sane = request.headers.get(HEADER, "") if not request.label.startswith("hostile") else ""
+        own = sane or f"made-{next(self.made)}"
+        if logged is not None:
+            level = level or ("error" if status >= 500 else "info")
+            self.record(
+                message="request", level=level, request_id=logged or own, status=status, path=request.path
+            )
+        headers = {} if answered is None else {HEADER: answered or own}
+        self.answer(request, status, headers=headers, body=body, after=after)
+
+    def do(self, label: str, status: int = 200, *, calls: int = 1, **options: Any) -> None:
+        """Record a request to the model from beginning to end."""
+        sending = {name: options.pop(name) for name in ("own", "hostile") if name in options}
+        request = self.send(label, **sending)
+        for _ in range(calls):
+            self.call(request)
+        self.reply(request, status, **options)
+
+    def _control(self) -> None:
+        self.now = 1.5
+        self.add(Ready())
+        self.reply(self.send("login", own=False, path="/auth/login"))
+        self.do("control", own=False)
+        self.record(message="something was done")
+
+
+def _tour(**changed: dict[str, Any] | None) -> Service:
+    """Tell of one request of each kind; `changed` holds options by label with underscores, None leaves one out."""
+    story = Service("every_kind")
+    kinds: list[tuple[str, int, int, dict[str, Any]]] = [
+        ("no-id", 200, 1, {"own": False}),
+        ("own-id", 200, 1, {}),
+        ("unknown-path", 404, 0, {}),
+        ("missing-prompt", 422, 0, {}),
+        *((f"hostile-{kind}", 200, 1, {"hostile": kind}) for kind in HOSTILE),
+        ("malformed-json", 502, 1, {}),
+    ]
+    for label, status, calls, options in kinds:
+        change = changed.get(label.replace("-", "_"), {})
+        if change is not None:
+            story.do(label, **{"status": status, "calls": calls, **options, **change})
+    me = story.send("me", path="/auth/me")
+    story.reply(me, **(changed.get("me") or {}))
+    return story
+
+
+def _crowd(*, records: int = 2, spoil: Any = None) -> History:
+    """Tell of requests alone, then of many at once; `spoil` returns the ids that a request's records get instead."""
+    story = Service("fifty_at_once")
+    for _ in range(3):
+        request = story.send("solitary")
+        for _ in range(records):
+            story.record(request_id=request.headers[HEADER])
+        story.call(request)
+        story.reply(request, logged=None)
+    crowd = [story.send("crowd") for _ in range(CROWD)]
+    for request in crowd:
+        story.call(request)
+    ids = {request.request: [request.headers[HEADER]] * records for request in crowd}
+    if spoil:
+        spoil(crowd, ids)
+    for request in crowd:
+        for own in ids[request.request]:
+            story.record(request_id=own)
+        story.reply(request, logged=None)
+    return story.end()
+
+
+GOOD = _crowd()
+
+
+def _plus(story: Story, *lines: str) -> History:
+    for line in lines:
+        story.log(line)
+    return story.end()
+
+
+# every_line_is_json
+
+
+def test_every_line_is_json_passes() -> None:
+    verdict = checks.every_line_is_json(_tour().end(), GOOD)
+
+    assert verdict.passed
+    assert "each a JSON object" in verdict.actual
+
+
+@pytest.mark.parametrize(
+    "line", ['INFO: 127.0.0.1 - "GET /health"', "Traceback (most recent call last):", "[1]", "  File x"]
+)
+def test_every_line_is_json_fails_another_line(line: str) -> None:
+    verdict = checks.every_line_is_json(_plus(_tour(), line), GOOD)
+
+    assert verdict.status == "failed"
+    assert isinstance(verdict.evidence[0], Log)
+    assert verdict.evidence[0].text == line
+
+
+def test_every_line_is_json_fails_last_words_and_the_crowd() -> None:
+    story = _tour()
+    story.add(Signalled(signal="SIGTERM"))
+    story.log("Shutting down")
+    story.add(Exited(code=-15))
+
+    assert checks.every_line_is_json(story.end(), GOOD).status == "failed"
+
+    crowd = Service("fifty_at_once")
+    assert checks.every_line_is_json(_tour().end(), _plus(crowd, "INFO: x")).status == "failed"
+
+
+def test_every_line_is_json_fails_silence() -> None:
+    assert checks.every_line_is_json(Story("a").end(), Story("b").end()).status == "failed"
+
+
+# records_have_fields
+
+
+def test_records_have_fields_passes() -> None:
+    assert checks.records_have_fields(_tour().end(), GOOD).passed
+
+
+@pytest.mark.parametrize(
+    ("fields", "actual"),
+    [
+        ({"timestamp": None}, "timestamp"),
+        ({"timestamp": "noon"}, "timestamp"),
+        ({"level": None}, "level"),
+        ({"message": None}, "message"),
+    ],
+)
+def test_records_have_fields_fails_one_that_is_missing(fields: dict[str, Any], actual: str) -> None:
+    story = _tour()
+    story.record(**fields)
+
+    verdict = checks.records_have_fields(story.end(), GOOD)
+
+    assert verdict.status == "failed"
+    assert f"no {actual}" in verdict.actual
+
+
+@pytest.mark.parametrize("label", ["own_id", "no_id", "malformed_json"])
+@pytest.mark.parametrize("logged", [None, "another"])
+def test_records_have_fields_fails_a_request_without_its_id(label: str, logged: str | None) -> None:
+    verdict = checks.records_have_fields(_tour(**{label: {"logged": logged}}).end(), GOOD)
+
+    assert verdict.status == "failed"
+    assert "no record has the id" in verdict.actual
+
+
+def test_records_have_fields_fails_a_refusal_that_is_logged_under_no_id() -> None:
+    story = _tour()
+    story.reply(story.send("unknown-path", path="/nowhere/{key}"), 404, logged="another")
+
+    assert checks.records_have_fields(story.end(), GOOD).status == "failed"
+
+
+def test_records_have_fields_allows_refusals_that_are_not_logged() -> None:
+    story = _tour(unknown_path={"logged": None}, missing_prompt={"logged": None})
+
+    assert checks.records_have_fields(story.end(), GOOD).passed
+
+
+def test_records_have_fields_fails_without_records() -> None:
+    assert checks.records_have_fields(_plus(Story("a"), "INFO: up"), GOOD).status == "failed"
+
+
+def test_records_have_fields_is_not_judged_without_an_id_to_look_for() -> None:
+    story = _tour(no_id={"answered": None})
+
+    assert checks.records_have_fields(story.end(), GOOD).status == "not judged"
+
+
+# every_answer_has_id
+
+
+def test_every_answer_has_id_passes() -> None:
+    verdict = checks.every_answer_has_id(_tour().end(), GOOD)
+
+    assert verdict.passed
+    assert "(200, 404, 422, 502)" in verdict.actual
+
+
+@pytest.mark.parametrize("label", ["no_id", "unknown_path", "missing_prompt", "malformed_json"])
+def test_every_answer_has_id_fails_one_without(label: str) -> None:
+    verdict = checks.every_answer_has_id(_tour(**{label: {"answered": None}}).end(), GOOD)
+
+    assert verdict.status == "failed"
+    assert label.replace("_", "-") in verdict.actual
+
+
+def test_every_answer_has_id_fails_one_id_for_two() -> None:
+    story = _tour(no_id={"answered": "same"}, unknown_path={"answered": "same"})
+
+    assert "for two requests" in checks.every_answer_has_id(story.end(), GOOD).actual
+
+
+@pytest.mark.parametrize("status", [400, 431])
+def test_every_answer_has_id_allows_a_server_that_refuses_a_hostile_head(status: int) -> None:
+    story = _tour(hostile_long={"status": status, "answered": None, "calls": 0, "logged": None})
+
+    assert checks.every_answer_has_id(story.end(), GOOD).passed
+    assert checks.hostile_id_does_no_harm(story.end()).passed
+
+
+# incoming_id_is_kept
+
+
+def test_incoming_id_is_kept_passes() -> None:
+    assert checks.incoming_id_is_kept(_tour().end()).passed
+
+
+@pytest.mark.parametrize("label", ["own_id", "unknown_path", "malformed_json"])
+def test_incoming_id_is_kept_fails_another(label: str) -> None:
+    verdict = checks.incoming_id_is_kept(_tour(**{label: {"answered": "other"}}).end())
+
+    assert verdict.status == "failed"
+    assert "answered with other" in verdict.actual
+
+
+def test_incoming_id_is_kept_fails_one_that_is_not_logged() -> None:
+    verdict = checks.incoming_id_is_kept(_tour(own_id={"logged": "other"}).end())
+
+    assert verdict.status == "failed"
+    assert "in no log line" in verdict.actual
+
+
+def test_incoming_id_is_kept_leaves_errors_without_any_id_to_their_own_criterion() -> None:
+    assert checks.incoming_id_is_kept(_tour(malformed_json={"answered": None}).end()).passed
+
+
+def test_incoming_id_is_kept_is_not_judged_where_nothing_was_served() -> None:
+    assert checks.incoming_id_is_kept(_tour(own_id={"status": 503}).end()).status == "not judged"
+
+
+# ids_hold_in_a_crowd
+
+
+def test_ids_hold_in_a_crowd_passes() -> None:
+    verdict = checks.ids_hold_in_a_crowd(GOOD)
+
+    assert verdict.passed
+    assert f"{CROWD} at once" in verdict.actual
+
+
+def test_ids_hold_in_a_crowd_fails_ids_that_are_in_no_record() -> None:
+    def lose(crowd: list[Request], ids: dict[int, list[str]]) -> None:
+        for request in crowd:
+            ids[request.request] = [crowd[-1].headers[HEADER]]
+
+    verdict = checks.ids_hold_in_a_crowd(_crowd(records=1, spoil=lose))
+
+    assert verdict.status == "failed"
+    assert f"ids of {CROWD - 1} of {CROWD}" in verdict.actual
+
+
+def test_ids_hold_in_a_crowd_fails_one_id_that_has_the_records_of_the_others() -> None:
+    def hoard(crowd: list[Request], ids: dict[int, list[str]]) -> None:
+        for request in crowd:
+            ids[request.request][-1] = crowd[-1].headers[HEADER]
+
+    verdict = checks.ids_hold_in_a_crowd(_crowd(spoil=hoard))
+
+    assert verdict.status == "failed"
+    assert f"and one request has {CROWD + 1}" in verdict.actual
+
+
+def test_ids_hold_in_a_crowd_allows_records_that_fall_away_or_come_on_top() -> None:
+    def fewer(crowd: list[Request], ids: dict[int, list[str]]) -> None:
+        for request in crowd:
+            ids[request.request].pop()
+
+    def more(crowd: list[Request], ids: dict[int, list[str]]) -> None:
+        ids[crowd[0].request] *= 10
+
+    assert checks.ids_hold_in_a_crowd(_crowd(spoil=fewer)).passed
+    assert checks.ids_hold_in_a_crowd(_crowd(spoil=more)).passed
+
+
+def _two(told: Any) -> History:
+    """Tell of two requests at once, with what `told` says of the first while the second is under way."""
+    story = Service("fifty_at_once")
+    first, second = story.send("crowd"), story.send("crowd")
+    told(story, first, second)
+    for request in (first, second):
+        story.reply(request)
+    return story.end()
+
+
+@pytest.mark.parametrize("mark_of", [lambda key: key, answer_code])
+def test_ids_hold_in_a_crowd_fails_a_record_about_one_with_the_id_of_another(mark_of: Any) -> None:
+    def told(story: Service, first: Request, second: Request) -> None:
+        story.record(message=f"text {mark_of(first.key)}", request_id=second.headers[HEADER])
+
+    verdict = checks.ids_hold_in_a_crowd(_two(told))
+
+    assert verdict.status == "failed"
+    assert "carries the id of another" in verdict.actual
+
+
+def test_ids_hold_in_a_crowd_allows_records_about_both_or_none_or_without_an_id() -> None:
+    def told(story: Service, first: Request, second: Request) -> None:
+        story.record(message=f"batch of {first.key} and {second.key}", request_id=second.headers[HEADER])
+        story.record(message=f"access {first.key}")
+        story.record(message=f"span {first.key}", trace_id="of-tracing")
+        story.record(message=f"prompt {first.key}", request_id=first.headers[HEADER])
+
+    assert checks.ids_hold_in_a_crowd(_two(told)).passed
+
+
+def test_ids_hold_in_a_crowd_allows_an_answered_prompt_as_a_near_miss() -> None:
+    story = Service("fifty_at_once")
+    first, second = story.send("crowd"), story.send("crowd")
+    story.reply(first)
+    story.now += 0.1
+    story.record(message=f"nearest cached prompt: {first.key}", request_id=second.headers[HEADER])
+    story.reply(second)
+
+    assert checks.ids_hold_in_a_crowd(story.end()).passed
+
+
+def test_ids_hold_in_a_crowd_fails_an_incident_under_another_id() -> None:
+    story = Service("fifty_at_once")
+    first, second = story.send("crowd"), story.send("crowd-malformed")
+    story.reply(first)
+    story.record(level="error", incident_id="incident-1", request_id=first.headers[HEADER])
+    story.reply(second, 502, body={"incident_id": "incident-1"})
+
+    assert checks.ids_hold_in_a_crowd(story.end()).status == "failed"
+
+
+def test_ids_hold_in_a_crowd_allows_one_incident_for_all_errors() -> None:
+    story = Service("fifty_at_once")
+    for _ in range(2):
+        failing = story.send("crowd-malformed")
+        story.record(level="error", incident_id="incident-1", request_id=failing.headers[HEADER])
+        story.reply(failing, 502, body={"incident_id": "incident-1"})
+
+    assert checks.ids_hold_in_a_crowd(story.end()).passed
+
+
+def test_ids_hold_in_a_crowd_fails_an_answer_with_the_id_of_another() -> None:
+    story = Service("fifty_at_once")
+    first, second = story.send("crowd"), story.send("crowd")
+    story.reply(first, answered=second.headers[HEADER])
+    story.reply(second)
+
+    assert "id of another" in checks.ids_hold_in_a_crowd(story.end()).actual
+
+
+def test_ids_hold_in_a_crowd_takes_the_ids_that_a_service_makes_itself() -> None:
+    story = Service("fifty_at_once")
+    for number in range(3):
+        request = story.send("crowd")
+        story.reply(request, answered=f"its-{number}", logged=f"its-{number}")
+
+    assert checks.ids_hold_in_a_crowd(story.end()).passed
+
+
+def test_ids_hold_in_a_crowd_is_not_judged_without_ids() -> None:
+    story = Service("fifty_at_once")
+    story.reply(story.send("crowd"), answered=None)
+
+    assert checks.ids_hold_in_a_crowd(story.end()).status == "not judged"
+
+
+# levels_fit
+
+
+def test_levels_fit_passes() -> None:
+    assert checks.levels_fit(_tour().end()).passed
+
+
+@pytest.mark.parametrize("change", [{"level": "info"}, {"logged": None}, {"logged": "another"}])
+def test_levels_fit_fails_a_failure_that_is_not_told(change: dict[str, Any]) -> None:
+    verdict = checks.levels_fit(_tour(malformed_json=change).end())
+
+    assert verdict.status == "failed"
+    assert "malformed-json" in verdict.actual
+
+
+def test_levels_fit_takes_the_incident_for_the_id() -> None:
+    story = _tour(malformed_json=None)
+    story.record(level="warning", incident_id="incident-1")
+    story.do("malformed-json", 502, logged=None, body={"incident_id": "incident-1"})
+
+    assert checks.levels_fit(story.end()).passed
+
+
+def test_levels_fit_goes_by_the_time_where_an_error_has_no_id() -> None:
+    story = _tour(malformed_json=None)
+    request = story.send("malformed-json", own=False)
+    story.record(level="error")
+    story.reply(request, 502, answered=None, logged=None)
+
+    assert checks.levels_fit(story.end()).passed
+
+
+@pytest.mark.parametrize("label", ["no_id", "own_id", "me"])
+def test_levels_fit_fails_a_warning_about_what_went_well(label: str) -> None:
+    verdict = checks.levels_fit(_tour(**{label: {"level": "warning"}}).end())
+
+    assert verdict.status == "failed"
+    assert label.replace("_", "-") in verdict.actual
+
+
+def test_levels_fit_allows_warnings_beside_what_went_well() -> None:
+    story = _tour()
+    request = story.send("own-id")
+    story.call(request)
+    story.record(level="warning", message="the cache is not there", request_id=request.headers[HEADER])
+    story.reply(request)
+
+    assert checks.levels_fit(story.end()).passed
+
+
+def test_levels_fit_allows_a_warning_of_what_is_slow() -> None:
+    assert checks.levels_fit(_tour(me={"level": "warning", "after": 1.2}).end()).passed
+
+
+def test_levels_fit_is_not_judged_where_nothing_failed() -> None:
+    assert checks.levels_fit(_tour(malformed_json=None).end()).status == "not judged"
+
+
+def test_levels_fit_fails_without_records() -> None:
+    story = Story("every_kind")
+    story.answer(story.ask("malformed-json"), 500)
+
+    assert checks.levels_fit(story.end()).status == "failed"
+
+
+# secrets_are_not_logged
+
+
+def _secretive(*lines: str) -> History:
+    story = _tour()
+    story.add(Planted(name="JWT_SECRET_KEY", value="8f14e45fceea167a5a36dedd4bea2543"))
+    login = story.ask("login", path="/auth/login")
+    story.answer(login, body={"access_token": f"eyJh.eyJz.{'s' * 43}"})
+    for label in SECRETS:
+        story.do(label, 401, calls=0)
+    return _plus(story, *lines)
+
+
+def test_secrets_are_not_logged_passes() -> None:
+    assert checks.secrets_are_not_logged(_secretive('{"message": "Bearer eyJh..."}'), GOOD).passed
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("key=8f14e45fceea167a5a36dedd4bea2543", "JWT_SECRET_KEY"),
+        ("key=8f14e45fceea167a...", "JWT_SECRET_KEY"),
+        (f"Bearer eyJh.eyJz.{'s' * 43}", "token"),
+        (f"signature {'s' * 43}", "token"),
+    ],
+)
+def test_secrets_are_not_logged_fails_what_the_service_was_given_or_issued(line: str, what: str) -> None:
+    verdict = checks.secrets_are_not_logged(_secretive(line), GOOD)
+
+    assert verdict.status == "failed"
+    assert what in verdict.actual
+
+
+@pytest.mark.parametrize("label", SECRETS)
+def test_secrets_are_not_logged_fails_what_was_sent(label: str) -> None:
+    what, value_for = SECRETS[label]
+    [sent] = _secretive().exchanges(label)
+
+    verdict = checks.secrets_are_not_logged(_secretive(f"got {value_for(sent.request.key or '')}"), GOOD)
+
+    assert verdict.status == "failed"
+    assert what in verdict.actual
+
+
+def test_secrets_are_not_logged_looks_at_lines_before_the_start_too() -> None:
+    story = Story("every_kind", started=False)
+    story.add(Planted(name="AUTH_ADMIN_PASSWORD", value="8f14e45fceea167a5a36dedd4bea2543"))
+
+    verdict = checks.secrets_are_not_logged(_plus(story, "password 8f14e45fceea167a5a36dedd4bea2543"), GOOD)
+
+    assert verdict.status == "failed"
+
+
+# hostile_id_does_no_harm
+
+
+def test_hostile_id_does_no_harm_passes() -> None:
+    verdict = checks.hostile_id_does_no_harm(_tour().end())
+
+    assert verdict.passed
+    assert f"{len(HOSTILE)} hostile ids" in verdict.actual
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_id_does_no_harm_fails_an_echo(kind: str) -> None:
+    story = Service("every_kind")
+    request = story.send(f"hostile-{kind}", hostile=kind)
+    story.reply(request, answered=request.headers[HEADER])
+    verdict = checks.hostile_id_does_no_harm(story.end())
+
+    assert verdict.status == "failed"
+    assert f"'{kind}' is echoed" in verdict.actual
+
+
+def _hostile(line: Any) -> Any:
+    story = _tour()
+    [asked] = story._recorder.history().exchanges("hostile-quotes")
+    story.log(line(mark(asked.request.key or "")))
+    return checks.hostile_id_does_no_harm(story.end())
+
+
+def test_hostile_id_does_no_harm_fails_a_broken_line() -> None:
+    assert "no JSON object" in _hostile(lambda marked: f'{{"request_id": "{marked}"x"}}').actual
+
+
+def test_hostile_id_does_no_harm_fails_a_field_of_its_own() -> None:
+    verdict = _hostile(lambda marked: f'{{"request_id": "{marked}", "{planted_name(marked)}": ""}}')
+
+    assert verdict.status == "failed"
+    assert "added a field" in verdict.actual
+
+
+def test_hostile_id_does_no_harm_allows_a_quoted_one() -> None:
+    assert _hostile(
+        lambda marked: json.dumps({"rejected_id": f'{marked}","{planted_name(marked)}":"'})
+    ).passed
+
+
+def test_hostile_id_does_no_harm_is_not_judged_without_ids() -> None:
+    nothing = {f"hostile_{kind.replace('-', '_')}": {"answered": None} for kind in HOSTILE}
+
+    assert checks.hostile_id_does_no_harm(_tour(**nothing).end()).status == "not judged"
+
+
+# nothing_is_printed
+
+
+def _files(**files: str) -> Any:
+    story = Service("every_kind")
+    for path, text in files.items():
+        story.add(File(path=path, text=text))
+    return checks.nothing_is_printed(story.end())
+
+
+def _one(text: str, path: str = "src/api/main.py") -> Any:
+    return _files(**{path: text, "src/api/clean.py": "log.info('x')\n"})
+
+
+def test_nothing_is_printed_passes() -> None:
+    text = "# print('x')\ntext = \"print('x')\"\nconsole.print(text)\npprint(text)\nhook = print\n"
+
+    assert _one(text).passed
+
+
+@pytest.mark.parametrize(
+    "text", ["print('x')\n", "def f():\n    print('x', file=sys.stderr)\n", "a = [print(b) for b in c]\n"]
+)
+def test_nothing_is_printed_fails(text: str) -> None:
+    verdict = _one(text)
+
+    assert verdict.status == "failed"
+    assert "src/api/main.py, line" in verdict.actual
+
+
+@pytest.mark.parametrize("path", ["src/api/tools/a.py", "main.py", "app/routers/llm.py"])
+def test_nothing_is_printed_looks_at_other_layouts(path: str) -> None:
+    assert _one("print('x')\n", path).status == "failed"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["src/api/tests/a.py", "src/api/test_a.py", "scripts/seed.py", "grading/cli.py", "src/api/notes.md"],
+)
+def test_nothing_is_printed_leaves_what_is_not_the_service(path: str) -> None:
+    assert _one("print('x')\n", path).passed
+
+
+def test_nothing_is_printed_allows_a_module_that_is_run_by_itself() -> None:
+    assert _one("x = 1\nif __name__ == '__main__':\n    print(x)\n").passed
+
+
+def test_nothing_is_printed_passes_over_what_cannot_be_parsed() -> None:
+    assert _one("def (:\n").passed
+
+
+def test_nothing_is_printed_is_not_judged_without_files() -> None:
+    verdict = checks.nothing_is_printed(Service("every_kind").end())
+
+    assert (verdict.status, verdict.blame) == ("not judged", "harness")
+
+
+def test_levels_fit_is_not_judged_where_a_stall_made_all_that_is_normal_slow() -> None:
+    history = _tour(me={"level": "warning", "after": 1.2}).end()
+    [me] = history.exchanges("me")
+    assert me.end
+
+    verdict = checks.levels_fit(held_up(history, me.end.t, 1.0))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")

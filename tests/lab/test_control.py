@@ -1,0 +1,165 @@
+import pytest
+
+from chaos.history import HarnessFault, Launched, Phase, Ready, Skipped
+from lab import control
+from tests.lab.story import Story
+
+
+def test_a_working_service_is_in_control() -> None:
+    history = Story().end()
+
+    assert control.problem(history) is None
+    assert control.interrupted(history) is None
+
+
+def test_a_service_that_exits_at_start_fails_with_its_code() -> None:
+    story = Story(started=False)
+    story.crash(3, "ValueError: JWT_SECRET_KEY is missing")
+    history = story.end()
+
+    verdict = control.problem(history)
+
+    assert verdict
+    assert verdict.status == "failed"
+    assert "exited with code 3" in verdict.actual
+    assert control.log_tail(history) == ["ValueError: JWT_SECRET_KEY is missing"]
+
+
+BIND_ERROR = (
+    "[Errno 98] error while attempting to bind on address ('127.0.0.1', 15001): address already in use"
+)
+
+
+def test_a_service_that_lost_its_port_to_another_program_is_not_judged() -> None:
+    story = _started()
+    story.answer(story.ask("login", path="/auth/login"), 401)
+    story.crash(1, BIND_ERROR)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_a_service_that_lost_its_first_port_is_judged_on_its_second() -> None:
+    story = Story(started=False)
+    story.crash(1, BIND_ERROR)
+    story.now = 1.0
+    story.add(Launched(command="uvicorn api.main:app", cwd="/srv"))
+    story.add(Ready())
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert "POST /auth/login" in verdict.actual
+
+
+def test_a_service_that_finds_every_port_in_use_has_one_of_its_own() -> None:
+    story = Story(started=False)
+    for start in range(control.START_TRIES):
+        story.now = float(start)
+        if start:
+            story.add(Launched(command="python serve.py", cwd="/srv"))
+        story.crash(1, BIND_ERROR)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("failed", "submission")
+    assert "a port of its own" in verdict.actual
+
+
+def test_a_service_that_never_opens_its_port_fails() -> None:
+    verdict = control.problem(Story(started=False).end())
+
+    assert verdict
+    assert verdict.status == "failed"
+    assert "did not answer on the port" in verdict.actual
+
+
+def test_a_start_that_was_not_tried_again_names_the_one_that_failed() -> None:
+    story = Story(started=False)
+    story.add(Skipped(experiment="hang"))
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert verdict.status == "failed"
+    assert "'hang'" in verdict.actual
+
+
+def test_a_fault_of_the_harness_is_not_judged_even_where_the_service_failed_too() -> None:
+    story = Story(started=False)
+    story.crash(1)
+    story.add(HarnessFault(reason="the proxy died"))
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert (verdict.status, verdict.blame, verdict.actual) == ("not judged", "harness", "the proxy died")
+
+
+def _started() -> Story:
+    story = Story(started=False)
+    story.add(Ready())
+    story.add(Phase(name="control"))
+    return story
+
+
+def _logged_in() -> Story:
+    story = _started()
+    story.answer(story.ask("login", path="/auth/login"))
+    return story
+
+
+def test_a_login_that_fails_leaves_nothing_to_judge() -> None:
+    story = _started()
+    story.answer(story.ask("login", path="/auth/login"), 500)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("not judged", "submission")
+    assert "/auth/login answered 500" in verdict.actual
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_generate_that_fails_unprovoked_leaves_nothing_to_judge(status: int) -> None:
+    story = _logged_in()
+    story.answer(story.ask("control"), status)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("not judged", "submission")
+    assert f"answered {status}" in verdict.actual
+
+
+def test_a_canned_answer_is_no_control() -> None:
+    story = _logged_in()
+    request = story.ask("control")
+    story.call(request)
+    story.answer(request, body={"response": f"You asked about {request.key}."})
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert "not with the model's answer" in verdict.actual
+
+
+def test_an_answer_without_a_model_call_is_no_control() -> None:
+    story = _logged_in()
+    story.answer(story.ask("control"))
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert "never called" in verdict.actual
+
+
+def test_a_later_try_of_the_control_request_counts() -> None:
+    story = _logged_in()
+    story.answer(story.ask("control"), 500)
+    story.serve("control")
+
+    assert control.problem(story.end()) is None

@@ -1,0 +1,131 @@
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chaos.history import Answer, Exited, Fault, File, Launched, Log, Planted, Ready
+from chaos.http_client import Client
+from chaos.program import ProcessProgram
+from chaos.proxy_server import proxy_server
+from chaos.recorder import Recorder
+from lab.lab import Lab
+
+ENV = {"PATH": os.environ["PATH"]}
+PROGRAM = """
+import http.server, os, pathlib, socket, sys, time
+behaviour, address = os.environ["BEHAVIOUR"], ("127.0.0.1", int(os.environ["PORT"]))
+if behaviour == "serves":
+    http.server.HTTPServer(address, http.server.BaseHTTPRequestHandler).serve_forever()
+if behaviour == "binds":
+    listener = socket.create_server(address)
+    time.sleep(60)
+if behaviour == "loses its port" and not (lost := pathlib.Path("lost")).exists():
+    lost.touch()
+    sys.exit("[Errno 98] Address already in use")
+print(os.environ.get("JWT_SECRET_KEY", "no key"), flush=True)
+sys.exit(3)
+"""
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    repository = tmp_path / "repository"
+    (repository / "src").mkdir(parents=True)
+    program = ProcessProgram(
+        argv=lambda _host, _port: [sys.executable, "-c", PROGRAM],
+        env=lambda _host, port: {**ENV, "PORT": str(port), "BEHAVIOUR": "exits"},
+        root=tmp_path,
+        repository=repository,
+        cwd=repository / "src",
+    )
+    async with proxy_server(seed=1, env=ENV) as server:
+        lab = Lab(
+            "lab",
+            seed=1,
+            program=program,
+            toxiproxy=server.client,
+            recorder=Recorder(),
+            starts=asyncio.Semaphore(2),
+        )
+        async with lab:
+            yield lab
+
+
+async def test_the_secrets_of_an_instance_are_on_record(lab: Lab) -> None:
+    planted = {event.name: event.value for event in lab.history.of(Planted)}
+
+    assert planted == lab.secrets.variables()
+    assert len(set(planted.values())) == 3
+
+
+async def test_an_attempt_records_what_an_instance_with_a_changed_environment_does(lab: Lab) -> None:
+    await asyncio.gather(
+        lab.attempt("with another key", {"JWT_SECRET_KEY": "other"}),
+        lab.attempt("without a key", {"JWT_SECRET_KEY": None}),
+    )
+
+    for name, line in (("with another key", "other"), ("without a key", "no key")):
+        history = lab.history.instance(name)
+        assert [event.text for event in history.of(Log)] == [line]
+        assert [event.code for event in history.of(Exited)] == [3]
+        assert not history.of(Ready)
+
+
+async def test_an_attempt_ends_with_the_first_answer(lab: Lab) -> None:
+    await lab.attempt("served", {"BEHAVIOUR": "serves"})
+
+    history = lab.history.instance("served")
+    assert len(history.of(Ready)) == 1
+    assert history.of(Exited)[0].cause == "killed by the lab"
+
+
+async def test_a_port_that_is_only_bound_is_no_answer(lab: Lab) -> None:
+    await lab.attempt("bound", {"BEHAVIOUR": "binds"}, seconds=1.5)
+
+    history = lab.history.instance("bound")
+    assert not history.of(Ready)
+    assert history.of(Exited)[0].cause == "killed by the lab"
+
+
+async def test_an_attempt_that_loses_its_port_is_made_again(lab: Lab) -> None:
+    await lab.attempt("second try", {"BEHAVIOUR": "loses its port"})
+
+    history = lab.history.instance("second try")
+    assert len(history.of(Launched)) == 2
+    assert [event.code for event in history.of(Exited)] == [1, 3]
+
+
+async def test_files_are_recorded_by_pattern_relative_to_the_submission(lab: Lab, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    for path, text in {".env.example": "A=1", "src/a.py": "print()", "src/b.txt": "b"}.items():
+        (repository / path).write_text(text)
+    (repository / "linked.py").symlink_to(repository / "src" / "a.py")
+    (tmp_path / "outside.py").touch()
+
+    lab.record_files(".env.example", "**/*.py", "*.py")
+
+    assert {file.path: file.text for file in lab.history.of(File)} == {
+        ".env.example": "A=1",
+        "src/a.py": "print()",
+    }
+
+
+async def test_a_delayed_upstream_answers_late_until_it_is_restored(lab: Lab) -> None:
+    client = Client(lab.upstreams.url("mlflow"), lab.recorder)
+
+    await lab.upstreams.delay("mlflow", 0.3)
+    began = time.monotonic()
+    late = await client.request("GET", "/health", label="late")
+    took = time.monotonic() - began
+    await lab.upstreams.restore("mlflow")
+    prompt = await client.request("GET", "/health", label="prompt")
+
+    assert isinstance(late, Answer)
+    assert isinstance(prompt, Answer)
+    assert took >= 0.3
+    assert prompt.elapsed < took
+    assert [fault.name for fault in lab.history.of(Fault)] == ["delay", "restore"]

@@ -1,0 +1,81 @@
+import pytest
+
+from chaos.history import Answer, Failure, Stall
+from lab.reading import (
+    describe,
+    disturbance,
+    error_answers,
+    error_fields,
+    excerpt,
+    outcome,
+    starved,
+)
+from tests.lab.story import Story, held_up
+
+
+def test_outcomes_are_told_in_a_few_words() -> None:
+    assert outcome(Answer(request=1, status=504, headers={}, body="", elapsed=20.013)) == "504 after 20.01 s"
+    assert outcome(Failure(request=1, error="timeout", elapsed=36.0)) == "no answer within 36 s"
+    assert outcome(Failure(request=1, error="reset", elapsed=0.5)) == "the connection was reset after 0.50 s"
+    assert outcome(None) == "no answer"
+
+
+def test_an_excerpt_is_one_short_line_that_steers_no_terminal() -> None:
+    assert excerpt("a\n\tb\x1b[31m\x07c") == "a b c"
+    assert excerpt("x" * 200, 10) == "xxxxxxx..."
+
+
+def test_error_fields_are_found_flat_and_nested() -> None:
+    def fields(body: str) -> object:
+        return error_fields(Answer(request=1, status=500, headers={}, body=body, elapsed=0.1)).get("error")
+
+    assert fields('{"error": "x"}') == "x"
+    assert fields('{"detail": {"error": "x"}}') == "x"
+    assert fields('{"detail": "x"}') is None
+    assert fields("[]") is None
+    assert fields("oops") is None
+
+
+def test_error_answers_are_those_of_generate_from_400_on() -> None:
+    story = Story()
+    story.reject("a", 503)
+    story.answer(story.ask("b", path="/nothing"), 404)
+    story.serve("c")
+
+    assert [answer.status for answer in error_answers(story.end())] == [503]
+
+
+def test_only_stalls_during_a_request_disturb_it() -> None:
+    story = Story()
+    story.add(Stall(seconds=3.0))
+    request = story.ask("a")
+    story.now += 1
+    story.add(Stall(seconds=0.5))
+    story.add(Stall(seconds=0.1))
+    story.answer(request)
+    story.now += 5
+    story.add(Stall(seconds=1.0))
+    history = story.end()
+
+    assert disturbance(history, history.exchanges("a")[0]) == pytest.approx(0.5)
+
+
+def test_an_answer_is_described_with_its_request_and_an_errors_body() -> None:
+    story = Story()
+    story.reject("a", 503)
+    history = story.end()
+
+    text = describe(history, history.exchanges("a")[0].end or history.events[0])
+
+    assert text == 'POST /llm/generate (a) -> 503 after 0.01 s: {"detail": "no"}'
+
+
+def test_starvation_counts_from_the_fault_on_and_in_all_where_there_was_none() -> None:
+    story = Story()
+    story.now = 10.0
+    history = story.end()
+
+    assert starved(history) == 0.0
+    assert starved(held_up(history, 1.2, 1.0)) == 0.0
+    assert starved(held_up(history, 8.0, 3.0)) == pytest.approx(3.0)
+    assert starved(held_up(Story(started=False).end(), 1.2, 1.0)) == pytest.approx(1.0)

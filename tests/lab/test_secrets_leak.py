@@ -1,0 +1,26 @@
+import pytest
+
+from chaos.history import Planted
+from lab.secrets_leak import TELLING_LENGTH, Leaks
+from tests.lab.story import Story
+
+SECRET = "8c1f0d5a7b3e92466a0c4d1e5f7b8a9c0d2e4f6a8b1c3d5e"
+
+
+def _leaks() -> Leaks:
+    story = Story()
+    story.add(Planted(name="JWT_SECRET_KEY", value=SECRET))
+    return Leaks([story.end()])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"key={SECRET}", SECRET[:TELLING_LENGTH], f"...{SECRET[-22:]}'}}", f'{{"k": "{SECRET[7:31]}"}}'],
+)
+def test_finds_a_secret_and_a_good_part_of_one(text: str) -> None:
+    assert _leaks().find(text) == "JWT_SECRET_KEY"
+
+
+@pytest.mark.parametrize("text", ["", "JWT_SECRET_KEY", f"{SECRET[:4]}...{SECRET[-4:]}", SECRET.upper()])
+def test_finds_nothing_in_names_and_masks(text: str) -> None:
+    assert _leaks().find(text) is None
