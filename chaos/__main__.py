@@ -1,4 +1,4 @@
-from chaos.stage.cli import main
+from chaos.demo.cli import main
 
 if __name__ == "__main__":
     main()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 FORMAT = 1
 
 Upstream = Literal["litellm", "qdrant", "mlflow"]
+FaultName = Literal["outage", "blackhole", "hang", "latency", "heal"]
 SERVICE = "service"
 """The instance that an experiment is about; others are started beside it, to see whether they start."""
 
@@ -148,10 +149,14 @@ class Socket(Event):
 
 
 class Fault(Event):
-    """A fault was switched on or off for one upstream."""
+    """A fault was switched on for one upstream, or (`heal`) all of its faults off.
+
+    `outage`: connections are refused; `blackhole`: neither accepted nor refused; `hang`: accepted and never answered;
+    `latency`: answers arrive late.
+    """
 
     kind: Literal["fault"] = "fault"
-    name: str
+    name: FaultName
     upstream: Upstream
     on: bool
     detail: str = ""

@@ -22,7 +22,7 @@ PROBE_SECONDS = 0.5
 class Upstreams:
     """Stand-ins and their proxies, from entering to leaving the context.
 
-    A fault is what the service meets on the way to an upstream (`refuse`, `blackhole`, `swallow`); what the model
+    A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `latency`); what the model
     itself does wrong is a script of `llm`. Every fault is recorded when it has taken effect.
     """
 
@@ -67,30 +67,30 @@ class Upstreams:
         """Return the address that the service is given for an upstream: its proxy's."""
         return f"http://{self._proxies[upstream].listen}"
 
-    async def refuse(self, upstream: Upstream) -> None:
-        """Have connections to an upstream refused, and live ones closed, until `restore`."""
+    async def outage(self, upstream: Upstream) -> None:
+        """Have connections to an upstream refused, and live ones closed, until `heal`."""
         await self._proxies[upstream].disable()
-        await self._shown(upstream, Fault(name="refuse", upstream=upstream, on=True), "refused")
+        await self._shown(upstream, Fault(name="outage", upstream=upstream, on=True), "refused")
 
     async def blackhole(self, upstream: Upstream) -> None:
-        """Have connections to an upstream neither accepted nor refused until `restore`; live ones are closed."""
+        """Have connections to an upstream neither accepted nor refused until `heal`; live ones are closed."""
         proxy = self._proxies[upstream]
         await proxy.disable()
         self._blackholes[upstream] = Blackhole(proxy.host, proxy.port, self._network)
         self._blackholes[upstream].open()
         await self._shown(upstream, Fault(name="blackhole", upstream=upstream, on=True), "timeout")
 
-    async def swallow(self, upstream: Upstream) -> None:
-        """Have an upstream accept connections and never see what is sent, until `restore`."""
+    async def hang(self, upstream: Upstream) -> None:
+        """Have an upstream accept connections and never see what is sent, until `heal`."""
         await self._proxies[upstream].add_toxic("timeout", stream="upstream", timeout=0)
-        self._recorder.record(Fault(name="swallow", upstream=upstream, on=True))
+        self._recorder.record(Fault(name="hang", upstream=upstream, on=True))
 
-    async def delay(self, upstream: Upstream, seconds: float) -> None:
-        """Have everything that an upstream sends arrive so much later, until `restore`."""
+    async def latency(self, upstream: Upstream, seconds: float) -> None:
+        """Have everything that an upstream sends arrive so much later, until `heal`."""
         await self._proxies[upstream].add_toxic("latency", stream="downstream", latency=round(seconds * 1000))
-        self._recorder.record(Fault(name="delay", upstream=upstream, on=True, detail=f"{seconds:g} s"))
+        self._recorder.record(Fault(name="latency", upstream=upstream, on=True, detail=f"{seconds:g} s"))
 
-    async def restore(self, upstream: Upstream) -> None:
+    async def heal(self, upstream: Upstream) -> None:
         """End all faults of an upstream's proxy."""
         if blackhole := self._blackholes.pop(upstream, None):
             blackhole.close()
@@ -98,7 +98,7 @@ class Upstreams:
         for toxic in (await proxy.get()).toxics:
             await proxy.remove_toxic(toxic.name)
         await proxy.enable()
-        await self._shown(upstream, Fault(name="restore", upstream=upstream, on=False), "connected")
+        await self._shown(upstream, Fault(name="heal", upstream=upstream, on=False), "connected")
 
     async def check(self) -> None:
         """Raise ToxiproxyError where a proxy is gone: what the service met then was not what was recorded."""

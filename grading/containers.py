@@ -15,7 +15,7 @@ from chaos.containers.program import MOUNT, ContainerProgram
 from chaos.toxiproxy import Toxiproxy, wait_until_up
 from grading.errors import MachineError
 from grading.images import Images
-from grading.runtime import Premises, Stage, instance_folder
+from grading.runtime import Announce, Premises, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, is_alive
@@ -29,16 +29,16 @@ NOBODY: Final = 65532
 
 @contextlib.asynccontextmanager
 async def containers(
-    submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, stage: Stage
+    submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, announce: Announce
 ) -> AsyncIterator[Premises]:
     """The container runtime, as `Runtime` has it. The engine has to be on this machine."""
     try:
         async with Engine() as engine, contextlib.AsyncExitStack() as stack:
             await _sweep(engine)
-            images = Images(engine, workspace, stage)
+            images = Images(engine, workspace, announce)
             lab, service = await images.lab(), await images.service(submission, start)
             labels = {LABEL: str(workspace.root)}
-            stage("starting the lab")
+            announce("starting the lab")
             inside = await stack.enter_async_context(_enclave(engine, lab, workspace, labels, seed))
             proxy = await stack.enter_async_context(Toxiproxy(inside.control))
             launcher = _Launcher(submission, start, workspace, _Place(engine, service, inside, labels))

@@ -21,7 +21,7 @@ from chaos.toxiproxy import find_server
 from grading.command import run
 from grading.environment import Recipe
 from grading.errors import MachineError, SubmissionError
-from grading.runtime import Stage
+from grading.runtime import Announce
 from grading.start import Build, StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace
@@ -68,10 +68,10 @@ RUN uv venv {environment}
 class Images:
     """Builds the images of one run, with an engine that has them afterwards."""
 
-    def __init__(self, engine: Engine, workspace: Workspace, stage: Stage) -> None:
+    def __init__(self, engine: Engine, workspace: Workspace, announce: Announce) -> None:
         self._engine = engine
         self._workspace = workspace
-        self._stage = stage
+        self._announce = announce
 
     async def lab(self) -> str:
         """Return the image of the lab's container: the real Toxiproxy of this machine, or else of its public image.
@@ -88,7 +88,7 @@ class Images:
         tag = f"llm-grading/lab:{_digest([text.encode(), source.encode(), binary])}"
         if await self._has(tag):
             return tag
-        self._stage("building the lab's image")
+        self._announce("building the lab's image")
         (context / "Dockerfile").write_text(text, encoding="utf-8")
         (context / "doorway.py").write_text(source, encoding="utf-8")
         if server:
@@ -113,7 +113,7 @@ class Images:
         parts = await asyncio.to_thread(lambda: list(_contents(context)))
         tag = f"llm-grading/submission:{_digest([repr(build).encode(), *parts])}"
         if not await self._has(tag):
-            self._stage(f"building {build.dockerfile}")
+            self._announce(f"building {build.dockerfile}")
             target = ["--target", build.target] if build.target else []
             code, output = await self._build(tag, submission.root / build.dockerfile, context, target)
             if code:
@@ -131,7 +131,7 @@ class Images:
         )
         tag = f"llm-grading/environment:{_digest([text.encode(), recipe.key.encode()])}"
         if not await self._has(tag):
-            self._stage(f"building an image with {start.requirements.described}")
+            self._announce(f"building an image with {start.requirements.described}")
             context = self._workspace.folder("image")
             await asyncio.to_thread(recipe.copy, submission, context / "project")
             (context / "Dockerfile").write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import ToxiproxyError
 from grading.environment import Environment, prepare
 from grading.errors import MachineError
-from grading.runtime import Premises, Stage, instance_folder
+from grading.runtime import Announce, Premises, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, cache_folder
@@ -19,11 +19,11 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 @contextlib.asynccontextmanager
 async def processes(
-    submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, stage: Stage
+    submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, announce: Announce
 ) -> AsyncIterator[Premises]:
     """The process runtime, as `Runtime` has it."""
-    stage("installing its dependencies")
-    environment = await prepare(submission, start, cache_folder(), stage)
+    announce("installing its dependencies")
+    environment = await prepare(submission, start, cache_folder(), announce)
     launcher = Launcher(submission, start, environment, workspace)
     async with contextlib.AsyncExitStack() as stack:
         try:

@@ -15,7 +15,7 @@ STYLES = {"waiting": "dim", "starting": "cyan", "running": "blue", "done": "gree
 
 
 class Progress(Protocol):
-    """Shows the stages of a run and the states of its experiments."""
+    """Shows the steps of a run and the states of its experiments."""
 
     def __enter__(self) -> Self: ...
 
@@ -23,7 +23,7 @@ class Progress(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def stage(self, text: str) -> None: ...
+    def announce(self, text: str) -> None: ...
 
     def update(self, experiment: Experiment, state: State) -> None: ...
 
@@ -48,7 +48,7 @@ class PlainLines:
     ) -> None:
         pass
 
-    def stage(self, text: str) -> None:
+    def announce(self, text: str) -> None:
         self._line(text)
 
     def update(self, experiment: Experiment, state: State) -> None:
@@ -65,7 +65,7 @@ class LiveTable:
 
     def __init__(self, console: Console) -> None:
         self._start = time.monotonic()
-        self._stage = ""
+        self._step = ""
         self._states: dict[str, tuple[Experiment, State, float]] = {}
         self._live = Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
 
@@ -78,8 +78,8 @@ class LiveTable:
     ) -> None:
         self._live.stop()
 
-    def stage(self, text: str) -> None:
-        self._stage = text
+    def announce(self, text: str) -> None:
+        self._step = text
 
     def update(self, experiment: Experiment, state: State) -> None:
         self._states[experiment.name] = (experiment, state, time.monotonic())
@@ -87,7 +87,7 @@ class LiveTable:
     def _table(self) -> Table:
         now = time.monotonic()
         table = Table.grid(padding=(0, 2))
-        table.add_row(f"{now - self._start:.0f} s", self._stage)
+        table.add_row(f"{now - self._start:.0f} s", self._step)
         for experiment, state, since in self._states.values():
             seconds = f"{now - since:.0f} s" if state in {"starting", "running"} else ""
             table.add_row(

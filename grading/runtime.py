@@ -14,7 +14,7 @@ from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace
 
-Stage = Callable[[str], None]
+Announce = Callable[[str], None]
 """Tells what is being done, in a few words."""
 
 
@@ -52,7 +52,7 @@ class Runtime(Protocol):
     """Makes the premises of one run, and leaves nothing of them."""
 
     def __call__(
-        self, submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, stage: Stage
+        self, submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, announce: Announce
     ) -> AbstractAsyncContextManager[Premises]:
         """Install what the submission needs, and start the fault proxy.
 

@@ -48,7 +48,7 @@ async def score(
     """
     started = datetime.now(UTC)
     clock = time.monotonic()
-    progress.stage(f"fetching {spec}")
+    progress.announce(f"fetching {spec}")
     submission = await fetch(spec, workspace)
     histories: dict[str, History] = {}
     repeated: tuple[Experiment, ...] = ()
@@ -58,14 +58,14 @@ async def score(
     try:
         start = plan(submission)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
-        async with runtime(submission, start, workspace, seed=seed, stage=progress.stage) as premises:
-            progress.stage("running the experiments")
+        async with runtime(submission, start, workspace, seed=seed, announce=progress.announce) as premises:
+            progress.announce("running the experiments")
             faults = premises.faults
             bench = Bench(premises, seed, progress.update)
             histories = await conduct(experiments, bench)
             results = judge.judge(exercises, histories)
             if repeated := judge.disturbed(exercises, results):
-                progress.stage("running again what the machine was too busy for")
+                progress.announce("running again what the machine was too busy for")
                 histories |= await conduct_again(repeated, bench)
                 results = judge.judge(exercises, histories)
     except SubmissionError as error:

@@ -14,7 +14,7 @@ from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
 if TYPE_CHECKING:
-    from chaos.qdrant.engine import Engine
+    from chaos.qdrant.collections import Engine
 
 _HEALTH = {"/healthz", "/livez", "/readyz"}
 # The client warns of a server whose version is far from its own.
@@ -47,11 +47,11 @@ class QdrantStandIn:
 
         Entering the context does it too; done early, it does not fall into an experiment.
         """
-        await asyncio.to_thread(importlib.import_module, "chaos.qdrant.engine")
+        await asyncio.to_thread(importlib.import_module, "chaos.qdrant.collections")
 
     async def __aenter__(self) -> Self:
         await self.preload()
-        self._engine = cast("Engine", importlib.import_module("chaos.qdrant.engine").Engine())
+        self._engine = cast("Engine", importlib.import_module("chaos.qdrant.collections").Engine())
         await self._server.__aenter__()
         return self
 

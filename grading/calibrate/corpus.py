@@ -39,7 +39,7 @@ SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", 
 DECIDING = ("chaos", "exercises", "grading", "lab", "uv.lock")
 """What decides on a verdict, beside the submission."""
 _NOT_DECIDING = {
-    *("starter", "handout", "calibrate", "stack", "stage"),
+    *("starter", "handout", "calibrate", "stack", "demo"),
     *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
 }
 

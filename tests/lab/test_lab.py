@@ -117,11 +117,11 @@ async def test_files_are_recorded_by_pattern_relative_to_the_submission(lab: Lab
 async def test_a_delayed_upstream_answers_late_until_it_is_restored(lab: Lab) -> None:
     client = Client(lab.upstreams.url("mlflow"), lab.recorder)
 
-    await lab.upstreams.delay("mlflow", 0.3)
+    await lab.upstreams.latency("mlflow", 0.3)
     began = time.monotonic()
     late = await client.request("GET", "/health", label="late")
     took = time.monotonic() - began
-    await lab.upstreams.restore("mlflow")
+    await lab.upstreams.heal("mlflow")
     prompt = await client.request("GET", "/health", label="prompt")
 
     assert isinstance(late, Answer)

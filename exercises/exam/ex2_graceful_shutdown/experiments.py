@@ -79,13 +79,13 @@ async def stuck(lab: Lab) -> None:
 @experiment(seconds=EXIT_SECONDS)
 async def mlflow_refused(lab: Lab) -> None:
     """MLflow refuses connections when a trace is due and SIGTERM comes."""
-    await _stop_without_mlflow(lab, lab.upstreams.refuse)
+    await _stop_without_mlflow(lab, lab.upstreams.outage)
 
 
 @experiment(seconds=EXIT_SECONDS)
 async def mlflow_hanging(lab: Lab) -> None:
     """MLflow takes what it is sent and never answers when a trace is due and SIGTERM comes."""
-    await _stop_without_mlflow(lab, lab.upstreams.swallow)
+    await _stop_without_mlflow(lab, lab.upstreams.hang)
 
 
 @experiment(seconds=4)

@@ -50,7 +50,7 @@ async def blackhole(lab: Lab) -> None:
     lab.phase("fault")
     await lab.upstreams.blackhole("litellm")
     await lab.generate(label="unreachable", timeout=PATIENCE_SECONDS)
-    await lab.upstreams.restore("litellm")
+    await lab.upstreams.heal("litellm")
 
 
 @experiment(seconds=30)

@@ -75,9 +75,9 @@ async def refusals(lab: Lab) -> None:
     lab.llm.script(key, RateLimited(retry_after=LONG_RETRY_AFTER))
     await lab.generate(key, label="long-rate-limit", timeout=PATIENCE_SECONDS)
     await _healthy(lab)
-    await lab.upstreams.refuse("litellm")
+    await lab.upstreams.outage("litellm")
     await lab.generate(label="refused", timeout=PATIENCE_SECONDS)
-    await lab.upstreams.restore("litellm")
+    await lab.upstreams.heal("litellm")
 
 
 @experiment(seconds=12)
@@ -87,14 +87,14 @@ async def mlflow_down(lab: Lab) -> None:
         await lab.generate(label="baseline", timeout=PATIENCE_SECONDS)
     lab.phase("fault")
     keys = {"mlflow-refused": lab.key(), "mlflow-hanging": lab.key()}
-    await lab.upstreams.refuse("mlflow")
+    await lab.upstreams.outage("mlflow")
     await lab.generate(keys["mlflow-refused"], label="mlflow-refused", timeout=MLFLOW_PATIENCE)
-    await lab.upstreams.restore("mlflow")
-    await lab.upstreams.swallow("mlflow")
+    await lab.upstreams.heal("mlflow")
+    await lab.upstreams.hang("mlflow")
     await lab.generate(keys["mlflow-hanging"], label="mlflow-hanging", timeout=MLFLOW_PATIENCE)
     await lab.find_traces(list(keys.values()), seconds=FILE_SECONDS)
     lab.phase("recovery")
-    await lab.upstreams.restore("mlflow")
+    await lab.upstreams.heal("mlflow")
     await lab.wait_for_traces(list(keys.values()), seconds=DELIVERY_SECONDS)
 
 

@@ -32,17 +32,17 @@ async def outages(lab: Lab) -> None:
     seconds = await _first_report(lab)
     lab.phase("fault")
     for upstream in DEPENDENCIES:
-        await lab.upstreams.refuse(upstream)
+        await lab.upstreams.outage(upstream)
         if not await _watch(lab, f"refused: {upstream}", [upstream], seconds=seconds):
             seconds = min(seconds, LATER_SECONDS)
         if upstream != DEPENDENCIES[-1]:
-            await lab.upstreams.restore(upstream)
+            await lab.upstreams.heal(upstream)
     for upstream in DEPENDENCIES[:-1]:
-        await lab.upstreams.refuse(upstream)
+        await lab.upstreams.outage(upstream)
     await _sample(lab)
     lab.phase("recovery")
     for upstream in DEPENDENCIES:
-        await lab.upstreams.restore(upstream)
+        await lab.upstreams.heal(upstream)
     await _watch(lab, "recovered", seconds=SEEN_SECONDS if seconds else 0.0)
     await _crowd(lab)
 
@@ -56,12 +56,12 @@ async def blackholes(lab: Lab) -> None:
         await lab.upstreams.blackhole(upstream)
         if not await _watch(lab, f"hanging: {upstream}", [upstream], seconds=seconds, hanging=True):
             seconds = min(seconds, LATER_SECONDS)
-        await lab.upstreams.restore(upstream)
+        await lab.upstreams.heal(upstream)
     for upstream in DEPENDENCIES:
         await lab.upstreams.blackhole(upstream)
     await _watch(lab, "hanging: all", DEPENDENCIES, seconds=seconds, hanging=True)
     for upstream in DEPENDENCIES:
-        await lab.upstreams.restore(upstream)
+        await lab.upstreams.heal(upstream)
 
 
 @experiment(seconds=18)
@@ -70,11 +70,11 @@ async def swallowed(lab: Lab) -> None:
     seconds = await _first_report(lab)
     lab.phase("fault")
     for upstream in DEPENDENCIES:
-        await lab.upstreams.swallow(upstream)
+        await lab.upstreams.hang(upstream)
     await _watch(lab, "swallowed", DEPENDENCIES, seconds=seconds, hanging=True)
     lab.phase("recovery")
     for upstream in DEPENDENCIES:
-        await lab.upstreams.restore(upstream)
+        await lab.upstreams.heal(upstream)
     await _watch(lab, "recovered", seconds=seconds)
 
 
@@ -146,7 +146,7 @@ async def _crowd(lab: Lab) -> None:
     The call before them is for those who keep their reports.
     """
     for upstream in DEPENDENCIES:
-        await lab.upstreams.delay(upstream, CROWD_DELAY)
+        await lab.upstreams.latency(upstream, CROWD_DELAY)
     await _ask(lab, "first of the crowd")
     await asyncio.gather(
         *(
@@ -155,4 +155,4 @@ async def _crowd(lab: Lab) -> None:
         )
     )
     for upstream in DEPENDENCIES:
-        await lab.upstreams.restore(upstream)
+        await lab.upstreams.heal(upstream)

@@ -110,7 +110,7 @@ async def test_a_blackhole_takes_no_connection_and_refuses_none(inside: Enclave,
         Upstreams("x", toxiproxy, recorder, inside) as upstreams,
     ):
         await upstreams.blackhole("litellm")  # raises where a client would meet something else
-        await upstreams.restore("litellm")
+        await upstreams.heal("litellm")
 
 
 async def test_neither_the_host_nor_the_internet_nor_other_runs_are_in_reach(

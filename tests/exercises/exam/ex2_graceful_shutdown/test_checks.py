@@ -94,7 +94,7 @@ def _idle(*, exit_at: float | None = 0.3, code: int = -15) -> History:
 
 def _without_mlflow(*, exit_at: float | None = 2.0, code: int = -15) -> History:
     story = Stop("mlflow")
-    story.add(Fault(name="refuse", upstream="mlflow", on=True))
+    story.add(Fault(name="outage", upstream="mlflow", on=True))
     story.serve("served")
     story.terminate()
     if exit_at is None:
@@ -463,7 +463,7 @@ def _traced(
     *, lost: Callable[[Stop, Request], bool] = lambda *_: False, status: int = 200, used: bool = True
 ) -> History:
     story = Stop("drain")
-    story.add(Fault(name="refuse", upstream="mlflow", on=True))
+    story.add(Fault(name="outage", upstream="mlflow", on=True))
     story.trace_control()
     served = story.ask("served")
     story.call(served)

@@ -337,7 +337,7 @@ def _mlflow_down(
             Call(call=900, upstream="mlflow", method="POST", path="/api/3.0/mlflow/traces", connection=1)
         )
     story.serve("baseline")
-    story.add(Fault(name="refuse", upstream="mlflow", on=True))
+    story.add(Fault(name="outage", upstream="mlflow", on=True))
     keys = []
     for label in ("mlflow-refused", "mlflow-hanging"):
         request = story.ask(label)

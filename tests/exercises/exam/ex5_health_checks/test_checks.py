@@ -54,7 +54,7 @@ def _outages(
         story.add(File(path=path, text=text))
     _readiness(story, "healthy", told.get("healthy", _report()))
     for upstream in DEPENDENCIES:
-        story.add(Fault(name="refuse", upstream=upstream, on=True))
+        story.add(Fault(name="outage", upstream=upstream, on=True))
         label = f"refused: {upstream}"
         _readiness(story, label, _report())
         story.now += 30
@@ -102,7 +102,7 @@ def _blackholes(
 
 def _swallowed(report: Report | None = None, *, after: float = 2.0, recovered: Report = ALWAYS_UP) -> History:
     story = Story("swallowed")
-    story.add(Fault(name="swallow", upstream="qdrant", on=True))
+    story.add(Fault(name="hang", upstream="qdrant", on=True))
     _readiness(story, "swallowed", report or _report(DEPENDENCIES), after=after)
     _alive(story)
     _readiness(story, "recovered", recovered)
@@ -264,7 +264,7 @@ def test_hanging_is_bounded_fails_where_what_is_swallowed_is_awaited() -> None:
 
 def test_hanging_is_bounded_blames_the_machine_where_the_lab_stood_still() -> None:
     story = Story("swallowed")
-    story.add(Fault(name="swallow", upstream="qdrant", on=True))
+    story.add(Fault(name="hang", upstream="qdrant", on=True))
     request = story.ask("swallowed", path="/health/detailed", method="GET")
     story.now += 10
     story.add(Stall(seconds=6.0))

@@ -5,8 +5,8 @@ from typing import Self
 
 import httpx
 
+from chaos.demo.errors import NotThereError
 from chaos.llm.failures import PATH
-from chaos.stage.errors import NotThereError
 
 SECONDS = 3.0
 

@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.status import Status
 
-from chaos.stage.quantities import spoken
+from chaos.demo.quantities import spoken
 
 HINT = "Ctrl-C heals it at once."
 

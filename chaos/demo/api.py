@@ -10,9 +10,9 @@ from typing import Self
 
 import httpx
 
+from chaos.demo.errors import NotThereError, StageError
+from chaos.demo.service import the_service
 from chaos.llm import MODELS
-from chaos.stage.errors import NotThereError, StageError
-from chaos.stage.service import the_service
 
 PASSWORD = "AUTH_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 SECONDS = 60.0

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from chaos.demo.board import Board
+from chaos.demo.errors import NotThereError, WrongUseError
+from chaos.demo.held import Flaky, HeldFault, Latency, Outage
+from chaos.demo.hold import hold
+from chaos.demo.model import ScriptedModel
 from chaos.llm import ScriptedLLM
 from chaos.recorder import Recorder
-from chaos.stage.board import Board
-from chaos.stage.errors import NotThereError, WrongUseError
-from chaos.stage.held import Flaky, HeldFault, Latency, Outage
-from chaos.stage.hold import hold
-from chaos.stage.model import ScriptedModel
 from chaos.toxiproxy import ProxyHandle, Toxiproxy, UnreachableError
-from tests.chaos.stage.conftest import NO_SERVICE
+from tests.chaos.demo.conftest import NO_SERVICE
 from tests.chaos.toxiproxy.support import LIMIT, Server
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from chaos.stage import health, view
-from chaos.stage.look import Look
+from chaos.demo import health, view
+from chaos.demo.look import Look
 
 REPORT = """{"status": "degraded",
  "checks": {"qdrant": {"healthy": false, "latency_ms": 2.1, "error": "ConnectError"},

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from chaos.stage.mark import Mark
-from chaos.stage.quantities import spoken
-from chaos.stage.service import find_service
+from chaos.demo.mark import Mark
+from chaos.demo.quantities import spoken
+from chaos.demo.service import find_service
 from chaos.toxiproxy import NotFoundError, Proxy, Toxic, Toxiproxy
 
 GRACE = 2.0

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 Kind = Literal["latency", "outage", "freeze"]
 
-_NAME = re.compile(r"stage_(latency|outage|freeze)_until_(\d{1,12})")
+_NAME = re.compile(r"demo_(latency|outage|freeze)_until_(\d{1,12})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Mark:
     @property
     def name(self) -> str:
         """The toxic's name."""
-        return f"stage_{self.kind}_until_{self.until}"
+        return f"demo_{self.kind}_until_{self.until}"
 
     @classmethod
     def parse(cls, name: str) -> Self | None:

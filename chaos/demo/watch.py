@@ -5,8 +5,8 @@ import asyncio
 from rich.console import Console
 from rich.live import Live
 
-from chaos.stage import view
-from chaos.stage.look import Observer
+from chaos.demo import view
+from chaos.demo.look import Observer
 
 EVERY_SECONDS = 1.0
 

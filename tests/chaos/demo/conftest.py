@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from chaos.demo.board import Board
 from chaos.llm import ScriptedLLM
 from chaos.recorder import Recorder
-from chaos.stage.board import Board
 from chaos.toxiproxy import ProxyHandle, Toxiproxy
 from tests.chaos.toxiproxy.support import Server, running
 

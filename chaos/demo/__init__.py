@@ -6,5 +6,5 @@
     chaos traffic, watch  ──> the service, by HTTP
 
 No fault is left behind. A command holds its fault in the foreground and heals it at the end; and what it set carries
-its end in its own name (`stage_latency_until_1763730000`), so that after a SIGKILL the next command heals it.
+its end in its own name (`demo_latency_until_1763730000`), so that after a SIGKILL the next command heals it.
 """

@@ -9,8 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from chaos.stage.health import Breaker, Health
-from chaos.stage.look import Look
+from chaos.demo.health import Breaker, Health
+from chaos.demo.look import Look
 
 BAR = 30
 STATES = {"closed": "green", "open": "red", "half-open": "yellow"}

@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.stage.mark import Kind, Mark
+from chaos.demo.mark import Kind, Mark
 
 
 @pytest.mark.parametrize("kind", ["latency", "outage", "freeze"])
@@ -9,7 +9,7 @@ def test_a_mark_is_read_as_it_was_written(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["latency_downstream", "stage_latency", "stage_latency_until_", "stage_fire_until_1"]
+    "name", ["latency_downstream", "demo_latency", "demo_latency_until_", "stage_fire_until_1"]
 )
 def test_the_names_of_others_are_none(name: str) -> None:
     assert Mark.parse(name) is None

@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from chaos.stage.held import HeldFault
-from chaos.stage.quantities import spoken
+from chaos.demo.held import HeldFault
+from chaos.demo.quantities import spoken
 
 POLL_SECONDS = 0.25
 

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 
 import typer
 
-from chaos.stage.errors import StageError
+from chaos.demo.errors import StageError
 from chaos.toxiproxy import ToxiproxyError
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from chaos.stage.metrics import Sample, Window, parse
+from chaos.demo.metrics import Sample, Window, parse
 
 EXPOSED = """\
 # HELP http_requests_total Answers given.

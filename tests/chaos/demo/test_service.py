@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chaos.demo.errors import NotThereError
+from chaos.demo.service import ProcessService, find_service, the_service
 from chaos.ports import free_port
-from chaos.stage.errors import NotThereError
-from chaos.stage.service import ProcessService, find_service, the_service
 from tests.grading.stack.support import until
 
 pytestmark = pytest.mark.skipif(

@@ -4,12 +4,12 @@ import math
 import time
 from typing import Protocol
 
-from chaos.stage.board import Board, faults
-from chaos.stage.errors import WrongUseError
-from chaos.stage.mark import Kind, Mark
-from chaos.stage.model import ScriptedModel, failing
-from chaos.stage.quantities import spoken
-from chaos.stage.service import Service
+from chaos.demo.board import Board, faults
+from chaos.demo.errors import WrongUseError
+from chaos.demo.mark import Kind, Mark
+from chaos.demo.model import ScriptedModel, failing
+from chaos.demo.quantities import spoken
+from chaos.demo.service import Service
 
 
 class HeldFault(Protocol):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from chaos.demo.errors import NotThereError
 from chaos.listeners import find_listeners
-from chaos.stage.errors import NotThereError
 
 PORT_KEEPER = "docker-proxy"
 """The process that holds a published port of a container's."""

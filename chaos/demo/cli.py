@@ -12,21 +12,21 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from chaos.stage import traffic as load
-from chaos.stage import view
-from chaos.stage.api import Answer, Api
-from chaos.stage.board import Board
-from chaos.stage.countdown import Countdown
-from chaos.stage.errors import NotThereError, WrongUseError
-from chaos.stage.held import Flaky, Freeze, HeldFault, Latency, Outage
-from chaos.stage.hold import hold
-from chaos.stage.look import Observer
-from chaos.stage.model import ScriptedModel, failing
-from chaos.stage.options import API, DURATION, FAULTS, MODEL, RATE, ApiUrl, Faults, For, Model, Proxy
-from chaos.stage.quantities import spoken
-from chaos.stage.run import run
-from chaos.stage.service import Service, the_service
-from chaos.stage.watch import watch as watch_stack
+from chaos.demo import traffic as load
+from chaos.demo import view
+from chaos.demo.api import Answer, Api
+from chaos.demo.board import Board
+from chaos.demo.countdown import Countdown
+from chaos.demo.errors import NotThereError, WrongUseError
+from chaos.demo.held import Flaky, Freeze, HeldFault, Latency, Outage
+from chaos.demo.hold import hold
+from chaos.demo.look import Observer
+from chaos.demo.model import ScriptedModel, failing
+from chaos.demo.options import API, DURATION, FAULTS, MODEL, RATE, ApiUrl, Faults, For, Model, Proxy
+from chaos.demo.quantities import spoken
+from chaos.demo.run import run
+from chaos.demo.service import Service, the_service
+from chaos.demo.watch import watch as watch_stack
 from chaos.toxiproxy import ControlTimeoutError, NotFoundError, Toxiproxy, UnreachableError
 
 app = typer.Typer(

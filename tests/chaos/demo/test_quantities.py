@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.stage.quantities import duration, rate, spoken
+from chaos.demo.quantities import duration, rate, spoken
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from datetime import datetime
 
 import httpx
 
-from chaos.stage import health, metrics
-from chaos.stage.board import Board
-from chaos.stage.errors import NotThereError
-from chaos.stage.health import Health
-from chaos.stage.metrics import Window
-from chaos.stage.model import ScriptedModel, failing
+from chaos.demo import health, metrics
+from chaos.demo.board import Board
+from chaos.demo.errors import NotThereError
+from chaos.demo.health import Health
+from chaos.demo.metrics import Window
+from chaos.demo.model import ScriptedModel, failing
 from chaos.toxiproxy import ToxiproxyError
 
 PATIENCE = 2.0

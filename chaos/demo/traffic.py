@@ -5,7 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable
 
-from chaos.stage.api import Answer, Api
+from chaos.demo.api import Answer, Api
 
 NO_ANSWER = "---"
 

@@ -1,7 +1,7 @@
 import time
 
-from chaos.stage.board import GRACE, Board
-from chaos.stage.mark import Mark
+from chaos.demo.board import GRACE, Board
+from chaos.demo.mark import Mark
 from chaos.toxiproxy import ProxyHandle
 
 LATER = 4102444800  # in the year 2100

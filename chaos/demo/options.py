@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from chaos.stage.quantities import duration, rate
+from chaos.demo.quantities import duration, rate
 
 T = TypeVar("T")
 
