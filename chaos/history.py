@@ -11,9 +11,12 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-FORMAT = 1
+from chaos.contract import Contract
 
-Upstream = Literal["litellm", "qdrant", "mlflow"]
+FORMAT = 2
+
+Upstream = str
+"""The name of an upstream, as the contract has it: `litellm`, `qdrant`, `redis`."""
 FaultName = Literal["outage", "blackhole", "hang", "latency", "heal"]
 SERVICE = "service"
 """The instance that an experiment is about; others are started beside it, to see whether they start."""
@@ -27,11 +30,12 @@ class Event(BaseModel):
 
 
 class Began(Event):
-    """The experiment began. The seed replays every nonce in it."""
+    """The experiment began, on a service that was given this contract. The seed replays every nonce in it."""
 
     kind: Literal["began"] = "began"
     experiment: str
     seed: int
+    contract: Contract
     format: int = FORMAT
 
 
@@ -249,7 +253,7 @@ class HarnessFault(Event):
 
 
 class Skipped(Event):
-    """The experiment was not tried: the service had failed to start in `experiment` already."""
+    """The experiment was not tried: what it needs had failed in `experiment` already."""
 
     kind: Literal["skipped"] = "skipped"
     experiment: str
@@ -323,6 +327,14 @@ class History:
     def __init__(self, events: Iterable[Event]) -> None:
         self.events = tuple(events)
 
+    @property
+    def contract(self) -> Contract:
+        """What the service was given; raises ValueError where the history does not begin with that."""
+        began = self.first(Began)
+        if began is None:
+            raise ValueError("the history has no beginning")
+        return began.contract
+
     def of(self, kind: type[E]) -> list[E]:
         """All events of one type."""
         return [event for event in self.events if isinstance(event, kind)]
@@ -350,8 +362,9 @@ class History:
             if label in {None, event.label} and key in {None, event.key}
         ]
 
-    def calls(self, upstream: Upstream = "litellm", *, key: str | None = None) -> list[UpstreamCall]:
-        """The counted calls that reached an upstream, in the order of arrival."""
+    def calls(self, upstream: Upstream | None = None, *, key: str | None = None) -> list[UpstreamCall]:
+        """The counted calls that reached an upstream, by default the model, in the order of arrival."""
+        upstream = upstream or self.contract.model
         replies = {event.call: event for event in self.events if isinstance(event, Reply)}
         return [
             UpstreamCall(event, replies.get(event.call))

@@ -10,6 +10,7 @@ from typing import Any
 from chaos.history import Log
 from chaos.ports import free_port
 from chaos.process import Process
+from chaos.proxy_check import check_bytes
 from chaos.recorder import Recorder
 from chaos.toxiproxy import Toxiproxy, command, find_server, wait_until_up
 
@@ -30,7 +31,7 @@ class ProxyServer:
 async def proxy_server(*, seed: int, env: Mapping[str, str]) -> AsyncIterator[ProxyServer]:
     """Run the real toxiproxy-server where there is one, else the embedded one.
 
-    Raises OSError where it does not come up.
+    Raises OSError where it does not come up, or does not pass bytes on as they are.
     """
     real = find_server()
     for attempt in range(1, TRIES + 1):
@@ -45,6 +46,7 @@ async def proxy_server(*, seed: int, env: Mapping[str, str]) -> AsyncIterator[Pr
                 lines = " ".join(event.text for event in recorder.history().of(Log)[-3:])
                 raise OSError(f"the fault proxy did not start: {lines or argv[0]}")
             async with Toxiproxy(url) as client:
+                await check_bytes(client, seed=seed)
                 version = await client.version()
                 yield ProxyServer(client, f"toxiproxy-server {version}" if real else "embedded Toxiproxy")
             return

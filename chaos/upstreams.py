@@ -1,11 +1,12 @@
-"""The three upstreams of one experiment, each a stand-in behind a fault proxy of its own."""
+"""The upstreams of one experiment, each a stand-in or a real server behind a fault proxy of its own."""
 
 import asyncio
 import contextlib
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self, TypeVar
 
 from chaos.blackhole import Blackhole
+from chaos.contract import Contract
 from chaos.history import Fault, Probe, Upstream
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
@@ -13,25 +14,48 @@ from chaos.network import LOOPBACK, LOOPBACK_ADDRESS, Network
 from chaos.ports import free_port
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
+from chaos.redis import RedisServer
+from chaos.tei import TeiStandIn
 from chaos.toxiproxy import ProxyHandle, Toxiproxy, ToxiproxyError
 
 PORT_TRIES = 5
 PROBE_SECONDS = 0.5
 
+T = TypeVar("T")
+
+
+class Server(Protocol):
+    """What an upstream is in the lab: it listens on `port` of 127.0.0.1 while its context is entered."""
+
+    @property
+    def port(self) -> int: ...
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
 
 class Upstreams:
-    """Stand-ins and their proxies, from entering to leaving the context.
+    """The contract's upstreams and their proxies, from entering to leaving the context.
 
-    A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `latency`); what the model
-    itself does wrong is a script of `llm`. Every fault is recorded when it has taken effect.
+    A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `latency`); what the
+    model itself does wrong is its script. Every fault is recorded when it has taken effect.
     """
 
     def __init__(
-        self, name: str, toxiproxy: Toxiproxy, recorder: Recorder, network: Network = LOOPBACK
+        self,
+        name: str,
+        contract: Contract,
+        toxiproxy: Toxiproxy,
+        recorder: Recorder,
+        network: Network = LOOPBACK,
     ) -> None:
-        self.llm = ScriptedLLM(recorder, network=network)
-        self.qdrant = QdrantStandIn(recorder, network=network)
-        self.mlflow = MlflowStandIn(recorder, network=network)
+        self._servers = {
+            upstream: make_server(upstream, contract, recorder, network=network)
+            for upstream in contract.upstreams
+        }
         self._name = name
         self._network = network
         self._toxiproxy = toxiproxy
@@ -42,16 +66,9 @@ class Upstreams:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(self.llm)
-            await stack.enter_async_context(self.qdrant)
-            await stack.enter_async_context(self.mlflow)
-            ports: dict[Upstream, int] = {
-                "litellm": self.llm.port,
-                "qdrant": self.qdrant.port,
-                "mlflow": self.mlflow.port,
-            }
-            for upstream, port in ports.items():
-                self._proxies[upstream] = await self._create_proxy(upstream, port)
+            for upstream, server in self._servers.items():
+                await stack.enter_async_context(server)
+                self._proxies[upstream] = await self._create_proxy(upstream, server.port)
                 stack.push_async_callback(self._delete_proxy, upstream)
             self._stack = stack.pop_all()
         return self
@@ -62,6 +79,18 @@ class Upstreams:
         for blackhole in self._blackholes.values():
             blackhole.close()
         await self._stack.aclose()
+
+    def of(self, kind: type[T]) -> T:
+        """Return the server of a type, such as `ScriptedLLM`; raises LookupError where the contract has none."""
+        for server in self._servers.values():
+            if isinstance(server, kind):
+                return server
+        raise LookupError(f"the contract has no upstream that is served by {kind.__name__}")
+
+    @property
+    def addresses(self) -> dict[Upstream, tuple[str, int]]:
+        """What the service is told: the host and port of each upstream's proxy."""
+        return {upstream: (proxy.host, proxy.port) for upstream, proxy in self._proxies.items()}
 
     def url(self, upstream: Upstream) -> str:
         """Return the address that the service is given for an upstream: its proxy's."""
@@ -139,3 +168,29 @@ class Upstreams:
     async def _delete_proxy(self, upstream: Upstream) -> None:
         with contextlib.suppress(ToxiproxyError):
             await self._proxies[upstream].delete()
+
+
+def make_server(
+    name: Upstream,
+    contract: Contract,
+    recorder: Recorder,
+    *,
+    network: Network = LOOPBACK,
+    port: int = 0,
+    controls: bool = False,
+) -> Server:
+    """Return what serves an upstream of a contract; `port` 0 is any free one, `controls` as in `ScriptedLLM`."""
+    match contract.upstreams[name].kind:
+        case "model":
+            models = contract.ask.models if contract.ask else ()
+            return ScriptedLLM(
+                recorder, name=name, models=models, port=port, network=network, controls=controls
+            )
+        case "qdrant":
+            return QdrantStandIn(recorder, port=port, network=network)
+        case "mlflow":
+            return MlflowStandIn(recorder, port=port, network=network)
+        case "tei":
+            return TeiStandIn(recorder, port=port, network=network)
+        case "redis":
+            return RedisServer(recorder, port=port, network=network)

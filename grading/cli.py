@@ -14,9 +14,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
+from chaos.contract import Contract, ContractError
+from exercises import catalogue
 from grading import results
-from grading.calibrate import commands as calibration
-from grading.errors import GradingError, MachineError
+from grading.calibrate.commands import calibrate
+from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
 from grading.progress import progress
@@ -24,11 +26,13 @@ from grading.render_text import render
 from grading.report import Report
 from grading.runtime import Runtime, RuntimeName
 from grading.runtimes import RUNTIMES
-from grading.score import Graded, rescored
+from grading.score import Choose, Graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
 from grading.workspace import Workspace
-from lab.exercise import Exercise, exercises
+from lab.assessment import Assessment
+from lab.exercise import Exercise
+from lab.reading import excerpt
 
 T = TypeVar("T")
 
@@ -71,8 +75,9 @@ class Format(StrEnum):
 
 
 @app.callback()
-def _commands() -> None:
-    """Keep subcommands even where there is only one."""
+def _commands(ctx: typer.Context) -> None:
+    """Tell the commands that know no catalogue which assessment they are about."""
+    ctx.obj = catalogue.assessment
 
 
 @app.command()
@@ -83,24 +88,36 @@ def score(
     exercise: Annotated[
         list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--assessment", "-a", help="Which assessment, rather than the one that a submission names."
+        ),
+    ] = None,
+    contract: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A contract of your own: other variables, paths, logins or models."
+        ),
+    ] = None,
+    *,
     output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")
     ] = None,
-    *,
     seed: Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)] = None,
     runtime: Annotated[
         RuntimeName, typer.Option(help="Run services as processes, or in containers without a way out.")
     ] = RuntimeName.PROCESS,
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
-    chosen = _choose(exercise)
+    choose = _chooser(name, exercise or [], contract)
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     reports: list[Report] = []
     codes: list[Exit] = []
     for repository in repositories:
         try:
-            graded = _run(_grade(repository, chosen, seed, RUNTIMES[runtime]))
+            graded = _run(_grade(repository, choose, seed, RUNTIMES[runtime]))
             reports.append(graded.report)
             codes.append(_exit_code(graded.report))
             if output is Format.TEXT:
@@ -124,9 +141,9 @@ def rescore(
     """Judge a recorded run again, without running anything."""
     try:
         report, histories = results.load(folder)
+        report = rescored(report, histories, _assessment(report.assessment))
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
-    report = rescored(report, histories)
     if output is Format.TEXT:
         render(report, out)
     else:
@@ -137,9 +154,15 @@ def rescore(
 @app.command()
 def explain(
     exercise: Annotated[int | None, typer.Argument(help="Only this exercise.")] = None,
+    name: Annotated[str, typer.Option("--assessment", "-a", help="Which assessment.")] = catalogue.DEFAULT,
 ) -> None:
     """Print what is asked and how it is scored."""
-    explain_exercises(_choose(None if exercise is None else [exercise]), out)
+    try:
+        assessment = _assessment(name)
+        chosen = _exercises(assessment, [] if exercise is None else [exercise])
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    explain_exercises(assessment, chosen, out)
 
 
 @app.command()
@@ -147,17 +170,18 @@ def handout(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")
     ],
+    name: Annotated[str, typer.Option("--assessment", "-a", help="Which assessment.")] = catalogue.DEFAULT,
 ) -> None:
     """Write the students' repository: the starter in place of the solution, as a git repository with one commit."""
     try:
-        write_handout(folder)
+        write_handout(folder, _assessment(name))
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     out.print(f"The hand-out is in {folder}.", markup=False)
 
 
 stack.register(app)
-calibration.register(app)
+app.command()(calibrate)
 
 
 def main() -> None:
@@ -174,10 +198,10 @@ def main() -> None:
         sys.exit(Exit.NOT_JUDGED)
 
 
-async def _grade(repository: str, chosen: Sequence[Exercise], seed: int, runtime: Runtime) -> Graded:
+async def _grade(repository: str, choose: Choose, seed: int, runtime: Runtime) -> Graded:
     with Workspace.open() as workspace, progress(err) as display:
         return await grade(
-            repository, chosen, seed=seed, workspace=workspace, progress=display, runtime=runtime
+            repository, choose, seed=seed, workspace=workspace, progress=display, runtime=runtime
         )
 
 
@@ -198,12 +222,32 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
-def _choose(numbers: Sequence[int] | None) -> list[Exercise]:
-    known = {one.number: one for one in exercises()}
-    if unknown := [number for number in numbers or [] if number not in known]:
+def _chooser(name: str | None, numbers: Sequence[int], contract: Path | None) -> Choose:
+    def choose(named: str | None) -> tuple[Assessment, Sequence[Exercise]]:
+        assessment = _assessment(name or named or catalogue.DEFAULT)
+        try:
+            if contract:
+                assessment = assessment.with_contract(Contract.load(contract))
+        except ContractError as error:
+            raise UsageError(str(error)) from error
+        return assessment, _exercises(assessment, numbers)
+
+    return choose
+
+
+def _assessment(name: str) -> Assessment:
+    try:
+        return catalogue.assessment(name)
+    except KeyError:
+        listed = ", ".join(catalogue.NAMES)
+        raise UsageError(f"There is no assessment '{excerpt(name, 40)}'; there are: {listed}.") from None
+
+
+def _exercises(assessment: Assessment, numbers: Sequence[int]) -> list[Exercise]:
+    known = {one.number: one for one in assessment.exercises}
+    if unknown := [number for number in numbers if number not in known]:
         listed = ", ".join(map(str, known))
-        err.print(f"There is no exercise {unknown[0]}; there are {listed}.", style="red")
-        raise typer.Exit(Exit.WRONG_USE)
+        raise UsageError(f"There is no exercise {unknown[0]}; there are {listed}.")
     return [known[number] for number in sorted(set(numbers or known))]
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from chaos.containers.enclave import Enclave, enclave
 from chaos.containers.engine import Engine, EngineError
 from chaos.containers.program import MOUNT, ContainerProgram
+from chaos.proxy_check import check_bytes
 from chaos.toxiproxy import Toxiproxy, wait_until_up
 from grading.errors import MachineError
 from grading.images import Images
@@ -42,6 +43,7 @@ async def containers(
             inside = await stack.enter_async_context(_enclave(engine, lab, workspace, labels, seed))
             proxy = await stack.enter_async_context(Toxiproxy(inside.control))
             launcher = _Launcher(submission, start, workspace, _Place(engine, service, inside, labels))
+            await _check(proxy, inside, seed)
             name = f"toxiproxy-server {await proxy.version()}, in containers"
             yield Premises(proxy, name, inside, launcher.program)
     except EngineError as error:
@@ -61,6 +63,13 @@ async def _enclave(
         except OSError as error:  # TimeoutError is one
             raise MachineError(f"The lab's container did not start: {error}; try again.") from error
         yield inside
+
+
+async def _check(proxy: Toxiproxy, inside: Enclave, seed: int) -> None:
+    try:
+        await check_bytes(proxy, inside, seed=seed)
+    except OSError as error:
+        raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
 
 
 @dataclass(frozen=True, slots=True)

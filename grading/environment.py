@@ -24,11 +24,10 @@ from pathlib import Path
 
 from filelock import AsyncFileLock, BaseFileLock, FileLock, Timeout
 
-from grading import requirements
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
-from grading.requirements import Requirements
-from grading.start import StartPlan
+from grading.start import StartPlan, requirements
+from grading.start.requirements import Requirements
 from grading.submission import Submission, inside
 from grading.workspace import remove_tree
 

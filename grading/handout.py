@@ -9,45 +9,45 @@ import tomllib
 from pathlib import Path
 
 from grading.errors import MachineError, UsageError
+from lab.assessment import Assessment, Handout
 
 ROOT = Path(__file__).parent.parent
-STARTER = ROOT / "exercises" / "exam" / "starter"
-PAGES = ROOT / "exercises" / "exam" / "handout"
-KEPT = (
-    "grading",
-    "lab",
-    "chaos",
-    "exercises",
-    "EXAM.md",
-    "LICENSE",
-    "Makefile.curl",
-    "mise.toml",
-    ".gitignore",
-)
-"""What students get as it stands here: all that they need to test themselves, and nothing of the solution."""
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "starter", "handout", "*.template.md")
+KEPT = ("grading", "lab", "chaos", "exercises")
+"""What students get of the grader: all that they need to test themselves, and nothing of a solution."""
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "starter", "handout", "solution", "*.template.md")
 SECONDS = 120.0
 IDENTITY = {"NAME": "LLM in production", "EMAIL": "exam@example.org"}
 
 
-def write_handout(folder: Path) -> None:
-    """Write the students' repository into `folder`, with one commit.
+def write_handout(folder: Path, assessment: Assessment) -> None:
+    """Write the students' repository of an assessment into `folder`, with one commit.
 
-    Raises UsageError where the folder holds something or this is a hand-out itself, and MachineError where uv or git
+    Raises UsageError where the folder holds something, there is nothing to hand out or this is a hand-out itself, and MachineError where uv or git
     fails.
     """
-    if not STARTER.is_dir():
+    if assessment.handout is None:
+        raise UsageError(f"The assessment '{assessment.name}' has no hand-out.")
+    if not (assessment.folder / "starter").is_dir():
         raise UsageError("This is a hand-out itself; write hand-outs from the instructor's repository.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder; name one that does not exist yet.")
     try:
-        _write_files(folder)
+        _write_files(folder, assessment, assessment.handout)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written ({error.strerror}); name another folder.") from error
     _run(folder, _uv(), "lock", "--quiet")
     _run(folder, "git", "init", "--quiet", "--initial-branch", "main")
     _run(folder, "git", "add", "--all")
-    _run(folder, "git", "-c", "commit.gpgSign=false", "commit", "--quiet", "--message", "The exam")
+    _run(
+        folder,
+        "git",
+        "-c",
+        "commit.gpgSign=false",
+        "commit",
+        "--quiet",
+        "--message",
+        assessment.handout.title,
+    )
 
 
 def pyproject(root: str, starter: str) -> str:
@@ -73,22 +73,23 @@ def _replaced(pattern: str, replacement: str, text: str) -> str:
     return changed
 
 
-def _write_files(folder: Path) -> None:
+def _write_files(folder: Path, assessment: Assessment, handout: Handout) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in KEPT:
+    for name in (*KEPT, *handout.pages):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=LEFT_OUT)
         elif source.exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
-    shutil.copytree(STARTER / "src", folder / "src", ignore=LEFT_OUT)
-    shutil.copy(STARTER / ".env.example", folder / ".env.example")
-    shutil.copy(PAGES / "README.md", folder / "README.md")
-    shutil.copy(ROOT / "exercises" / "exam" / "IMPLEMENTATION.template.md", folder / "IMPLEMENTATION.md")
+    starter = assessment.folder / "starter"
+    shutil.copytree(starter / "src", folder / "src", ignore=LEFT_OUT)
+    shutil.copy(starter / ".env.example", folder / ".env.example")
+    shutil.copytree(assessment.folder / "handout", folder, dirs_exist_ok=True)
     # The lock's versions are kept where they fit, so that everybody has those that the exam was tried with.
     shutil.copy(ROOT / "uv.lock", folder / "uv.lock")
     text = pyproject(
-        (ROOT / "pyproject.toml").read_text("utf-8"), (STARTER / "pyproject.toml").read_text("utf-8")
+        (ROOT / "pyproject.toml").read_text("utf-8"), (starter / "pyproject.toml").read_text("utf-8")
     )
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 
 from chaos.history import Event, History, Skipped
-from grading.grade import SHARES
-from grading.report import CriterionResult, ExerciseResult, Level, Moment, StartFailure
+from grading.report import ControlFailure
 from lab import control
+from lab.control import Need
 from lab.exercise import Criterion, Exercise
 from lab.experiment import Experiment
 from lab.reading import describe, excerpt, starved
+from lab.result import CriterionResult, ExerciseResult, Moment
+from lab.scoring import Scoring
 from lab.verdict import Verdict, failed, not_judged
 
 TEXT_LENGTH = 300
@@ -17,9 +19,11 @@ STARVED_SECONDS = 2.0
 """So long the lab may have stood still in an experiment before a failure in it is the machine's as well."""
 
 
-def judge(exercises: Iterable[Exercise], histories: Mapping[str, History]) -> tuple[ExerciseResult, ...]:
+def judge(
+    exercises: Iterable[Exercise], histories: Mapping[str, History], scoring: Scoring
+) -> tuple[ExerciseResult, ...]:
     """Judge exercises on the histories of their experiments, by experiment name."""
-    return tuple(_exercise(exercise, histories) for exercise in exercises)
+    return tuple(scoring.result(exercise, _criteria(exercise, histories)) for exercise in exercises)
 
 
 def disturbed(exercises: Iterable[Exercise], results: Iterable[ExerciseResult]) -> tuple[Experiment, ...]:
@@ -35,30 +39,47 @@ def disturbed(exercises: Iterable[Exercise], results: Iterable[ExerciseResult]) 
     return tuple(dict.fromkeys(needed))
 
 
-def fail_all(exercises: Iterable[Exercise], verdict: Verdict) -> tuple[ExerciseResult, ...]:
+def fail_all(exercises: Iterable[Exercise], verdict: Verdict, scoring: Scoring) -> tuple[ExerciseResult, ...]:
     """Give every criterion the same verdict: for a submission that could not be run at all."""
     return tuple(
-        _scored(exercise, [_result(criterion, verdict, {}) for criterion in exercise.criteria])
+        scoring.result(exercise, [_result(criterion, verdict, {}) for criterion in exercise.criteria])
         for exercise in exercises
     )
 
 
-def start_failure(histories: Mapping[str, History]) -> StartFailure | None:
-    """Return why the service did not start in the first experiment where it tried and failed."""
+def control_failure(histories: Mapping[str, History]) -> ControlFailure | None:
+    """Return why the service did not start, or did not work with nothing broken, in the first experiment that saw it.
+
+    None where it worked in any: what failed there once is told by the criteria that it leaves open.
+    """
+    failures = []
     for name, history in histories.items():
-        problem = _problem(history, histories)
-        if problem and problem.status == "failed" and control.log_tail(history):
-            log = tuple(excerpt(line, LOG_LINE_LENGTH) for line in control.log_tail(history))
-            return StartFailure(experiment=name, reason=problem.actual, log=log)
-    return None
+        problem = _problem(history, histories, "answer")
+        if problem is None:
+            return None
+        if history.of(Skipped) or problem.blame != "submission":
+            continue
+        failures.append((name, history, problem))
+    if not failures:
+        return None
+    name, history, problem = failures[0]
+    end = control.moment(history)
+    log = control.log_around(history, end) if end else control.log_tail(history)
+    return ControlFailure(
+        experiment=name,
+        reason=problem.actual,
+        started=end is not None,
+        answer=describe(history, end) if end else "",
+        log=tuple(excerpt(line, LOG_LINE_LENGTH) for line in log),
+    )
 
 
-def _exercise(exercise: Exercise, histories: Mapping[str, History]) -> ExerciseResult:
+def _criteria(exercise: Exercise, histories: Mapping[str, History]) -> list[CriterionResult]:
     results = []
     for criterion in exercise.criteria:
         needed = {one.name: histories[one.name] for one in criterion.experiments if one.name in histories}
         results.append(_result(criterion, _verdict(criterion, needed, histories), needed))
-    return _scored(exercise, results)
+    return results
 
 
 def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping[str, History]) -> Verdict:
@@ -66,7 +87,7 @@ def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping
         if experiment.name not in histories:
             return not_judged(f"there is no history of the experiment '{experiment.name}'")
     for history in histories.values():
-        if problem := _problem(history, every) or control.interrupted(history):
+        if problem := _problem(history, every, criterion.needs) or control.interrupted(history):
             return problem
     try:
         return _certain(criterion.judge(histories), histories.values())
@@ -74,15 +95,17 @@ def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping
         return not_judged(f"the check could not read the history ({type(error).__name__}: {error})")
 
 
-def _problem(history: History, every: Mapping[str, History]) -> Verdict | None:
-    """Return why nothing can be judged on a history; what was skipped was lost by whoever lost the start before it."""
+def _problem(history: History, every: Mapping[str, History], need: Need) -> Verdict | None:
+    """Return why nothing can be judged on a history; what was skipped was lost by whoever lost the control before it."""
+    problem = control.problem(history, need)
     skipped = history.first(Skipped)
-    before = every.get(skipped.experiment) if skipped else None
-    problem = control.problem(history)
-    if before is None:
+    if skipped is None or skipped.experiment not in every:
         return problem and _certain(problem, [history])
-    cause = control.problem(before)
-    return cause if cause and cause.blame != "submission" else problem and _certain(problem, [before])
+    before = every[skipped.experiment]
+    cause = control.problem(before, need)
+    if cause and cause.status == "not judged":
+        return cause
+    return problem and _certain(problem, [before])
 
 
 def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:
@@ -104,6 +127,7 @@ def _result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, Hist
         name=criterion.name,
         title=criterion.title,
         essential=criterion.essential,
+        points=criterion.points,
         status=verdict.status,
         expected=excerpt(verdict.expected, TEXT_LENGTH),
         actual=excerpt(verdict.actual, TEXT_LENGTH),
@@ -119,29 +143,6 @@ def _moment(event: Event, histories: Mapping[str, History]) -> Moment | None:
             if candidate is event:
                 return Moment(experiment=name, event=position, t=event.t, text=describe(history, event))
     return None
-
-
-def _scored(exercise: Exercise, results: list[CriterionResult]) -> ExerciseResult:
-    level = level_of(results)
-    return ExerciseResult(
-        number=exercise.number,
-        title=exercise.title,
-        core=exercise.core,
-        points=exercise.points * SHARES[level],
-        max_points=exercise.points,
-        level=level,
-        criteria=tuple(results),
-    )
-
-
-def level_of(results: Iterable[CriterionResult]) -> Level:
-    """Complete when every criterion passes, functional when every essential one does (EXAM.md, scoring)."""
-    ended = list(results)
-    if all(one.status == "passed" for one in ended):
-        return "complete"
-    if all(one.status == "passed" for one in ended if one.essential):
-        return "functional"
-    return "none"
 
 
 def unrunnable(reason: str) -> Verdict:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from grading.engine import State
+from grading.run import State
 from lab.experiment import Experiment
 
 STYLES = {"waiting": "dim", "starting": "cyan", "running": "blue", "done": "green", "broken": "yellow"}

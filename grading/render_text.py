@@ -5,10 +5,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grading.report import CriterionResult, ExerciseResult, Report
+from grading.report import ControlFailure, Report
+from lab.result import CriterionResult, ExerciseResult
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not judged": ("?", "yellow")}
-LEVELS = {"complete": "green", "functional": "yellow", "none": "red"}
+LEVELS = {"complete": "green", "functional": "yellow", "partial": "yellow", "none": "red"}
 MOMENTS = 3
 NAME_WIDTH = 10
 
@@ -20,21 +21,41 @@ def render(report: Report, console: Console) -> None:
     console.print(Text(f"\n{report.submission}{commit}{changed}", style="bold"))
     if report.problem:
         console.print(Text(report.problem, style="red"))
-    if report.start_failure:
-        console.print(Text(f"The service did not start: {report.start_failure.reason}.", style="red"))
-        console.print("Its last lines:")
-        for line in report.start_failure.log:
-            console.print(Padding(Text(line, style="dim"), (0, 0, 0, 4)))
+    if report.control_failure:
+        console.print(_control_failure(report.control_failure))
     for exercise in report.exercises:
-        console.print(_exercise(exercise, brief=bool(report.problem or report.start_failure)))
+        console.print(_exercise(exercise, report))
     console.print(_total(report))
 
 
-def _exercise(exercise: ExerciseResult, *, brief: bool) -> RenderableType:
+def _control_failure(failure: ControlFailure) -> RenderableType:
+    what = "does not work with nothing broken" if failure.started else "did not start"
+    lines: list[RenderableType] = [Text(f"The service {what}: {failure.reason}.", style="red")]
+    if failure.answer:
+        lines.append(Text(failure.answer))
+    lines.append(Text("What it logged then:" if failure.started else "Its last lines:"))
+    logged = failure.log or ("(nothing)",)
+    return Group(*lines, *(Padding(Text(line, style="dim"), (0, 0, 0, 4)) for line in logged))
+
+
+def _exercise(exercise: ExerciseResult, report: Report) -> RenderableType:
     head = Text(f"\nExercise {exercise.number}  {exercise.title}  ", style="bold")
     level = exercise.level if exercise.level != "none" else "no points"
-    head.append(f"{exercise.points:g}/{exercise.max_points}  {level}", style=LEVELS[exercise.level])
-    return Group(head, *([] if brief else map(_criterion, exercise.criteria)))
+    bonus = ", bonus" if exercise.bonus else ""
+    head.append(f"{exercise.points:g}/{exercise.max_points:g}{bonus}  {level}", style=LEVELS[exercise.level])
+    if report.problem:
+        return head
+    shown = [one for one in exercise.criteria if not _is_known(one, report.control_failure)]
+    hidden = len(exercise.criteria) - len(shown)
+    rest = (
+        [Text(f"{hidden} of {len(exercise.criteria)} criteria rest on that.", style="dim")] if hidden else []
+    )
+    return Group(head, *map(_criterion, shown), *rest)
+
+
+def _is_known(criterion: CriterionResult, failure: ControlFailure | None) -> bool:
+    """Whether a criterion says nothing that has not been told of the service as a whole."""
+    return failure is not None and not criterion.passed and criterion.actual.startswith(failure.reason[:80])
 
 
 def _criterion(criterion: CriterionResult) -> RenderableType:
@@ -72,12 +93,12 @@ def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str
 
 def _total(report: Report) -> RenderableType:
     lines = [Text()]
-    if report.documentation:
-        bonus = f"Documentation {report.documentation.points:g}/{report.documentation.max_points}"
-        lacking = f"  {report.documentation.missing}" if report.documentation.missing else ""
+    if report.bonus:
+        bonus = f"{report.bonus.title} {report.bonus.points:g}/{report.bonus.max_points:g}"
+        lacking = f"  {report.bonus.missing}" if report.bonus.missing else ""
         lines.append(Text.assemble((bonus, "bold"), (lacking, "dim")))
     total = report.grade.total if report.grade else report.points
-    lines.append(Text(f"Total {total:g}/{report.max_points}", style="bold"))
+    lines.append(Text(f"Total {total:g}/{report.max_points:g}", style="bold"))
     if report.grade:
         style = "red" if report.grade.reasons else "green"
         why = f": {'; '.join(report.grade.reasons)}" if report.grade.reasons else ""
@@ -88,7 +109,8 @@ def _total(report: Report) -> RenderableType:
         text = "Some verdicts could not be given, through no fault of the submission: grade it again."
         lines.append(Text(text, style="yellow"))
     if report.repeated:
-        text = f"Run again, for the machine was too busy the first time: {', '.join(report.repeated)}."
+        text = f"Run twice, because the machine was too busy the first time: {', '.join(report.repeated)}."
         lines.append(Text(text, style="dim"))
-    facts = f"* essential · seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s"
+    essential = "* essential · " if report.scheme == "levels" else ""
+    facts = f"{essential}seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s"
     return Group(*lines, Text(facts, style="dim"))

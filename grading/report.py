@@ -1,88 +1,28 @@
 """The result of grading one submission, as data. Every output format is a function of it."""
 
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
-
-from lab.verdict import Blame, Status
-
-Level = Literal["complete", "functional", "none"]
-Mention = Literal["excellence", "distinction", "passed", "not passed"]
+from lab.result import NOT_PASSED, Bonus, ExerciseResult, Grade, Model
+from lab.scoring import Scheme
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ControlFailure(Model):
+    """Why the service could not be put to the test, told once for all criteria that it leaves open or fails.
 
-
-class Moment(Model):
-    """A place in a recorded history: event number `event` (from 0) of `experiment`, `t` seconds after it began."""
-
-    experiment: str
-    event: int
-    t: float
-    text: str
-
-
-class CriterionResult(Model):
-    """The verdict on one criterion, with what a student needs to act on it."""
-
-    number: str
-    name: str
-    title: str
-    essential: bool
-    status: Status
-    expected: str
-    actual: str
-    blame: Blame | None
-    moments: tuple[Moment, ...]
-    hint: str
-
-
-class ExerciseResult(Model):
-    """The points of one exercise: all when complete, half when functional, else none."""
-
-    number: int
-    title: str
-    core: bool
-    points: float
-    max_points: int
-    level: Level
-    criteria: tuple[CriterionResult, ...]
-
-    @property
-    def judged(self) -> bool:
-        """Whether nothing is open for a reason that is not the submission's."""
-        return not any(one.status == "not judged" and one.blame != "submission" for one in self.criteria)
-
-
-class StartFailure(Model):
-    """Why the service did not start, told once for all criteria that it fails."""
+    `answer` is what it answered with nothing broken; empty for one that did not start.
+    """
 
     experiment: str
     reason: str
+    started: bool
+    answer: str
     log: tuple[str, ...]
-
-
-class Documentation(Model):
-    """The bonus for IMPLEMENTATION.md, and what it lacks."""
-
-    points: float
-    max_points: int
-    missing: str
-
-
-class Grade(Model):
-    """What the points of the whole exam come to, and why it is not passed, if so."""
-
-    total: float
-    mention: Mention
-    reasons: tuple[str, ...]
 
 
 class Report(Model):
     """One submission's grade with its reasons."""
 
     submission: str
+    assessment: str
+    scheme: Scheme
     commit: str | None
     dirty: bool
     started: str
@@ -91,10 +31,10 @@ class Report(Model):
     fault_proxy: str
     repeated: tuple[str, ...] = ()
     """The experiments that were run a second time, for the machine had been too busy the first time."""
-    start_failure: StartFailure | None
+    control_failure: ControlFailure | None
     exercises: tuple[ExerciseResult, ...]
-    documentation: Documentation | None = None
-    """The bonus and the grade belong to the whole exam: None where only some exercises were graded."""
+    bonus: Bonus | None = None
+    """The bonus and the grade belong to the whole assessment: None where only some exercises were graded."""
     grade: Grade | None = None
     next_step: str | None = None
     problem: str | None = None
@@ -106,14 +46,15 @@ class Report(Model):
         return sum(one.points for one in self.exercises)
 
     @property
-    def max_points(self) -> int:
-        return sum(one.max_points for one in self.exercises)
+    def max_points(self) -> float:
+        """The points of all exercises but those that are a bonus."""
+        return sum(one.max_points for one in self.exercises if not one.bonus)
 
     @property
     def passed(self) -> bool:
-        """Whether the exam is passed; with some exercises only, whether all of them are complete."""
+        """Whether the assessment is passed; with some exercises only, whether all of them are complete."""
         if self.grade:
-            return self.grade.mention != "not passed"
+            return self.grade.mention != NOT_PASSED
         return all(one.level == "complete" for one in self.exercises)
 
     @property

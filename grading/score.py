@@ -1,27 +1,24 @@
 """Grades one submission: from where it is to a report and the histories behind it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chaos.history import History
-from grading import judge
-from grading.documentation import FILE as DOCUMENTATION
-from grading.documentation import documentation
-from grading.engine import Bench, conduct, conduct_again
+from grading import judge, start
 from grading.errors import MachineError, SubmissionError
-from grading.grade import grade, next_step
 from grading.processes import processes
 from grading.progress import Progress
 from grading.report import Report
+from grading.run import Run, run_again, run_all
 from grading.runtime import Runtime
-from grading.start import plan
 from grading.submission import fetch
 from grading.workspace import Workspace
+from lab.assessment import Assessment
 from lab.exercise import Exercise
-from lab.exercise import exercises as all_exercises
 from lab.experiment import Experiment
+from lab.result import ExerciseResult
 from lab.verdict import not_judged
 
 
@@ -33,16 +30,23 @@ class Graded:
     histories: dict[str, History]
 
 
+Choose = Callable[[str | None], tuple[Assessment, Sequence[Exercise]]]
+"""Returns the assessment, and the exercises of it, for a submission that names this one in its own files, or none.
+
+Raises UsageError where there is no such assessment or exercise.
+"""
+
+
 async def score(
     spec: str,
-    exercises: Sequence[Exercise],
+    choose: Choose,
     *,
     seed: int,
     workspace: Workspace,
     progress: Progress,
     runtime: Runtime = processes,
 ) -> Graded:
-    """Grade the submission at `spec` (a path or a git URL) in the given exercises.
+    """Grade the submission at `spec` (a path or a git URL) in the exercises that `choose` returns for it.
 
     What is the submission's fault ends in a report; raises UsageError where there is no submission at `spec`.
     """
@@ -50,32 +54,36 @@ async def score(
     clock = time.monotonic()
     progress.announce(f"fetching {spec}")
     submission = await fetch(spec, workspace)
+    assessment, exercises = choose(start.named_assessment(submission))
+    contract, scoring = assessment.contract, assessment.scoring
     histories: dict[str, History] = {}
     repeated: tuple[Experiment, ...] = ()
     problem = ""
     machine = False
     faults = "none"
     try:
-        start = plan(submission)
+        plan = start.plan(submission, contract.start, contract.names)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
-        async with runtime(submission, start, workspace, seed=seed, announce=progress.announce) as premises:
+        async with runtime(submission, plan, workspace, seed=seed, announce=progress.announce) as premises:
             progress.announce("running the experiments")
             faults = premises.faults
-            bench = Bench(premises, seed, progress.update)
-            histories = await conduct(experiments, bench)
-            results = judge.judge(exercises, histories)
+            run = Run(premises, contract, seed, progress.update)
+            histories = await run_all(experiments, run)
+            results = judge.judge(exercises, histories, scoring)
             if repeated := judge.disturbed(exercises, results):
                 progress.announce("running again what the machine was too busy for")
-                histories |= await conduct_again(repeated, bench)
-                results = judge.judge(exercises, histories)
+                histories |= await run_again(repeated, run)
+                results = judge.judge(exercises, histories, scoring)
     except SubmissionError as error:
-        problem = _told(error)
-        results = judge.fail_all(exercises, judge.unrunnable(str(error)))
+        problem = _describe(error)
+        results = judge.fail_all(exercises, judge.unrunnable(str(error)), scoring)
     except MachineError as error:
-        problem, machine = _told(error), True
-        results = judge.fail_all(exercises, not_judged(str(error), blame="machine"))
+        problem, machine = _describe(error), True
+        results = judge.fail_all(exercises, not_judged(str(error), blame="machine"), scoring)
     report = Report(
         submission=submission.name,
+        assessment=assessment.name,
+        scheme=scoring.scheme,
         commit=submission.commit,
         dirty=submission.dirty,
         started=started.isoformat(timespec="seconds"),
@@ -83,33 +91,36 @@ async def score(
         seed=seed,
         fault_proxy=faults,
         repeated=tuple(sorted(one.name for one in repeated)),
-        start_failure=judge.start_failure(histories),
+        control_failure=judge.control_failure(histories),
         exercises=results,
-        documentation=documentation(submission.text(DOCUMENTATION), exercises) if _whole(exercises) else None,
+        bonus=assessment.bonus(submission.text) if _is_whole(assessment, exercises) else None,
         problem=problem or None,
         machine_problem=machine,
     )
-    return Graded(concluded(report), histories)
+    return Graded(concluded(report, assessment), histories)
 
 
-def rescored(report: Report, histories: Mapping[str, History]) -> Report:
+def rescored(report: Report, histories: Mapping[str, History], assessment: Assessment) -> Report:
     """Judge the recorded histories of a run again, in the exercises that it was graded in."""
     graded = {one.number for one in report.exercises}
+    exercises = [one for one in assessment.exercises if one.number in graded]
     if not report.problem:
-        again = judge.judge([one for one in all_exercises() if one.number in graded], histories)
+        again = judge.judge(exercises, histories, assessment.scoring)
         report = report.model_copy(update={"exercises": again})
-    return concluded(report)
+    return concluded(report, assessment)
 
 
-def concluded(report: Report) -> Report:
-    """Add what follows from the verdicts: the grade where the whole exam was judged, and what to do next."""
-    whole = report.documentation and grade(report.exercises, report.documentation)
-    return report.model_copy(update={"grade": whole, "next_step": next_step(report.exercises)})
+def concluded(report: Report, assessment: Assessment) -> Report:
+    """Add what follows from the verdicts: the grade where the whole assessment was judged, and what to do next."""
+    scoring = assessment.scoring
+    whole = _is_whole(assessment, report.exercises)
+    grade = scoring.grade(report.exercises, report.bonus) if whole else None
+    return report.model_copy(update={"grade": grade, "next_step": scoring.next_step(report.exercises)})
 
 
-def _whole(exercises: Sequence[Exercise]) -> bool:
-    return len(exercises) == len(all_exercises())
+def _is_whole(assessment: Assessment, exercises: Sequence[Exercise] | Sequence[ExerciseResult]) -> bool:
+    return len(exercises) == len(assessment.exercises)
 
 
-def _told(error: SubmissionError | MachineError) -> str:
+def _describe(error: SubmissionError | MachineError) -> str:
     return f"{error}\n{error.detail}".strip()

@@ -31,7 +31,7 @@ START_FILES = (
     "compose.yml",
     "compose.yaml",
     "Dockerfile",
-    "src/api",
+    "src",
 )
 
 _SECRET = ".env"  # noqa: S105 - the file's name

@@ -1,44 +1,73 @@
 """Whether the control phase of a history holds: the service starts, works, and its traffic is seen upstream.
 
-Without it no fault can be judged: an answer that never came before the fault says nothing about the fault.
+Without it no fault can be judged: an answer that never came before the fault says nothing about the fault. A criterion
+that needs less than an answer of the model is judged although more is broken.
 """
 
-from chaos.history import Answer, Ended, Event, Exited, HarnessFault, History, Launched, Log, Ready, Skipped
+from typing import Literal, get_args
+
+from chaos.history import (
+    Answer,
+    Ended,
+    Event,
+    Exited,
+    Failure,
+    HarnessFault,
+    History,
+    Launched,
+    Log,
+    Ready,
+    Skipped,
+)
 from chaos.keys import answer_code
 from lab.verdict import Verdict, failed, not_judged
+
+Need = Literal["nothing", "start", "login", "answer"]
+"""What must work: nothing (files are read), the start, a login, an answer of the model."""
+NEEDS: tuple[Need, ...] = get_args(Need)
+"""The needs in their order: each includes those before it."""
 
 LABEL = "control"
 LOGIN_LABEL = "login"
 LOG_LINES = 15
+AFTER_SECONDS = 0.5
+"""A log line may be read so much later than the answer that it is about."""
 START_TRIES = 3
 """How often a service is started that could not bind its port, each time with another one."""
 PORT_TAKEN = "address already in use"
 """What a server says, among other words, that cannot bind its port."""
 
 
-def problem(history: History) -> Verdict | None:
-    """Return why nothing can be judged on this history; None where the control phase holds."""
+def problem(history: History, need: Need = "answer") -> Verdict | None:
+    """Return why nothing that has this need can be judged on this history; None where the control phase holds."""
     if fault := history.first(HarnessFault):
         return not_judged(fault.reason, fault)
     history = history.instance()
-    if taken := _port_taken(history):
-        if len(history.of(Launched)) >= START_TRIES:
-            return failed(
-                "the service listens on the port that it is given",
-                f"an address was in use at {START_TRIES} starts, each with another port that was free:"
-                " it seems to have a port of its own",
-                taken,
-            )
-        return not_judged(
-            "another program had taken the service's port, and answered there", taken, blame="machine"
-        )
-    if not history.of(Ready):
-        return _not_started(history)
-    login = history.exchanges(LOGIN_LABEL)
-    if not any(exchange.status == 200 for exchange in login):
-        end: Event | None = login[-1].end if login else None
-        return _no_control(f"POST /auth/login {_describe(end)} with nothing broken", end)
-    return _not_answered(history)
+    checks = {"start": _not_started, "login": _not_logged_in, "answer": _not_answered}
+    for stage in NEEDS[1 : NEEDS.index(need) + 1]:
+        if found := checks[stage](history):
+            return found
+    return None
+
+
+def reached(history: History) -> Need:
+    """Return how far the control phase came."""
+    return next((need for need in reversed(NEEDS) if problem(history, need) is None), "nothing")
+
+
+def moment(history: History) -> Event | None:
+    """Return the end of the request by which the control phase of a started service failed; None where none did."""
+    verdict = problem(history)
+    ends = [event for event in verdict.evidence if isinstance(event, Answer | Failure)] if verdict else []
+    return ends[0] if ends else None
+
+
+def log_around(history: History, end: Event) -> list[str]:
+    """Return the lines that the service wrote while a request was under way, and right after it."""
+    own = history.instance()
+    begun = next((one.request.t for one in own.exchanges() if one.end is end), end.t)
+    lines = [event.text for event in own.of(Log) if begun <= event.t <= end.t + AFTER_SECONDS]
+    return lines[-LOG_LINES:]
 
 
 def interrupted(history: History) -> Verdict | None:
@@ -63,8 +92,17 @@ def _port_taken(history: History) -> Exited | None:
     return exited[-1] if any(PORT_TAKEN in line for line in lines) else None
 
 
-def _not_started(history: History) -> Verdict:
-    expected = "the service starts and answers GET /health within 60 s"
+def _not_started(history: History) -> Verdict | None:
+    path = history.contract.endpoints["alive"]
+    expected = f"the service starts and answers GET {path} within 60 s"
+    if taken := _port_taken(history):
+        return _not_bound(history, taken)
+    if history.of(Ready):
+        return None
+    return _why_not_started(history, expected)
+
+
+def _why_not_started(history: History, expected: str) -> Verdict:
     if skipped := history.first(Skipped):
         return failed(
             expected, f"it did not start (see '{skipped.experiment}'), and was not tried again", skipped
@@ -77,17 +115,45 @@ def _not_started(history: History) -> Verdict:
     return failed(expected, "it did not answer on the port that it was given", history.first(Launched))
 
 
+def _not_bound(history: History, taken: Exited) -> Verdict:
+    if len(history.of(Launched)) >= START_TRIES:
+        return failed(
+            "the service listens on the port that it is given",
+            f"an address was in use at {START_TRIES} starts, each with another port that was free:"
+            " it seems to have a port of its own",
+            taken,
+        )
+    return not_judged(
+        "another program had taken the service's port, and answered there", taken, blame="machine"
+    )
+
+
+def _not_logged_in(history: History) -> Verdict | None:
+    login = history.contract.login
+    asked = history.exchanges(LOGIN_LABEL)
+    if login is None or any(exchange.status == 200 for exchange in asked):
+        return None
+    end = asked[-1].end if asked else None
+    return _no_control(f"POST {login.path} {_describe(end)} with nothing broken", end)
+
+
 def _not_answered(history: History) -> Verdict | None:
+    contract = history.contract
+    if contract.ask is None:
+        return None
     exchange = history.exchanges(LABEL)[-1] if history.exchanges(LABEL) else None
     if exchange is None:
         return not_judged("the control phase was cut short")
     end, key = exchange.end, exchange.request.key or ""
     if not isinstance(end, Answer) or end.status != 200:
-        return _no_control(f"POST /llm/generate {_describe(end)} with nothing broken", end)
-    if not history.calls("litellm", key=key):
-        return _no_control("POST /llm/generate answered, but the model at LITELLM_URL was never called", end)
+        return _no_control(f"POST {contract.ask.path} {_describe(end)} with nothing broken", end)
+    if not history.calls(key=key):
+        variable = contract.upstreams[contract.model].variable
+        return _no_control(
+            f"POST {contract.ask.path} answered, but the model at {variable} was never called", end
+        )
     if answer_code(key) not in end.body:
-        return _no_control("POST /llm/generate answered 200, but not with the model's answer", end)
+        return _no_control(f"POST {contract.ask.path} answered 200, but not with the model's answer", end)
     return None
 
 

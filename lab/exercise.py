@@ -5,21 +5,24 @@ import inspect
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from chaos.history import History
+from lab.control import Need
 from lab.experiment import Experiment
 from lab.verdict import Verdict
 
-FOLDER = Path(__file__).parents[1] / "exercises" / "exam"
+RUBRIC = "exercise.toml"
 
 Check = Callable[..., Verdict]
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing that an exercise asks for. `check` is named `name`; its parameters name the experiments it reads."""
+    """One thing that an exercise asks for. `check` is named `name`; its parameters name the experiments it reads.
+
+    It is judged where the control phase holds as far as it `needs`. What `points` mean, the assessment's scoring says.
+    """
 
     number: str
     name: str
@@ -28,6 +31,8 @@ class Criterion:
     essential: bool
     check: Check
     experiments: tuple[Experiment, ...]
+    needs: Need = "answer"
+    points: float = 1.0
 
     def judge(self, histories: dict[str, History]) -> Verdict:
         """Apply the check to the histories of its experiments, by experiment name."""
@@ -36,13 +41,14 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """One exercise of the exam."""
+    """One exercise of an assessment. The points of a `bonus` exercise come on top of the total."""
 
     number: int
     title: str
-    points: int
+    points: float
     core: bool
     criteria: tuple[Criterion, ...]
+    bonus: bool = False
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
@@ -50,21 +56,24 @@ class Exercise:
         return tuple(dict.fromkeys(needed for one in self.criteria for needed in one.experiments))
 
 
-@cache
-def exercises() -> tuple[Exercise, ...]:
-    """Return the exercises of the exam, by number."""
-    found = [_load(path.parent) for path in FOLDER.glob("ex*/exercise.toml")]
-    return tuple(sorted(found, key=lambda exercise: exercise.number))
+def load(folder: Path, package: str) -> Exercise:
+    """Return the exercise in a folder, whose modules are in `package`.
 
-
-def _load(folder: Path) -> Exercise:
-    data = tomllib.loads((folder / "exercise.toml").read_text(encoding="utf-8"))
-    checks = importlib.import_module(f"exercises.exam.{folder.name}.checks")
-    experiments = importlib.import_module(f"exercises.exam.{folder.name}.experiments")
+    Raises ValueError, naming what is missing, where its parts do not fit together.
+    """
+    data = tomllib.loads((folder / RUBRIC).read_text(encoding="utf-8"))
+    checks = importlib.import_module(f"{package}.checks")
+    experiments = importlib.import_module(f"{package}.experiments")
     criteria = []
     for position, entry in enumerate(data["criteria"], start=1):
-        check: Check = getattr(checks, entry["name"])
-        needed = tuple(getattr(experiments, name) for name in inspect.signature(check).parameters)
+        check: Check | None = getattr(checks, entry["name"], None)
+        if check is None:
+            raise ValueError(f"{package}.checks has no check '{entry['name']}', which {RUBRIC} names")
+        names = list(inspect.signature(check).parameters)
+        if missing := [name for name in names if not hasattr(experiments, name)]:
+            raise ValueError(
+                f"{package}.experiments has no experiment '{missing[0]}', which '{check.__name__}' reads"
+            )
         criteria.append(
             Criterion(
                 number=f"{data['number']}.{position}",
@@ -73,7 +82,16 @@ def _load(folder: Path) -> Exercise:
                 hint=entry["hint"].strip(),
                 essential=entry.get("essential", False),
                 check=check,
-                experiments=needed,
+                experiments=tuple(getattr(experiments, name) for name in names),
+                needs=entry.get("needs", "answer"),
+                points=entry.get("points", 1),
             )
         )
-    return Exercise(data["number"], data["title"], data["points"], data["core"], tuple(criteria))
+    return Exercise(
+        number=data["number"],
+        title=data["title"],
+        points=data.get("points", sum(one.points for one in criteria)),
+        core=data.get("core", False),
+        criteria=tuple(criteria),
+        bonus=data.get("bonus", False),
+    )

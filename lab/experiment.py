@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from lab.control import Need
 from lab.lab import Lab
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A named procedure on a lab whose control phase has passed.
+    """A named procedure on a lab whose control phase has passed as far as the experiment `needs` it.
 
     `seconds` is about its longest wait: experiments with longer waits are started first. `limit` is the time, in
     seconds from the service's start, after which the grader gives the experiment up as its own failure.
@@ -18,6 +19,7 @@ class Experiment:
     run: Callable[[Lab], Awaitable[None]]
     seconds: float
     limit: float = 240.0
+    needs: Need = "answer"
 
     @property
     def description(self) -> str:
@@ -25,10 +27,12 @@ class Experiment:
         return (self.run.__doc__ or self.name).strip().splitlines()[0]
 
 
-def experiment(*, seconds: float) -> Callable[[Callable[[Lab], Awaitable[None]]], Experiment]:
+def experiment(
+    *, seconds: float, needs: Need = "answer"
+) -> Callable[[Callable[[Lab], Awaitable[None]]], Experiment]:
     """Make an experiment, named like it, of a coroutine function."""
 
     def make(run: Callable[[Lab], Awaitable[None]]) -> Experiment:
-        return Experiment(getattr(run, "__name__", "experiment"), run, seconds)
+        return Experiment(getattr(run, "__name__", "experiment"), run, seconds, needs=needs)
 
     return make

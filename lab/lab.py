@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import json
 import random
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from chaos.contract import Contract, field
 from chaos.history import (
     SERVICE,
     Answer,
@@ -21,19 +23,21 @@ from chaos.history import (
     Planted,
     Ready,
     Trace,
-    Upstream,
     Workers,
 )
 from chaos.http_client import Client
 from chaos.keys import Keys, answer_code
 from chaos.llm import ScriptedLLM
+from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
 from chaos.program import Program, Started
 from chaos.recorder import Recorder
 from chaos.service import Service
 from chaos.toxiproxy import Toxiproxy
 from chaos.upstreams import Upstreams
-from lab import contract, control
+from lab import control
+from lab.control import Need
+from lab.prompts import prompt
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -42,7 +46,6 @@ CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
 FILE_BYTES = 32 * 1024 * 1024
 TEXT_BYTES = 1024 * 1024
-UPSTREAMS: tuple[Upstream, ...] = ("litellm", "qdrant", "mlflow")
 
 
 class Lab:
@@ -56,6 +59,7 @@ class Lab:
         name: str,
         *,
         seed: int,
+        contract: Contract,
         program: Program,
         toxiproxy: Toxiproxy,
         recorder: Recorder,
@@ -63,14 +67,16 @@ class Lab:
         network: Network = LOOPBACK,
     ) -> None:
         self.recorder = recorder
-        self.upstreams = Upstreams(name, toxiproxy, recorder, network)
+        self.contract = contract
+        self.upstreams = Upstreams(name, contract, toxiproxy, recorder, network)
         self.client: Client
         self.service: Service
         self.control_key = ""
         self.token = ""
         source = random.Random(f"{seed}/{name}/secrets")  # noqa: S311 - must be replayable
-        self.secrets = contract.Secrets.generate(source)
-        self.allowed_origin = contract.origin(f"{source.getrandbits(32):08x}")
+        self.secrets = contract.draw(source)
+        self.allowed_origin = f"https://chat-{source.getrandbits(32):08x}.example.org"
+        self._given = contract.given(self.secrets)
         self._keys = Keys(seed, name)
         self._program = program
         self._network = network
@@ -78,8 +84,12 @@ class Lab:
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        for variable, value in self.secrets.variables().items():
-            self.recorder.record(Planted(name=variable, value=value))
+        for name, secret in self.contract.secrets.items():
+            if secret.value is None:  # what is fixed is known to everybody
+                for variable in secret.variables:
+                    self.recorder.record(Planted(name=variable, value=self._given[variable]))
+                if self.secrets[name] not in self._given.values():
+                    self.recorder.record(Planted(name=name, value=self.secrets[name]))
         await self._stack.enter_async_context(self.upstreams)
         return self
 
@@ -90,7 +100,13 @@ class Lab:
 
     @property
     def llm(self) -> ScriptedLLM:
-        return self.upstreams.llm
+        """The scripted model."""
+        return self.upstreams.of(ScriptedLLM)
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds all that the service may write."""
+        return self._program.root
 
     @property
     def history(self) -> History:
@@ -129,19 +145,17 @@ class Lab:
             if not self._port_was_taken(service, instance):
                 return
 
-    async def control(self) -> bool:
-        """Log in and have one prompt answered with nothing broken; whether that worked and went by the upstream."""
+    async def prepare(self, need: Need, *, tries: int = CONTROL_TRIES) -> bool:
+        """Start the service and run the control phase, `tries` times at most; whether it holds as far as needed."""
+        if not await self.start():
+            return False
         self.phase("control")
-        for _ in range(CONTROL_TRIES):
-            self.token = await self.login("admin")
-            self.control_key = self.key()
-            await self.generate(self.control_key, label=control.LABEL, timeout=CONTROL_PATIENCE)
-            if control.problem(self.history) is None:
-                return True
-            if not self.service.running:
-                return False
-            await asyncio.sleep(1)
-        return False
+        for attempt in range(tries):
+            if attempt:
+                await asyncio.sleep(1)
+            if await self._control() or not self.service.running or self._went_unanswered():
+                break
+        return control.problem(self.history, need) is None
 
     def phase(self, name: Literal["control", "fault", "recovery"]) -> None:
         """Say what the events that follow belong to."""
@@ -151,26 +165,66 @@ class Lab:
         """Return a new nonce for a prompt."""
         return next(self._keys)
 
-    async def login(self, user: Literal["admin", "user"]) -> str:
-        """Return an access token; an empty string where the service gives none."""
-        password = self.secrets.admin_password if user == "admin" else self.secrets.user_password
-        answer = await self.client.json(
-            "POST", "/auth/login", {"username": user, "password": password}, label=control.LOGIN_LABEL
+    async def login(self, role: str) -> str:
+        """Return an access token for one of the contract's users; an empty string where the service gives none."""
+        login, user = self.contract.login, self.contract.users.get(role)
+        if login is None or user is None:
+            return ""
+        content = self.contract.login_body(user.name, self.secrets[user.password])
+        form = login.encoding == "form"
+        answer = await self.client.request(
+            "POST",
+            login.path,
+            body=(urllib.parse.urlencode(content) if form else json.dumps(content)).encode(),
+            headers={"content-type": "application/x-www-form-urlencoded" if form else "application/json"},
+            label=control.LOGIN_LABEL,
+            timeout=CONTROL_PATIENCE,
         )
         if isinstance(answer, Answer) and answer.status == 200:
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                return str(json.loads(answer.body)["access_token"])
+            with contextlib.suppress(ValueError, RecursionError):
+                return str(field(json.loads(answer.body), login.token) or "")
         return ""
+
+    def ask_body(self, key: str, *, model: str | None = None) -> dict[str, Any]:
+        """Return the body of a request that has the model answer the prompt with `key`."""
+        return self.contract.ask_body(prompt(key), model=model)
 
     async def generate(
         self, key: str | None = None, *, label: str, token: str | None = None, **options: Any
     ) -> Answer | Failure:
         """Ask the service to generate, by default for a new prompt; options as in `Client.request`."""
         key = key or self.key()
-        body = contract.generate_body(key)
         return await self.client.json(
-            "POST", "/llm/generate", body, label=label, key=key, token=token or self.token, **options
+            "POST",
+            self.ask_path,
+            self.ask_body(key),
+            label=label,
+            key=key,
+            token=token or self.token or None,
+            **options,
         )
+
+    @property
+    def ask_path(self) -> str:
+        """The path by which the model is asked; the contract has to have [ask]."""
+        assert self.contract.ask
+        return self.contract.ask.path
+
+    @property
+    def login_path(self) -> str:
+        """The path of a login; the contract has to have [login]."""
+        assert self.contract.login
+        return self.contract.login.path
+
+    @property
+    def model(self) -> str:
+        """The usual model; the contract has to have [ask]."""
+        assert self.contract.ask
+        return self.contract.ask.models[0]
+
+    def endpoint(self, name: str) -> str:
+        """Return the path of one of the contract's endpoints."""
+        return self.contract.endpoints[name]
 
     async def get(self, path: str, *, label: str, **options: Any) -> Answer | Failure:
         """Get a path of the service; options as in `Client.request`."""
@@ -207,21 +261,35 @@ class Lab:
     async def wait_for_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Wait until MLflow has a trace of every prompt, or a file has, or time is up."""
         known = {trace.key for trace in self.history.of(Trace)}
+        mlflow = self.upstreams.of(MlflowStandIn)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for key in set(keys) - known:
-                    await self.upstreams.mlflow.wait_for_trace(key, timeout=seconds)
+                    await mlflow.wait_for_trace(key, timeout=seconds)
+
+    async def _control(self) -> bool:
+        """Log in and have one prompt answered with nothing broken; whether that worked and went by the upstream."""
+        self.token = await self.login(next(iter(self.contract.users), ""))
+        if control.problem(self.history, "login") is None and self.contract.ask:
+            self.control_key = self.key()
+            await self.generate(self.control_key, label=control.LABEL, timeout=CONTROL_PATIENCE)
+        return control.problem(self.history) is None
+
+    def _went_unanswered(self) -> bool:
+        """Whether the control phase has waited in vain: it will not wait so long again."""
+        end = control.moment(self.history)
+        return isinstance(end, Failure) and end.error == "timeout"
 
     async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> Started:
-        urls = {name: self.upstreams.url(name) for name in UPSTREAMS}
-        given = contract.environment(self.secrets, urls, allowed_origin=self.allowed_origin)
+        addresses = self.upstreams.addresses
+        given = self.contract.environment(self._given, addresses, origin=self.allowed_origin)
         return await self._program.start({**given, **changes}, instance=instance, recorder=self.recorder)
 
     async def _answers(self, host: str, port: int) -> bool:
         deadline = self.recorder.now() + START_SECONDS
         while self.service.running and self.recorder.now() < deadline:
             if await self._accepts(host, port) and isinstance(
-                await self.get("/health", label="start"), Answer
+                await self.get(self.endpoint("alive"), label="start"), Answer
             ):
                 self.recorder.record(Ready())
                 return True
@@ -238,7 +306,7 @@ class Lab:
 
     async def _serves(self, host: str, port: int) -> bool:
         """Whether a request is answered there, with whatever status."""
-        request = f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+        request = f"GET {self.endpoint('alive')} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
         with contextlib.suppress(OSError, TimeoutError), self._network.socket() as asking:
             asking.setblocking(False)
             loop = asyncio.get_running_loop()

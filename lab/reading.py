@@ -98,8 +98,9 @@ def error_fields(answer: Answer) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def error_answers(history: History, path: str = "/llm/generate") -> list[Answer]:
-    """Return every answer of 400 and above to requests for `path`."""
+def error_answers(history: History) -> list[Answer]:
+    """Return every answer of 400 and above to requests that ask the model."""
+    path = history.contract.ask.path if history.contract.ask else ""
     return [
         exchange.end
         for exchange in history.exchanges()

@@ -129,7 +129,7 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         "JWT_SECRET_KEY": secrets.token_hex(32),
         "API_PORT": str(ports.service),
         "TOXIPROXY_PORT": str(ports.control),
-        "PROVIDER_PORT": str(ports.litellm_stand_in),
+        "PROVIDER_PORT": str(ports.upstreams["litellm"][1]),
         **chosen,
     }
     env_file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))

@@ -24,12 +24,13 @@ PATIENCE = 90.0
 # What `grading up --local` is on the page, on ports that nobody else has.
 GRADING = """#!{python}
 import sys
+from exercises.catalogue import assessment
 from grading.cli import main
 from grading.stack import commands, control
 from grading.stack.files import StackFiles
 from grading.stack.ports import Ports
 if sys.argv[1:2] == ["up"]:
-    control.up({root!r}, Ports(**{ports!r}), StackFiles(), print)
+    control.up({root!r}, assessment().contract, Ports(**{ports!r}), StackFiles(), print)
     sys.argv[1:] = ["status"]
 main()
 """
@@ -106,7 +107,7 @@ def terminals(tmp_path: Path) -> Iterator[dict[str, Terminal]]:
         "GRADING_CACHE": str(cache),
         "CHAOS_FAULTS": url(ports.control),
         "CHAOS_API": url(ports.service),
-        "CHAOS_MODEL": url(ports.litellm_stand_in),
+        "CHAOS_MODEL": url(ports.upstreams["litellm"][1]),
         "DOCKER_HOST": f"unix://{tmp_path}/no-docker",  # another stack may run in containers
         "API": f"127.0.0.1:{ports.service}",
     }

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from grading.handout import write_handout
+from tests.exam import EXAM
 
 ROOT = Path(__file__).parent.parent
 REGRESSIONS = tomllib.loads((ROOT / "calibration/regressions/one_exercise_undone.toml").read_text())[
@@ -52,7 +53,7 @@ def test_the_reference_solution_has_all_points() -> None:
 
 
 def test_the_hand_out_has_none_and_is_told_why(tmp_path: Path) -> None:
-    write_handout(tmp_path / "exam")
+    write_handout(tmp_path / "exam", EXAM)
 
     report = graded(tmp_path / "exam")
 

@@ -1,4 +1,4 @@
-"""What the stage asks of the service: a login, and then the model."""
+"""What a demonstration asks of the service: a login, and then the model."""
 
 import asyncio
 import os
@@ -6,15 +6,14 @@ import secrets
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
+from chaos.contract import Contract, field
 from chaos.demo.errors import NotThereError, StageError
 from chaos.demo.service import the_service
-from chaos.llm import MODELS
 
-PASSWORD = "AUTH_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 SECONDS = 60.0
 """Longer than any service may take."""
 
@@ -29,10 +28,11 @@ class Answer:
 
 
 class Api:
-    """The service at `url`, as the user admin sees it."""
+    """The service at `url`, as the first user of its contract sees it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, contract: Contract) -> None:
         self._url = url
+        self._contract = contract
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
         self._http = httpx.AsyncClient(base_url=url, timeout=SECONDS, limits=limits, trust_env=False)
         self._token: str | None = None
@@ -59,8 +59,9 @@ class Api:
         prompt = f"What is there to say about number {secrets.token_hex(6)}? One sentence is enough."
         try:
             headers = {"Authorization": f"Bearer {await self.log_in()}"}
-            body = {"model": MODELS[0], "prompt": prompt}
-            response = await self._http.post("/llm/generate", json=body, headers=headers)
+            assert self._contract.ask
+            body = self._contract.ask_body(prompt)
+            response = await self._http.post(self._contract.ask.path, json=body, headers=headers)
         except (httpx.HTTPError, StageError) as error:
             note = "no answer" if isinstance(error, StageError) else f"no answer: {type(error).__name__}"
             return Answer(None, time.monotonic() - began, note)
@@ -69,30 +70,41 @@ class Api:
         return Answer(response.status_code, time.monotonic() - began, _note(response))
 
     async def _new_token(self) -> str:
-        credentials = {"username": "admin", "password": await self._password()}
+        login, user = self._contract.login, next(iter(self._contract.users.values()), None)
+        if login is None or user is None:
+            return ""
+        secret = self._contract.secrets[user.password]
+        password = secret.value or await self._password(secret.variable)
+        body = self._contract.login_body(user.name, password)
+        sent: dict[str, Any] = {"data": body} if login.encoding == "form" else {"json": body}
         try:
-            answer = await self._http.post("/auth/login", json=credentials)
+            answer = await self._http.post(login.path, **sent)
         except httpx.HTTPError as error:
             raise NotThereError(
                 f"No service answers at {self._url} ({type(error).__name__}): start a stack with `mise run up`,"
                 " or say where it is with --api."
             ) from None
         try:
-            return str(answer.json()["access_token"])
-        except (ValueError, KeyError, TypeError):
-            raise NotThereError(
-                f"POST /auth/login answers {answer.status_code}, and no access_token;"
-                f" set {PASSWORD} to the password of the user admin."
-            ) from None
+            token = field(answer.json(), login.token)
+        except ValueError:
+            token = None
+        if token:
+            return str(token)
+        raise NotThereError(
+            f"POST {login.path} answers {answer.status_code}, and no {login.token};"
+            f" set {secret.variable} to the password of the user {user.name}."
+        )
 
-    async def _password(self) -> str:
+    async def _password(self, variable: str) -> str:
         """Return the password that our environment has, or else the service itself: whoever runs it may read that."""
-        if password := os.environ.get(PASSWORD):
+        if password := os.environ.get(variable):
             return password
         service = await the_service(self._url)
-        if password := await service.secret(PASSWORD):
+        if password := await service.secret(variable):
             return password
-        raise NotThereError(f"The service has no {PASSWORD}; set it here to the password of the user admin.")
+        raise NotThereError(
+            f"The service has no {variable}; set it here to the password that it logs in with."
+        )
 
 
 def _note(response: httpx.Response) -> str:

@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from chaos.contract import Contract
 from chaos.demo import traffic as load
 from chaos.demo import view
 from chaos.demo.api import Answer, Api
@@ -148,11 +149,11 @@ def heal(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) ->
 
 
 @app.command()
-def status(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
+def status(ctx: typer.Context, *, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
     """Say which faults there are, those of others too, and what the service says of itself."""
 
     async def work() -> None:
-        async with _observer(faults, api, model) as observer:
+        async with _observer(faults, api, model, ctx.obj) as observer:
             seen = await observer.look()
             for fault in seen.faults or ["There is no fault."]:
                 out.print(fault, soft_wrap=True)
@@ -162,11 +163,11 @@ def status(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) 
 
 
 @app.command()
-def watch(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
+def watch(ctx: typer.Context, *, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
     """Show, until Ctrl-C, answers and times, breaker and dependencies, and faults; a line each second in a pipe."""
 
     async def work() -> None:
-        async with _observer(faults, api, model) as observer:
+        async with _observer(faults, api, model, ctx.obj) as observer:
             await watch_stack(observer, out)
 
     run(work())
@@ -174,6 +175,7 @@ def watch(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -
 
 @app.command()
 def traffic(
+    ctx: typer.Context,
     *,
     per_second: Annotated[
         float,
@@ -193,7 +195,7 @@ def traffic(
         out.print(f"{datetime.now().astimezone():%H:%M:%S}  {load.line(answer)}", soft_wrap=True)
 
     async def work() -> None:
-        async with _board(faults, api), Api(api) as service:
+        async with _board(faults, api), Api(api, ctx.obj) as service:
             await service.log_in()
             try:
                 await load.traffic(service, per_second, seconds, see)
@@ -203,9 +205,9 @@ def traffic(
     run(work())
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+def main(contract: Contract) -> None:
+    """Run the command line for stacks whose service has this contract."""
+    app(obj=contract)
 
 
 @contextlib.asynccontextmanager
@@ -230,13 +232,13 @@ async def _board(faults: str, api: str) -> AsyncIterator[Board]:
 
 
 @contextlib.asynccontextmanager
-async def _observer(faults: str, api: str, model: str) -> AsyncIterator[Observer]:
+async def _observer(faults: str, api: str, model: str, contract: Contract) -> AsyncIterator[Observer]:
     async with (
         _board(faults, api) as board,
         ScriptedModel(model) as scripted,
         httpx.AsyncClient(base_url=api, trust_env=False) as http,
     ):
-        yield Observer(http, board, scripted)
+        yield Observer(http, board, scripted, contract)
 
 
 async def _hold(fault: HeldFault, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What `GET /health/detailed` says of the service: its dependencies, and its circuit breaker."""
+"""What a health report says of the service: its dependencies, and its circuit breaker."""
 
 from pydantic import BaseModel, ValidationError
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import httpx
 
+from chaos.contract import Contract
 from chaos.demo import health, metrics
 from chaos.demo.board import Board
 from chaos.demo.errors import NotThereError
@@ -38,7 +39,10 @@ class Look:
 class Observer:
     """Looks at a stack again and again."""
 
-    def __init__(self, http: httpx.AsyncClient, board: Board, model: ScriptedModel) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, board: Board, model: ScriptedModel, contract: Contract
+    ) -> None:
+        self._contract = contract
         self._http = http
         self._board = board
         self._model = model
@@ -58,14 +62,18 @@ class Observer:
 
     async def _measure(self) -> None:
         try:
-            answer = await self._http.get("/metrics", timeout=PATIENCE)
-            self._window.add(metrics.parse(answer.raise_for_status().text, time.monotonic()))
+            answer = await self._http.get(self._contract.endpoints["metrics"], timeout=PATIENCE)
+            text = answer.raise_for_status().text
+            own = (self._contract.endpoints["alive"], self._contract.endpoints["metrics"])
+            self._window.add(metrics.parse(text, time.monotonic(), without=own))
         except (httpx.HTTPError, ValueError):
             self._window = Window()  # what was before is not what is now
 
     async def _health(self) -> Health | None:
         try:
-            return health.parse((await self._http.get("/health/detailed", timeout=PATIENCE)).text)
+            return health.parse(
+                (await self._http.get(self._contract.endpoints["readiness"], timeout=PATIENCE)).text
+            )
         except httpx.HTTPError:
             return None
 

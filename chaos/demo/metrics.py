@@ -1,4 +1,4 @@
-"""What `GET /metrics` says of the service's answers: how many of each status, and how long they took."""
+"""What a service's metrics say of the service's answers: how many of each status, and how long they took."""
 
 import math
 from collections import defaultdict, deque
@@ -9,9 +9,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 REQUESTS = "http_requests_total"
 SECONDS = "http_request_duration_seconds_bucket"
-OWN_ROUTES = ("/health", "/metrics")
-"""What a look at the service asks for itself."""
-
 WINDOW = 10.0
 """Over how many seconds rates and quantiles are taken."""
 
@@ -25,13 +22,16 @@ class Sample:
     buckets: Mapping[float, float]
 
 
-def parse(text: str, at: float) -> Sample:
-    """Read the exposition of a service's metrics; raises ValueError where it is none."""
+def parse(text: str, at: float, *, without: tuple[str, ...] = ()) -> Sample:
+    """Read the exposition of a service's metrics, `without` routes that begin so.
+
+    Raises ValueError where it is none.
+    """
     statuses: defaultdict[str, float] = defaultdict(float)
     buckets: defaultdict[float, float] = defaultdict(float)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.labels.get("route", "").startswith(OWN_ROUTES):
+            if sample.labels.get("route", "").startswith(without):
                 continue
             if sample.name == REQUESTS:
                 statuses[sample.labels.get("status", "?")] += sample.value

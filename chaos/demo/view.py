@@ -104,7 +104,7 @@ def _service(health: Health | None) -> RenderableType:
         )
         table.add_row(name, text)
     if not table.row_count:
-        return Text("answers, but /health/detailed names neither breaker nor dependencies", style="dim")
+        return Text("answers, but its health report names neither breaker nor dependencies", style="dim")
     return table
 
 

@@ -1,6 +1,6 @@
 """A scripted stand-in for the LiteLLM proxy: answers, and fails in every way that a model does."""
 
-from chaos.llm.server import MODELS, ScriptedLLM
+from chaos.llm.server import ScriptedLLM
 from chaos.llm.steps import (
     Answer,
     BrokenStream,
@@ -19,7 +19,6 @@ from chaos.llm.steps import (
 )
 
 __all__ = [
-    "MODELS",
     "Answer",
     "BrokenStream",
     "Drip",

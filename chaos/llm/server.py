@@ -1,8 +1,8 @@
 """The stand-in's surface: chat completions by script, and what else LiteLLM's proxy answers."""
 
 import base64
-import random
 import struct
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,33 +16,12 @@ from chaos.llm.failures import Failures
 from chaos.llm.steps import Answer, Step, Turn
 from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
-
-MODELS = ("groq-kimi-primary", "gpt-4o-secondary", "gemini-third", "openrouter-fallback")
+from chaos.vectors import vector
 
 _CHAT = {"/v1/chat/completions", "/chat/completions"}
 _EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
 _DIMENSIONS = 1536
 _JSON = ("content-type", "application/json")
-_MODEL_LIST = {
-    "object": "list",
-    "data": [
-        {"id": model, "object": "model", "created": 1677610602, "owned_by": "openai"} for model in MODELS
-    ],
-}
-_PAGES: dict[str, Any] = {
-    "/": "LiteLLM: RUNNING",
-    "/v1/models": _MODEL_LIST,
-    "/models": _MODEL_LIST,
-    "/health/liveliness": "I'm alive!",
-    "/health/liveness": "I'm alive!",
-    "/health/readiness": {"status": "healthy", "db": "Not connected", "litellm_version": "1.106.0"},
-    "/health": {
-        "healthy_endpoints": [{"model": model} for model in MODELS],
-        "unhealthy_endpoints": [],
-        "healthy_count": len(MODELS),
-        "unhealthy_count": 0,
-    },
-}
 
 
 class Script:
@@ -67,23 +46,24 @@ class ScriptedLLM:
     Serves while its context is entered. Every chat call is recorded when it has arrived and when it has ended;
     everything else (models, health, embeddings) is recorded as not counted.
 
-    With `controls`, whoever reaches it can have its next calls fail; see `chaos.llm.failures`. That is for
+    It lists `models`, and answers for any. With `controls`, whoever reaches it can have its next calls fail; see `chaos.llm.failures`. That is for
     demonstrations: where a service is graded, it must not script its own model.
     """
-
-    name: Upstream = "litellm"
 
     def __init__(
         self,
         recorder: Recorder,
         *,
+        name: Upstream = "litellm",
+        models: Sequence[str] = (),
         host: str = "127.0.0.1",
         port: int = 0,
         network: Network = LOOPBACK,
         controls: bool = False,
     ) -> None:
-        self._journal = Journal(recorder, self.name)
-        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
+        self._journal = Journal(recorder, name)
+        self._pages = _pages(models)
+        self._server = HttpServer(self._serve, recorder, name, host=host, port=port, network=network)
         self._default = Script(Answer())
         self._scripts: dict[str, Script] = {}
         self._failures = Failures() if controls else None
@@ -156,8 +136,16 @@ class ScriptedLLM:
             await responder.send(status, b"" if body is None else as_json(body), headers=[_JSON])
             return
         call = self._journal.call(request, key=find_key(request.body), counted=False)
-        status, body = _surface(request)
+        status, body = self._surface(request)
         await self._journal.answer(call, responder, status, as_json(body))
+
+    def _surface(self, request: HttpRequest) -> tuple[int, Any]:
+        """Answer what is no chat call, as LiteLLM's proxy does."""
+        if request.method in {"GET", "HEAD"} and request.path in self._pages:
+            return 200, self._pages[request.path]
+        if request.method == "POST" and request.path in _EMBEDDINGS:
+            return 200, _embeddings(_json(request))
+        return 404, {"detail": "Not Found"}
 
     async def _chat(self, request: HttpRequest, responder: Responder) -> None:
         key = find_key(request.body)
@@ -170,13 +158,28 @@ class ScriptedLLM:
         self._journal.reply(call, outcome, responder.status)
 
 
-def _surface(request: HttpRequest) -> tuple[int, Any]:
-    """Answer what is no chat call, as LiteLLM's proxy does."""
-    if request.method in {"GET", "HEAD"} and request.path in _PAGES:
-        return 200, _PAGES[request.path]
-    if request.method == "POST" and request.path in _EMBEDDINGS:
-        return 200, _embeddings(_json(request))
-    return 404, {"detail": "Not Found"}
+def _pages(models: Sequence[str]) -> dict[str, Any]:
+    """Return what LiteLLM's proxy answers to a GET, by path."""
+    listed = {
+        "object": "list",
+        "data": [
+            {"id": model, "object": "model", "created": 1677610602, "owned_by": "openai"} for model in models
+        ],
+    }
+    return {
+        "/": "LiteLLM: RUNNING",
+        "/v1/models": listed,
+        "/models": listed,
+        "/health/liveliness": "I'm alive!",
+        "/health/liveness": "I'm alive!",
+        "/health/readiness": {"status": "healthy", "db": "Not connected", "litellm_version": "1.106.0"},
+        "/health": {
+            "healthy_endpoints": [{"model": model} for model in models],
+            "unhealthy_endpoints": [],
+            "healthy_count": len(models),
+            "unhealthy_count": 0,
+        },
+    }
 
 
 def _embeddings(body: Any) -> Any:
@@ -187,24 +190,17 @@ def _embeddings(body: Any) -> Any:
     size = fields.get("dimensions")
     dimensions = size if isinstance(size, int) and 0 < size <= _DIMENSIONS else _DIMENSIONS
     used = sum(tokens(text) for text in texts)
-    vectors = [_vector(text, dimensions) for text in texts]
+    vectors = [vector(text, dimensions) for text in texts]
     as_base64 = fields.get("encoding_format") == "base64"
     return {
         "object": "list",
         "model": fields.get("model", ""),
         "data": [
-            {"object": "embedding", "index": index, "embedding": _base64(vector) if as_base64 else vector}
-            for index, vector in enumerate(vectors)
+            {"object": "embedding", "index": index, "embedding": _base64(one) if as_base64 else one}
+            for index, one in enumerate(vectors)
         ],
         "usage": {"prompt_tokens": used, "total_tokens": used},
     }
-
-
-def _vector(text: str, dimensions: int) -> list[float]:
-    numbers = random.Random(text)  # noqa: S311 - must depend on the text, need not be secret
-    raw = [numbers.uniform(-1.0, 1.0) for _ in range(dimensions)]
-    length = sum(x * x for x in raw) ** 0.5
-    return [x / length for x in raw]
 
 
 def _base64(vector: list[float]) -> str:

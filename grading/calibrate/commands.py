@@ -1,6 +1,6 @@
 """The command line of the calibration: `grading calibrate`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,8 @@ from grading.calibrate.run import Task, run_all, tasks
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
 from grading.runtime import RuntimeName
-from lab.exercise import exercises
+from lab.assessment import Assessment
+from lab.exercise import Exercise
 
 JOURNAL = "outcomes.jsonl"
 SURPRISES = "surprises"
@@ -26,12 +27,8 @@ out = Console(highlight=False, width=WIDTH)
 err = Console(stderr=True, highlight=False, width=WIDTH)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the calibration to the grader's command line."""
-    app.command()(calibrate)
-
-
 def calibrate(
+    ctx: typer.Context,
     *,
     only: Annotated[list[str] | None, typer.Option(help="Only this case; may be given again.")] = None,
     exercise: Annotated[
@@ -54,6 +51,8 @@ def calibrate(
     write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,
 ) -> None:
     """Prove the grader on known faults and right solutions: exit 0 when every verdict is the expected one, every time."""
+    assessment: Callable[[], Assessment] = ctx.obj
+    exercises = assessment().exercises
     folder = folder or ROOT / "calibration"
     try:
         corpus = cases()
@@ -63,19 +62,25 @@ def calibrate(
     chosen = _choose(corpus, only or [], exercise or [], count)
     journal = Journal(folder / JOURNAL)
     todo = tasks(
-        chosen, journal, folder / SURPRISES, repeat=repeat, quick=quick, conditions=Conditions(busy, runtime)
+        chosen,
+        journal,
+        folder / SURPRISES,
+        repeat=repeat,
+        quick=quick,
+        conditions=Conditions(busy, runtime),
+        assessment=assessment,
     )
     try:
         with busy_loops(busy if todo else 0):
-            _run_all(todo, journal, jobs)
+            _run_all(todo, journal, jobs, exercises)
     except KeyboardInterrupt:
         err.print("Interrupted; what has been run is kept.")
         raise typer.Exit(130) from None
     runs = [(case, found) for case in corpus if (found := newest(journal, case))]
-    for line in lines(runs, exercises()):
+    for line in lines(runs, exercises):
         out.print(line, markup=False)
     if write:
-        (ROOT / DOCUMENT).write_text(document(corpus, journal, exercises()), encoding="utf-8")
+        (ROOT / DOCUMENT).write_text(document(corpus, journal, exercises), encoding="utf-8")
     raise typer.Exit(0 if all(_is_right(case, journal) for case in chosen) else 1)
 
 
@@ -99,11 +104,11 @@ def _choose(
     return tuple(chosen) if count is None else sample(chosen, count)
 
 
-def _run_all(todo: Sequence[Task], journal: Journal, jobs: int) -> None:
-    err.print(legend(exercises()), markup=False)
+def _run_all(todo: Sequence[Task], journal: Journal, jobs: int, exercises: Sequence[Exercise]) -> None:
+    err.print(legend(exercises), markup=False)
     for number, (case, outcome) in enumerate(run_all(todo, jobs), start=1):
         if isinstance(outcome, str):
             err.print(f"{case.name}: {outcome}", style="red", markup=False)
             continue
         journal.add(outcome)
-        err.print(f"{row(case, outcome, exercises())}  {number} of {len(todo)}", markup=False)
+        err.print(f"{row(case, outcome, exercises)}  {number} of {len(todo)}", markup=False)

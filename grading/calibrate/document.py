@@ -8,7 +8,7 @@ from statistics import median
 
 from grading.calibrate.corpus import Case
 from grading.calibrate.matrix import MEANINGS, legend, row, surprises
-from grading.calibrate.outcome import EVERY_EXERCISE, Journal, Outcome
+from grading.calibrate.outcome import Journal, Outcome
 from grading.calibrate.tally import Accuracy, accuracies, as_expected, caught, flakes
 from lab.exercise import Exercise
 
@@ -43,8 +43,8 @@ def document(corpus: Sequence[Case], journal: Journal, exercises: Sequence[Exerc
     every = [(case, outcome) for case in corpus for outcome in journal.of(case.name)]
     numbers = [criterion.number for exercise in exercises for criterion in exercise.criteria]
     sections = [
-        _summary(corpus, runs),
-        _rounds(every),
+        _summary(corpus, runs, len(exercises)),
+        _rounds(every, len(exercises)),
         _wrong(runs),
         _once_wrong(corpus, runs, journal),
         _baseline(runs),
@@ -57,9 +57,9 @@ def document(corpus: Sequence[Case], journal: Journal, exercises: Sequence[Exerc
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _summary(corpus: Sequence[Case], runs: Sequence[Run]) -> str:
+def _summary(corpus: Sequence[Case], runs: Sequence[Run], count: int) -> str:
     day = max((outcome.started[:10] for _, outcome in runs), default="never")
-    whole = sum(len(outcome.exercises) == EVERY_EXERCISE for _, outcome in runs)
+    whole = sum(len(outcome.exercises) == count for _, outcome in runs)
     stale = sum(case.fingerprint() != outcome.fingerprint for case, outcome in runs)
     right = sum(as_expected(case, outcome) for case, outcome in runs)
     rows = [
@@ -89,12 +89,12 @@ def _summary(corpus: Sequence[Case], runs: Sequence[Run]) -> str:
     )
 
 
-def _rounds(every: Iterable[Run]) -> str:
+def _rounds(every: Iterable[Run], count: int) -> str:
     """Tell of repeated runs of the whole exam: the n-th of each case, under the same conditions, make up a round."""
     rounds: dict[tuple[str, int, int], list[Run]] = {}
     seen: Counter[tuple[str, str, int]] = Counter()
     for case, outcome in every:
-        if len(outcome.exercises) == EVERY_EXERCISE:
+        if len(outcome.exercises) == count:
             seen[case.name, outcome.runtime, outcome.busy] += 1
             number = seen[case.name, outcome.runtime, outcome.busy]
             rounds.setdefault((outcome.runtime, outcome.busy, number), []).append((case, outcome))

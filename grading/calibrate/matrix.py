@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from grading.calibrate.corpus import Case
-from grading.calibrate.outcome import EVERY_EXERCISE, Outcome
+from grading.calibrate.outcome import Outcome
 from grading.calibrate.tally import Sign, as_expected, sign
 from lab.exercise import Exercise
 
@@ -55,8 +55,6 @@ def surprises(case: Case, outcome: Outcome) -> list[str]:
         if (found := sign(case, outcome, number)) in {"missed", "false alarm", "undecided"}
     ] + (
         [f"{outcome.points:g} points, {case.points:g} expected"]
-        if case.points is not None
-        and len(outcome.exercises) == EVERY_EXERCISE
-        and outcome.points != case.points
+        if case.points is not None and outcome.points != case.points
         else []
     )

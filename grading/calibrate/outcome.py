@@ -12,8 +12,6 @@ from grading.report import Report
 from grading.runtime import RuntimeName
 from lab.verdict import Status
 
-EVERY_EXERCISE = 6
-
 
 @dataclass(frozen=True, slots=True)
 class Conditions:

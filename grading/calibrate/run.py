@@ -6,7 +6,7 @@ import ctypes
 import multiprocessing
 import random
 import signal
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,19 +23,23 @@ from grading.progress import PlainLines
 from grading.runtimes import RUNTIMES
 from grading.score import score
 from grading.workspace import Workspace
-from lab.exercise import exercises
+from lab.assessment import Assessment
 
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run to be done: a case in some exercises. What surprises is kept in `surprises`."""
+    """One run to be done: a case in some exercises. What surprises is kept in `surprises`.
+
+    `assessment` loads it in the process that does the run.
+    """
 
     case: Case
     numbers: frozenset[int]
     surprises: Path
     conditions: Conditions
+    assessment: Callable[[], Assessment]
 
 
 def tasks(
@@ -46,19 +50,20 @@ def tasks(
     repeat: int,
     quick: bool,
     conditions: Conditions,
+    assessment: Callable[[], Assessment],
 ) -> list[Task]:
     """Return the runs that are missing from the journal, round by round."""
     found = []
     for number in range(repeat):
         for case in chosen:
-            graded_in = chosen_exercises(case, quick=quick)
+            graded_in = chosen_exercises(case, assessment(), quick=quick)
             done = [
                 one
                 for one in journal.of(case.name, fingerprint=case.fingerprint(), **asdict(conditions))
                 if one.exercises >= graded_in
             ]
             if len(done) <= number:
-                found.append(Task(case, graded_in, surprises, conditions))
+                found.append(Task(case, graded_in, surprises, conditions, assessment))
     return found
 
 
@@ -95,7 +100,8 @@ def run_one(task: Task) -> Outcome | str:
 async def _run(task: Task) -> Outcome:
     case = task.case
     fingerprint = case.fingerprint()
-    chosen = [one for one in exercises() if one.number in task.numbers]
+    assessment = task.assessment()
+    chosen = [one for one in assessment.exercises if one.number in task.numbers]
     seed = random.SystemRandom().randrange(2**32)
     with Workspace.open() as workspace:
         folder = workspace.folder("case") / case.name
@@ -103,7 +109,7 @@ async def _run(task: Task) -> Outcome:
         case.write(folder)
         graded = await score(
             str(folder),
-            chosen,
+            lambda _: (assessment, chosen),
             seed=seed,
             workspace=workspace,
             progress=PlainLines(Console(quiet=True)),
@@ -115,11 +121,11 @@ async def _run(task: Task) -> Outcome:
     return outcome
 
 
-def chosen_exercises(case: Case, *, quick: bool) -> frozenset[int]:
+def chosen_exercises(case: Case, assessment: Assessment, *, quick: bool) -> frozenset[int]:
     """Return the exercises to grade a case in: all, or for a quick look at a mutant those that it must fail."""
     if quick and case.kind == "mutant":
         return _exercises_of(case.fails | case.open)
-    return frozenset(one.number for one in exercises())
+    return frozenset(one.number for one in assessment.exercises)
 
 
 def _exercises_of(criteria: Collection[str]) -> frozenset[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from grading.calibrate.corpus import Case
-from grading.calibrate.outcome import EVERY_EXERCISE, Outcome
+from grading.calibrate.outcome import Outcome
 from lab.verdict import Status
 
 Sign = Literal["passed", "caught", "open", "missed", "false alarm", "undecided", "not run"]
@@ -34,9 +34,7 @@ def sign(case: Case, outcome: Outcome, number: str) -> Sign:
 def as_expected(case: Case, outcome: Outcome) -> bool:
     """Whether every verdict, and the score where one is written down, is the expected one."""
     fits = all(sign(case, outcome, number) in {"passed", "caught", "open"} for number in outcome.verdicts)
-    return fits and (
-        case.points is None or len(outcome.exercises) < EVERY_EXERCISE or outcome.points == case.points
-    )
+    return fits and (case.points is None or outcome.points == case.points)
 
 
 def caught(case: Case, outcome: Outcome) -> bool:

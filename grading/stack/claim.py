@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from chaos.contract import Contract
 from grading.stack.ports import Ports
 
 RECORD = "stack.json"
@@ -24,6 +25,7 @@ class Record(BaseModel):
 
     pid: int
     repository: str
+    contract: Contract
     ports: Ports
     started: str
 

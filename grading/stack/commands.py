@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from chaos.contract import Contract
 from grading.errors import GradingError, MachineError, SubmissionError
 from grading.stack import claim, compose, control
 from grading.stack.compose import ComposeStack
@@ -20,12 +21,13 @@ COLUMNS = (11, 23, 6)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the stack's commands to the grader's command line."""
+    """Add the stack's commands to the grader's command line, whose context loads the assessment whose service they start."""
     for command in (up, down, status, token, logs):
         app.command()(command)
 
 
 def up(
+    ctx: typer.Context,
     repository: Annotated[
         str, typer.Argument(metavar="REPO", help="A path or git URL, as in `score`.")
     ] = ".",
@@ -45,6 +47,7 @@ def up(
 
     What runs is the repository as it is now: after a change, `down` and `up` again.
     """
+    contract: Contract = ctx.obj().contract
     files = StackFiles()
     if claim.find(files.folder) or _containers(files):
         typer.echo("A stack is up, or coming up, already.")
@@ -54,9 +57,9 @@ def up(
         in_containers = compose.usable(folder)
     try:
         if in_containers:
-            _tell(compose.up(folder, port))
+            _tell(compose.up(folder, port, contract))
         else:
-            control.up(repository, Ports(service=port or Ports().service), files, _tell)
+            control.up(repository, contract, Ports.usual(contract, port), files, _tell)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     raise typer.Exit(_show(files))
@@ -78,12 +81,12 @@ def status() -> None:
     raise typer.Exit(_show(StackFiles()))
 
 
-def token() -> None:
-    """Print an access token of the user admin."""
+def token(ctx: typer.Context) -> None:
+    """Print an access token of the service's first user."""
     files = StackFiles()
     try:
         containers = _containers(files)
-        typer.echo(compose.token(containers) if containers else control.token(files))
+        typer.echo(compose.token(containers, ctx.obj().contract) if containers else control.token(files))
     except GradingError as error:
         _complain(error)
         raise typer.Exit(1) from None

@@ -4,6 +4,7 @@ Docker itself is the record of what is up, so a stack that was started by `docke
 """
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -11,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exercises.exam.ex1_secure_configuration.env_file import variables
+from chaos.contract import Contract
 from grading.errors import MachineError, UsageError
 from grading.stack.files import LogName
 from grading.stack.parts import Part, faults, log_in, proxies
 from grading.stack.ports import CONTROL_PORT, url
+from lab.env_file import variables
 
 FILE = "docker-compose.yml"
-KEY = "JWT_SECRET_KEY"
 LABEL = "llm-exam.control"
 """On the fault proxy's container: the port of its control API on the host. Only the teaching stack has it."""
 SERVICE_LABEL = "llm-exam.service"
@@ -28,7 +29,7 @@ LOGS: dict[LogName, tuple[str, ...]] = {
     "stack": ("toxiproxy", "secrets"),
 }
 DOCKER_SECONDS = 30.0
-TELL_PASSWORD = 'echo "${AUTH_ADMIN_PASSWORD:-$(cat /run/secrets/auth_admin_password)}"'  # noqa: S105 - a command that prints one
+_REQUIRED = re.compile(r"\$\{(\w+):\?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,12 @@ def find(control: int = CONTROL_PORT) -> ComposeStack | None:
     return max(stacks, key=lambda stack: stack.running, default=None)
 
 
-def up(folder: Path, port: int | None) -> str | None:
+def up(folder: Path, port: int | None, contract: Contract) -> str | None:
     """Build the images, start the containers, and wait until all are healthy; docker's own progress is on stderr.
 
     Returns a sentence where the stack had to be given a key. Raises MachineError where it does not come up.
     """
-    said = _give_key(folder / ".env")
+    said = _give_key(folder / ".env", _key_variable(contract))
     environment = {**os.environ, **({"API_PORT": str(port)} if port else {})}
     try:
         ended = subprocess.run(
@@ -89,15 +90,27 @@ def up(folder: Path, port: int | None) -> str | None:
     return said
 
 
-def _give_key(env_file: Path) -> str | None:
+def _key_variable(contract: Contract) -> str:
+    """Return the variable of the one secret that nobody logs in with: the key of tokens."""
+    passwords = {user.password for user in contract.users.values()}
+    return next(one.variable for name, one in contract.secrets.items() if name not in passwords)
+
+
+def _tell_password(contract: Contract) -> str:
+    """Return a command that prints, in the service's container, the password of the contract's first user."""
+    variable = contract.secrets[next(iter(contract.users.values())).password].variable
+    return f'echo "${{{variable}:-$(cat /run/secrets/{variable.lower()})}}"'
+
+
+def _give_key(env_file: Path, key: str) -> str | None:
     """Put a key into `.env` where neither that nor the environment has one."""
     text = env_file.read_text(encoding="utf-8") if env_file.exists() else ""
-    if os.environ.get(KEY) or any(one.name == KEY and one.active and one.value for one in variables(text)):
+    if os.environ.get(key) or any(one.name == key and one.active and one.value for one in variables(text)):
         return None
     descriptor = os.open(env_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"{'' if text.endswith(chr(10)) or not text else chr(10)}{KEY}={secrets.token_hex(32)}\n")
-    return f"A new {KEY} has been put into {env_file}."
+        file.write(f"{'' if text.endswith(chr(10)) or not text else chr(10)}{key}={secrets.token_hex(32)}\n")
+    return f"A new {key} has been put into {env_file}."
 
 
 def down(stack: ComposeStack) -> str:
@@ -129,19 +142,19 @@ def status(stack: ComposeStack, control: int = CONTROL_PORT) -> list[Part]:
     ]
 
 
-def token(stack: ComposeStack) -> str:
-    """Log in as admin and return the token; raises UsageError where that does not work."""
-    password = _compose(stack, "exec", "-T", "api", "sh", "-c", TELL_PASSWORD)
+def token(stack: ComposeStack, contract: Contract) -> str:
+    """Log in as the contract's first user and return the token; raises UsageError where that does not work."""
+    password = _compose(stack, "exec", "-T", "api", "sh", "-c", _tell_password(contract))
     if password is None:
         raise UsageError("The service's container does not run; see `grading status`.")
-    return log_in(url(stack.service), password.strip())
+    return log_in(url(stack.service), contract, password.strip())
 
 
 def logs(stack: ComposeStack, name: LogName, *, follow: bool) -> int:
     """Have docker print a log of the stack's; the service's lines as it wrote them. Returns docker's exit code."""
     options = [*(["--follow"] if follow else []), *(["--no-log-prefix"] if name == "service" else [])]
     command = ["docker", *_options(stack), "logs", "--no-color", *options, *LOGS[name]]
-    return subprocess.run(command, cwd=stack.folder, env=_environment(), check=False).returncode  # noqa: S603
+    return subprocess.run(command, cwd=stack.folder, env=_environment(stack.folder), check=False).returncode  # noqa: S603
 
 
 def _containers(stack: ComposeStack, service: str | None, row: str) -> list[str]:
@@ -167,7 +180,7 @@ def _docker(*words: str, folder: Path | None = None, seconds: float | None = DOC
         ended = subprocess.run(  # noqa: S603 - docker, with words of our own
             ["docker", *words],  # noqa: S607 - whichever is the user's
             cwd=folder,
-            env=_environment(),
+            env=_environment(folder),
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -178,6 +191,7 @@ def _docker(*words: str, folder: Path | None = None, seconds: float | None = DOC
     return ended.stdout if ended.returncode == 0 else None
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: Path | None) -> dict[str, str]:
     # Compose wants every variable of its file, also to stop what runs.
-    return {KEY: "-", **os.environ}
+    text = (folder / FILE).read_text(encoding="utf-8") if folder and (folder / FILE).is_file() else ""
+    return {**dict.fromkeys(_REQUIRED.findall(text), "-"), **os.environ}

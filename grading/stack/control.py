@@ -2,12 +2,15 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from chaos.contract import Contract, Kind
+from chaos.network import LOOPBACK_ADDRESS as HOST
 from chaos.toxiproxy import Proxy
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.stack import claim
@@ -20,7 +23,12 @@ from grading.stack.supervisor import DRAIN_SECONDS, News, Order
 SUPERVISOR = "grading.stack.supervisor"
 DOWN_SECONDS = DRAIN_SECONDS + 15
 POLL_SECONDS = 0.05
-PROBES = {"litellm": "/health/liveliness", "qdrant": "/readyz", "mlflow": "/health"}
+PROBES: dict[Kind, str] = {
+    "model": "/health/liveliness",
+    "qdrant": "/readyz",
+    "mlflow": "/health",
+    "tei": "/health",
+}
 
 _ERRORS: dict[str, type[GradingError]] = {
     "usage": UsageError,
@@ -30,7 +38,7 @@ _ERRORS: dict[str, type[GradingError]] = {
 
 
 def up(
-    repository: str, ports: Ports, files: StackFiles, on_progress: Callable[[str], None]
+    repository: str, contract: Contract, ports: Ports, files: StackFiles, on_progress: Callable[[str], None]
 ) -> subprocess.Popen[bytes]:
     """Start a stack of `repository` in the background, and return its supervisor when its service answers.
 
@@ -44,6 +52,7 @@ def up(
     order = Order(
         repository=str(folder.resolve()) if folder.is_dir() else repository,
         folder=files.folder.resolve(),
+        contract=contract,
         ports=ports,
     )
     with files.log("stack").open("ab") as log:
@@ -118,17 +127,28 @@ def status(files: StackFiles) -> tuple[Record, list[Part]] | None:
     if record is None:
         return None
     found = proxies(url(record.ports.control))
-    health = get(f"{url(record.ports.service)}/health")
+    health = get(url(record.ports.service) + record.contract.endpoints["alive"])
     pid = files.service_pid.read_text(encoding="utf-8").strip() if files.service_pid.exists() else "?"
     parts = [
         Part("service", url(record.ports.service), health is not None, f"process {pid}"),
         Part("faults", url(record.ports.control), found is not None, "Toxiproxy's control API"),
     ]
-    for name, (listen, upstream) in record.ports.proxies.items():
+    for name, (listen, upstream) in record.ports.upstreams.items():
         proxy = (found or {}).get(name)
-        answered = get(url(upstream) + PROBES[name]) is not None
+        answered = _answers(record.contract.upstreams[name].kind, upstream)
         parts.append(Part(name, url(listen), answered and proxy is not None, _note(proxy)))
     return record, parts
+
+
+def _answers(kind: Kind, port: int) -> bool:
+    """Whether an upstream answers; one that speaks no HTTP, whether it takes connections."""
+    if kind in PROBES:
+        return get(url(port) + PROBES[kind]) is not None
+    try:
+        with socket.create_connection((HOST, port), timeout=PROBE_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def _note(proxy: Proxy | None) -> str:
@@ -136,8 +156,8 @@ def _note(proxy: Proxy | None) -> str:
 
 
 def token(files: StackFiles) -> str:
-    """Log in to the stack's service as admin and return the token; raises UsageError where that does not work."""
-    record, password = claim.find(files.folder), files.admin_password()
+    """Log in to the stack's service as its first user and return the token; raises UsageError where that does not work."""
+    record, password = claim.find(files.folder), files.password()
     if record is None or password is None:
         raise UsageError("No stack is up; start one with `grading up`.")
-    return log_in(url(record.ports.service), password)
+    return log_in(url(record.ports.service), record.contract, password)

@@ -6,7 +6,6 @@ from typing import Literal
 
 from grading.errors import MachineError
 from grading.workspace import cache_folder
-from lab.contract import Secrets
 
 LogName = Literal["service", "calls", "stack"]
 
@@ -17,7 +16,7 @@ class StackFiles:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or cache_folder() / "stack"
         self.service_pid = self.folder / "service.pid"
-        self._password = self.folder / "admin-password"
+        self._password = self.folder / "password"
 
     def make(self) -> None:
         """Make the folder; raises MachineError where it cannot be made."""
@@ -33,15 +32,15 @@ class StackFiles:
         """The log of the service, of the calls that reached the upstreams, or of the stack itself."""
         return self.folder / f"{name}.log"
 
-    def keep(self, secrets: Secrets) -> None:
+    def keep(self, password: str) -> None:
         """Write down what `token` needs, for nobody else to read."""
         self._password.unlink(missing_ok=True)
         descriptor = os.open(self._password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(secrets.admin_password)
+            file.write(password)
 
-    def admin_password(self) -> str | None:
-        """The password of the user `admin`; None where the stack has not got so far."""
+    def password(self) -> str | None:
+        """The password of the contract's first user; None where the stack has not got so far."""
         try:
             return self._password.read_text(encoding="utf-8")
         except FileNotFoundError:

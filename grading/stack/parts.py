@@ -1,9 +1,11 @@
 """What every stack is asked: whether its parts answer, which faults are on, and for a token."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
+from chaos.contract import Contract, field
 from chaos.toxiproxy import Proxy
 from grading.errors import UsageError
 
@@ -42,14 +44,24 @@ def faults(proxy: Proxy) -> list[str]:
     return [f"toxic {toxic.name}" for toxic in proxy.toxics] if proxy.enabled else ["cut off by its proxy"]
 
 
-def log_in(service: str, password: str) -> str:
-    """Log in to the service at a URL as admin and return the token; raises UsageError where that does not work."""
-    credentials = {"username": "admin", "password": password}
+def log_in(service: str, contract: Contract, password: str) -> str:
+    """Log in to the service at a URL as the contract's first user and return the token.
+
+    Raises UsageError where that does not work.
+    """
+    login = contract.login
+    if login is None:
+        raise UsageError("The contract of this service has no login, so there is no token.")
+    body = contract.login_body(next(iter(contract.users.values())).name, password)
+    sent: dict[str, Any] = {"data": body} if login.encoding == "form" else {"json": body}
     try:
-        answer = httpx.post(f"{service}/auth/login", json=credentials, trust_env=False, timeout=PROBE_SECONDS)
+        answer = httpx.post(f"{service}{login.path}", **sent, trust_env=False, timeout=PROBE_SECONDS)
     except httpx.HTTPError as error:
         raise UsageError(f"The service does not answer ({type(error).__name__}).") from error
     try:
-        return str(answer.json()["access_token"])
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"POST /auth/login answers {answer.status_code}, and no access_token.") from None
+        token = field(answer.json(), login.token)
+    except ValueError:
+        token = None
+    if not token:
+        raise UsageError(f"POST {login.path} answers {answer.status_code}, and no {login.token}.")
+    return str(token)

@@ -2,41 +2,39 @@
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lab.contract import HOST
+from chaos.contract import Contract
+from chaos.network import LOOPBACK_ADDRESS as HOST
 
 CONTROL_PORT = 8474
 """Toxiproxy's own default."""
 
 
+FIRST_PROXY = 8475
+FIRST_STAND_IN = 8485
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All on loopback. The service is told of the proxies; the stand-ins are what is behind these."""
+    """All on loopback. `upstreams` by name: where the proxy listens, of which the service is told, and the stand-in."""
 
     service: int = 8000
     control: int = CONTROL_PORT
-    litellm: int = 8475
-    qdrant: int = 8476
-    mlflow: int = 8477
-    litellm_stand_in: int = 8485
-    qdrant_stand_in: int = 8486
-    mlflow_stand_in: int = 8487
+    upstreams: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    @property
-    def proxies(self) -> Mapping[str, tuple[int, int]]:
-        """The proxies by name: where each listens, and where it leads."""
-        return {
-            "litellm": (self.litellm, self.litellm_stand_in),
-            "qdrant": (self.qdrant, self.qdrant_stand_in),
-            "mlflow": (self.mlflow, self.mlflow_stand_in),
-        }
+    @classmethod
+    def usual(cls, contract: Contract, service: int | None = None) -> "Ports":
+        """Return the ports that commands by hand count on, for the upstreams of a contract in their order."""
+        names = enumerate(contract.upstreams)
+        pairs = {name: (FIRST_PROXY + place, FIRST_STAND_IN + place) for place, name in names}
+        return cls(service=service or cls().service, upstreams=pairs)
 
     def complaint(self) -> str | None:
         """A sentence on the first port that somebody else listens on; None where all are free."""
         if _taken(self.service):
             return f"Port {self.service} is taken: end what listens there, or choose another with --port."
-        others = [self.control, *(port for pair in self.proxies.values() for port in pair)]
+        others = [self.control, *(port for pair in self.upstreams.values() for port in pair)]
         for port in filter(_taken, others):
             return (
                 f"Port {port}, which the stack's {self._name(port)} needs, is taken: end what listens there."
@@ -47,7 +45,7 @@ class Ports:
         if port == self.control:
             return "fault proxy"
         return next(
-            f"{name} (fault proxy or stand-in)" for name, pair in self.proxies.items() if port in pair
+            f"{name} (fault proxy or stand-in)" for name, pair in self.upstreams.items() if port in pair
         )
 
 

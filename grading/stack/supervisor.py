@@ -11,7 +11,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -19,13 +19,13 @@ from typing import Any, Literal, TextIO
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from chaos.history import Exited, Upstream
-from chaos.llm import ScriptedLLM
-from chaos.mlflow import MlflowStandIn
+from chaos.contract import Contract
+from chaos.history import Exited
+from chaos.network import LOOPBACK_ADDRESS as HOST
 from chaos.process import Process
 from chaos.program import ProcessProgram
-from chaos.qdrant import QdrantStandIn
 from chaos.toxiproxy import ProxySpec, Toxiproxy, ToxiproxyError, command, find_server, wait_until_up
+from chaos.upstreams import make_server
 from grading.environment import prepare
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.processes import Launcher
@@ -36,11 +36,12 @@ from grading.stack.ports import Ports, url
 from grading.start import plan
 from grading.submission import fetch
 from grading.workspace import Workspace, cache_folder
-from lab.contract import HOST, Secrets, environment
 from lab.lab import START_SECONDS
 
 DRAIN_SECONDS = 40.0
-"""How long the service may take after SIGTERM; the exam's promise is 30 s."""
+"""How long the service may take after SIGTERM: longer than any assessment allows."""
+ORIGIN = "http://localhost:3000"
+"""Where a browser application is served in development."""
 PROXY_SECONDS = 20.0
 POLL_SECONDS = 0.05
 PROBE_SECONDS = 5.0
@@ -55,7 +56,8 @@ class Order(BaseModel):
 
     repository: str
     folder: Path
-    ports: Ports = Ports()
+    contract: Contract
+    ports: Ports
 
 
 class News(BaseModel):
@@ -72,6 +74,7 @@ class Supervisor:
 
     def __init__(self, order: Order) -> None:
         self._order = order
+        self._contract = order.contract
         self._ports = order.ports
         self._files = StackFiles(order.folder)
         self._said = self._files.log("stack")
@@ -81,6 +84,7 @@ class Supervisor:
         record = Record(
             pid=os.getpid(),
             repository=self._order.repository,
+            contract=self._contract,
             ports=self._ports,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -107,22 +111,19 @@ class Supervisor:
 
     async def _launcher(self, workspace: Workspace) -> Launcher:
         submission = await fetch(self._order.repository, workspace)
-        start = plan(submission)
+        start = plan(submission, self._contract.start, self._contract.names)
         _tell(News(text="installing its dependencies"))
         installed = await prepare(submission, start, cache_folder(), lambda text: _tell(News(text=text)))
         return Launcher(submission, start, installed, workspace)
 
     @contextlib.asynccontextmanager
     async def _upstreams(self) -> AsyncIterator[None]:
-        ports = self._ports
-        with self._open("calls") as log:
-            recorder = recorders.calls(log)
-            async with (
-                ScriptedLLM(recorder, port=ports.litellm_stand_in, controls=True),
-                QdrantStandIn(recorder, port=ports.qdrant_stand_in),
-                MlflowStandIn(recorder, port=ports.mlflow_stand_in),
-            ):
-                yield
+        async with contextlib.AsyncExitStack() as stack:
+            recorder = recorders.calls(stack.enter_context(self._open("calls")))
+            for name, (_, port) in self._ports.upstreams.items():
+                server = make_server(name, self._contract, recorder, port=port, controls=True)
+                await stack.enter_async_context(server)
+            yield
 
     @contextlib.asynccontextmanager
     async def _fault_proxy(self, launcher: Launcher) -> AsyncIterator[None]:
@@ -143,15 +144,16 @@ class Supervisor:
                 async with Toxiproxy(url(self._ports.control)) as client:
                     await client.populate(
                         ProxySpec(name=name, listen=f"{HOST}:{listen}", upstream=f"{HOST}:{upstream}")
-                        for name, (listen, upstream) in self._ports.proxies.items()
+                        for name, (listen, upstream) in self._ports.upstreams.items()
                     )
                 yield
 
     @contextlib.asynccontextmanager
     async def _service(self, launcher: Launcher) -> AsyncIterator[Process]:
         program = await asyncio.to_thread(launcher.program, "service")
-        secrets = Secrets.generate(random.SystemRandom())
-        self._files.keep(secrets)
+        secrets = self._contract.draw(random.SystemRandom())
+        for user in list(self._contract.users.values())[:1]:
+            self._files.keep(secrets[user.password])
         with self._open("service") as log:
             service = await Process.start(
                 program.argv(HOST, self._ports.service),
@@ -165,14 +167,11 @@ class Supervisor:
                 await self._answers(service)
                 yield service
 
-    def _environment(self, program: ProcessProgram, secrets: Secrets) -> dict[str, str]:
-        ports = self._ports
-        urls: dict[Upstream, str] = {
-            "litellm": url(ports.litellm),
-            "qdrant": url(ports.qdrant),
-            "mlflow": url(ports.mlflow),
-        }
-        return {**program.env(HOST, ports.service), **environment(secrets, urls)}
+    def _environment(self, program: ProcessProgram, secrets: Mapping[str, str]) -> dict[str, str]:
+        contract = self._contract
+        addresses = {name: (HOST, listen) for name, (listen, _) in self._ports.upstreams.items()}
+        given = contract.environment(contract.given(secrets), addresses, origin=ORIGIN)
+        return {**program.env(HOST, self._ports.service), **given}
 
     async def _answers(self, service: Process) -> None:
         """Wait until the service answers, with whatever status; raises SubmissionError where it does not."""
@@ -180,7 +179,7 @@ class Supervisor:
         async with httpx.AsyncClient(trust_env=False, timeout=PROBE_SECONDS) as client:
             while service.running and time.monotonic() < deadline:
                 with contextlib.suppress(httpx.HTTPError):
-                    await client.get(f"{url(self._ports.service)}/health")
+                    await client.get(url(self._ports.service) + self._contract.endpoints["alive"])
                     return
                 await service.wait_exit(POLL_SECONDS)
         exited = await service.wait_exit(0)

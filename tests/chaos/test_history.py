@@ -4,11 +4,12 @@ import pytest
 
 from chaos.history import Answer, Began, Call, Ended, Failure, History, Reply, Request
 from chaos.recorder import Recorder
+from tests.exam import CONTRACT
 
 
 def _recorded() -> History:
     recorder = Recorder()
-    recorder.record(Began(experiment="hang", seed=3))
+    recorder.record(Began(experiment="hang", seed=3, contract=CONTRACT))
     recorder.record(Request(request=1, label="first", method="POST", path="/llm/generate", key="ref-a"))
     recorder.record(Request(request=2, label="second", method="GET", path="/health"))
     recorder.record(Call(call=1, upstream="litellm", method="POST", path="/v1", connection=1, key="ref-a"))

@@ -25,7 +25,6 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from chaos.history import Call, Connection, Reply
 from chaos.keys import Keys, answer_code, expected_answer
 from chaos.llm import (
-    MODELS,
     Answer,
     BrokenStream,
     Drip,
@@ -43,6 +42,7 @@ from chaos.llm import (
 )
 from chaos.recorder import Recorder
 
+MODELS = ("model-one", "model-two")
 KEY, OTHER = itertools.islice(Keys(1, "test"), 2)
 PATIENCE = 10.0
 
@@ -54,7 +54,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 async def llm(recorder: Recorder) -> AsyncIterator[ScriptedLLM]:
-    async with ScriptedLLM(recorder) as llm:
+    async with ScriptedLLM(recorder, models=MODELS) as llm:
         yield llm
 
 
@@ -416,7 +416,7 @@ async def test_calls_can_be_waited_for(llm: ScriptedLLM, sdk: AsyncOpenAI) -> No
 
 async def test_what_is_still_held_at_the_end_has_no_reply(recorder: Recorder) -> None:
     async with (
-        ScriptedLLM(recorder) as llm,
+        ScriptedLLM(recorder, models=MODELS) as llm,
         AsyncOpenAI(base_url=f"{llm.url}/v1", api_key="k", max_retries=0) as sdk,
     ):
         llm.default(Hang())
@@ -482,7 +482,7 @@ async def test_embeddings_depend_on_the_text_alone(llm: ScriptedLLM, sdk: AsyncO
 
 async def test_many_instances_serve_at_once(recorder: Recorder) -> None:
     other = Recorder()
-    async with ScriptedLLM(recorder) as first, ScriptedLLM(other) as second:
+    async with ScriptedLLM(recorder, models=MODELS) as first, ScriptedLLM(other) as second:
         assert first.port != second.port
         async with AsyncOpenAI(base_url=f"{second.url}/v1", api_key="k", max_retries=0) as sdk:
             await asyncio.gather(*(ask(sdk) for _ in range(60)))

@@ -15,8 +15,8 @@ import pytest
 from grading import environment as module
 from grading.environment import Environment, prepare
 from grading.errors import MachineError, SubmissionError
-from grading.requirements import Requirements
 from grading.start import StartPlan, plan
+from grading.start.requirements import Requirements
 
 from .conftest import Repository
 

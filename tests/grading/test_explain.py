@@ -3,12 +3,13 @@ from io import StringIO
 from rich.console import Console
 
 from grading.explain import explain
-from lab.exercise import exercises
+from tests.exam import EXAM
 
 
 def explained(*numbers: int) -> str:
     stream = StringIO()
-    explain([one for one in exercises() if one.number in numbers], Console(file=stream, width=200))
+    chosen = [one for one in EXAM.exercises if one.number in numbers]
+    explain(EXAM, chosen, Console(file=stream, width=200))
     return stream.getvalue()
 
 

@@ -15,6 +15,7 @@ from grading import results
 from grading.render_text import render
 from grading.report import Report
 from grading.score import rescored
+from tests.exam import EXAM
 
 RECORDED = Path(__file__).parent.parent / "recorded"
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,7 +24,7 @@ GOLDEN = Path(__file__).parent / "golden"
 def judged_again(name: str, folder: Path) -> Report:
     with tarfile.open(RECORDED / f"{name}.tar.gz") as archive:
         archive.extractall(folder, filter="data")
-    return rescored(*results.load(folder / name))
+    return rescored(*results.load(folder / name), EXAM)
 
 
 def rendered(report: Report) -> str:

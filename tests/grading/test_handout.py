@@ -7,6 +7,7 @@ import pytest
 
 from grading.errors import UsageError
 from grading.handout import ROOT, pyproject, write_handout
+from tests.exam import EXAM
 
 SOLUTION_ONLY = (
     "CORRECTION.md",
@@ -21,7 +22,7 @@ SOLUTION_ONLY = (
 @pytest.fixture(scope="module")
 def handout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("handout") / "exam"
-    write_handout(folder)
+    write_handout(folder, EXAM)
     return folder
 
 
@@ -94,6 +95,6 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
 
     with pytest.raises(UsageError, match="not an empty folder"):
-        write_handout(tmp_path)
+        write_handout(tmp_path, EXAM)
 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

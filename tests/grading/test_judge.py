@@ -1,14 +1,22 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
 from chaos.history import HarnessFault, History, Skipped
-from grading import judge
+from grading import judge as judging
 from lab.exercise import Criterion, Exercise
 from lab.experiment import Experiment
 from lab.lab import Lab
+from lab.result import ExerciseResult
+from lab.scoring import Scoring
 from lab.verdict import Verdict, failed, not_judged, passed
 from tests.lab.story import Story, held_up
+
+SCORING = Scoring(scheme="levels", functional=0.5, mentions={"passed": 60})
+
+
+def judge(exercises: Sequence[Exercise], histories: Mapping[str, History]) -> tuple[ExerciseResult, ...]:
+    return judging.judge(exercises, histories, SCORING)
 
 
 async def _nothing(lab: Lab) -> None:
@@ -68,7 +76,7 @@ def test_an_exercise_is_complete_functional_or_worth_nothing(
 ) -> None:
     one = exercise(criterion("a", essential, essential=True), criterion("b", optional))
 
-    [result] = judge.judge([one], {"hang": Story("hang").end()})
+    [result] = judge([one], {"hang": Story("hang").end()})
 
     assert (result.level, result.points) == (level, points)
     assert result.judged
@@ -77,7 +85,7 @@ def test_an_exercise_is_complete_functional_or_worth_nothing(
 def test_a_failure_comes_with_expectation_moment_and_hint() -> None:
     history = Story("hang").end()
 
-    [result] = judge.judge([exercise(criterion("a", bad))], {"hang": history})
+    [result] = judge([exercise(criterion("a", bad))], {"hang": history})
 
     [verdict] = result.criteria
     assert (verdict.status, verdict.expected, verdict.actual, verdict.blame) == (
@@ -94,7 +102,7 @@ def test_a_failure_comes_with_expectation_moment_and_hint() -> None:
 
 
 def test_a_check_that_trips_is_the_graders_fault() -> None:
-    [result] = judge.judge([exercise(criterion("a", tripping))], {"hang": Story("hang").end()})
+    [result] = judge([exercise(criterion("a", tripping))], {"hang": Story("hang").end()})
 
     [verdict] = result.criteria
     assert (verdict.status, verdict.blame) == ("not judged", "harness")
@@ -109,7 +117,7 @@ def test_a_harness_fault_in_any_needed_history_leaves_the_criterion_open() -> No
     broken = Story("drip")
     broken.add(HarnessFault(reason="the proxy died"))
 
-    [result] = judge.judge(
+    [result] = judge(
         [exercise(criterion("a", both, HANG, DRIP))], {"hang": Story("hang").end(), "drip": broken.end()}
     )
 
@@ -123,7 +131,7 @@ def test_a_missing_or_unfinished_history_leaves_the_criterion_open() -> None:
     unfinished = History(story.end().events[:-1])
 
     for histories in ({}, {"hang": unfinished}):
-        [result] = judge.judge([one], histories)
+        [result] = judge([one], histories)
         assert result.criteria[0].status == "not judged"
         assert not result.judged
 
@@ -133,8 +141,8 @@ def test_a_service_that_does_not_start_fails_everything_and_is_told_once() -> No
     story.crash(3, "first line", "JWT_SECRET_KEY is missing")
     histories = {"hang": story.end()}
 
-    [result] = judge.judge([exercise(criterion("a", good), criterion("b", good))], histories)
-    failure = judge.start_failure(histories)
+    [result] = judge([exercise(criterion("a", good), criterion("b", good))], histories)
+    failure = judging.control_failure(histories)
 
     assert [one.status for one in result.criteria] == ["failed", "failed"]
     assert result.judged
@@ -143,8 +151,10 @@ def test_a_service_that_does_not_start_fails_everything_and_is_told_once() -> No
 
 
 def test_a_submission_that_cannot_run_fails_every_criterion_with_the_reason() -> None:
-    [result] = judge.fail_all(
-        [exercise(criterion("a", good, essential=True))], judge.unrunnable("uvicorn is not installed")
+    [result] = judging.fail_all(
+        [exercise(criterion("a", good, essential=True))],
+        judging.unrunnable("uvicorn is not installed"),
+        SCORING,
     )
 
     assert (result.points, result.criteria[0].actual) == (0, "uvicorn is not installed")
@@ -157,7 +167,7 @@ def starving(story: Story) -> History:
 
 @pytest.mark.parametrize("check", [bad, unknown])
 def test_a_loss_of_points_on_a_starved_machine_is_no_verdict(check: Callable[..., Verdict]) -> None:
-    [result] = judge.judge([exercise(criterion("a", check))], {"hang": starving(Story("hang"))})
+    [result] = judge([exercise(criterion("a", check))], {"hang": starving(Story("hang"))})
 
     [verdict] = result.criteria
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
@@ -166,13 +176,13 @@ def test_a_loss_of_points_on_a_starved_machine_is_no_verdict(check: Callable[...
 
 
 def test_what_passes_on_a_starved_machine_has_passed() -> None:
-    [result] = judge.judge([exercise(criterion("a", good))], {"hang": starving(Story("hang"))})
+    [result] = judge([exercise(criterion("a", good))], {"hang": starving(Story("hang"))})
 
     assert result.criteria[0].status == "passed"
 
 
 def disturbed(histories: dict[str, History], *exercises: Exercise) -> tuple[Experiment, ...]:
-    return judge.disturbed(exercises, judge.judge(exercises, histories))
+    return judging.disturbed(exercises, judge(exercises, histories))
 
 
 def test_what_the_machine_was_too_busy_for_is_what_was_not_judged_for_it() -> None:
@@ -201,7 +211,7 @@ def test_what_the_submission_or_the_grader_left_open_is_not_the_machines() -> No
 def test_a_short_stall_excuses_no_failure() -> None:
     history = held_up(Story("hang").end(), 1.9, 0.3)
 
-    [result] = judge.judge([exercise(criterion("a", bad))], {"hang": history})
+    [result] = judge([exercise(criterion("a", bad))], {"hang": history})
 
     assert result.criteria[0].status == "failed"
 
@@ -211,7 +221,7 @@ def test_a_stall_that_is_a_small_share_of_an_experiment_excuses_no_failure() -> 
     story.now = 60.0
     history = held_up(story.end(), 9.0, 4.0)
 
-    [result] = judge.judge([exercise(criterion("a", bad))], {"hang": history})
+    [result] = judge([exercise(criterion("a", bad))], {"hang": history})
 
     assert result.criteria[0].status == "failed"
 
@@ -224,10 +234,10 @@ def test_a_start_that_a_starved_machine_did_not_bring_about_fails_nobody() -> No
     def dripped(drip: History) -> Verdict:
         return passed("fine")
 
-    [result] = judge.judge([exercise(criterion("a", good), criterion("b", dripped, DRIP))], histories)
+    [result] = judge([exercise(criterion("a", good), criterion("b", dripped, DRIP))], histories)
 
     assert {(one.status, one.blame) for one in result.criteria} == {("not judged", "machine")}
-    assert judge.start_failure(histories) is None
+    assert judging.control_failure(histories) is None
 
 
 def test_what_was_skipped_for_the_graders_own_fault_fails_nobody() -> None:
@@ -240,8 +250,6 @@ def test_what_was_skipped_for_the_graders_own_fault_fails_nobody() -> None:
     def dripped(drip: History) -> Verdict:
         return passed("fine")
 
-    [result] = judge.judge(
-        [exercise(criterion("b", dripped, DRIP))], {"hang": broken.end(), "drip": skipped.end()}
-    )
+    [result] = judge([exercise(criterion("b", dripped, DRIP))], {"hang": broken.end(), "drip": skipped.end()})
 
     assert (result.criteria[0].status, result.criteria[0].actual) == ("not judged", "the fault proxy is gone")

@@ -14,13 +14,15 @@ from tests.lab.story import Story
 
 REPORT = Report(
     submission="team/fork",
+    assessment="exam",
+    scheme="levels",
     commit=None,
     dirty=False,
     started="2026-11-21T10:00:00+00:00",
     seconds=1.0,
     seed=7,
     fault_proxy="none",
-    start_failure=None,
+    control_failure=None,
     exercises=(),
 )
 

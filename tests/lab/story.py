@@ -23,6 +23,7 @@ from chaos.history import (
 )
 from chaos.keys import Keys, expected_answer
 from chaos.recorder import Recorder
+from tests.exam import CONTRACT
 
 
 def held_up(history: History, end: float, seconds: float) -> History:
@@ -40,7 +41,7 @@ class Story:
         self._requests = itertools.count(1)
         self._calls = itertools.count(1)
         self._keys = Keys(7, experiment)
-        self.add(Began(experiment=experiment, seed=7))
+        self.add(Began(experiment=experiment, seed=7, contract=CONTRACT))
         self.add(Launched(command="uvicorn api.main:app", cwd="/srv"))
         if started:
             self._control()

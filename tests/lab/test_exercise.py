@@ -1,20 +1,54 @@
-import inspect
+from pathlib import Path
 
-from lab.exercise import exercises
+import pytest
+
+from lab.exercise import load
+from tests.exam import EXAM
+
+RUBRIC = """
+number = 7
+title = "Something"
+[[criteria]]
+name = "{name}"
+title = "it holds"
+hint = "Look."
+"""
 
 
-def test_every_exercise_loads_with_its_checks_and_experiments() -> None:
-    for exercise in exercises():
-        assert exercise.criteria
-        assert any(criterion.essential for criterion in exercise.criteria)
-        for criterion in exercise.criteria:
-            assert tuple(inspect.signature(criterion.check).parameters) == tuple(
-                experiment.name for experiment in criterion.experiments
-            )
+def written(folder: Path, name: str, package: str, experiments: str) -> Path:
+    made = folder / package
+    made.mkdir()
+    (made / "exercise.toml").write_text(RUBRIC.format(name=name))
+    (made / "checks.py").write_text("def holds(quiet): ...\n")
+    (made / "experiments.py").write_text(experiments)
+    return made
+
+
+def test_a_criterion_reads_the_experiments_that_its_check_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = written(tmp_path, "holds", "told_apart", "quiet = object()\n")
+
+    [criterion] = load(folder, "told_apart").criteria
+
+    assert (criterion.number, criterion.needs, criterion.points) == ("7.1", "answer", 1)
+    assert len(criterion.experiments) == 1
+
+
+def test_parts_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    without_check = written(tmp_path, "fails", "without_check", "quiet = object()\n")
+    without_experiment = written(tmp_path, "holds", "without_experiment", "loud = object()\n")
+
+    with pytest.raises(ValueError, match="no check 'fails'"):
+        load(without_check, "without_check")
+    with pytest.raises(ValueError, match="no experiment 'quiet'"):
+        load(without_experiment, "without_experiment")
 
 
 def test_numbers_titles_and_names_are_unique_and_hints_are_short() -> None:
-    criteria = [criterion for exercise in exercises() for criterion in exercise.criteria]
+    criteria = [criterion for exercise in EXAM.exercises for criterion in exercise.criteria]
 
     assert len({one.number for one in criteria}) == len(criteria)
     assert len({one.title for one in criteria}) == len(criteria)
@@ -22,7 +56,7 @@ def test_numbers_titles_and_names_are_unique_and_hints_are_short() -> None:
 
 
 def test_an_experiments_name_means_one_experiment() -> None:
-    experiments = {one for exercise in exercises() for one in exercise.experiments}
+    experiments = {one for exercise in EXAM.exercises for one in exercise.experiments}
 
     assert len({one.name for one in experiments}) == len(experiments)
     assert all(one.description != one.name for one in experiments)

@@ -13,6 +13,7 @@ from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
 from lab.lab import Lab
+from tests.exam import CONTRACT
 
 ENV = {"PATH": os.environ["PATH"]}
 PROGRAM = """
@@ -46,6 +47,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         lab = Lab(
             "lab",
             seed=1,
+            contract=CONTRACT,
             program=program,
             toxiproxy=server.client,
             recorder=Recorder(),
@@ -58,7 +60,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 async def test_the_secrets_of_an_instance_are_on_record(lab: Lab) -> None:
     planted = {event.name: event.value for event in lab.history.of(Planted)}
 
-    assert planted == lab.secrets.variables()
+    assert planted == CONTRACT.given(lab.secrets)
     assert len(set(planted.values())) == 3
 
 
@@ -128,4 +130,4 @@ async def test_a_delayed_upstream_answers_late_until_it_is_restored(lab: Lab) ->
     assert isinstance(prompt, Answer)
     assert took >= 0.3
     assert prompt.elapsed < took
-    assert [fault.name for fault in lab.history.of(Fault)] == ["delay", "restore"]
+    assert [fault.name for fault in lab.history.of(Fault)] == ["latency", "heal"]

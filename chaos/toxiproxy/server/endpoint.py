@@ -17,7 +17,8 @@ CLOSE_WITH_RESET: Final = struct.pack("ii", 1, 0)
 class Endpoint(asyncio.BufferedProtocol):
     """Feeds what the socket receives to `next`, and sends to the socket what it is fed.
 
-    It reads nothing before `resume` is called. There is no half-close: the end of either chain closes the socket.
+    Nothing passes before `resume` is called: what the socket has received by then is held, and no more is read. There
+    is no half-close: the end of either chain closes the socket.
     """
 
     def __init__(self, opened: Callable[["Endpoint"], None] | None = None) -> None:
@@ -30,6 +31,9 @@ class Endpoint(asyncio.BufferedProtocol):
         self.closed = asyncio.Event()
         self.closed.set()
         self._opened = opened
+        self._flows = False
+        self._held: list[Chunk] = []
+        self._ended = False
         self._transport: asyncio.Transport | None = None
         self._buffer = memoryview(bytearray(CHUNK_BYTES))
         self._time = asyncio.get_running_loop().time
@@ -39,7 +43,6 @@ class Endpoint(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.closed.clear()
-        self._transport.pause_reading()
         # Buffers belong to the kernel and to toxics: `full` is to mean that the kernel's is.
         self._transport.set_write_buffer_limits(high=0)
         if self._opened is not None:
@@ -52,12 +55,19 @@ class Endpoint(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.inbound.received += nbytes
-        self.next.feed(Chunk(memoryview(bytes(self._buffer[:nbytes])), self._time()))
-        if self.next.full and self._transport is not None:
+        chunk = Chunk(memoryview(bytes(self._buffer[:nbytes])), self._time())
+        if self._flows:
+            self.next.feed(chunk)
+        else:
+            # A transport that is paused in `connection_made` reads on in some versions of Python (3.11.2).
+            self._held.append(chunk)
+        if (self.next.full or not self._flows) and self._transport is not None:
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        self.next.finish()
+        self._ended = True
+        if self._flows:
+            self.next.finish()
         return True  # stay open for what the other chain still has to send
 
     def pause_writing(self) -> None:
@@ -91,8 +101,18 @@ class Endpoint(asyncio.BufferedProtocol):
             self._transport.close()
 
     def resume(self) -> None:
+        if not self._flows:
+            self._flows = True
+            self._pass_held()
         if self._transport is not None and not self._transport.is_closing() and not self.next.full:
             self._transport.resume_reading()
+
+    def _pass_held(self) -> None:
+        for chunk in self._held:
+            self.next.feed(chunk)
+        self._held.clear()
+        if self._ended:
+            self.next.finish()
 
     # What its connection calls.
 

@@ -1,6 +1,8 @@
 """As much of an HTTP/1.1 server as the control API needs."""
 
 import asyncio
+import base64
+import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -101,8 +103,13 @@ async def _receive(
             return None
 
 
+def _request_id() -> str:
+    """Return an id as the real server's look: 96 bits in 20 lower-case characters of base32hex."""
+    return base64.b32hexencode(secrets.token_bytes(12)).decode().rstrip("=").lower()
+
+
 async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, response: Response) -> None:
-    headers = []
+    headers = [("X-Toxiproxy-Request-Id", _request_id())]
     if response.status is not HTTPStatus.NO_CONTENT:
         headers.append(("Content-Length", str(len(response.body))))
     if response.content_type is not None:

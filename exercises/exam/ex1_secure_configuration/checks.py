@@ -2,24 +2,17 @@
 
 import re
 
+from chaos.contract import Contract
 from chaos.history import Answer, Event, Exchange, Exited, File, History, Launched, Log, Ready
-from exercises.exam.ex1_secure_configuration import env_file, starts
+from exercises.exam.ex1_secure_configuration import starts
 from exercises.exam.ex1_secure_configuration.forgeries import EXPIRED
+from lab import env_file
 from lab.reading import excerpt, outcome
 from lab.secrets_leak import Leaks
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
-REQUIRED_VARIABLES = (
-    "JWT_SECRET_KEY",
-    "AUTH_ADMIN_PASSWORD",
-    "AUTH_USER_PASSWORD",
-    "CORS_ORIGINS",
-    "LITELLM_URL",
-    "QDRANT_URL",
-    "MLFLOW_TRACKING_URI",
-)
 KILLED = "killed by the lab"
-_PASSWORDS = {"AUTH_ADMIN_PASSWORD", "AUTH_USER_PASSWORD"}
+_PASSWORDS = ("admin_password", "user_password")
 _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD)(_|$)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"chang|your|replac|example|placeholder|generat|todo|insert|fill|enter|set|dummy|must|put|here|secret|password"
@@ -30,24 +23,32 @@ _REAL_KEY_LENGTH = 20
 
 
 def needs_its_key(misconfigured: History) -> Verdict:
-    return _refused(misconfigured, starts.MISSING_KEY, "JWT_SECRET_KEY")
+    return _refused(
+        misconfigured, starts.missing_key(misconfigured.contract), starts.key_variable(misconfigured.contract)
+    )
 
 
 def refuses_insecure_keys(misconfigured: History) -> Verdict:
-    instances = (*starts.DEFAULT_KEYS, starts.SHORT_KEY)
-    verdict = all_of(_refused(misconfigured, instance, "JWT_SECRET_KEY") for instance in instances)
+    contract = misconfigured.contract
+    instances = (*starts.default_keys(contract), starts.short_key(contract))
+    verdict = all_of(
+        _refused(misconfigured, instance, starts.key_variable(contract)) for instance in instances
+    )
     return _in_short(verdict, f"{len(instances)} insecure keys, all refused by name")
 
 
 def rejects_forged_tokens(intruder: History) -> Verdict:
     [real] = intruder.exchanges("real token")
     if real.status != 200:
-        return failed("GET /auth/me answers 200 to the token of a login", outcome(real.end), real.end)
+        return failed(
+            f"GET {real.request.path} answers 200 to the token of a login", outcome(real.end), real.end
+        )
     tried = [one for one in intruder.exchanges() if one.request.label.startswith("forged: ")]
     verdicts = [_unauthorised(one) for one in tried]
     verdicts += [_not_let_in(one) for one in intruder.exchanges("no token")]
     if not any(one.request.label == f"forged: {EXPIRED}" for one in tried):
-        reason = "tokens are not signed (HS256) with JWT_SECRET_KEY, so no expired one could be made"
+        key = starts.key_variable(intruder.contract)
+        reason = f"tokens are not signed (HS256) with {key}, so no expired one could be made"
         verdicts.append(not_judged(reason, real.end, blame="submission"))
     return _in_short(all_of(verdicts), f"{len(tried)} forged tokens, all 401")
 
@@ -55,14 +56,18 @@ def rejects_forged_tokens(intruder: History) -> Verdict:
 def cors_is_an_allow_list(intruder: History) -> Verdict:
     asked = [one for one in intruder.exchanges() if one.request.label.startswith(("origin: ", "preflight: "))]
     verdict = all_of(
-        _let_in(one) if one.request.label.endswith(": configured") else _kept_out(one) for one in asked
+        _let_in(one, intruder.contract.origin.variable)
+        if one.request.label.endswith(": configured")
+        else _kept_out(one, intruder.contract.origin.variable)
+        for one in asked
     )
     return _in_short(verdict, "the configured origin is let in, the others are not")
 
 
 def refuses_malformed_values(misconfigured: History) -> Verdict:
     return all_of(
-        _refused(misconfigured, instance, variable) for instance, variable in starts.MALFORMED_URLS.items()
+        _refused(misconfigured, instance, variable)
+        for instance, variable in starts.malformed_urls(misconfigured.contract).items()
     )
 
 
@@ -79,22 +84,23 @@ def shows_secrets_nowhere(intruder: History, misconfigured: History) -> Verdict:
     return passed(f"none in {looked} lines and answers")
 
 
-def env_example_is_complete(intruder: History) -> Verdict:
+def env_example_is_complete(repository: History) -> Verdict:
     expected = ".env.example names every required variable and holds no usable secret"
     files = sorted(
-        (file for file in intruder.of(File) if file.path.rpartition("/")[2] == ".env.example"),
+        (file for file in repository.of(File) if file.path.rpartition("/")[2] == ".env.example"),
         key=lambda file: file.path.count("/"),
     )
     if not files:
         return failed(expected, "there is no .env.example")
     file = files[0]
+    contract = repository.contract
     variables = env_file.variables(file.text)
     named = {variable.name for variable in variables}
-    if missing := [name for name in REQUIRED_VARIABLES if name not in named]:
+    if missing := [name for name in contract.required if name not in named]:
         return failed(expected, f"{file.path} does not name {', '.join(missing)}", file)
-    if usable := [one.name for one in variables if _is_usable(one)]:
+    if usable := [one.name for one in variables if _is_usable(one, contract)]:
         return failed(expected, f"{file.path} holds a usable value of {', '.join(usable)}", file)
-    return passed(f"{file.path} names all {len(REQUIRED_VARIABLES)} and holds no usable secret", file)
+    return passed(f"{file.path} names all {len(contract.required)} and holds no usable secret", file)
 
 
 def _in_short(verdict: Verdict, actual: str) -> Verdict:
@@ -167,14 +173,14 @@ def _not_let_in(exchange: Exchange) -> Verdict:
     return failed(f"401 (or 403) from {asked} without a token", outcome(exchange.end), exchange.end)
 
 
-def _kept_out(exchange: Exchange) -> Verdict:
+def _kept_out(exchange: Exchange, variable: str) -> Verdict:
     label = exchange.request.label
     if not isinstance(exchange.end, Answer):
         return not_judged(f"no answer ({label}): {outcome(exchange.end)}", exchange.end, blame="submission")
     granted = exchange.end.headers.get("access-control-allow-origin", "").strip()
     credentials = exchange.end.headers.get("access-control-allow-credentials", "").lower() == "true"
     origin = exchange.request.headers["origin"]
-    expected = f"no access for an origin that CORS_ORIGINS does not name ({label})"
+    expected = f"no access for an origin that {variable} does not name ({label})"
     if granted.lower() == origin:
         return failed(expected, f"access-control-allow-origin repeats {excerpt(origin, 80)}", exchange.end)
     if granted == "*" and credentials:
@@ -182,9 +188,9 @@ def _kept_out(exchange: Exchange) -> Verdict:
     return passed(label, exchange.end)
 
 
-def _let_in(exchange: Exchange) -> Verdict:
+def _let_in(exchange: Exchange, variable: str) -> Verdict:
     label, origin = exchange.request.label, exchange.request.headers["origin"]
-    expected = f"access-control-allow-origin: {origin}, which CORS_ORIGINS names ({label})"
+    expected = f"access-control-allow-origin: {origin}, which {variable} names ({label})"
     if not isinstance(exchange.end, Answer):
         return failed(expected, outcome(exchange.end), exchange.end)
     granted = exchange.end.headers.get("access-control-allow-origin", "").strip()
@@ -215,11 +221,11 @@ def _place(event: Event) -> str:
             return "an event"
 
 
-def _is_usable(variable: env_file.Variable) -> bool:
+def _is_usable(variable: env_file.Variable, contract: Contract) -> bool:
     """Whether a value could be taken into use as it stands: not empty, and nothing that says it is to be replaced."""
     if not variable.active or not variable.value or _PLACEHOLDER.search(variable.value):
         return False
-    if variable.name in _PASSWORDS:
+    if any(variable.name in contract.secrets[one].variables for one in _PASSWORDS):
         return True
-    length = starts.MINIMUM_LENGTH if variable.name == "JWT_SECRET_KEY" else _REAL_KEY_LENGTH
+    length = starts.MINIMUM_LENGTH if variable.name == starts.key_variable(contract) else _REAL_KEY_LENGTH
     return bool(_SECRET_NAME.search(variable.name)) and len(variable.value) >= length

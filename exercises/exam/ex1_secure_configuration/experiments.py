@@ -7,11 +7,10 @@ import time
 from chaos.history import Launched, Ready
 from exercises.exam.ex1_secure_configuration import starts
 from exercises.exam.ex1_secure_configuration.forgeries import EXPIRED, forge
-from lab import contract
 from lab.experiment import experiment
 from lab.lab import Lab
 
-__all__ = ["intruder", "misconfigured"]
+__all__ = ["intruder", "misconfigured", "repository"]
 
 ASKED_OF_THE_MODEL = (
     "signed with another key",
@@ -25,9 +24,6 @@ EXPOSING_PATHS = (
     "/openapi.json",
     "/docs",
     "/redoc",
-    "/metrics",
-    "/health",
-    "/health/detailed",
     "/debug",
     "/debug/config",
     "/debug/env",
@@ -42,7 +38,7 @@ JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-@experiment(seconds=12)
+@experiment(seconds=12, needs="start")
 async def misconfigured(lab: Lab) -> None:
     """The service is started without its key, with keys that everybody knows, and with addresses that are none."""
     history = lab.history.instance()
@@ -52,15 +48,20 @@ async def misconfigured(lab: Lab) -> None:
     await asyncio.gather(
         *(
             lab.attempt(instance, changes, seconds=seconds)
-            for instance, changes in starts.changes(lab.secrets).items()
+            for instance, changes in starts.changes(lab.contract, lab.secrets).items()
         )
     )
 
 
-@experiment(seconds=4)
+@experiment(seconds=1, needs="nothing")
+async def repository(lab: Lab) -> None:
+    """Read the files that tell others how to configure the service."""
+    lab.record_files(".env.example", "*/.env.example", "*/*/.env.example")
+
+
+@experiment(seconds=4, needs="start")
 async def intruder(lab: Lab) -> None:
     """Somebody tries forged tokens, calls from foreign origins, and looks for secrets wherever they might show."""
-    lab.record_files(".env.example", "*/.env.example", "*/*/.env.example")
     lab.phase("fault")
     await _try_tokens(lab)
     await _try_origins(lab)
@@ -68,17 +69,18 @@ async def intruder(lab: Lab) -> None:
 
 
 async def _try_tokens(lab: Lab) -> None:
-    await lab.get("/auth/me", label="real token", token=lab.token)
+    me = lab.endpoint("me")
+    await lab.get(me, label="real token", token=lab.token)
     user_token = await lab.login("user")
     forged = forge(lab.token, user_token, lab.secrets, now=time.time())
     for name, token in forged.items():
-        await lab.get("/auth/me", label=f"forged: {name}", token=token)
+        await lab.get(me, label=f"forged: {name}", token=token)
     for name in ASKED_OF_THE_MODEL:
         if name in forged:
             await lab.generate(label=f"forged: {name}", token=forged[name])
-    await lab.get("/auth/me", label="no token")
-    await lab.get("/auth/me", label="no token", headers={"authorization": "Basic YWRtaW46YWRtaW4="})
-    await lab.client.json("POST", "/llm/generate", contract.generate_body(lab.key()), label="no token")
+    await lab.get(me, label="no token")
+    await lab.get(me, label="no token", headers={"authorization": "Basic YWRtaW46YWRtaW4="})
+    await lab.client.json("POST", lab.ask_path, lab.ask_body(lab.key()), label="no token")
 
 
 async def _try_origins(lab: Lab) -> None:
@@ -92,10 +94,12 @@ async def _try_origins(lab: Lab) -> None:
     }
     for name, origin in origins.items():
         # With a cookie, for some servers show only then that they let every origin in.
-        await lab.get("/health", label=f"origin: {name}", headers={"origin": origin, "cookie": "session=1"})
+        await lab.get(
+            lab.endpoint("alive"), label=f"origin: {name}", headers={"origin": origin, "cookie": "session=1"}
+        )
         await lab.client.request(
             "OPTIONS",
-            "/llm/generate",
+            lab.ask_path,
             label=f"preflight: {name}",
             headers={
                 "origin": origin,
@@ -106,9 +110,9 @@ async def _try_origins(lab: Lab) -> None:
 
 
 async def _look_around(lab: Lab) -> None:
-    for path in EXPOSING_PATHS:
+    for path in (*lab.contract.endpoints.values(), *EXPOSING_PATHS):
         await lab.get(path, label="look", token=lab.token)
-    password = lab.secrets.admin_password
+    password = lab.secrets["admin_password"]
     for body, headers in (
         (json.dumps({"password": password}), JSON),
         (json.dumps({"username": ["admin"], "password": password}), JSON),
@@ -118,5 +122,5 @@ async def _look_around(lab: Lab) -> None:
         (f"username=admin&password={password}", FORM),
     ):
         await lab.client.request(
-            "POST", "/auth/login", label="odd login", body=body.encode(), headers=headers
+            "POST", lab.login_path, label="odd login", body=body.encode(), headers=headers
         )

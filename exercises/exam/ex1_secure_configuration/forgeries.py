@@ -1,7 +1,9 @@
 """The tokens that an intruder tries, each under a name that says what is wrong with it."""
 
+from collections.abc import Mapping
+
 from exercises.exam.ex1_secure_configuration import tokens
-from lab.contract import Secrets
+from exercises.exam.ex1_secure_configuration.starts import TOKEN_KEY
 
 EXPIRED = "expired"
 WELL_KNOWN_KEYS = (
@@ -21,7 +23,7 @@ _ONE_HOUR = 3600.0
 _LEGIBLE = 36
 
 
-def forge(admin_token: str, user_token: str, secrets: Secrets, *, now: float) -> dict[str, str]:
+def forge(admin_token: str, user_token: str, secrets: Mapping[str, str], *, now: float) -> dict[str, str]:
     """Return forged tokens by name, made after the real ones.
 
     There is no expired one where the real tokens are not signed with the service's key: nobody but the service could
@@ -29,7 +31,7 @@ def forge(admin_token: str, user_token: str, secrets: Secrets, *, now: float) ->
     """
     claims = tokens.claims_of(admin_token) or {"sub": "admin", "iat": int(now), "exp": int(now + _ONE_HOUR)}
     forged = {
-        "signed with another key": tokens.signed(claims, secrets.admin_password),
+        "signed with another key": tokens.signed(claims, secrets["admin_password"]),
         **{_key_name(key): tokens.signed(claims, key) for key in WELL_KNOWN_KEYS},
         "algorithm none": tokens.unsigned(claims),
         "algorithm NonE": tokens.unsigned(claims, algorithm="NonE"),
@@ -39,9 +41,9 @@ def forge(admin_token: str, user_token: str, secrets: Secrets, *, now: float) ->
         "three words": "not.a.token",
         "empty parts": "..",
     }
-    if tokens.is_signed_with(admin_token, secrets.jwt_key):
+    if tokens.is_signed_with(admin_token, secrets[TOKEN_KEY]):
         aged = tokens.expired(claims, now=now, since=_ONE_HOUR)
-        forged[EXPIRED] = tokens.signed(aged, secrets.jwt_key, algorithm=tokens.algorithm_of(admin_token))
+        forged[EXPIRED] = tokens.signed(aged, secrets[TOKEN_KEY], algorithm=tokens.algorithm_of(admin_token))
     return forged
 
 

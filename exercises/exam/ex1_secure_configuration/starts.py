@@ -2,34 +2,58 @@
 
 from collections.abc import Mapping
 
-from lab.contract import Secrets
+from chaos.contract import Contract
 
-MISSING_KEY = "no JWT_SECRET_KEY"
-SHORT_KEY = "JWT_SECRET_KEY of 31 characters"
 MINIMUM_LENGTH = 32
+TOKEN_KEY = "token_key"  # noqa: S105 - its name
+"""The secret of the contract that tokens are signed with."""
 
 # The long ones are what becomes of a default that somebody made long enough instead of random.
-DEFAULT_KEYS = {
-    "empty JWT_SECRET_KEY": "",
-    "JWT_SECRET_KEY=secret": "secret",
-    "JWT_SECRET_KEY=changeme, four times": "changeme" * 4,
-    "JWT_SECRET_KEY=your-secret-key-change-in-production": "your-secret-key-change-in-production",
-    "JWT_SECRET_KEY=dev-secret-key-do-not-use-in-production": "dev-secret-key-do-not-use-in-production",
+_DEFAULT_KEYS = {
+    "empty {key}": "",
+    "{key}=secret": "secret",
+    "{key}=changeme, four times": "changeme" * 4,
+    "{key}=your-secret-key-change-in-production": "your-secret-key-change-in-production",
+    "{key}=dev-secret-key-do-not-use-in-production": "dev-secret-key-do-not-use-in-production",
 }
-MALFORMED_URLS = {
-    "malformed LITELLM_URL": "LITELLM_URL",
-    "malformed QDRANT_URL": "QDRANT_URL",
-}
+_WITH_URL = ("litellm", "qdrant")
 _NO_URL = "not a url"
 
 
-def changes(secrets: Secrets) -> dict[str, Mapping[str, str | None]]:
+def key_variable(contract: Contract) -> str:
+    """Return the variable that carries the key of tokens."""
+    return contract.secrets[TOKEN_KEY].variable
+
+
+def missing_key(contract: Contract) -> str:
+    """Return the name of the instance without a key."""
+    return f"no {key_variable(contract)}"
+
+
+def short_key(contract: Contract) -> str:
+    """Return the name of the instance whose key is one character too short."""
+    return f"{key_variable(contract)} of {MINIMUM_LENGTH - 1} characters"
+
+
+def default_keys(contract: Contract) -> dict[str, str]:
+    """Return well-known keys, by the names of the instances that get them."""
+    return {name.format(key=key_variable(contract)): value for name, value in _DEFAULT_KEYS.items()}
+
+
+def malformed_urls(contract: Contract) -> dict[str, str]:
+    """Return the variables that hold no URL, by the names of the instances where they do not."""
+    variables = [contract.upstreams[upstream].variable for upstream in _WITH_URL]
+    return {f"malformed {variable}": variable for variable in variables}
+
+
+def changes(contract: Contract, secrets: Mapping[str, str]) -> dict[str, Mapping[str, str | None]]:
     """Return what each instance's environment differs in; None takes a variable away."""
+    key = key_variable(contract)
     return {
-        MISSING_KEY: {"JWT_SECRET_KEY": None},
-        **{instance: {"JWT_SECRET_KEY": key} for instance, key in DEFAULT_KEYS.items()},
-        SHORT_KEY: {"JWT_SECRET_KEY": secrets.jwt_key[: MINIMUM_LENGTH - 1]},
-        **{instance: {variable: _NO_URL} for instance, variable in MALFORMED_URLS.items()},
+        missing_key(contract): {key: None},
+        **{instance: {key: value} for instance, value in default_keys(contract).items()},
+        short_key(contract): {key: secrets[TOKEN_KEY][: MINIMUM_LENGTH - 1]},
+        **{instance: {variable: _NO_URL} for instance, variable in malformed_urls(contract).items()},
     }
 
 

@@ -15,7 +15,6 @@ from exercises.exam.ex2_graceful_shutdown.times import (
     LET_GO_PATIENCE,
 )
 from exercises.exam.promises import PATIENCE_SECONDS
-from lab import contract
 from lab.experiment import experiment
 from lab.lab import Lab
 
@@ -42,7 +41,7 @@ async def drain(lab: Lab) -> None:
     await lab.generate(served, label="served", timeout=ARRIVAL_PATIENCE)
     idle_connection = await RawConnection.open(lab.client, "idle")
     with contextlib.closing(idle_connection):
-        idle_connection.send("GET", "/health")
+        idle_connection.send("GET", lab.endpoint("alive"))
         await idle_connection.answer(KNOCK_PATIENCE)
         lab.phase("fault")
         keys = {lab.key(): seconds for seconds in MODEL_SECONDS}
@@ -137,10 +136,10 @@ async def _ask_idle(lab: Lab, connection: RawConnection) -> None:
 
 def _post(lab: Lab, connection: RawConnection, key: str, *, share: float = 1.0) -> None:
     """Send a prompt, or a share of its body, on a connection that stays open."""
-    body = json.dumps(contract.generate_body(key)).encode()
+    body = json.dumps(lab.ask_body(key)).encode()
     connection.send(
         "POST",
-        "/llm/generate",
+        lab.ask_path,
         body=body,
         upto=None if share == 1.0 else int(share * len(body)),
         headers={"content-type": "application/json"},

@@ -15,7 +15,6 @@ from exercises.exam.ex3_timeouts_limits_breaker.outage import (
 )
 from exercises.exam.hanging import hang
 from exercises.exam.promises import DEADLINE_SECONDS, PATIENCE_SECONDS, TOLERANCE_SECONDS
-from lab import contract
 from lab.experiment import experiment
 from lab.lab import Lab
 from lab.retry_after import seconds_of
@@ -121,10 +120,10 @@ async def bodies(lab: Lab) -> None:
         key = lab.key()
         await lab.client.request(
             "POST",
-            "/llm/generate",
+            lab.ask_path,
             label=label,
             key=key,
-            body=_padded(key, size),
+            body=_padded(lab, key, size),
             chunked=chunked,
             headers={"content-type": "application/json"},
             token=lab.token,
@@ -143,7 +142,7 @@ async def crowd(lab: Lab) -> None:
     with contextlib.suppress(TimeoutError):
         await lab.llm.wait_for_calls(1 + CROWD, timeout=3)
     for _ in range(HEALTH_SAMPLES):
-        await lab.get("/health", label="health", timeout=5)
+        await lab.get(lab.endpoint("alive"), label="health", timeout=5)
         await asyncio.sleep(0.2)
     for task in hanging:
         task.cancel()
@@ -227,8 +226,8 @@ async def _serve(lab: Lab, healed: float) -> None:
         await asyncio.sleep(min(_cool_down([answer]) or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
 
 
-def _padded(key: str, size: int) -> list[bytes]:
+def _padded(lab: Lab, key: str, size: int) -> list[bytes]:
     """Return a valid JSON body of `size` bytes, most of them white space, in pieces."""
-    body = json.dumps(contract.generate_body(key)).encode()
+    body = json.dumps(lab.ask_body(key)).encode()
     body = body[:-1] + b" " * (size - len(body)) + body[-1:]
     return [body[start : start + PIECE] for start in range(0, size, PIECE)]

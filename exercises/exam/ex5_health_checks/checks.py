@@ -25,7 +25,8 @@ def liveness(outages: History, blackholes: History, swallowed: History) -> Verdi
 
 
 def readiness(outages: History) -> Verdict:
-    expected = "GET /health/detailed answers 200 with all up, and says so of qdrant, litellm and mlflow"
+    path = outages.contract.endpoints["readiness"]
+    expected = f"GET {path} answers 200 with all up, and says so of qdrant, litellm and mlflow"
     last = outages.exchanges("healthy")[-1]
     if shows(last.end, ()):
         return passed(told(last.end), last.end)
@@ -98,11 +99,12 @@ def no_secrets(outages: History, blackholes: History, swallowed: History) -> Ver
     expected = "no secret or token in a health report"
     histories = (outages, blackholes, swallowed)
     leaks = Leaks(histories)
+    health_paths = {outages.contract.endpoints[name] for name in ("alive", "readiness")}
     reports = [
         one.end
         for history in histories
         for one in history.exchanges()
-        if one.request.path.startswith("/health") and isinstance(one.end, Answer)
+        if one.request.path in health_paths and isinstance(one.end, Answer)
     ]
     for report in reports:
         if name := leaks.find(report.body):
@@ -114,9 +116,9 @@ def no_secrets(outages: History, blackholes: History, swallowed: History) -> Ver
     return passed(f"none in {len(reports)} reports")
 
 
-def compose_has_health_check(outages: History) -> Verdict:
+def compose_has_health_check(compose_files: History) -> Verdict:
     expected = "the service 'api' of the compose file has a healthcheck with a test"
-    files = [file for file in outages.of(File) if file.path.endswith((".yml", ".yaml"))]
+    files = [file for file in compose_files.of(File) if file.path.endswith((".yml", ".yaml"))]
     if not files:
         return failed(expected, "there is no compose file")
     found: dict[str, bool | None] = {}

@@ -9,7 +9,7 @@ from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, shows
 from lab.experiment import experiment
 from lab.lab import Lab
 
-__all__ = ["blackholes", "outages", "swallowed"]
+__all__ = ["blackholes", "compose_files", "outages", "swallowed"]
 
 SEEN_SECONDS = 35.0
 """A change has to show by then; reports may be kept for 30 s."""
@@ -25,10 +25,15 @@ CROWD = 100
 CROWD_DELAY = 0.8
 
 
-@experiment(seconds=30)
+@experiment(seconds=1, needs="nothing")
+async def compose_files(lab: Lab) -> None:
+    """Read the compose files of the repository."""
+    lab.record_files("docker-compose*.y*ml", "compose*.y*ml")
+
+
+@experiment(seconds=30, needs="start")
 async def outages(lab: Lab) -> None:
     """Each dependency refuses connections, one after the other, then all; when they are back, 100 callers ask at once."""
-    lab.record_files("docker-compose*.y*ml", "compose*.y*ml")
     seconds = await _first_report(lab)
     lab.phase("fault")
     for upstream in DEPENDENCIES:
@@ -47,7 +52,7 @@ async def outages(lab: Lab) -> None:
     await _crowd(lab)
 
 
-@experiment(seconds=32)
+@experiment(seconds=32, needs="start")
 async def blackholes(lab: Lab) -> None:
     """Each dependency neither accepts nor refuses connections, one after the other, then all."""
     seconds = await _first_report(lab)
@@ -64,7 +69,7 @@ async def blackholes(lab: Lab) -> None:
         await lab.upstreams.heal(upstream)
 
 
-@experiment(seconds=18)
+@experiment(seconds=18, needs="start")
 async def swallowed(lab: Lab) -> None:
     """All dependencies accept connections and answer nothing; later they are back."""
     seconds = await _first_report(lab)
@@ -121,7 +126,7 @@ def _is_final(answer: Answer | Failure, down: Collection[Upstream]) -> bool:
 async def _ask(lab: Lab, label: str) -> Answer | Failure:
     """Ask for readiness, and for liveness while that takes its time."""
     asking = asyncio.create_task(
-        lab.get("/health/detailed", label=label, token=lab.token, timeout=READINESS_PATIENCE)
+        lab.get(lab.endpoint("readiness"), label=label, token=lab.token, timeout=READINESS_PATIENCE)
     )
     samples: list[asyncio.Task[Answer | Failure]] = []
     while not (await asyncio.wait([asking], timeout=SAMPLE_SECONDS))[0]:
@@ -137,7 +142,7 @@ async def _sample(lab: Lab) -> None:
 
 
 async def _liveness(lab: Lab) -> Answer | Failure:
-    return await lab.get("/health", label="liveness", timeout=LIVENESS_PATIENCE)
+    return await lab.get(lab.endpoint("alive"), label="liveness", timeout=LIVENESS_PATIENCE)
 
 
 async def _crowd(lab: Lab) -> None:
@@ -150,7 +155,7 @@ async def _crowd(lab: Lab) -> None:
     await _ask(lab, "first of the crowd")
     await asyncio.gather(
         *(
-            lab.get("/health/detailed", label="crowd", token=lab.token, timeout=READINESS_PATIENCE)
+            lab.get(lab.endpoint("readiness"), label="crowd", token=lab.token, timeout=READINESS_PATIENCE)
             for _ in range(CROWD)
         )
     )

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from chaos.contract import Contract
 from chaos.history import Answer, Exchange, Failure, File, History, Log, Ready
 from exercises.exam.ex6_structured_logging.crosstalk import answered_id, find_mixup, known_id
 from exercises.exam.ex6_structured_logging.planted import (
@@ -21,7 +22,6 @@ from lab.reading import disturbance, error_fields, excerpt, outcome
 from lab.secrets_leak import Leaks
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
-GENERATE = "/llm/generate"
 REFUSED_BY_SERVER = {400, 431}
 """What servers answer to a head that they do not accept, before any application sees it."""
 NORMAL = ("no-id", "own-id", "me")
@@ -31,7 +31,6 @@ SIGNATURE = 20
 """Characters that a token, or the signature of one, has at least."""
 LATE = 0.5
 """Seconds after an answer within which its records may still arrive."""
-SERVICE_FOLDER = ("src", "api")
 NOT_THE_SERVICE = {"test", "tests", "script", "scripts", "venv", ".venv", "site-packages", "node_modules"}
 AROUND_THE_SERVICE = {
     "testing", "tools", "bin", "example", "examples", "demo", "docs", "doc", "notebooks", "benchmark", "benchmarks",
@@ -89,7 +88,7 @@ def ids_hold_in_a_crowd(fifty_at_once: History) -> Verdict:
         if other is not exchange:
             actual = "an answer has the id of another request"
             return failed(expected, actual, exchange.end, other.request)
-    asked = [one for one in crowd if one.request.path == GENERATE and answered_id(one.end)]
+    asked = [one for one in crowd if one.request.path == _ask_path(fifty_at_once) and answered_id(one.end)]
     if not asked:
         return not_judged("no answer has an X-Request-ID to look for", blame="submission")
     missing = [one for one in asked if not _has_record(found, one)]
@@ -107,7 +106,7 @@ def ids_hold_in_a_crowd(fifty_at_once: History) -> Verdict:
 
 def levels_fit(every_kind: History) -> Verdict:
     found = records(every_kind)
-    failures = [one for one in every_kind.exchanges() if _is_failure(one)]
+    failures = [one for one in every_kind.exchanges() if _is_failure(every_kind, one)]
     if not failures:
         return not_judged("no request failed, though the model's answers were none", blame="submission")
     if not found:
@@ -155,8 +154,8 @@ def hostile_id_does_no_harm(every_kind: History) -> Verdict:
     return passed(f"{len(answers)} hostile ids did no harm", ends[-1])
 
 
-def nothing_is_printed(every_kind: History) -> Verdict:
-    files = [file for file in every_kind.of(File) if _is_of_the_service(file.path)]
+def nothing_is_printed(source_files: History) -> Verdict:
+    files = [file for file in source_files.of(File) if _is_of_the_service(file.path, source_files.contract)]
     if not files:
         return not_judged("no Python file of the service was found", blame="harness")
     for file in files:
@@ -253,10 +252,10 @@ def _is_refused_by_server(exchange: Exchange) -> bool:
     return hostile and exchange.status in REFUSED_BY_SERVER
 
 
-def _is_failure(exchange: Exchange) -> bool:
+def _is_failure(history: History, exchange: Exchange) -> bool:
     end = exchange.end
     if isinstance(end, Failure):
-        return exchange.request.path == GENERATE and end.error == "timeout"
+        return exchange.request.path == _ask_path(history) and end.error == "timeout"
     return isinstance(end, Answer) and end.status >= 500
 
 
@@ -352,9 +351,10 @@ def _harm(line: Log, marked: str) -> str | None:
     return None
 
 
-def _is_of_the_service(path: str) -> bool:
+def _is_of_the_service(path: str, contract: Contract) -> bool:
+    home = contract.start.main.parent.parts
     *folders, name = PurePosixPath(path).parts
-    inside = tuple(folders[: len(SERVICE_FOLDER)]) == SERVICE_FOLDER
+    inside = tuple(folders[: len(home)]) == home
     others = NOT_THE_SERVICE if inside else NOT_THE_SERVICE | AROUND_THE_SERVICE
     is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
     return name.endswith(".py") and not is_test and others.isdisjoint(folders)
@@ -378,3 +378,8 @@ def _is_main_guard(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and any(
         isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
     )
+
+
+def _ask_path(history: History) -> str:
+    ask = history.contract.ask
+    return ask.path if ask else ""

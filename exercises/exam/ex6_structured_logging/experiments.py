@@ -19,7 +19,6 @@ from exercises.exam.ex6_structured_logging.planted import (
     request_id,
 )
 from exercises.exam.promises import PATIENCE_SECONDS
-from lab import contract
 from lab.experiment import experiment
 from lab.lab import Lab
 
@@ -31,12 +30,17 @@ TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(32)) +
 JSON = {"content-type": "application/json"}
 
 
-@experiment(seconds=8)
-async def every_kind(lab: Lab) -> None:
-    """The service meets requests of every kind: normal, refused, hostile, failing at the model, and its own end."""
-    lab.record_files("src/api/**/*.py")
+@experiment(seconds=1, needs="nothing")
+async def source_files(lab: Lab) -> None:
+    """Read the service's Python files."""
+    lab.record_files(f"{lab.contract.start.main.parent}/**/*.py")
     if not lab.history.of(File):
         lab.record_files("**/*.py")
+
+
+@experiment(seconds=8, needs="start")
+async def every_kind(lab: Lab) -> None:
+    """The service meets requests of every kind: normal, refused, hostile, failing at the model, and its own end."""
     await _normal(lab)
     await _refused(lab)
     await _hostile(lab)
@@ -45,7 +49,7 @@ async def every_kind(lab: Lab) -> None:
     await _stop(lab)
 
 
-@experiment(seconds=5)
+@experiment(seconds=5, needs="start")
 async def fifty_at_once(lab: Lab) -> None:
     """Fifty requests are under way at once, some of them retried or refused; each has an id of its own."""
     for _ in range(SOLITARY):
@@ -60,7 +64,7 @@ async def fifty_at_once(lab: Lab) -> None:
     # At most four failing calls in a row: fewer than open a breaker.
     requests += [_generate(lab, "crowd-transient", Status(503), Answer()) for _ in range(3)]
     requests += [_get(lab, "crowd-unknown", "/nowhere/{key}") for _ in range(6)]
-    requests += [_get(lab, "crowd-models", "/llm/models?trail={key}") for _ in range(5)]
+    requests += [_get(lab, "crowd-models", f"{lab.endpoint('models')}?trail={{key}}") for _ in range(5)]
     assert len(requests) == CROWD
     random.Random(lab.control_key).shuffle(requests)  # noqa: S311 - must be replayable
     await asyncio.gather(*requests)
@@ -72,15 +76,15 @@ async def _normal(lab: Lab) -> None:
         await lab.generate(label="no-id", timeout=PATIENCE_SECONDS)
     for _ in range(2):
         await _generate(lab, "own-id")
-        await _get(lab, "me", "/auth/me", token=lab.token)
-    await _get(lab, "models", "/llm/models")
+        await _get(lab, "me", lab.endpoint("me"), token=lab.token)
+    await _get(lab, "models", lab.endpoint("models"))
 
 
 async def _refused(lab: Lab) -> None:
     """Send what a service refuses by itself, secrets among it, and what makes careless ones stumble."""
     await _get(lab, "unknown-path", "/nowhere/{key}")
     await _get(lab, "newline-in-path", "/nowhere/{key}%0A%22forged%22%1B%5B31m")
-    await _get(lab, "wrong-method", "/llm/generate", token=lab.token)
+    await _get(lab, "wrong-method", lab.ask_path, token=lab.token)
     key = lab.key()
     headers = {"authorization": f"Bearer {api_key(key)}", "x-api-key": api_key(key)}
     await _generate(lab, "api-key", key=key, headers=headers)
@@ -92,17 +96,17 @@ async def _refused(lab: Lab) -> None:
         ("odd-username", {"username": float("nan")}),
     ):
         key = lab.key()
-        await _post(lab, label, "/auth/login", key, {**others, "password": password(key)})
-    await _post(lab, "missing-prompt", "/llm/generate", lab.key(), {"model": contract.MODELS[0]})
+        await _post(lab, label, lab.login_path, key, {**others, "password": password(key)})
+    await _post(lab, "missing-prompt", lab.ask_path, lab.key(), {"model": lab.model})
     for label, changes in (
         ("not-a-number", {"temperature": float("nan")}),
         ("lone-surrogate", {"system_prompt": "\ud800"}),
     ):
         key = lab.key()
-        await _post(lab, label, "/llm/generate", key, {**contract.generate_body(key), **changes})
-    await _post(lab, "broken-json", "/llm/generate", lab.key(), b'{"model": "gro')
-    await _post(lab, "no-text", "/llm/generate", lab.key(), b"\xff\xfe\x00")
-    await _post(lab, "too-large", "/llm/generate", lab.key(), b" " * OVER_LIMIT)
+        await _post(lab, label, lab.ask_path, key, {**lab.ask_body(key), **changes})
+    await _post(lab, "broken-json", lab.ask_path, lab.key(), b'{"model": "gro')
+    await _post(lab, "no-text", lab.ask_path, lab.key(), b"\xff\xfe\x00")
+    await _post(lab, "too-large", lab.ask_path, lab.key(), b" " * OVER_LIMIT)
     await _speak_tls(lab)
 
 

@@ -16,10 +16,14 @@ from chaos.containers.enclave import Enclave
 from chaos.containers.engine import Engine
 from chaos.history import Answer, Call, Log
 from chaos.http_client import Client
+from chaos.llm import ScriptedLLM
+from chaos.mlflow import MlflowStandIn
+from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
 from chaos.toxiproxy import Toxiproxy
 from chaos.upstreams import Upstreams
 from grading.workspace import Workspace
+from tests.exam import CONTRACT
 
 from .conftest import Run, new_enclave
 from .test_container import ended, until_printed
@@ -87,14 +91,18 @@ async def test_a_service_reaches_the_stand_ins_through_the_fault_proxies_alone(
 ) -> None:
     async with (
         Toxiproxy(inside.control) as toxiproxy,
-        Upstreams("x", toxiproxy, recorder, inside) as upstreams,
+        Upstreams("x", CONTRACT, toxiproxy, recorder, inside) as upstreams,
     ):
         url = httpx.URL(upstreams.url("mlflow"))
         ask = f"import urllib.request as r; print(r.urlopen('{url}/health').read().decode())"
         container = await run(ask, network=inside.name)
         await ended(container)
         await container.close()
-        stand_ins = [upstreams.llm.port, upstreams.qdrant.port, upstreams.mlflow.port]
+        stand_ins = [
+            upstreams.of(ScriptedLLM).port,
+            upstreams.of(QdrantStandIn).port,
+            upstreams.of(MlflowStandIn).port,
+        ]
         control = doorway.CONTROL_PORT
         found = await probe(
             run, recorder, inside, [(inside.address, port) for port in [*stand_ins, control]], []
@@ -107,7 +115,7 @@ async def test_a_service_reaches_the_stand_ins_through_the_fault_proxies_alone(
 async def test_a_blackhole_takes_no_connection_and_refuses_none(inside: Enclave, recorder: Recorder) -> None:
     async with (
         Toxiproxy(inside.control) as toxiproxy,
-        Upstreams("x", toxiproxy, recorder, inside) as upstreams,
+        Upstreams("x", CONTRACT, toxiproxy, recorder, inside) as upstreams,
     ):
         await upstreams.blackhole("litellm")  # raises where a client would meet something else
         await upstreams.heal("litellm")

@@ -47,7 +47,7 @@ class Stack:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaos", *words],
+            [sys.executable, "-m", "exercises.demo", *words],
             env=self.variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

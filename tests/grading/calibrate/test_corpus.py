@@ -5,11 +5,11 @@ import pytest
 
 from grading.calibrate.corpus import Case, Change, StaleMutantError, apply, cases, sample
 from grading.errors import UsageError
-from lab.exercise import exercises
+from tests.exam import EXAM
 
 CORPUS = cases()
 MUTANTS = [case for case in CORPUS if case.kind == "mutant"]
-NUMBERS = {criterion.number for exercise in exercises() for criterion in exercise.criteria}
+NUMBERS = {criterion.number for exercise in EXAM.exercises for criterion in exercise.criteria}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda case: case.name)
@@ -35,7 +35,7 @@ def test_a_mutant_names_criteria_that_there_are(case: Case) -> None:
 def test_every_criterion_has_a_mutant_and_every_exercise_three() -> None:
     assert frozenset[str]().union(*(case.fails for case in MUTANTS)) == NUMBERS
     counts = Counter(case.exercise for case in MUTANTS)
-    assert all(counts[exercise.number] >= 3 for exercise in exercises())
+    assert all(counts[exercise.number] >= 3 for exercise in EXAM.exercises)
     assert len(MUTANTS) >= 60
 
 

@@ -5,10 +5,10 @@ from grading.calibrate.document import document, newest
 from grading.calibrate.matrix import lines, row, surprises
 from grading.calibrate.outcome import Journal, Outcome
 from grading.calibrate.smoke import Smoke
-from lab.exercise import exercises
 from lab.verdict import Status
+from tests.exam import EXAM
 
-NUMBERS = [criterion.number for exercise in exercises() for criterion in exercise.criteria]
+NUMBERS = [criterion.number for exercise in EXAM.exercises for criterion in exercise.criteria]
 MUTANT = Case(
     "mutant", "mutant", "A story.", Path(__file__).parent, fails=frozenset({"4.1", "4.2"}), exercise=4
 )
@@ -36,14 +36,14 @@ def whole(**changed: Status) -> dict[str, Status]:
 
 
 def test_a_row_has_a_sign_for_every_criterion() -> None:
-    told = row(MUTANT, run(whole()), exercises())
+    told = row(MUTANT, run(whole()), EXAM.exercises)
 
     assert " ....... ........ ........ xM...... ........ ......... " in told
     assert "WRONG" in told
 
 
 def test_what_was_not_graded_is_blank() -> None:
-    told = row(MUTANT, run({"4.1": "failed", "4.2": "failed"}), exercises())
+    told = row(MUTANT, run({"4.1": "failed", "4.2": "failed"}), EXAM.exercises)
 
     assert "xx" in told
     assert "." not in told.removeprefix("mutant")
@@ -55,7 +55,7 @@ def test_surprises_are_told_with_what_was_seen() -> None:
         "4.2 missed: passed",
         "4.3 false alarm: seen",
     ]
-    assert "mutant: 4.2 missed: passed" in lines([(MUTANT, run(whole()))], exercises())
+    assert "mutant: 4.2 missed: passed" in lines([(MUTANT, run(whole()))], EXAM.exercises)
 
 
 def test_a_run_of_the_present_code_tells_more_than_a_whole_one_of_before(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_page_tells_what_is_wrong_and_what_was_not_run(tmp_path: Path) -> No
     journal = Journal(tmp_path / "outcomes.jsonl")
     journal.add(run(whole()))
 
-    page = document([MUTANT, OTHER], journal, exercises())
+    page = document([MUTANT, OTHER], journal, EXAM.exercises)
 
     assert "1 of 2 cases were run" in page
     assert "- `mutant`: 4.2 missed: passed" in page
@@ -87,7 +87,7 @@ def test_the_page_keeps_what_came_out_wrong_before(tmp_path: Path) -> None:
     journal.add(run({"4.1": "failed", "4.2": "passed"}))
     journal.add(run({"4.1": "failed", "4.2": "failed"}, fingerprint=MUTANT.fingerprint()))
 
-    page = document([MUTANT], journal, exercises())
+    page = document([MUTANT], journal, EXAM.exercises)
 
     assert "## What came out wrong\n\nNothing." in page
     assert "- `mutant`, 2026-01-01T00:00: 4.2 missed: passed" in page
@@ -97,7 +97,7 @@ def test_a_smoke_script_is_not_compared_where_it_cannot_tell(tmp_path: Path) -> 
     journal = Journal(tmp_path / "outcomes.jsonl")
     journal.add(run({"4.1": "failed", "4.2": "failed"}, says_retry=None))
 
-    page = document([MUTANT], journal, exercises())
+    page = document([MUTANT], journal, EXAM.exercises)
 
     assert "smoke script |\n" in page  # the column of the table of mutants
     assert "## Beside a smoke script" not in page
@@ -110,7 +110,7 @@ def test_rounds_are_told_by_their_conditions(tmp_path: Path) -> None:
     for outcome in (run(right), run(whole()), run(right).model_copy(update={"busy": 2})):
         journal.add(outcome)
 
-    page = document([MUTANT], journal, exercises())
+    page = document([MUTANT], journal, EXAM.exercises)
 
     count = len(NUMBERS)
     assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 1 | {count} | 0 | 0 | 35 |" in page

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from exercises.catalogue import assessment
 from grading.calibrate.corpus import Case
 from grading.calibrate.outcome import Conditions, Journal
 from grading.calibrate.run import tasks
@@ -20,6 +21,7 @@ def missing(
         repeat=repeat,
         quick=quick,
         conditions=conditions or Conditions(),
+        assessment=assessment,
     )
     return [task.case.name for task in found]
 

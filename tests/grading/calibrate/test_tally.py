@@ -64,13 +64,12 @@ def test_a_mutant_is_caught_when_all_that_it_names_has_failed() -> None:
     assert not caught(MUTANT, outcome({"1.2": "failed"}))
 
 
-def test_points_are_compared_where_the_whole_exam_was_graded() -> None:
+def test_points_are_compared_where_they_are_written_down() -> None:
     solution = Case("solution", "solution", "", Path(), points=100)
     verdicts: dict[str, Status] = dict.fromkeys(EVERY, "passed")
 
     assert as_expected(solution, outcome(verdicts, points=100))
     assert not as_expected(solution, outcome(verdicts, points=85))
-    assert as_expected(solution, outcome({"1.1": "passed"}, points=15))
 
 
 def test_accuracy_counts_what_had_to_fail_and_what_had_to_pass() -> None:

@@ -7,18 +7,20 @@ from pathlib import Path
 
 from chaos.ports import free_port
 from grading.stack.ports import Ports
+from tests.exam import CONTRACT
 
 TINY = Path(__file__).parents[2] / "services" / "tiny.py"
 
 
 def free_ports(**chosen: int) -> Ports:
-    names = list(Ports.__dataclass_fields__)
-    found: dict[str, int] = {}
-    while len(found) < len(names):
-        port = free_port()
-        if port not in found.values():
-            found[names[len(found)]] = port
-    return Ports(**(found | chosen))
+    """Ports that nobody has; `chosen` are the service's, the control API's, or those of an upstream's proxy."""
+    free: list[int] = []
+    while len(free) < 2 + 2 * len(CONTRACT.upstreams):
+        if (port := free_port()) not in free:
+            free.append(port)
+    given = {name: chosen.get(name, free.pop()) for name in ("service", "control", *CONTRACT.upstreams)}
+    upstreams = {name: (given[name], free.pop()) for name in CONTRACT.upstreams}
+    return Ports(service=given["service"], control=given["control"], upstreams=upstreams)
 
 
 def submission(folder: Path, behaviour: str) -> Path:

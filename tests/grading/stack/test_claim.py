@@ -7,15 +7,18 @@ from pathlib import Path
 from grading.stack import claim
 from grading.stack.claim import Record
 from grading.stack.ports import Ports
+from tests.exam import CONTRACT
 
+ROOT = Path(__file__).parents[3]
 CLAIMING = """
 import os, sys, time
 from pathlib import Path
 from grading.stack import claim
 from grading.stack.claim import Record
 from grading.stack.ports import Ports
+from tests.exam import CONTRACT
 
-record = Record(pid=os.getpid(), repository="fork", ports=Ports(service=8123), started="now")
+record = Record(pid=os.getpid(), repository="fork", contract=CONTRACT, ports=Ports(service=8123), started="now")
 with claim.claimed(Path(sys.argv[1]), record) as ours:
     print(ours, flush=True)
     time.sleep(60)
@@ -23,7 +26,7 @@ with claim.claimed(Path(sys.argv[1]), record) as ours:
 
 
 def record(pid: int | None = None) -> Record:
-    return Record(pid=pid or os.getpid(), repository="fork", ports=Ports(), started="now")
+    return Record(pid=pid or os.getpid(), repository="fork", contract=CONTRACT, ports=Ports(), started="now")
 
 
 def test_an_empty_folder_is_nobodys(tmp_path: Path) -> None:
@@ -46,7 +49,7 @@ def test_a_second_claim_is_refused_and_leaves_the_first(tmp_path: Path) -> None:
 
 def test_the_claim_of_a_killed_process_is_nobodys_and_can_be_taken(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", CLAIMING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CLAIMING, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as other:
         assert other.stdout
         assert other.stdout.readline() == "True\n"

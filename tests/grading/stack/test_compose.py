@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from exercises.exam.ex1_secure_configuration.env_file import variables
 from grading.errors import MachineError, UsageError
 from grading.stack import compose
 from grading.stack.ports import url
+from lab.env_file import variables
+from tests.exam import CONTRACT
 from tests.grading.stack.support import free_ports
 
+KEY = "JWT_SECRET_KEY"
 IMAGE = os.environ.get("PYTHON_IMAGE", "python:3.11-slim")
 
 SERVER = """
@@ -106,17 +108,17 @@ def test_a_stack_comes_up_shows_itself_lets_its_user_in_and_stops(
     assert compose.usable(folder)
     assert compose.find(control) is None
 
-    said = compose.up(folder, port)
+    said = compose.up(folder, port, CONTRACT)
 
     assert said
-    assert compose.KEY in said
+    assert KEY in said
     stack = compose.find(control)
     assert stack == compose.ComposeStack(folder, folder.name, port, running=True)
     parts = {part.name: part for part in compose.status(stack, control)}
     assert all(part.up for part in parts.values())
     assert parts["api"].address == url(port)
     assert "toxic slow" in parts["litellm"].note
-    assert compose.token(stack) == "token of correct-horse"
+    assert compose.token(stack, CONTRACT) == "token of correct-horse"
     assert compose.logs(stack, "service", follow=False) == 0
     assert '{"message": "hello"}' in capfd.readouterr().out.splitlines()
 
@@ -128,7 +130,7 @@ def test_a_stack_comes_up_shows_itself_lets_its_user_in_and_stops(
     assert compose.logs(stopped, "service", follow=False) == 0
     assert '{"message": "hello"}' in capfd.readouterr().out.splitlines()
     with pytest.raises(UsageError, match="does not run"):
-        compose.token(stopped)
+        compose.token(stopped, CONTRACT)
 
 
 @pytest.mark.slow
@@ -137,35 +139,35 @@ def test_a_stack_that_does_not_come_up_is_told_with_what_to_do(tmp_path: Path) -
     (tmp_path / compose.FILE).write_text("services: {}")
 
     with pytest.raises(MachineError, match="grading up --local"):
-        compose.up(tmp_path, None)
+        compose.up(tmp_path, None, CONTRACT)
 
 
 def test_a_key_is_put_into_env_once_and_what_is_there_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(compose.KEY, raising=False)
+    monkeypatch.delenv(KEY, raising=False)
     env_file = tmp_path / ".env"
     env_file.write_text("QDRANT_IMAGE=mine\nJWT_SECRET_KEY=")
 
-    assert compose._give_key(env_file)
-    assert compose._give_key(env_file) is None
+    assert compose._give_key(env_file, KEY)
+    assert compose._give_key(env_file, KEY) is None
 
     found = [(one.name, len(one.value)) for one in variables(env_file.read_text())]
-    assert found == [("QDRANT_IMAGE", 4), (compose.KEY, 0), (compose.KEY, 64)]
+    assert found == [("QDRANT_IMAGE", 4), (KEY, 0), (KEY, 64)]
 
 
 def test_a_new_env_is_the_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(compose.KEY, raising=False)
+    monkeypatch.delenv(KEY, raising=False)
 
-    compose._give_key(tmp_path / ".env")
+    compose._give_key(tmp_path / ".env", KEY)
 
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
 
 
 def test_a_key_of_the_environment_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compose.KEY, "there")
+    monkeypatch.setenv(KEY, "there")
 
-    assert compose._give_key(tmp_path / ".env") is None
+    assert compose._give_key(tmp_path / ".env", KEY) is None
     assert not (tmp_path / ".env").exists()
 
 

@@ -16,6 +16,7 @@ from grading.errors import SubmissionError, UsageError
 from grading.stack import claim, control
 from grading.stack.files import StackFiles
 from grading.stack.ports import Ports, url
+from tests.exam import CONTRACT
 from tests.grading.stack.support import free_ports, submission, until
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ def fork(tmp_path: Path) -> Path:
 
 def up(fork: Path, files: Stack) -> Ports:
     ports = free_ports()
-    files.supervisors.append(control.up(str(fork), ports, files, lambda _text: None))
+    files.supervisors.append(control.up(str(fork), CONTRACT, ports, files, lambda _text: None))
     return ports
 
 
@@ -56,7 +57,7 @@ def ask(ports: Ports) -> httpx.Response:
 
 def listening(ports: Ports) -> list[int]:
     found = []
-    for port in (ports.service, ports.control, *(port for pair in ports.proxies.values() for port in pair)):
+    for port in (ports.service, ports.control, *(port for pair in ports.upstreams.values() for port in pair)):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             found.append(port)
     return found
@@ -82,7 +83,7 @@ def test_a_stack_serves_shows_itself_and_leaves_nothing(fork: Path, files: Stack
     assert found
     record, parts = found
     assert record.repository == str(fork)
-    assert {part.name for part in parts} == {"service", "faults", "litellm", "qdrant", "mlflow"}
+    assert {part.name for part in parts} == {"service", "faults", "litellm", "qdrant", "mlflow", "tei"}
     assert all(part.up for part in parts)
     assert control.token(files) == "token"
     assert ask(ports).status_code == 200
@@ -101,7 +102,7 @@ def test_a_stack_serves_shows_itself_and_leaves_nothing(fork: Path, files: Stack
 def test_secrets_are_the_users_alone_and_gone_with_the_stack(fork: Path, files: Stack) -> None:
     up(fork, files)
 
-    password = files.admin_password()
+    password = files.password()
     assert password
     assert len(password) >= 32
     kept = [path for path in files.folder.iterdir() if password in path.read_text()]
@@ -141,7 +142,7 @@ def test_a_taken_port_is_said_before_anything_starts(fork: Path, files: Stack) -
     with socket.create_server(("127.0.0.1", free_ports().service)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"Port {port} is taken"):
-            control.up(str(fork), free_ports(service=port), files, lambda _text: None)
+            control.up(str(fork), CONTRACT, free_ports(service=port), files, lambda _text: None)
 
     assert claim.find(files.folder) is None
 
@@ -155,7 +156,7 @@ def test_a_service_that_exits_at_start_is_told_with_its_last_lines(tmp_path: Pat
     ports = free_ports()
 
     with pytest.raises(SubmissionError, match="exited with code 1") as error:
-        control.up(str(submission(tmp_path / "fork", "exit")), ports, files, lambda _text: None)
+        control.up(str(submission(tmp_path / "fork", "exit")), CONTRACT, ports, files, lambda _text: None)
 
     assert "JWT_SECRET_KEY is not to my liking" in error.value.detail
     until(lambda: listening(ports) == [])

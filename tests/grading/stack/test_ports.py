@@ -2,6 +2,7 @@ import socket
 
 from chaos.ports import free_port
 from grading.stack.ports import Ports
+from tests.exam import CONTRACT
 from tests.grading.stack.support import free_ports
 
 
@@ -10,10 +11,10 @@ def test_free_ports_give_no_complaint() -> None:
 
 
 def test_all_default_ports_differ() -> None:
-    ports = Ports()
-    pairs = [port for pair in ports.proxies.values() for port in pair]
+    ports = Ports.usual(CONTRACT)
+    pairs = [port for pair in ports.upstreams.values() for port in pair]
 
-    assert len({ports.service, ports.control, *pairs}) == 8
+    assert len({ports.service, ports.control, *pairs}) == 2 + 2 * len(CONTRACT.upstreams)
 
 
 def test_a_taken_port_of_the_service_says_how_to_choose_another() -> None:

@@ -6,12 +6,16 @@ import pytest
 from chaos.history import Answer, Event, Exited, File, History, Launched, Log, Planted, Ready
 from exercises.exam.ex1_secure_configuration import checks, starts
 from lab.verdict import Verdict
+from tests.exam import CONTRACT
 from tests.lab.story import Story
 
 SECRET = "8c1f0d5a7b3e92466a0c4d1e5f7b8a9c0d2e4f6a8b1c3d5e"
 PASSWORD = "1b2d3f4a5c6e7f8091a2b3c4d5e6f7089a1b2c3d4e5f6071"
 ORIGIN = "https://chat-4f2a.example.org"
-KEY_INSTANCES = (*starts.DEFAULT_KEYS, starts.SHORT_KEY)
+MISSING_KEY = starts.missing_key(CONTRACT)
+SHORT_KEY = starts.short_key(CONTRACT)
+MALFORMED_URLS = starts.malformed_urls(CONTRACT)
+KEY_INSTANCES = (*starts.default_keys(CONTRACT), SHORT_KEY)
 
 
 def _start(story: Story, instance: str, *events: Event, after: float = 1.0) -> None:
@@ -35,9 +39,9 @@ def _misconfigured(
     story.add(Ready())
     story.add(Planted(name="JWT_SECRET_KEY", value=SECRET))
     variables = {
-        starts.MISSING_KEY: "JWT_SECRET_KEY",
+        MISSING_KEY: "JWT_SECRET_KEY",
         **dict.fromkeys(KEY_INSTANCES, "JWT_SECRET_KEY"),
-        **starts.MALFORMED_URLS,
+        **MALFORMED_URLS,
     }
     for instance, variable in variables.items():
         _start(story, instance, *((outcomes or {}).get(instance) or _refusal(variable)), after=after)
@@ -62,7 +66,7 @@ def test_refusals_pass() -> None:
 def test_any_failing_exit_code_passes(code: int) -> None:
     refusal = _refusal("JWT_SECRET_KEY", code=code)
 
-    assert checks.needs_its_key(_misconfigured({starts.MISSING_KEY: refusal})).passed
+    assert checks.needs_its_key(_misconfigured({MISSING_KEY: refusal})).passed
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,7 @@ def test_any_failing_exit_code_passes(code: int) -> None:
 def test_the_variable_may_be_named_in_the_service_s_own_words(text: str) -> None:
     refusal = _refusal("JWT_SECRET_KEY", text=text)
 
-    assert checks.needs_its_key(_misconfigured({starts.MISSING_KEY: refusal})).passed
+    assert checks.needs_its_key(_misconfigured({MISSING_KEY: refusal})).passed
 
 
 BAD_STARTS = [
@@ -98,9 +102,7 @@ def _with_no_outcome(instance: str) -> History:
 
 @pytest.mark.parametrize(("outcome", "actual"), BAD_STARTS)
 def test_needs_its_key_fails(outcome: list[Event], actual: str) -> None:
-    history = (
-        _misconfigured({starts.MISSING_KEY: outcome}) if outcome else _with_no_outcome(starts.MISSING_KEY)
-    )
+    history = _misconfigured({MISSING_KEY: outcome}) if outcome else _with_no_outcome(MISSING_KEY)
 
     verdict = checks.needs_its_key(history)
 
@@ -117,19 +119,19 @@ def test_refuses_insecure_keys_fails_where_one_is_accepted(instance: str) -> Non
     assert instance in verdict.expected
 
 
-@pytest.mark.parametrize("instance", starts.MALFORMED_URLS)
+@pytest.mark.parametrize("instance", MALFORMED_URLS)
 def test_refuses_malformed_values_fails_where_one_is_accepted_or_not_named(instance: str) -> None:
     accepted: list[Event] = [Ready()]
     for outcome in (accepted, _refusal("JWT_SECRET_KEY")):
         verdict = checks.refuses_malformed_values(_misconfigured({instance: outcome}))
 
         assert verdict.status == "failed"
-        assert starts.MALFORMED_URLS[instance] in verdict.expected
+        assert MALFORMED_URLS[instance] in verdict.expected
 
 
 def test_an_instance_that_was_not_started_is_not_judged() -> None:
     history = History(
-        event for event in _misconfigured().events if getattr(event, "instance", None) != starts.MISSING_KEY
+        event for event in _misconfigured().events if getattr(event, "instance", None) != MISSING_KEY
     )
 
     verdict = checks.needs_its_key(history)
@@ -139,8 +141,8 @@ def test_an_instance_that_was_not_started_is_not_judged() -> None:
 
 def test_the_last_start_counts_where_the_port_was_lost_to_another_program() -> None:
     story = Story("misconfigured")
-    _start(story, starts.MISSING_KEY, Log(stream="stderr", text="address already in use"), Exited(code=1))
-    _start(story, starts.MISSING_KEY, *_refusal("JWT_SECRET_KEY"))
+    _start(story, MISSING_KEY, Log(stream="stderr", text="address already in use"), Exited(code=1))
+    _start(story, MISSING_KEY, *_refusal("JWT_SECRET_KEY"))
 
     assert checks.needs_its_key(story.end()).passed
 
@@ -148,7 +150,7 @@ def test_the_last_start_counts_where_the_port_was_lost_to_another_program() -> N
 def test_a_service_that_needs_long_to_start_has_longer_to_refuse() -> None:
     assert starts.patience(1.5) == 20
     assert starts.patience(15) == 30
-    verdict = checks.needs_its_key(_misconfigured({starts.MISSING_KEY: [Ready()]}, usual=15))
+    verdict = checks.needs_its_key(_misconfigured({MISSING_KEY: [Ready()]}, usual=15))
     assert "within 30 s" in verdict.expected
 
 
@@ -315,10 +317,10 @@ def test_shows_secrets_nowhere_fails_a_refusal_that_quotes_the_key() -> None:
     quote = f"input_value='{SECRET[:31]}'"
     refusal = _refusal("JWT_SECRET_KEY", text=f"{{}} {quote}")
 
-    verdict = checks.shows_secrets_nowhere(_look(), _misconfigured({starts.SHORT_KEY: refusal}))
+    verdict = checks.shows_secrets_nowhere(_look(), _misconfigured({SHORT_KEY: refusal}))
 
     assert verdict.status == "failed"
-    assert starts.SHORT_KEY in verdict.actual
+    assert SHORT_KEY in verdict.actual
 
 
 ENV_EXAMPLE = """\
@@ -364,7 +366,7 @@ def test_env_example_may_lie_in_a_folder() -> None:
     assert checks.env_example_is_complete(_env_example(("src/api/.env.example", ENV_EXAMPLE))).passed
 
 
-@pytest.mark.parametrize("variable", checks.REQUIRED_VARIABLES)
+@pytest.mark.parametrize("variable", CONTRACT.required)
 def test_env_example_fails_where_a_variable_is_not_named(variable: str) -> None:
     text = ENV_EXAMPLE.replace(variable, "OTHER")
 

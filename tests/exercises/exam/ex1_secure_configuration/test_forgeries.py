@@ -5,13 +5,13 @@ import pytest
 
 from exercises.exam.ex1_secure_configuration import tokens
 from exercises.exam.ex1_secure_configuration.forgeries import EXPIRED, WELL_KNOWN_KEYS, forge
-from lab import contract
+from tests.exam import CONTRACT
 
 NOW = 1_790_000_000.0
-SECRETS = contract.Secrets.generate(random.Random(1))
+SECRETS = CONTRACT.draw(random.Random(1))
 
 
-def _token(user: str, key: str = SECRETS.jwt_key) -> str:
+def _token(user: str, key: str = SECRETS["token_key"]) -> str:
     return jwt.encode({"sub": user, "iat": NOW, "exp": NOW + 3600}, key, algorithm="HS256")
 
 
@@ -22,13 +22,13 @@ def test_no_forgery_passes_a_careful_verifier() -> None:
     assert len(set(forged.values())) == len(forged)
     for token in forged.values():
         with pytest.raises(jwt.InvalidTokenError):
-            jwt.decode(token, SECRETS.jwt_key, algorithms=["HS256"])
+            jwt.decode(token, SECRETS["token_key"], algorithms=["HS256"])
 
 
 def test_forgeries_differ_from_a_real_token_in_one_thing() -> None:
     forged = forge(_token("admin"), _token("user"), SECRETS, now=NOW)
 
-    assert tokens.is_signed_with(forged[EXPIRED], SECRETS.jwt_key)
+    assert tokens.is_signed_with(forged[EXPIRED], SECRETS["token_key"])
     assert tokens.claims_of(forged[EXPIRED]) == {"sub": "admin", "iat": NOW - 7200, "exp": NOW - 3600}
     known = forged["signed with the key 'changeme'"]
     assert tokens.is_signed_with(known, "changeme")

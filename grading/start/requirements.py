@@ -51,14 +51,14 @@ def pyproject(submission: Submission, folder: Path) -> dict[str, Any] | None:
         raise SubmissionError(f"{path} is not valid TOML ({error}); correct it.") from error
 
 
-def find(submission: Submission, cwd: Path) -> Requirements:
+def find(submission: Submission, cwd: Path, home: Path) -> Requirements:
     """The dependency files nearest to where the service starts.
 
-    Looked for in `cwd` and the folders around it, then in src/api and src; in each, a lock goes
+    Looked for in `cwd` and the folders around it, then in the application's `home` and the folders around that; in each, a lock goes
     before requirements.txt, and that before a pyproject.toml with dependencies.
     Raises SubmissionError if there are none.
     """
-    for folder in dict.fromkeys([cwd, *cwd.parents, Path("src/api"), Path("src")]):
+    for folder in dict.fromkeys([cwd, *cwd.parents, home, *home.parents]):
         found = of_folder(submission, folder)
         if found is not None:
             return found

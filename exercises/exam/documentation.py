@@ -5,13 +5,12 @@ of the student's own under the first two, and a code block with at least one com
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from grading.report import Documentation
+from lab.assessment import BonusRule, Read
 from lab.exercise import Exercise
+from lab.result import Bonus
 
-FILE = "IMPLEMENTATION.md"
-MAX_POINTS = 5
 WORDS = 12
 """A sentence or two: fewer words cannot name a problem or a solution."""
 
@@ -25,18 +24,21 @@ _PARTS = {
 }
 
 
-def documentation(text: str | None, exercises: Iterable[Exercise]) -> Documentation:
-    """Return which exercises a text documents, and the points for it: 5 for all of them, a share for fewer."""
-    exercises = tuple(exercises)
+def bonus(read: Read, exercises: Sequence[Exercise], rule: BonusRule) -> Bonus:
+    """Return the points for the exercises that the rule's file documents: all for all of them, a share for fewer."""
+    text = read(rule.file)
     sections = _sections(_COMMENT.sub("", text or ""))
     missing = {one.number: _missing(sections.get(one.number)) for one in exercises}
     documented = [number for number, parts in missing.items() if not parts]
-    points = MAX_POINTS * len(documented) / len(exercises) if exercises else 0
-    told = "; ".join(
+    points = rule.points * len(documented) / len(exercises) if exercises else 0
+    lacking = "; ".join(
         f"exercise {number} lacks {', '.join(parts)}" for number, parts in missing.items() if parts
     )
-    return Documentation(
-        points=round(points, 1), max_points=MAX_POINTS, missing=told if text else f"there is no {FILE}"
+    return Bonus(
+        title=rule.title,
+        points=round(points, 1),
+        max_points=rule.points,
+        missing=lacking if text else f"there is no {rule.file}",
     )
 
 

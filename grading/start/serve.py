@@ -11,14 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from grading import installs, shell
-from grading.errors import SubmissionError
-from grading.installs import Install
-from grading.layout import Layout
-from grading.shell import Segment
+from grading.start import installs, shell
+from grading.start.errors import UnclearStartError
+from grading.start.installs import Install
+from grading.start.layout import Layout
+from grading.start.shell import Segment
 from grading.submission import Submission
-
-ADVICE = 'write in pyproject.toml: [tool.grading] command = "uvicorn api.main:app --app-dir src"'
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
@@ -134,7 +132,7 @@ class Reader:
     def read(self, command: str | Sequence[str]) -> Start:
         """What `command`, in shell form or as words, comes down to.
 
-        Raises SubmissionError for what cannot be started without its container.
+        Raises UnclearStartError for what cannot be started without its container.
         """
         if isinstance(command, str):
             self._script(command, "sh", [])
@@ -271,8 +269,8 @@ class Reader:
             self._start.shell = shell_name
         self._start.words = shlex.split(" ".join(words)) if shell_name and not self._start.raw else words
 
-    def _unclear(self, what: str) -> SubmissionError:
-        return SubmissionError(f"The start command of {self._origin} {what}; {ADVICE}")
+    def _unclear(self, what: str) -> UnclearStartError:
+        return UnclearStartError(f"The start command of {self._origin} {what}")
 
 
 def _options(words: list[str], with_value: frozenset[str]) -> tuple[list[str], list[tuple[str, str]]]:

@@ -1,6 +1,6 @@
 import pytest
 
-from exercises.exam.ex1_secure_configuration.env_file import Variable, variables
+from lab.env_file import Variable, variables
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""How a submission's service is started: what its files say, or else how the exam lays it out.
+"""How a submission's service is started: what its files say, or else the contract's defaults.
 
 The first of these that there is decides:
 
 1. `[tool.grading]` in pyproject.toml: `command` (a string or a list), `cwd`, `requirements`;
-2. the service `api` of the compose file, and the Dockerfile that it builds;
-3. `src/api/Dockerfile`, or `Dockerfile`;
-4. `src/api/main.py`, as the package `api` or as flat modules.
+2. the contract's service in the compose file, and the Dockerfile that it builds;
+3. the first of the contract's Dockerfiles that there is;
+4. the contract's main module, as part of a package or as a flat module.
 """
 
 import ast
@@ -14,35 +14,23 @@ import posixpath
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from grading import compose, dockerfile, requirements, serve
-from grading.dockerfile import Command, Stage
+from chaos.contract import StartDefaults
 from grading.errors import SubmissionError
-from grading.installs import Install
-from grading.layout import Layout
-from grading.requirements import Requirements
-from grading.serve import ADVICE, SERVERS, Start
+from grading.start import compose, dockerfile, requirements, serve
+from grading.start.dockerfile import Command, Stage
+from grading.start.errors import UnclearStartError
+from grading.start.installs import Install
+from grading.start.layout import Layout
+from grading.start.requirements import Requirements
+from grading.start.serve import Start
 from grading.submission import Submission, inside
 
 Source = Literal["tool.grading", "compose", "dockerfile", "default"]
-
-CONTRACT = frozenset(
-    {
-        "JWT_SECRET_KEY",
-        "CORS_ORIGINS",
-        "LITELLM_URL",
-        "QDRANT_URL",
-        "MLFLOW_TRACKING_URI",
-        "TEI_URL",
-        "ENVIRONMENT",
-    }
-    | {"AUTH_ADMIN_PASSWORD", "AUTH_USER_PASSWORD"}
-)
-"""The variables of the exam's contract. The lab sets them, or leaves them out on purpose."""
 
 _OF_THE_MACHINE = frozenset(
     {
@@ -58,8 +46,7 @@ _OF_THE_MACHINE = frozenset(
         "LD_LIBRARY_PATH",
     }
 )
-_KEYS = ("command", "cwd", "requirements")
-_MAIN = Path("src/api/main.py")
+_KEYS = ("command", "cwd", "requirements", "assessment")
 
 
 @dataclass(frozen=True)
@@ -118,21 +105,49 @@ class StartPlan:
         return own | {"HOST": host, "PORT": str(port)}
 
 
-def plan(submission: Submission) -> StartPlan:
+def plan(submission: Submission, defaults: StartDefaults, reserved: Collection[str]) -> StartPlan:
     """How the service of `submission` is started, and what has to be installed for it.
 
-    Raises SubmissionError, saying what to write, if its files do not say it clearly.
+    `defaults` decide where its files say nothing. `reserved` are the variables that the lab sets or leaves out on
+    purpose, which the submission's own files do not set. Raises SubmissionError, saying what to write, if its files do
+    not say clearly how to start it.
     """
+    try:
+        return _plan(submission, defaults, frozenset(reserved))
+    except UnclearStartError as error:
+        advice = f'write in pyproject.toml: [tool.grading] command = "{defaults.example}", with its cwd'
+        raise SubmissionError(f"{error}; {advice}.", detail=error.detail) from error
+
+
+def named_assessment(submission: Submission) -> str | None:
+    """Return the assessment that the submission names in `[tool.grading]`, if it does.
+
+    What is wrong with its pyproject.toml is for `plan` to say.
+    """
+    try:
+        name = _table(submission).get("assessment")
+    except SubmissionError:
+        return None
+    return name if isinstance(name, str) else None
+
+
+def _plan(submission: Submission, defaults: StartDefaults, reserved: frozenset[str]) -> StartPlan:
     table = _table(submission)
     names = _words_of(table.get("requirements", []), "requirements")
+    if not isinstance(table.get("assessment", ""), str):
+        raise SubmissionError("[tool.grading] assessment in pyproject.toml has to be a string.")
     if "command" in table:
-        found = _explicit(submission, table, names)
+        found = _explicit(submission, table, names, reserved)
     elif "cwd" in table:
         raise SubmissionError(
             "[tool.grading] has a cwd and no command; add the command that starts the service."
         )
     else:
-        found = _compose(submission) or _dockerfile(submission) or _default(submission)
+        found = (
+            _compose(submission, defaults, reserved)
+            or _dockerfile(submission, defaults, reserved)
+            or _default(submission, defaults, reserved)
+        )
         if names:
             found = replace(found, requirements=requirements.named(submission, names))
     wish = requirements.python_wish(submission, found.requirements) or found.requirements.python
@@ -161,7 +176,9 @@ def _words_of(value: Any, key: str) -> list[str]:
     return words
 
 
-def _explicit(submission: Submission, table: Mapping[str, Any], names: list[str]) -> StartPlan:
+def _explicit(
+    submission: Submission, table: Mapping[str, Any], names: list[str], reserved: frozenset[str]
+) -> StartPlan:
     command = table["command"]
     words = _words_of(command, "command")
     cwd = inside(str(table.get("cwd", ".")))
@@ -169,17 +186,20 @@ def _explicit(submission: Submission, table: Mapping[str, Any], names: list[str]
         raise SubmissionError(
             f"[tool.grading] cwd is {table['cwd']!r}, which is no folder of the repository."
         )
-    view = _View(submission, Layout.plain(submission), "tool.grading", "[tool.grading] in pyproject.toml")
+    origin = "[tool.grading] in pyproject.toml"
+    view = _View(
+        submission, Layout.plain(submission), "tool.grading", origin=origin, reserved=reserved, home=Path()
+    )
     start = view.read(command if isinstance(command, str) else words, PurePosixPath("/") / cwd)
     return view.plan(start, known=requirements.named(submission, names) if names else None)
 
 
-def _compose(submission: Submission) -> StartPlan | None:
-    service = compose.read(submission)
+def _compose(submission: Submission, defaults: StartDefaults, reserved: frozenset[str]) -> StartPlan | None:
+    service = compose.read(submission, defaults.service)
     if service is None:
         return None
     stage = Stage(Layout(submission))
-    origin = f"`api` in {service.file}"
+    origin = f"`{defaults.service}` in {service.file}"
     build = None
     if service.context is not None:
         build = Build(_dockerfile_of(service), service.context, service.target)
@@ -193,7 +213,15 @@ def _compose(submission: Submission) -> StartPlan | None:
         stage.entrypoint, stage.command = service.entrypoint, None
     stage.command = service.command if service.command is not None else stage.command
     stage.workdir = stage.workdir / (service.workdir or "")
-    found = _of_stage(submission, stage, "compose", origin)
+    view = _View(
+        submission,
+        _layout(submission, stage),
+        "compose",
+        origin=origin,
+        reserved=reserved,
+        home=defaults.main.parent,
+    )
+    found = _of_stage(stage, view)
     return found and replace(found, build=build)
 
 
@@ -201,34 +229,49 @@ def _dockerfile_of(service: compose.Service) -> Path:
     return inside((service.context or Path()) / service.dockerfile) or Path(service.dockerfile)
 
 
-def _dockerfile(submission: Submission) -> StartPlan | None:
-    for path in (Path("src/api/Dockerfile"), Path("Dockerfile")):
+def _dockerfile(
+    submission: Submission, defaults: StartDefaults, reserved: frozenset[str]
+) -> StartPlan | None:
+    for path in defaults.dockerfiles:
         if not submission.has(path):
             continue
         contexts = dict.fromkeys([path.parent, Path()])
         stages = [(dockerfile.read(submission, path, context), context) for context in contexts]
         # Which folder it is built from stands nowhere: the one that has what it copies.
         *others, last = sorted(stages, key=lambda pair: pair[0].missing)
+        views = {
+            context: _View(
+                submission,
+                _layout(submission, stage),
+                "dockerfile",
+                str(path),
+                reserved,
+                defaults.main.parent,
+            )
+            for stage, context in stages
+        }
         for stage, context in others:
             try:
-                return _of_dockerfile(submission, stage, path, context)
+                return _of_dockerfile(stage, views[context], path, context)
             except SubmissionError:
                 continue
-        return _of_dockerfile(submission, last[0], path, last[1])
+        return _of_dockerfile(last[0], views[last[1]], path, last[1])
     return None
 
 
-def _of_dockerfile(submission: Submission, stage: Stage, path: Path, context: Path) -> StartPlan | None:
-    found = _of_stage(submission, stage, "dockerfile", str(path))
+def _of_dockerfile(stage: Stage, view: "_View", path: Path, context: Path) -> StartPlan | None:
+    found = _of_stage(stage, view)
     return found and replace(found, build=Build(path, context))
 
 
-def _of_stage(submission: Submission, stage: Stage, source: Source, origin: str) -> StartPlan | None:
+def _layout(submission: Submission, stage: Stage) -> Layout:
+    return stage.layout if stage.layout.entries else Layout.plain(submission)
+
+
+def _of_stage(stage: Stage, view: "_View") -> StartPlan | None:
     command = _combined(stage.entrypoint, stage.command)
     if not command:
         return None
-    layout = stage.layout if stage.layout.entries else Layout.plain(submission)
-    view = _View(submission, layout, source, origin)
     start = view.read(command, stage.workdir)
     return view.plan(start, env=stage.env, installed=stage.installs, python=stage.python)
 
@@ -242,27 +285,35 @@ def _combined(entrypoint: Command | None, command: Command | None) -> Command | 
     return [*entrypoint, *(command or [])]
 
 
-def _default(submission: Submission) -> StartPlan:
-    text = submission.text(_MAIN)
+def _default(submission: Submission, defaults: StartDefaults, reserved: frozenset[str]) -> StartPlan:
+    main = defaults.main
+    text = submission.text(main)
     if text is None:
-        raise SubmissionError(f"Nothing says how the service is started, and there is no {_MAIN}; {ADVICE}")
-    view = _View(submission, Layout.plain(submission), "default", str(_MAIN))
-    if _is_flat(submission, text):
-        return view.plan(view.read(["uvicorn", "main:app"], PurePosixPath("/src/api")))
-    command = "uvicorn src.api.main:app" if "src" in _imports(text) else "uvicorn api.main:app --app-dir src"
+        raise UnclearStartError(f"Nothing says how the service is started, and there is no {main}")
+    view = _View(
+        submission, Layout.plain(submission), "default", origin=str(main), reserved=reserved, home=main.parent
+    )
+    folder, module = main.parent, main.stem
+    if _is_flat(submission, text, folder):
+        return view.plan(view.read(["uvicorn", f"{module}:app"], PurePosixPath("/") / folder))
+    top = folder.parts[0]
+    if top in _imports(text) or len(folder.parts) == 1:
+        command = ["uvicorn", f"{'.'.join(folder.parts)}.{module}:app"]
+    else:
+        command = ["uvicorn", f"{folder.name}.{module}:app", "--app-dir", str(folder.parent)]
     return view.plan(view.read(command, PurePosixPath("/")))
 
 
-def _is_flat(submission: Submission, main: str) -> bool:
-    """Whether the modules in src/api import each other by their bare names."""
+def _is_flat(submission: Submission, main: str, folder: Path) -> bool:
+    """Whether the modules in the main module's folder import each other by their bare names."""
     imported = _imports(main)
-    if imported & {"", "api", "src"}:
+    if imported & {"", *folder.parts}:
         return False
-    folder = submission.root / _MAIN.parent
-    siblings = {entry.stem for entry in folder.iterdir() if entry.is_dir() or entry.suffix == ".py"}
+    place = submission.root / folder
+    siblings = {entry.stem for entry in place.iterdir() if entry.is_dir() or entry.suffix == ".py"}
     if imported & (siblings - sys.stdlib_module_names):
         return True
-    return not (folder / "__init__.py").exists()
+    return not (place / "__init__.py").exists()
 
 
 def _imports(source: str) -> set[str]:
@@ -286,8 +337,19 @@ def _parsed(source: str) -> ast.AST:
 class _View:
     """A submission seen as from its container: reads a start command, and translates it."""
 
-    def __init__(self, submission: Submission, layout: Layout, source: Source, origin: str) -> None:
+    def __init__(
+        self,
+        submission: Submission,
+        layout: Layout,
+        source: Source,
+        *,
+        origin: str,
+        reserved: frozenset[str],
+        home: Path,
+    ) -> None:
         self._submission = submission
+        self._reserved = reserved
+        self._home = home
         self._layout = layout
         self._source: Source = source
         self._origin = origin
@@ -328,8 +390,9 @@ class _View:
         directory = PurePosixPath(posixpath.normpath(start.directory))
         folders = [path for path in self._layout.locate(directory) if (self._submission.root / path).is_dir()]
         if not folders:
-            message = f"{self._origin} starts in {directory}, where no folder of the repository is; {ADVICE}"
-            raise SubmissionError(f"{message} with its cwd")
+            raise UnclearStartError(
+                f"{self._origin} starts in {directory}, where no folder of the repository is"
+            )
         fitting = next((folder for folder in folders if self._finds(start, folder, pythonpath)), None)
         if fitting is not None:
             return fitting, False
@@ -339,8 +402,9 @@ class _View:
         if self._source == "tool.grading":
             return folders[0], False
         looked = ", ".join(map(str, folders))
-        message = f"{self._origin} starts {module or start.words[-1]}, which is not in {looked}; {ADVICE}"
-        raise SubmissionError(f"{message} with its cwd")
+        raise UnclearStartError(
+            f"{self._origin} starts {module or start.words[-1]}, which is not in {looked}"
+        )
 
     def _finds(self, start: Start, folder: Path, pythonpath: str) -> bool:
         if start.app is not None:
@@ -386,7 +450,7 @@ class _View:
         """The variables that mean something outside of the container, with its paths translated."""
         kept = {}
         for name, value in given.items():
-            if name in CONTRACT or name in _OF_THE_MACHINE or name.startswith(("UV_", "PIP_")):
+            if name in self._reserved or name in _OF_THE_MACHINE or name.startswith(("UV_", "PIP_")):
                 continue
             parts = value.split(":") if name == "PYTHONPATH" else [value]
             kept[name] = ":".join(self._rooted(part) for part in parts)
@@ -403,7 +467,7 @@ class _View:
     def _requirements(self, start: Start, installed: Sequence[Install], cwd: Path) -> Requirements:
         own = [found for install in installed if (found := self._of_install(install)) is not None]
         locked = [found for found in own if found.locked]
-        wanted = _merged(locked or own) if own else requirements.find(self._submission, cwd)
+        wanted = _merged(locked or own) if own else requirements.find(self._submission, cwd, self._home)
         return replace(wanted, extras=(*wanted.extras, *start.extras), groups=(*wanted.groups, *start.groups))
 
     def _of_install(self, install: Install) -> Requirements | None:
@@ -468,9 +532,8 @@ class _View:
         source = self._submission.text(cwd / self._path(script, cwd)) if script else None
         port = _fixed_port(source or "")
         if port is not None:
-            raise SubmissionError(
-                f"{self._origin} starts {script}, which binds the fixed port {port}; read it from the variable PORT,"
-                f" or {ADVICE}"
+            raise UnclearStartError(
+                f"{self._origin} starts {script}, which binds the fixed port {port}: it has to read the variable PORT"
             )
 
 
@@ -514,8 +577,9 @@ def _program(name: str, env_bin: Path, wanted: Requirements) -> str:
         return str(env_bin / "python")
     if "/" not in plain and (env_bin / plain).is_file():
         return str(env_bin / plain)
-    hint = f"add it there, or {ADVICE}" if plain in SERVERS else f"add what installs it, or {ADVICE}"
-    raise SubmissionError(f"{plain} is not among what {wanted.described} installs; {hint}")
+    raise SubmissionError(
+        f"{plain} is not among what {wanted.described} installs; add what installs it there."
+    )
 
 
 def _shell(name: str) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from grading import installs, shell
 from grading.errors import SubmissionError
-from grading.installs import Install
-from grading.layout import Layout
+from grading.start import installs, shell
+from grading.start.installs import Install
+from grading.start.layout import Layout
 from grading.submission import Submission, inside
 
 Command = str | list[str]

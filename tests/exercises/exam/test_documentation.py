@@ -1,9 +1,14 @@
+from collections.abc import Sequence
+
 import pytest
 
-from grading.documentation import documentation
+from exercises.exam.documentation import bonus
+from lab.assessment import BonusRule
 from lab.exercise import Exercise
+from lab.result import Bonus
 
 EXERCISES = [Exercise(number, "t", 10, core=False, criteria=()) for number in (1, 2)]
+RULE = BonusRule(module="documentation", title="Documentation", file="IMPLEMENTATION.md", points=5)
 SECTION = """
 ## Exercise {number}: something
 
@@ -19,6 +24,10 @@ Settings are validated at start with every bad variable named at once, and the p
 JWT_SECRET_KEY=short uv run uvicorn api.main:app --app-dir src
 ```
 """
+
+
+def documentation(text: str | None, exercises: Sequence[Exercise]) -> Bonus:
+    return bonus({RULE.file: text}.get, exercises, RULE)
 
 
 def section(number: int, **changes: str) -> str:

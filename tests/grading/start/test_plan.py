@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from grading.errors import SubmissionError
-from grading.requirements import Requirements
 from grading.start import Build, StartPlan, plan
+from grading.start.requirements import Requirements
 from grading.submission import Submission
-
-from .conftest import Repository
+from tests.grading.conftest import Repository
 
 ADDRESS = ("--host", "{host}", "--port", "{port}")
 DEFAULT = ("uvicorn", "api.main:app", "--app-dir", "src", *ADDRESS)
@@ -524,7 +523,7 @@ def test_a_program_that_is_not_installed(repository: Repository, env_bin: Path, 
 
 
 def test_the_reference_solution_is_started_as_its_compose_file_says() -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     found = plan(Submission(".", "main", root))
     assert (found.source, found.command) == ("compose", DEFAULT)
     assert found.requirements == Requirements(project=Path(), locked=True, python="3.11")

@@ -5,10 +5,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from grading.errors import SubmissionError
-from grading.layout import Layout
-from grading.serve import Reader, Start
-
-from .conftest import Repository
+from grading.start.layout import Layout
+from grading.start.serve import Reader, Start
+from tests.grading.conftest import Repository
 
 ADDRESS = ["--host", "{host}", "--port", "{port}"]
 BIND = ["--bind", "{host}:{port}"]

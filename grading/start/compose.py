@@ -1,4 +1,4 @@
-"""Reads the `api` service of a compose file."""
+"""Reads one service of a compose file."""
 
 import re
 import shlex
@@ -8,13 +8,12 @@ from typing import Any
 
 import yaml
 
-from grading import shell
-from grading.dockerfile import Command
 from grading.errors import SubmissionError
+from grading.start import shell
+from grading.start.dockerfile import Command
 from grading.submission import Submission, inside
 
 FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-SERVICE = "api"
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ def _untagged(loader: _Loader, _: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _untagged)
 
 
-def read(submission: Submission) -> Service | None:
-    """The service `api` of the first compose file that there is; None without one.
+def read(submission: Submission, service: str) -> Service | None:
+    """The service of this name in the first compose file that there is; None without one.
 
     Raises SubmissionError if the file is no YAML.
     """
@@ -63,28 +62,26 @@ def read(submission: Submission) -> Service | None:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SubmissionError(f"{name} is not valid YAML; correct it.", detail=str(error)) from error
     services = _table(_table(document).get("services"))
-    api = services.get(SERVICE)
-    return _service(name, api, {str(one) for one in services}) if isinstance(api, dict) else None
+    found = services.get(service)
+    return _service(name, service, found, {str(one) for one in services}) if isinstance(found, dict) else None
 
 
-def _service(file: str, api: dict[str, Any], services: set[str]) -> Service:
-    build = api.get("build")
+def _service(file: str, name: str, given: dict[str, Any], services: set[str]) -> Service:
+    build = given.get("build")
     table = _table(build) if not isinstance(build, str) else {"context": build}
     context = inside(_plain(table.get("context", "."))) if build is not None else None
     if build is not None and context is None:
-        raise SubmissionError(
-            f"{file} builds `{SERVICE}` from outside of the repository; correct its `build`."
-        )
+        raise SubmissionError(f"{file} builds `{name}` from outside of the repository; correct its `build`.")
     return Service(
         file,
         context,
         _plain(table.get("dockerfile", "Dockerfile")),
         str(table["target"]) if table.get("target") else None,
-        _command(api.get("command")),
-        _command(api.get("entrypoint")),
-        _plain(api["working_dir"]) if api.get("working_dir") else None,
-        _environment(api.get("environment"), services),
-        _mounts(api.get("volumes")),
+        _command(given.get("command"), name),
+        _command(given.get("entrypoint"), name),
+        _plain(given["working_dir"]) if given.get("working_dir") else None,
+        _environment(given.get("environment"), services),
+        _mounts(given.get("volumes")),
     )
 
 
@@ -127,7 +124,7 @@ def _mounts(given: Any) -> list[tuple[PurePosixPath, Path]]:
     return found
 
 
-def _command(given: Any) -> Command | None:
+def _command(given: Any, name: str) -> Command | None:
     """A command of compose: a string is split into words, and no shell is asked."""
     if isinstance(given, list):
         return [_plain(word) for word in given]
@@ -135,7 +132,7 @@ def _command(given: Any) -> Command | None:
         return shlex.split(_plain(given)) if given is not None else None
     except ValueError as error:
         raise SubmissionError(
-            f"The command of `api` in the compose file cannot be split ({error}); correct it."
+            f"The command of `{name}` in the compose file cannot be split ({error}); correct it."
         ) from error
 
 

@@ -12,11 +12,12 @@ from chaos.network import LOOPBACK
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import Toxiproxy
-from grading.engine import START_FAILURES, Bench, State, conduct, conduct_again
+from grading.run import START_FAILURES, Run, State, run_again, run_all
 from grading.runtime import Premises
 from lab import control, lab
 from lab.experiment import Experiment
 from lab.lab import Lab
+from tests.exam import CONTRACT
 
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 ENV = {"PATH": os.environ["PATH"]}
@@ -35,14 +36,15 @@ class Runs:
         self.states: list[tuple[str, State]] = []
         self._behaviour = behaviour
         self._folder = folder
-        self.bench = Bench(
+        self.run = Run(
             Premises(toxiproxy, "a fault proxy", LOOPBACK, self._program),
+            CONTRACT,
             1,
             lambda one, state: self.states.append((one.name, state)),
         )
 
-    async def conduct(self, *experiments: Experiment) -> dict[str, History]:
-        return await conduct(experiments, self.bench)
+    async def run_all(self, *experiments: Experiment) -> dict[str, History]:
+        return await run_all(experiments, self.run)
 
     def _program(self, name: str) -> ProcessProgram:
         root = Path(tempfile.mkdtemp(prefix=name, dir=self._folder))
@@ -67,7 +69,7 @@ ASK = Experiment("ask", _ask, seconds=1)
 async def test_an_experiment_runs_after_its_control_phase(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
     runs = Runs(toxiproxy, tmp_path)
 
-    histories = await runs.conduct(ASK)
+    histories = await runs.run_all(ASK)
 
     history = histories["ask"]
     assert control.problem(history) is None
@@ -79,7 +81,7 @@ async def test_an_experiment_runs_after_its_control_phase(toxiproxy: Toxiproxy, 
 
 
 async def test_nothing_of_an_experiment_is_left(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
-    await Runs(toxiproxy, tmp_path).conduct(ASK)
+    await Runs(toxiproxy, tmp_path).run_all(ASK)
 
     assert await toxiproxy.proxies() == {}
 
@@ -94,7 +96,7 @@ async def test_experiments_run_side_by_side_with_prompts_of_their_own(
         await meeting.wait()
         await lab.generate(label="asked")
 
-    histories = await Runs(toxiproxy, tmp_path).conduct(
+    histories = await Runs(toxiproxy, tmp_path).run_all(
         *(Experiment(f"meet{n}", meet, seconds=1) for n in range(3))
     )
 
@@ -108,7 +110,7 @@ async def test_the_same_seed_asks_the_same_prompts(toxiproxy: Toxiproxy, tmp_pat
     for name in ("first", "second"):
         folder = tmp_path / name
         folder.mkdir()
-        histories = await Runs(toxiproxy, folder).conduct(ASK)
+        histories = await Runs(toxiproxy, folder).run_all(ASK)
         keys.append([one.request.key for one in histories["ask"].exchanges()])
 
     assert keys[0] == keys[1]
@@ -118,9 +120,9 @@ async def test_a_service_that_exits_at_start_is_not_started_for_ever(
     toxiproxy: Toxiproxy, tmp_path: Path
 ) -> None:
     runs = Runs(toxiproxy, tmp_path, "exit")
-    runs.bench.starts = asyncio.Semaphore(1)
+    runs.run.starts = asyncio.Semaphore(1)
 
-    histories = await runs.conduct(*(Experiment(f"ask{n}", _ask, seconds=1) for n in range(5)))
+    histories = await runs.run_all(*(Experiment(f"ask{n}", _ask, seconds=1) for n in range(5)))
 
     assert sum(bool(history.of(Skipped)) for history in histories.values()) == 3
     for history in histories.values():
@@ -136,7 +138,7 @@ async def test_a_service_that_never_opens_its_port_fails(
 ) -> None:
     monkeypatch.setattr(lab, "START_SECONDS", 0.5)
 
-    histories = await Runs(toxiproxy, tmp_path, "deaf").conduct(ASK)
+    histories = await Runs(toxiproxy, tmp_path, "deaf").run_all(ASK)
 
     verdict = control.problem(histories["ask"])
     assert verdict
@@ -147,7 +149,7 @@ async def test_a_service_that_never_opens_its_port_fails(
 async def test_a_service_that_prints_without_end_is_ended_and_told_so(
     toxiproxy: Toxiproxy, tmp_path: Path
 ) -> None:
-    histories = await Runs(toxiproxy, tmp_path, "flood").conduct(ASK)
+    histories = await Runs(toxiproxy, tmp_path, "flood").run_all(ASK)
 
     verdict = control.problem(histories["ask"])
     assert verdict
@@ -160,7 +162,7 @@ async def test_a_service_that_prints_without_end_is_ended_and_told_so(
 async def test_a_service_that_fails_its_control_is_not_experimented_on(
     toxiproxy: Toxiproxy, tmp_path: Path, behaviour: str, reason: str
 ) -> None:
-    histories = await Runs(toxiproxy, tmp_path, behaviour).conduct(ASK)
+    histories = await Runs(toxiproxy, tmp_path, behaviour).run_all(ASK)
 
     verdict = control.problem(histories["ask"])
     assert verdict
@@ -174,7 +176,7 @@ async def test_what_the_lab_trips_over_is_the_harness_fault(toxiproxy: Toxiproxy
         """Trip."""
         raise RuntimeError("the lab is on fire")
 
-    histories = await Runs(toxiproxy, tmp_path).conduct(Experiment("trip", trip, seconds=1), ASK)
+    histories = await Runs(toxiproxy, tmp_path).run_all(Experiment("trip", trip, seconds=1), ASK)
 
     [fault] = histories["trip"].of(HarnessFault)
     assert "the lab is on fire" in fault.reason
@@ -186,10 +188,10 @@ async def test_a_proxy_that_is_gone_at_the_end_is_the_harness_fault(
 ) -> None:
     async def lose(lab: Lab) -> None:
         """Lose the proxy."""
-        await toxiproxy.delete("lose-llm")
+        await toxiproxy.delete("lose-litellm")
         await lab.generate(label="asked")
 
-    histories = await Runs(toxiproxy, tmp_path).conduct(Experiment("lose", lose, seconds=1))
+    histories = await Runs(toxiproxy, tmp_path).run_all(Experiment("lose", lose, seconds=1))
 
     verdict = control.problem(histories["lose"])
     assert verdict
@@ -203,7 +205,7 @@ async def test_an_experiment_beyond_its_limit_is_the_harness_fault(
         """Sleep."""
         await asyncio.sleep(60)
 
-    histories = await Runs(toxiproxy, tmp_path).conduct(Experiment("sleep", sleep, seconds=1, limit=0.2))
+    histories = await Runs(toxiproxy, tmp_path).run_all(Experiment("sleep", sleep, seconds=1, limit=0.2))
 
     [fault] = histories["sleep"].of(HarnessFault)
     assert "longer than its limit" in fault.reason
@@ -214,8 +216,8 @@ async def test_what_is_run_again_has_a_fresh_instance_and_a_history_of_its_own(
 ) -> None:
     runs = Runs(toxiproxy, tmp_path)
 
-    first = (await runs.conduct(ASK))["ask"]
-    again = (await conduct_again([ASK], runs.bench))["ask"]
+    first = (await runs.run_all(ASK))["ask"]
+    again = (await run_again([ASK], runs.run))["ask"]
 
     assert control.problem(again) is None
     assert again.exchanges("asked")[0].status == 200
@@ -225,9 +227,9 @@ async def test_what_is_run_again_has_a_fresh_instance_and_a_history_of_its_own(
 
 async def test_a_service_that_did_not_start_is_tried_again(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
     runs = Runs(toxiproxy, tmp_path, "exit")
-    await runs.conduct(*(Experiment(f"ask-{number}", _ask, seconds=1) for number in range(START_FAILURES)))
+    await runs.run_all(*(Experiment(f"ask-{number}", _ask, seconds=1) for number in range(START_FAILURES)))
 
-    again = (await conduct_again([ASK], runs.bench))["ask"]
+    again = (await run_again([ASK], runs.run))["ask"]
 
     assert not again.of(Skipped)
     assert again.of(Launched)

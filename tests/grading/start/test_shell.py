@@ -1,7 +1,7 @@
 import pytest
 
-from grading import shell
-from grading.shell import Segment
+from grading.start import shell
+from grading.start.shell import Segment
 
 
 @pytest.mark.parametrize(

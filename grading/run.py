@@ -1,0 +1,155 @@
+"""Runs experiments side by side, each on a service instance of its own, and returns their histories."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chaos import stall
+from chaos.contract import Contract
+from chaos.history import Began, Ended, HarnessFault, History, Skipped
+from chaos.recorder import Recorder
+from chaos.toxiproxy import ToxiproxyError
+from grading.errors import GradingError
+from grading.runtime import Premises
+from grading.workspace import check_room
+from lab import control
+from lab.control import NEEDS, Need
+from lab.experiment import Experiment
+from lab.lab import CONTROL_TRIES, Lab
+
+SIDE_BY_SIDE = 16
+AGAIN_SIDE_BY_SIDE = 4
+"""Lower concurrency for reruns: the machine was too busy the first time."""
+START_FAILURES = 2
+"""Failed starts, without a successful one, after which the service is not started again."""
+CONTROL_FAILURES = 3
+"""Instances whose control phase failed the same way, with none where it held, after which no other is tried."""
+
+State = Literal["waiting", "starting", "running", "done", "broken"]
+Observer = Callable[[Experiment, State], None]
+
+
+@dataclass(slots=True)
+class Run:
+    """What the experiments of one run share.
+
+    Starts are bounded by the processors, for they are what a start waits for.
+    """
+
+    premises: Premises
+    contract: Contract
+    seed: int
+    observer: Observer
+    starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, os.cpu_count() or 1)))
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
+    furthest: Need = "nothing"
+    failures: dict[str, list[str]] = field(default_factory=dict)
+
+    def note(self, experiment: Experiment, history: History) -> None:
+        """Remember how far the control phase came in an experiment, and how it failed."""
+        reached = control.reached(history)
+        self.furthest = max(self.furthest, reached, key=NEEDS.index)
+        if problem := control.problem(history):
+            # Exit codes and the like may differ; a start that fails is one kind of failure.
+            kind = problem.actual if reached != "nothing" else "start"
+            self.failures.setdefault(kind, []).append(experiment.name)
+
+    def hopeless(self, need: Need) -> str | None:
+        """Return the experiment that has shown that a need is never met; None where it may be."""
+        if NEEDS.index(self.furthest) >= NEEDS.index(need):
+            return None
+        for kind, names in self.failures.items():
+            if len(names) >= (START_FAILURES if kind == "start" else CONTROL_FAILURES):
+                return names[0]
+        return None
+
+    @property
+    def control_tries(self) -> int:
+        """How often the control phase is tried in one instance: once only where it has failed before and never held."""
+        return 1 if self.failures and self.furthest != NEEDS[-1] else CONTROL_TRIES
+
+
+async def run_again(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
+    """Run experiments once more, on new instances and with less going on beside them."""
+    again = Run(
+        run.premises, run.contract, run.seed, run.observer, places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE)
+    )
+    return await run_all(experiments, again)
+
+
+async def run_all(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
+    """Run all experiments, those with the longest waits first; returns the history of each by its name."""
+    ordered = sorted(experiments, key=lambda experiment: -experiment.seconds)
+    for experiment in ordered:
+        run.observer(experiment, "waiting")
+    async with asyncio.TaskGroup() as group:
+        tasks = {one.name: group.create_task(_run_one(one, run)) for one in ordered}
+    return {name: task.result() for name, task in tasks.items()}
+
+
+async def _run_one(experiment: Experiment, run: Run) -> History:
+    async with run.places:
+        recorder = Recorder()
+        recorder.record(Began(experiment=experiment.name, seed=run.seed, contract=run.contract))
+        watcher = asyncio.create_task(stall.watch(recorder))
+        try:
+            await _experiment(experiment, run, recorder)
+            recorder.record(Ended())
+        except Exception as error:  # noqa: BLE001 - whatever the lab trips over must not cost the submission
+            recorder.record(HarnessFault(reason=_reason(error)))
+        finally:
+            watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watcher
+    history = recorder.history()
+    run.observer(experiment, "broken" if history.of(HarnessFault) else "done")
+    return history
+
+
+async def _experiment(experiment: Experiment, run: Run, recorder: Recorder) -> None:
+    if experiment.needs == "nothing":
+        run.observer(experiment, "running")
+        await experiment.run(await _lab(experiment, run, recorder))
+        return
+    async with contextlib.AsyncExitStack() as stack:
+        async with run.starts:
+            if failed := run.hopeless(experiment.needs):
+                recorder.record(Skipped(experiment=failed))
+                return
+            run.observer(experiment, "starting")
+            lab = await stack.enter_async_context(await _lab(experiment, run, recorder))
+            in_control = await lab.prepare(experiment.needs, tries=run.control_tries)
+            run.note(experiment, recorder.history())
+        if in_control:
+            run.observer(experiment, "running")
+            async with asyncio.timeout(experiment.limit):
+                await experiment.run(lab)
+        await lab.upstreams.check()
+        check_room(lab.root)
+
+
+async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:
+    return Lab(
+        experiment.name,
+        seed=run.seed,
+        contract=run.contract,
+        program=await asyncio.to_thread(run.premises.program, experiment.name),
+        toxiproxy=run.premises.toxiproxy,
+        recorder=recorder,
+        starts=run.starts,
+        network=run.premises.network,
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "the experiment took longer than its limit"
+    if isinstance(error, ToxiproxyError):
+        return f"the fault proxy did not do as it was told, or is gone ({error})"
+    if isinstance(error, GradingError):
+        return error.message
+    text = str(error) or type(error).__name__
+    return f"{type(error).__name__}: {text}" if text != type(error).__name__ else text

@@ -1,0 +1,23 @@
+"""Prompts that no cache has seen before, each with a key that ties it to what it causes."""
+
+import random
+
+_SUBJECTS = (
+    "alpine lichen", "bridge bearings", "coastal fog", "desert wells", "early sundials", "felt making",
+    "glass harps", "harbour cranes", "ice roads", "jute sails", "kiln bricks", "lunar tides",
+    "moss gardens", "night trains", "olive presses", "peat bogs", "quarry tools", "river locks",
+    "salt mines", "tram signals", "umbrella frames", "violin varnish", "water clocks", "yew bows",
+)  # fmt: skip
+_QUESTIONS = (
+    "Which shelf mark belongs to the entry {key} on {one} and {two}?",
+    "Please look up what we hold on {one}, filed with {two} as {key}, and give its number.",
+    "A reader asks about {two} and {one}; the slip says {key}. One sentence is enough.",
+    "Summarise the note {key} in one sentence. It compares {one} with {two}.",
+)
+
+
+def prompt(key: str) -> str:
+    """Return a prompt that holds `key`; its words differ too, so that a cache by meaning takes no two for one."""
+    source = random.Random(key)  # noqa: S311 - must be replayable, need not be secret
+    one, two = source.sample(_SUBJECTS, 2)
+    return source.choice(_QUESTIONS).format(key=key, one=one, two=two)

@@ -1,0 +1,14 @@
+from chaos.keys import Keys, find_key
+from lab.prompts import prompt
+
+
+def test_a_prompt_holds_its_key_and_differs_from_others_in_words_too() -> None:
+    keys = Keys(1, "test")
+    prompts = {key: prompt(key) for key in (next(keys) for _ in range(50))}
+
+    assert all(find_key(text) == key for key, text in prompts.items())
+    assert len({text.replace(key, "") for key, text in prompts.items()}) > 40
+
+
+def test_the_same_key_asks_the_same() -> None:
+    assert prompt("ref-1") == prompt("ref-1")
