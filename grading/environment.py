@@ -24,11 +24,10 @@ from pathlib import Path
 
 from filelock import AsyncFileLock, BaseFileLock, FileLock, Timeout
 
-from grading import requirements
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
-from grading.requirements import Requirements
-from grading.start import StartPlan
+from grading.start import Requirements, StartPlan
+from grading.start.requirements import pyproject
 from grading.submission import Submission, inside
 from grading.workspace import remove_tree
 
@@ -153,7 +152,7 @@ def _dependency_files(submission: Submission, wanted: Requirements) -> tuple[Pat
     """All files that decide what is installed; None if they lead to code in the repository."""
     found: set[Path] = set()
     if wanted.project is not None:
-        table = requirements.pyproject(submission, wanted.project)
+        table = pyproject(submission, wanted.project)
         if table is None:
             raise SubmissionError(
                 f"There is no {wanted.project / 'pyproject.toml'}; add it beside its uv.lock."

@@ -4,7 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+from chaos.contract import StartDefaults
 from chaos.history import History
 from grading import judge
 from grading.documentation import FILE as DOCUMENTATION
@@ -23,6 +25,26 @@ from lab.exercise import Exercise
 from lab.exercise import exercises as all_exercises
 from lab.experiment import Experiment
 from lab.verdict import not_judged
+
+START_DEFAULTS = StartDefaults(
+    main=Path("src/api/main.py"),
+    service="api",
+    dockerfiles=(Path("src/api/Dockerfile"), Path("Dockerfile")),
+    example="uvicorn api.main:app --app-dir src",
+)
+RESERVED = frozenset(
+    {
+        "JWT_SECRET_KEY",
+        "CORS_ORIGINS",
+        "LITELLM_URL",
+        "QDRANT_URL",
+        "MLFLOW_TRACKING_URI",
+        "TEI_URL",
+        "ENVIRONMENT",
+        "AUTH_ADMIN_PASSWORD",
+        "AUTH_USER_PASSWORD",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +78,7 @@ async def score(
     machine = False
     faults = "none"
     try:
-        start = plan(submission)
+        start = plan(submission, START_DEFAULTS, RESERVED)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
         async with runtime(submission, start, workspace, seed=seed, announce=progress.announce) as premises:
             progress.announce("running the experiments")

@@ -29,6 +29,7 @@ from chaos.toxiproxy import ProxySpec, Toxiproxy, ToxiproxyError, command, find_
 from grading.environment import prepare
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.processes import Launcher
+from grading.score import RESERVED, START_DEFAULTS
 from grading.stack import claim, recorders
 from grading.stack.claim import Record
 from grading.stack.files import StackFiles
@@ -107,7 +108,7 @@ class Supervisor:
 
     async def _launcher(self, workspace: Workspace) -> Launcher:
         submission = await fetch(self._order.repository, workspace)
-        start = plan(submission)
+        start = plan(submission, START_DEFAULTS, RESERVED)
         _tell(News(text="installing its dependencies"))
         installed = await prepare(submission, start, cache_folder(), lambda text: _tell(News(text=text)))
         return Launcher(submission, start, installed, workspace)

@@ -15,8 +15,7 @@ import pytest
 from grading import environment as module
 from grading.environment import Environment, prepare
 from grading.errors import MachineError, SubmissionError
-from grading.requirements import Requirements
-from grading.start import StartPlan, plan
+from grading.start import Requirements, StartPlan
 
 from .conftest import Repository
 
@@ -92,7 +91,7 @@ class Bench:
 
     async def prepare(self, start: StartPlan | None = None) -> Environment:
         submission = self.repository.submission()
-        return await prepare(submission, start or plan(submission), self.cache, self.said.append)
+        return await prepare(submission, start or self.repository.plan(), self.cache, self.said.append)
 
 
 @pytest.fixture
