@@ -12,7 +12,7 @@ from chaos.history import Began, Ended, HarnessFault, History, Ready, Skipped
 from chaos.recorder import Recorder
 from chaos.toxiproxy import ToxiproxyError
 from grading.errors import GradingError
-from grading.runtime import Premises
+from grading.runtime import Runtime
 from grading.workspace import check_room
 from lab.experiment import Experiment
 from lab.lab import Lab
@@ -34,7 +34,7 @@ class Bench:
     Starts are bounded by the processors, for they are what a start waits for.
     """
 
-    premises: Premises
+    runtime: Runtime
     seed: int
     observer: Observer
     starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, os.cpu_count() or 1)))
@@ -57,7 +57,7 @@ class Bench:
 
 async def conduct_again(experiments: Iterable[Experiment], bench: Bench) -> dict[str, History]:
     """Run experiments once more, on new instances and with less going on beside them."""
-    again = Bench(bench.premises, bench.seed, bench.observer, places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE))
+    again = Bench(bench.runtime, bench.seed, bench.observer, places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE))
     return await conduct(experiments, again)
 
 
@@ -97,15 +97,15 @@ async def _run(experiment: Experiment, bench: Bench, recorder: Recorder) -> None
                 recorder.record(Skipped(experiment=bench.failed_starts[0]))
                 return
             bench.observer(experiment, "starting")
-            program = await asyncio.to_thread(bench.premises.program, experiment.name)
+            program = await asyncio.to_thread(bench.runtime.program, experiment.name)
             lab = Lab(
                 experiment.name,
                 seed=bench.seed,
                 program=program,
-                toxiproxy=bench.premises.toxiproxy,
+                toxiproxy=bench.runtime.toxiproxy,
                 recorder=recorder,
                 starts=bench.starts,
-                network=bench.premises.network,
+                network=bench.runtime.network,
             )
             await stack.enter_async_context(lab)
             in_control = await lab.start() and await lab.control()

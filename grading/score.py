@@ -17,7 +17,7 @@ from grading.grade import grade, next_step
 from grading.processes import processes
 from grading.progress import Progress
 from grading.report import Report
-from grading.runtime import Runtime
+from grading.runtime import OpenRuntime
 from grading.start import plan
 from grading.submission import fetch
 from grading.workspace import Workspace
@@ -62,7 +62,7 @@ async def score(
     seed: int,
     workspace: Workspace,
     progress: Progress,
-    runtime: Runtime = processes,
+    runtime: OpenRuntime = processes,
 ) -> Graded:
     """Grade the submission at `spec` (a path or a git URL) in the given exercises.
 
@@ -80,10 +80,10 @@ async def score(
     try:
         start = plan(submission, START_DEFAULTS, RESERVED)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
-        async with runtime(submission, start, workspace, seed=seed, announce=progress.announce) as premises:
+        async with runtime(submission, start, workspace, seed=seed, announce=progress.announce) as opened:
             progress.announce("running the experiments")
-            faults = premises.faults
-            bench = Bench(premises, seed, progress.update)
+            faults = opened.fault_proxy
+            bench = Bench(opened, seed, progress.update)
             histories = await conduct(experiments, bench)
             results = judge.judge(exercises, histories)
             if repeated := judge.disturbed(exercises, results):

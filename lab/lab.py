@@ -28,7 +28,7 @@ from chaos.http_client import Client
 from chaos.keys import Keys, answer_code
 from chaos.llm import ScriptedLLM
 from chaos.network import LOOPBACK, Network
-from chaos.program import Program, Started
+from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service import Service
 from chaos.toxiproxy import Toxiproxy
@@ -212,7 +212,7 @@ class Lab:
                 for key in set(keys) - known:
                     await self.upstreams.mlflow.wait_for_trace(key, timeout=seconds)
 
-    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> Started:
+    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> tuple[Service, str, int]:
         urls = {name: self.upstreams.url(name) for name in UPSTREAMS}
         given = contract.environment(self.secrets, urls, allowed_origin=self.allowed_origin)
         return await self._program.start({**given, **changes}, instance=instance, recorder=self.recorder)
