@@ -6,30 +6,14 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from grading.errors import SubmissionError
 from grading.start import dockerfile, shell
 from grading.start.container import Command, Container
 from grading.submission import Submission, inside
+from lab import compose_file
 
 FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """The names of a compose file; the first that there is counts."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Takes compose's own tags (`!reset`, `!override`) for what they are put on."""
-
-
-def _untagged(loader: _Loader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-
-
-_Loader.add_multi_constructor("!", _untagged)
 
 
 def container(submission: Submission, service: str) -> Container | None:
@@ -41,8 +25,8 @@ def container(submission: Submission, service: str) -> Container | None:
         ((name, text) for name in FILES if (text := submission.text(name)) is not None), ("", "")
     )
     try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        document = compose_file.load(text)
+    except ValueError as error:
         raise SubmissionError(f"{file} is not valid YAML; correct it.", detail=str(error)) from error
     services = _table(_table(document).get("services"))
     settings = services.get(service)
