@@ -29,6 +29,7 @@ from grading.errors import GradingError, MachineError, SubmissionError
 from grading.start import Requirements, StartPlan
 from grading.start.requirements import pyproject
 from grading.submission import Submission, inside
+from grading.uv import find_uv
 from grading.workspace import remove_tree
 
 INSTALL_TIMEOUT = 600.0
@@ -207,7 +208,7 @@ def _complete(folder: Path) -> Path | None:
 async def _install(
     submission: Submission, recipe: Recipe, folder: Path, on_progress: Callable[[str], None]
 ) -> Path:
-    uv = _uv()
+    uv = find_uv()
     await asyncio.to_thread(folder.parent.mkdir, parents=True, exist_ok=True)
     lock = AsyncFileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
     try:
@@ -344,16 +345,6 @@ def _pip_arguments(wanted: Requirements) -> list[str]:
 def _chosen(wanted: Requirements) -> list[str]:
     extras = [word for name in wanted.extras for word in ("--extra", name)]
     return [*extras, *(word for name in wanted.groups for word in ("--group", name))]
-
-
-def _uv() -> str:
-    beside = Path(sys.executable).with_name("uv")
-    found = shutil.which("uv") or (str(beside) if beside.is_file() else None)
-    if found is None:
-        raise MachineError(
-            "uv is not installed; see https://docs.astral.sh/uv/getting-started/installation/."
-        )
-    return found
 
 
 def _uv_environment(env: Path) -> dict[str, str]:
