@@ -1,9 +1,9 @@
-"""How instances of a submission's service are started, each experiment's in a copy of the submission of its own."""
+"""Starts instances of a submission's service, from a copy of the submission for each experiment."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from chaos.network import LOOPBACK_ADDRESS
 from chaos.ports import free_port
@@ -12,16 +12,8 @@ from chaos.recorder import Recorder
 from chaos.service import Service
 
 
-class Started(NamedTuple):
-    """A service that was just started, and where it is going to listen."""
-
-    service: Service
-    host: str
-    port: int
-
-
 class Program(Protocol):
-    """Starts instances on one copy of a submission.
+    """A copy of a submission, from which instances of its service are started.
 
     `root` is a folder that holds all that the instances may write, `repository` the copy of the submission in it.
     """
@@ -34,16 +26,18 @@ class Program(Protocol):
 
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
-    ) -> Started:
-        """Start an instance with these variables in its environment; a value of None takes one away."""
+    ) -> tuple[Service, str, int]:
+        """Start an instance; returns it with the host and port that it is going to listen on.
+
+        `variables` are added to its environment; a value of None takes one away.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessProgram:
-    """Starts processes of this machine.
+    """A copy of a submission whose instances are processes of this machine.
 
-    `argv` makes the command for a host and port, `env` what the process gets beside the given variables. `cwd` lies in
-    the copy of the submission.
+    `argv` and `env` return the command and its variables for a host and port. `cwd` lies in the copy.
     """
 
     argv: Callable[[str, int], Sequence[str]]
@@ -54,7 +48,7 @@ class ProcessProgram:
 
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
-    ) -> Started:
+    ) -> tuple[Service, str, int]:
         host, port = LOOPBACK_ADDRESS, free_port(LOOPBACK_ADDRESS)
         given = {**self.env(host, port), **variables}
         process = await Process.start(
@@ -64,4 +58,4 @@ class ProcessProgram:
             recorder=recorder,
             instance=instance,
         )
-        return Started(process, host, port)
+        return process, host, port

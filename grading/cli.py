@@ -24,7 +24,7 @@ from grading.handout import write_handout
 from grading.progress import progress
 from grading.render_text import render
 from grading.report import Report
-from grading.runtime import Runtime, RuntimeName
+from grading.runtime import OpenRuntime, RuntimeName
 from grading.runtimes import RUNTIMES
 from grading.score import Choose, Graded, rescored
 from grading.score import score as grade
@@ -198,7 +198,7 @@ def main() -> None:
         sys.exit(Exit.NOT_JUDGED)
 
 
-async def _grade(repository: str, choose: Choose, seed: int, runtime: Runtime) -> Graded:
+async def _grade(repository: str, choose: Choose, seed: int, runtime: OpenRuntime) -> Graded:
     with Workspace.open() as workspace, progress(err) as display:
         return await grade(
             repository, choose, seed=seed, workspace=workspace, progress=display, runtime=runtime

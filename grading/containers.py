@@ -1,12 +1,12 @@
-"""Services in containers, on a network that nothing leads out of: for submissions that nobody has read."""
+"""Instances in containers, on a network without a way out: for submissions that nobody has read."""
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from chaos.containers.enclave import Enclave, enclave
@@ -16,36 +16,52 @@ from chaos.proxy_check import check_bytes
 from chaos.toxiproxy import Toxiproxy, wait_until_up
 from grading.errors import MachineError
 from grading.images import Images
-from grading.runtime import Announce, Premises, instance_folder
+from grading.runtime import Announce, Runtime, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, is_alive
 
 LABEL: Final = "llm-grading.run"
 """Marks containers and networks with the folder of their run; once that run is dead, they are removed."""
+MOUNTED: Final = Path(MOUNT)
 PROXY_SECONDS: Final = 20.0
 NOBODY: Final = 65532
-"""Who services run as where the grader is root; else they run as the grader's user, which can do no more in there."""
+"""The user of the services if the grader is root; otherwise it is the grader's own, which can do no more in there."""
 
 
 @contextlib.asynccontextmanager
 async def containers(
     submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, announce: Announce
-) -> AsyncIterator[Premises]:
-    """The container runtime, as `Runtime` has it. The engine has to be on this machine."""
+) -> AsyncIterator[Runtime]:
+    """Open the container runtime, as `OpenRuntime` says. The engine has to be on this machine."""
     try:
         async with Engine() as engine, contextlib.AsyncExitStack() as stack:
             await _sweep(engine)
             images = Images(engine, workspace, announce)
-            lab, service = await images.lab(), await images.service(submission, start)
+            lab, image = await images.lab(), await images.service(submission, start)
             labels = {LABEL: str(workspace.root)}
             announce("starting the lab")
-            inside = await stack.enter_async_context(_enclave(engine, lab, workspace, labels, seed))
-            proxy = await stack.enter_async_context(Toxiproxy(inside.control))
-            launcher = _Launcher(submission, start, workspace, _Place(engine, service, inside, labels))
-            await _check(proxy, inside, seed)
-            name = f"toxiproxy-server {await proxy.version()}, in containers"
-            yield Premises(proxy, name, inside, launcher.program)
+            network = await stack.enter_async_context(_enclave(engine, lab, workspace, labels, seed))
+            proxy = await stack.enter_async_context(Toxiproxy(network.control))
+
+            def program(name: str) -> ContainerProgram:
+                root = instance_folder(submission, workspace, name)
+                return ContainerProgram(
+                    engine=engine,
+                    image=image,
+                    argv=start.argv_in_image,
+                    env=functools.partial(_environment, start),
+                    root=root,
+                    repository=root / "repository",
+                    cwd=str(MOUNTED / "repository" / start.cwd),
+                    user=_give_away(root),
+                    network=network.name,
+                    labels=labels,
+                )
+
+            await _check(proxy, network, seed)
+            described = f"toxiproxy-server {await proxy.version()}, in containers"
+            yield Runtime(proxy, described, network, program)
     except EngineError as error:
         raise MachineError(f"Docker failed: {error}; see that `docker info` works.") from error
 
@@ -65,55 +81,21 @@ async def _enclave(
         yield inside
 
 
-async def _check(proxy: Toxiproxy, inside: Enclave, seed: int) -> None:
+def _environment(start: StartPlan, host: str, port: int) -> dict[str, str]:
+    return {
+        "LANG": "C.UTF-8",
+        "HOME": str(MOUNTED / "home"),
+        "TMPDIR": str(MOUNTED / "tmp"),
+        "PYTHONUNBUFFERED": "1",
+        **start.environment(MOUNTED / "repository", host, port),
+    }
+
+
+async def _check(proxy: Toxiproxy, network: Enclave, seed: int) -> None:
     try:
-        await check_bytes(proxy, inside, seed=seed)
+        await check_bytes(proxy, network, seed=seed)
     except OSError as error:
         raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where containers of a run start, and from which image."""
-
-    engine: Engine
-    image: str
-    inside: Enclave
-    labels: Mapping[str, str]
-
-
-class _Launcher:
-    """Makes instances of a submission's service, each with its own copy, home and temporary folder."""
-
-    def __init__(self, submission: Submission, start: StartPlan, workspace: Workspace, place: _Place) -> None:
-        self._submission = submission
-        self._start = start
-        self._workspace = workspace
-        self._place = place
-
-    def program(self, name: str) -> ContainerProgram:
-        """Make the instance for the experiment `name`."""
-        root = instance_folder(self._submission, self._workspace, name)
-        user = _give_away(root)
-        mount = PurePosixPath(MOUNT)
-        return ContainerProgram(
-            engine=self._place.engine,
-            image=self._place.image,
-            argv=self._start.argv_in_image,
-            env=lambda host, port: {
-                "LANG": "C.UTF-8",
-                "HOME": str(mount / "home"),
-                "TMPDIR": str(mount / "tmp"),
-                "PYTHONUNBUFFERED": "1",
-                **self._start.environment(Path(mount / "repository"), host, port),
-            },
-            root=root,
-            repository=root / "repository",
-            cwd=str(mount / "repository" / self._start.cwd),
-            user=user,
-            network=self._place.inside.name,
-            labels=self._place.labels,
-        )
 
 
 def _give_away(root: Path) -> str:

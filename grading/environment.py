@@ -26,9 +26,10 @@ from filelock import AsyncFileLock, BaseFileLock, FileLock, Timeout
 
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
-from grading.start import StartPlan, requirements
-from grading.start.requirements import Requirements
+from grading.start import Requirements, StartPlan
+from grading.start.requirements import pyproject
 from grading.submission import Submission, inside
+from grading.uv import find_uv
 from grading.workspace import remove_tree
 
 INSTALL_TIMEOUT = 600.0
@@ -67,34 +68,26 @@ _MACHINE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Environment:
-    """A virtual environment that has what a submission needs."""
-
-    python: Path
-    bin: Path
-
-
 async def prepare(
     submission: Submission, plan: StartPlan, cache: Path, on_progress: Callable[[str], None]
-) -> Environment:
-    """Install the dependencies of `plan` into an environment under `cache`, unless they are there.
+) -> Path:
+    """Return the virtual environment with the dependencies of `plan`, which is made under `cache` unless it is there.
 
-    Raises SubmissionError if they cannot be installed or do not hold the program to start, and
-    MachineError if the network, the disk, uv or a time limit of 600 s came between.
+    Raises SubmissionError if they cannot be installed or do not hold the program to start, and MachineError if the
+    network, the disk, uv or the time limit prevents the installation.
     """
     recipe = await asyncio.to_thread(Recipe.of, submission, plan.requirements)
     folder = cache / "environments" / recipe.key
     try:
-        environment = await asyncio.to_thread(_complete, folder)
-        if environment is None:
-            environment = await _install(submission, recipe, folder, on_progress)
+        venv = await asyncio.to_thread(_complete, folder)
+        if venv is None:
+            venv = await _install(submission, recipe, folder, on_progress)
     except OSError as error:
         raise MachineError(
             f"The environment could not be made in {cache}: {error}; set GRADING_CACHE."
         ) from error
-    plan.argv("127.0.0.1", 0, environment.bin)
-    return environment
+    plan.argv("127.0.0.1", 0, venv / "bin")
+    return venv
 
 
 @dataclass(frozen=True)
@@ -152,7 +145,7 @@ def _dependency_files(submission: Submission, wanted: Requirements) -> tuple[Pat
     """All files that decide what is installed; None if they lead to code in the repository."""
     found: set[Path] = set()
     if wanted.project is not None:
-        table = requirements.pyproject(submission, wanted.project)
+        table = pyproject(submission, wanted.project)
         if table is None:
             raise SubmissionError(
                 f"There is no {wanted.project / 'pyproject.toml'}; add it beside its uv.lock."
@@ -201,25 +194,21 @@ def _leads_to_code(submission: Submission, wanted: Requirements, table: Mapping[
     return bool(_LOCAL_SOURCE.search(submission.text(folder / "pyproject.toml") or ""))
 
 
-def _complete(folder: Path) -> Environment | None:
-    """The environment of `folder` if it was made to its end, and its interpreter is still there."""
+def _complete(folder: Path) -> Path | None:
+    """Return the environment of `folder` if it was made to its end, and its interpreter is still there."""
     marker = folder / _COMPLETE
     try:
-        environment = _environment(folder / marker.read_text().strip() / "env")
+        venv = folder / marker.read_text().strip() / "env"
         marker.touch()
     except OSError:
         return None
-    return environment if environment.python.exists() else None
-
-
-def _environment(folder: Path) -> Environment:
-    return Environment(folder / "bin" / "python", folder / "bin")
+    return venv if (venv / "bin" / "python").exists() else None
 
 
 async def _install(
     submission: Submission, recipe: Recipe, folder: Path, on_progress: Callable[[str], None]
-) -> Environment:
-    uv = _uv()
+) -> Path:
+    uv = find_uv()
     await asyncio.to_thread(folder.parent.mkdir, parents=True, exist_ok=True)
     lock = AsyncFileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
     try:
@@ -240,7 +229,7 @@ async def _install(
     finally:
         await lock.release()
     await asyncio.to_thread(_discard_unused, folder.parent)
-    return _environment(attempt / "env")
+    return attempt / "env"
 
 
 def _empty(folder: Path) -> None:
@@ -356,16 +345,6 @@ def _pip_arguments(wanted: Requirements) -> list[str]:
 def _chosen(wanted: Requirements) -> list[str]:
     extras = [word for name in wanted.extras for word in ("--extra", name)]
     return [*extras, *(word for name in wanted.groups for word in ("--group", name))]
-
-
-def _uv() -> str:
-    beside = Path(sys.executable).with_name("uv")
-    found = shutil.which("uv") or (str(beside) if beside.is_file() else None)
-    if found is None:
-        raise MachineError(
-            "uv is not installed; see https://docs.astral.sh/uv/getting-started/installation/."
-        )
-    return found
 
 
 def _uv_environment(env: Path) -> dict[str, str]:

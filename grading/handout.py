@@ -4,11 +4,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 from grading.errors import MachineError, UsageError
+from grading.uv import find_uv
 from lab.assessment import Assessment, Handout
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +35,7 @@ def write_handout(folder: Path, assessment: Assessment) -> None:
         _write_files(folder, assessment, assessment.handout)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written ({error.strerror}); name another folder.") from error
-    _run(folder, _uv(), "lock", "--quiet")
+    _run(folder, find_uv(), "lock", "--quiet")
     _run(folder, "git", "init", "--quiet", "--initial-branch", "main")
     _run(folder, "git", "add", "--all")
     _run(
@@ -114,8 +114,3 @@ def _run(folder: Path, *argv: str) -> None:
     if ended.returncode:
         detail = ended.stdout + ended.stderr
         raise MachineError(f"`{name} {argv[1]}` failed; the hand-out is not whole.", detail=detail)
-
-
-def _uv() -> str:
-    beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.is_file() else "uv"

@@ -1,15 +1,17 @@
-"""Services as processes of this machine, on its loopback interface, under the grader's own user."""
+"""Instances as processes of this machine, on its loopback interface, under the grader's own user."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from chaos.network import LOOPBACK
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import ToxiproxyError
-from grading.environment import Environment, prepare
+from grading.environment import prepare
 from grading.errors import MachineError
-from grading.runtime import Announce, Premises, instance_folder
+from grading.runtime import Announce, Runtime, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, cache_folder
@@ -20,50 +22,42 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 @contextlib.asynccontextmanager
 async def processes(
     submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, announce: Announce
-) -> AsyncIterator[Premises]:
-    """The process runtime, as `Runtime` has it."""
+) -> AsyncIterator[Runtime]:
+    """Open the process runtime, as `OpenRuntime` says."""
     announce("installing its dependencies")
-    environment = await prepare(submission, start, cache_folder(), announce)
-    launcher = Launcher(submission, start, environment, workspace)
+    venv = await prepare(submission, start, cache_folder(), announce)
     async with contextlib.AsyncExitStack() as stack:
         try:
-            server = await stack.enter_async_context(proxy_server(seed=seed, env=launcher.base_environment()))
+            server = await stack.enter_async_context(proxy_server(seed=seed, env=base_environment(workspace)))
         except (OSError, ToxiproxyError) as error:
             raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
-        yield Premises(server.client, server.name, LOOPBACK, launcher.program)
+        program = functools.partial(make_program, submission, start, venv, workspace)
+        yield Runtime(server.client, server.name, LOOPBACK, program)
 
 
-class Launcher:
-    """Makes instances of a submission's service, each with its own copy, home and temporary folder."""
+def base_environment(workspace: Workspace) -> dict[str, str]:
+    """Return the variables of every process of a run; nothing else of the grader's environment is passed on."""
+    return {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **workspace.environment}
 
-    def __init__(
-        self, submission: Submission, start: StartPlan, environment: Environment, workspace: Workspace
-    ) -> None:
-        self._submission = submission
-        self._start = start
-        self._environment = environment
-        self._workspace = workspace
 
-    def base_environment(self) -> dict[str, str]:
-        """Return what every process of the run gets; nothing else of the grader's environment is passed on."""
-        return {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **self._workspace.environment}
-
-    def program(self, name: str) -> ProcessProgram:
-        """Make the instance for the experiment `name`."""
-        root = instance_folder(self._submission, self._workspace, name)
-        repository = root / "repository"
-        return ProcessProgram(
-            argv=lambda host, port: self._start.argv(host, port, self._environment.bin),
-            env=lambda host, port: {
-                **self.base_environment(),
-                "PATH": f"{self._environment.bin}:{SYSTEM_PATH}",
-                "VIRTUAL_ENV": str(self._environment.bin.parent),
-                "HOME": str(root / "home"),
-                "TMPDIR": str(root / "tmp"),
-                "PYTHONUNBUFFERED": "1",
-                **self._start.environment(repository, host, port),
-            },
-            root=root,
-            repository=repository,
-            cwd=repository / self._start.cwd,
-        )
+def make_program(
+    submission: Submission, start: StartPlan, venv: Path, workspace: Workspace, name: str
+) -> ProcessProgram:
+    """Make a copy of the submission for the experiment `name`; its instances use the virtual environment `venv`."""
+    root = instance_folder(submission, workspace, name)
+    repository = root / "repository"
+    return ProcessProgram(
+        argv=lambda host, port: start.argv(host, port, venv / "bin"),
+        env=lambda host, port: {
+            **base_environment(workspace),
+            "PATH": f"{venv / 'bin'}:{SYSTEM_PATH}",
+            "VIRTUAL_ENV": str(venv),
+            "HOME": str(root / "home"),
+            "TMPDIR": str(root / "tmp"),
+            "PYTHONUNBUFFERED": "1",
+            **start.environment(repository, host, port),
+        },
+        root=root,
+        repository=repository,
+        cwd=repository / start.cwd,
+    )

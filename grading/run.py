@@ -13,7 +13,7 @@ from chaos.history import Began, Ended, HarnessFault, History, Skipped
 from chaos.recorder import Recorder
 from chaos.toxiproxy import ToxiproxyError
 from grading.errors import GradingError
-from grading.runtime import Premises
+from grading.runtime import Runtime
 from grading.workspace import check_room
 from lab import control
 from lab.control import NEEDS, Need
@@ -39,7 +39,7 @@ class Run:
     Starts are bounded by the processors, for they are what a start waits for.
     """
 
-    premises: Premises
+    runtime: Runtime
     contract: Contract
     seed: int
     observer: Observer
@@ -75,7 +75,7 @@ class Run:
 async def run_again(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
     """Run experiments once more, on new instances and with less going on beside them."""
     again = Run(
-        run.premises, run.contract, run.seed, run.observer, places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE)
+        run.runtime, run.contract, run.seed, run.observer, places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE)
     )
     return await run_all(experiments, again)
 
@@ -136,11 +136,11 @@ async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:
         experiment.name,
         seed=run.seed,
         contract=run.contract,
-        program=await asyncio.to_thread(run.premises.program, experiment.name),
-        toxiproxy=run.premises.toxiproxy,
+        program=await asyncio.to_thread(run.runtime.program, experiment.name),
+        toxiproxy=run.runtime.toxiproxy,
         recorder=recorder,
         starts=run.starts,
-        network=run.premises.network,
+        network=run.runtime.network,
     )
 
 

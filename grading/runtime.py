@@ -1,4 +1,4 @@
-"""What a submission's services run in while they are graded."""
+"""Where the instances of a submission's service run while it is graded."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -15,25 +15,25 @@ from grading.submission import Submission
 from grading.workspace import Workspace
 
 Announce = Callable[[str], None]
-"""Tells what is being done, in a few words."""
+"""Tells the user what is being done, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
-    """What the experiments of one run take place in.
+class Runtime:
+    """Where the instances of one run are started, with the fault proxy between them and their upstreams.
 
-    `program` makes a fresh copy of the submission for an experiment by its name; `faults` says which fault proxy there
-    is.
+    `fault_proxy` describes that proxy, and `toxiproxy` controls it. `program` makes a copy of the submission for an
+    experiment, by its name.
     """
 
     toxiproxy: Toxiproxy
-    faults: str
+    fault_proxy: str
     network: Network
     program: Callable[[str], Program]
 
 
 def instance_folder(submission: Submission, workspace: Workspace, name: str) -> Path:
-    """Make the folder of one experiment's instances: `repository`, a copy of the submission, `home` and `tmp`."""
+    """Make the folder of an experiment's instances: `repository`, a copy of the submission, `home` and `tmp`."""
     root = workspace.folder(name)
     submission.copy_to(root / "repository")
     for own in ("home", "tmp"):
@@ -42,19 +42,19 @@ def instance_folder(submission: Submission, workspace: Workspace, name: str) -> 
 
 
 class RuntimeName(StrEnum):
-    """What services run in, as it is said on the command line."""
+    """The runtimes, as the command line names them."""
 
     PROCESS = "process"
     DOCKER = "docker"
 
 
-class Runtime(Protocol):
-    """Makes the premises of one run, and leaves nothing of them."""
+class OpenRuntime(Protocol):
+    """Opens the runtime of one run; nothing of it is left after the context."""
 
     def __call__(
         self, submission: Submission, start: StartPlan, workspace: Workspace, *, seed: int, announce: Announce
-    ) -> AbstractAsyncContextManager[Premises]:
+    ) -> AbstractAsyncContextManager[Runtime]:
         """Install what the submission needs, and start the fault proxy.
 
-        Raises SubmissionError where the submission cannot be installed, MachineError where the machine stands in the way.
+        Raises SubmissionError if the submission cannot be installed, and MachineError if the machine prevents it.
         """

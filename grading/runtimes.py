@@ -5,9 +5,9 @@ from typing import Final
 
 from grading.containers import containers
 from grading.processes import processes
-from grading.runtime import Runtime, RuntimeName
+from grading.runtime import OpenRuntime, RuntimeName
 
-RUNTIMES: Final[Mapping[RuntimeName, Runtime]] = {
+RUNTIMES: Final[Mapping[RuntimeName, OpenRuntime]] = {
     RuntimeName.PROCESS: processes,
     RuntimeName.DOCKER: containers,
 }

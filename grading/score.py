@@ -12,7 +12,7 @@ from grading.processes import processes
 from grading.progress import Progress
 from grading.report import Report
 from grading.run import Run, run_again, run_all
-from grading.runtime import Runtime
+from grading.runtime import OpenRuntime
 from grading.submission import fetch
 from grading.workspace import Workspace
 from lab.assessment import Assessment
@@ -44,7 +44,7 @@ async def score(
     seed: int,
     workspace: Workspace,
     progress: Progress,
-    runtime: Runtime = processes,
+    runtime: OpenRuntime = processes,
 ) -> Graded:
     """Grade the submission at `spec` (a path or a git URL) in the exercises that `choose` returns for it.
 
@@ -64,10 +64,10 @@ async def score(
     try:
         plan = start.plan(submission, contract.start, contract.names)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
-        async with runtime(submission, plan, workspace, seed=seed, announce=progress.announce) as premises:
+        async with runtime(submission, plan, workspace, seed=seed, announce=progress.announce) as opened:
             progress.announce("running the experiments")
-            faults = premises.faults
-            run = Run(premises, contract, seed, progress.update)
+            faults = opened.fault_proxy
+            run = Run(opened, contract, seed, progress.update)
             histories = await run_all(experiments, run)
             results = judge.judge(exercises, histories, scoring)
             if repeated := judge.disturbed(exercises, results):

@@ -23,16 +23,6 @@ from grading.workspace import Workspace, remove_tree
 
 SIZE_LIMIT = 200 << 20
 FILES_LIMIT = 50_000
-START_FILES = (
-    "pyproject.toml",
-    "requirements.txt",
-    "docker-compose.yml",
-    "docker-compose.yaml",
-    "compose.yml",
-    "compose.yaml",
-    "Dockerfile",
-    "src",
-)
 
 _SECRET = ".env"  # noqa: S105 - the file's name
 _NOT_SOURCES = frozenset(
@@ -100,16 +90,12 @@ async def fetch(spec: str, workspace: Workspace) -> Submission:
     path, ref = _split_path(spec)
     if path is None:
         url, ref = _split_url(spec)
-        submission = await _from_clone(spec, url, ref, workspace)
-    elif await git.is_bare(path):
-        submission = await _from_clone(spec, str(path), ref, workspace)
-    elif ref is not None:
-        submission = await _from_commit(spec, path, ref, workspace)
-    else:
-        submission = await _from_folder(spec, path, workspace)
-    if not any((submission.root / name).exists() for name in START_FILES):
-        raise UsageError(f"{submission.spec} holds nothing to start; looked for {', '.join(START_FILES)}.")
-    return submission
+        return await _from_clone(spec, url, ref, workspace)
+    if await git.is_bare(path):
+        return await _from_clone(spec, str(path), ref, workspace)
+    if ref is not None:
+        return await _from_commit(spec, path, ref, workspace)
+    return await _from_folder(spec, path, workspace)
 
 
 def _split_path(spec: str) -> tuple[Path | None, str | None]:

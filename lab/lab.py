@@ -30,7 +30,7 @@ from chaos.keys import Keys, answer_code
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
-from chaos.program import Program, Started
+from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service import Service
 from chaos.toxiproxy import Toxiproxy
@@ -280,7 +280,7 @@ class Lab:
         end = control.moment(self.history)
         return isinstance(end, Failure) and end.error == "timeout"
 
-    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> Started:
+    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> tuple[Service, str, int]:
         addresses = self.upstreams.addresses
         given = self.contract.environment(self._given, addresses, origin=self.allowed_origin)
         return await self._program.start({**given, **changes}, instance=instance, recorder=self.recorder)

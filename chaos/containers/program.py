@@ -1,4 +1,4 @@
-"""Starts a submission's services in containers."""
+"""Starts instances of a submission's service in containers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Final
 
 from chaos.containers.container import Container, Plan
 from chaos.containers.engine import Engine
-from chaos.program import Started
 from chaos.recorder import Recorder
+from chaos.service import Service
 
 MOUNT: Final = "/srv/exam"
 ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - of a container that nothing but the lab can reach
@@ -17,10 +17,10 @@ PORT: Final = 8000
 
 @dataclass(frozen=True, slots=True)
 class ContainerProgram:
-    """Starts containers; `root` of this machine is their MOUNT, and `cwd` lies in the copy of the submission there.
+    """A copy of a submission whose instances are containers, with `root` at their MOUNT.
 
-    `argv` makes the command for a host and port, `env` what the container gets beside the given variables and those of
-    its image.
+    `argv` and `env` return the command and its variables for a host and port; the image has more variables of its own.
+    `cwd` lies in the copy, as the containers see it.
     """
 
     engine: Engine
@@ -36,7 +36,7 @@ class ContainerProgram:
 
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
-    ) -> Started:
+    ) -> tuple[Service, str, int]:
         given = {**self.env(ANY_ADDRESS, PORT), **variables}
         plan = Plan(
             image=self.image,
@@ -50,4 +50,4 @@ class ContainerProgram:
             labels=self.labels,
         )
         container = await Container.start(self.engine, plan, recorder=recorder, instance=instance)
-        return Started(container, container.address, PORT)
+        return container, container.address, PORT

@@ -28,7 +28,7 @@ from chaos.toxiproxy import ProxySpec, Toxiproxy, ToxiproxyError, command, find_
 from chaos.upstreams import make_server
 from grading.environment import prepare
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
-from grading.processes import Launcher
+from grading.processes import base_environment, make_program
 from grading.stack import claim, recorders
 from grading.stack.claim import Record
 from grading.stack.files import StackFiles
@@ -101,20 +101,21 @@ class Supervisor:
 
     async def _serve(self) -> None:
         with Workspace.open() as workspace:
-            launcher = await self._launcher(workspace)
+            program = await self._program(workspace)
+            env = base_environment(workspace)
             _tell(News(text="starting the fault proxies and the service"))
             try:
-                async with self._upstreams(), self._fault_proxy(launcher), self._service(launcher) as service:
+                async with self._upstreams(), self._fault_proxy(env), self._service(program) as service:
                     await self._watch(service)
             except (OSError, ToxiproxyError) as error:
                 raise MachineError(f"The stack could not be started: {error}.") from error
 
-    async def _launcher(self, workspace: Workspace) -> Launcher:
+    async def _program(self, workspace: Workspace) -> ProcessProgram:
         submission = await fetch(self._order.repository, workspace)
         start = plan(submission, self._contract.start, self._contract.names)
         _tell(News(text="installing its dependencies"))
-        installed = await prepare(submission, start, cache_folder(), lambda text: _tell(News(text=text)))
-        return Launcher(submission, start, installed, workspace)
+        venv = await prepare(submission, start, cache_folder(), lambda text: _tell(News(text=text)))
+        return await asyncio.to_thread(make_program, submission, start, venv, workspace, "service")
 
     @contextlib.asynccontextmanager
     async def _upstreams(self) -> AsyncIterator[None]:
@@ -126,13 +127,13 @@ class Supervisor:
             yield
 
     @contextlib.asynccontextmanager
-    async def _fault_proxy(self, launcher: Launcher) -> AsyncIterator[None]:
+    async def _fault_proxy(self, env: Mapping[str, str]) -> AsyncIterator[None]:
         argv = command(self._ports.control, binary=find_server(), host=HOST)
         with self._open("stack") as log:
             process = await Process.start(
                 argv,
                 cwd=Path("/"),
-                env=launcher.base_environment(),
+                env=env,
                 recorder=recorders.output(log),
                 endless=True,
             )
@@ -149,8 +150,7 @@ class Supervisor:
                 yield
 
     @contextlib.asynccontextmanager
-    async def _service(self, launcher: Launcher) -> AsyncIterator[Process]:
-        program = await asyncio.to_thread(launcher.program, "service")
+    async def _service(self, program: ProcessProgram) -> AsyncIterator[Process]:
         secrets = self._contract.draw(random.SystemRandom())
         for user in list(self._contract.users.values())[:1]:
             self._files.keep(secrets[user.password])

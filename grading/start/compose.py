@@ -1,94 +1,72 @@
-"""Reads one service of a compose file."""
+"""Reads the service of a compose file: the container of a Dockerfile or an image, with other settings."""
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from grading.errors import SubmissionError
-from grading.start import shell
-from grading.start.dockerfile import Command
+from grading.start import dockerfile, shell
+from grading.start.container import Command, Container
 from grading.submission import Submission, inside
+from lab import compose_file
 
 FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+"""The names of a compose file; the first that there is counts."""
 
 
-@dataclass(frozen=True)
-class Service:
-    """What a compose file says of a service, as far as it can be had without containers."""
+def container(submission: Submission, service: str) -> Container | None:
+    """Return the container of the service named `service`; None if no compose file has it.
 
-    file: str
-    context: Path | None = None
-    dockerfile: str = "Dockerfile"
-    target: str | None = None
-    command: Command | None = None
-    entrypoint: Command | None = None
-    workdir: str | None = None
-    env: dict[str, str] = field(default_factory=dict)
-    mounts: list[tuple[PurePosixPath, Path]] = field(default_factory=list)
-
-
-class _Loader(yaml.SafeLoader):
-    """Takes compose's own tags (`!reset`, `!override`) for what they are put on."""
-
-
-def _untagged(loader: _Loader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-
-
-_Loader.add_multi_constructor("!", _untagged)
-
-
-def read(submission: Submission, service: str) -> Service | None:
-    """The service of this name in the first compose file that there is; None without one.
-
-    Raises SubmissionError if the file is no YAML.
+    Raises SubmissionError if the compose file, or the Dockerfile that it builds, is not valid.
     """
-    for name in FILES:
-        text = submission.text(name)
-        if text is not None:
-            break
-    else:
-        return None
+    file, text = next(
+        ((name, text) for name in FILES if (text := submission.text(name)) is not None), ("", "")
+    )
     try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SubmissionError(f"{name} is not valid YAML; correct it.", detail=str(error)) from error
+        document = compose_file.load(text)
+    except ValueError as error:
+        raise SubmissionError(f"{file} is not valid YAML; correct it.", detail=str(error)) from error
     services = _table(_table(document).get("services"))
-    found = services.get(service)
-    return _service(name, service, found, {str(one) for one in services}) if isinstance(found, dict) else None
-
-
-def _service(file: str, name: str, given: dict[str, Any], services: set[str]) -> Service:
-    build = given.get("build")
-    table = _table(build) if not isinstance(build, str) else {"context": build}
-    context = inside(_plain(table.get("context", "."))) if build is not None else None
-    if build is not None and context is None:
-        raise SubmissionError(f"{file} builds `{name}` from outside of the repository; correct its `build`.")
-    return Service(
-        file,
-        context,
-        _plain(table.get("dockerfile", "Dockerfile")),
-        str(table["target"]) if table.get("target") else None,
-        _command(given.get("command"), name),
-        _command(given.get("entrypoint"), name),
-        _plain(given["working_dir"]) if given.get("working_dir") else None,
-        _environment(given.get("environment"), services),
-        _mounts(given.get("volumes")),
+    settings = services.get(service)
+    if not isinstance(settings, dict):
+        return None
+    origin = f"`{service}` in {file}"
+    command, entrypoint = (_command(settings.get(key), origin) for key in ("command", "entrypoint"))
+    found = _image(submission, settings.get("build"), origin)
+    if found.build and command is None and entrypoint is None:
+        origin = str(found.build.dockerfile)
+    if entrypoint is not None:
+        found.entrypoint, found.command = entrypoint, None
+    return replace(
+        found,
+        source="compose",
+        origin=origin,
+        files=[*found.files, *_mounts(settings.get("volumes"))],
+        workdir=found.workdir / _plain(settings.get("working_dir") or ""),
+        env=found.env | _environment(settings.get("environment"), {str(name) for name in services}),
+        command=found.command if command is None else command,
     )
 
 
+def _image(submission: Submission, build: Any, origin: str) -> Container:
+    """Return the container of the image that a service builds, or an empty one."""
+    if build is None:
+        return Container(submission, "compose", origin)
+    table = {"context": build} if isinstance(build, str) else _table(build)
+    context = inside(_plain(table.get("context", ".")))
+    if context is None:
+        raise SubmissionError(f"{origin} is built from outside of the repository; correct its `build`.")
+    name = _plain(table.get("dockerfile", "Dockerfile"))
+    target = str(table["target"]) if table.get("target") else None
+    return dockerfile.read(submission, inside(context / name) or Path(name), context, target)
+
+
 def _environment(given: Any, services: set[str]) -> dict[str, str]:
-    """The variables with a value of their own that means something without the other services."""
+    """Return the variables with values of their own, without those that name the other services."""
     lines = given if isinstance(given, list) else [f"{name}={value}" for name, value in _pairs(given)]
-    # `redis://redis:6379` names a container that the lab does not start.
+    # `redis://redis:6379` is the address of a container that the lab does not start.
     elsewhere = re.compile(rf"(^|//|@|,)({'|'.join(map(re.escape, services))})(:\d|/|$)")
     found = {}
     for name, equals, value in (str(line).partition("=") for line in lines):
@@ -124,15 +102,15 @@ def _mounts(given: Any) -> list[tuple[PurePosixPath, Path]]:
     return found
 
 
-def _command(given: Any, name: str) -> Command | None:
-    """A command of compose: a string is split into words, and no shell is asked."""
+def _command(given: Any, origin: str) -> Command | None:
+    """Return a command of compose, which splits a string into words without a shell."""
     if isinstance(given, list):
         return [_plain(word) for word in given]
     try:
         return shlex.split(_plain(given)) if given is not None else None
     except ValueError as error:
         raise SubmissionError(
-            f"The command of `{name}` in the compose file cannot be split ({error}); correct it."
+            f"The command of {origin} cannot be split into words ({error}); correct it."
         ) from error
 
 

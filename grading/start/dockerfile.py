@@ -1,4 +1,4 @@
-"""Reads a Dockerfile for what a start without a container needs: the command, and where things stand."""
+"""Reads a Dockerfile: what it runs, and what it copies where."""
 
 import json
 import posixpath
@@ -6,78 +6,71 @@ import re
 import shlex
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from grading.errors import SubmissionError
-from grading.start import installs, shell
-from grading.start.installs import Install
-from grading.start.layout import Layout
+from grading.start import shell
+from grading.start.container import Build, Command, Container
 from grading.submission import Submission, inside
-
-Command = str | list[str]
-"""A command in shell form or in exec form."""
 
 _HEREDOC = re.compile(r"<<-?\s*([\"']?)(\w+)\1")
 _FLAG = re.compile(r"--([\w-]+)(?:=(\S+))?\s+")
 _PYTHON_TAG = re.compile(r"python:?(3\.\d+)")
 
 
-@dataclass
-class Stage:
-    """One stage of a build, with all that it has from the stages that it stands on."""
+def find(submission: Submission, paths: Sequence[Path]) -> list[Container]:
+    """Return the containers that the first Dockerfile of `paths` may describe, the likeliest first.
 
-    layout: Layout
-    workdir: PurePosixPath = field(default_factory=lambda: PurePosixPath("/"))
-    env: dict[str, str] = field(default_factory=dict)
-    entrypoint: Command | None = None
-    command: Command | None = None
-    installs: list[Install] = field(default_factory=list)
-    python: str | None = None
-    missing: int = 0
-    """How many sources of COPY are not in the repository: the context is another folder then."""
-
-    def child(self, submission: Submission) -> "Stage":
-        """A stage that begins as this one is now."""
-        return Stage(
-            Layout(submission, list(self.layout.entries)),
-            self.workdir,
-            dict(self.env),
-            self.entrypoint,
-            self.command,
-            list(self.installs),
-            self.python,
-            self.missing,
-        )
-
-
-def read(submission: Submission, path: Path, context: Path, target: str | None = None) -> Stage:
-    """The stage that the Dockerfile at `path` builds, from the folder `context` of the repository.
-
-    `target` names a stage other than the last. Raises SubmissionError if there is no such stage.
+    Nothing says which folder it is built from; most likely it is the one with the most of what it copies.
     """
+    path = next((path for path in paths if submission.has(path)), None)
+    if path is None:
+        return []
+    readers = [_read(submission, path, context) for context in dict.fromkeys([path.parent, Path()])]
+    readers.sort(key=lambda reader: reader.missing)
+    return [reader.stage(None) for reader in readers]
+
+
+def read(submission: Submission, path: Path, context: Path, target: str | None = None) -> Container:
+    """Return the container that the Dockerfile at `path` describes, built from the folder `context`.
+
+    `target` names a stage other than the last. Raises SubmissionError if there is no such file or stage.
+    """
+    return _read(submission, path, context).stage(target)
+
+
+def _read(submission: Submission, path: Path, context: Path) -> "_Reader":
     text = submission.text(path)
     if text is None:
         raise SubmissionError(f"There is no {path}, which the compose file builds; correct its `build`.")
-    reader = _Reader(submission, context)
+    reader = _Reader(submission, path, context)
     for name, rest, body in _instructions(text):
         reader.take(name, rest, body)
-    stage = reader.stages.get(target.lower()) if target else reader.last
-    if stage is None:
-        raise SubmissionError(f"{path} has no {f'stage {target}' if target else 'FROM'}; correct it.")
-    return stage
+    return reader
 
 
 class _Reader:
-    """Follows the instructions, in order."""
+    """Follows the instructions, in order; each stage of the build is a container."""
 
-    def __init__(self, submission: Submission, context: Path) -> None:
-        self.stages: dict[str, Stage] = {}
-        self.last: Stage | None = None
+    def __init__(self, submission: Submission, path: Path, context: Path) -> None:
         self._submission = submission
+        self._path = path
         self._context = context
+        self._stages: dict[str, Container] = {}
+        self._last: Container | None = None
         self._count = 0
         self._arguments: dict[str, str] = {}
+        self.missing = 0
+        """How many sources of COPY are not there."""
+
+    def stage(self, target: str | None) -> Container:
+        found = self._stages.get(target.lower()) if target else self._last
+        if found is None:
+            raise SubmissionError(
+                f"{self._path} has no {f'stage {target}' if target else 'FROM'}; correct it."
+            )
+        return replace(found, build=Build(self._path, self._context, target))
 
     def take(self, name: str, rest: str, body: str) -> None:
         if name == "FROM":
@@ -85,10 +78,10 @@ class _Reader:
         elif name == "ARG":
             argument, _, default = rest.partition("=")
             self._arguments[argument.strip()] = self._expand(default.strip().strip("\"'"))
-        elif self.last is not None:
-            self._take(self.last, name, rest, body)
+        elif self._last is not None:
+            self._take(self._last, name, rest, body)
 
-    def _take(self, stage: Stage, name: str, rest: str, body: str) -> None:
+    def _take(self, stage: Container, name: str, rest: str, body: str) -> None:
         match name:
             case "WORKDIR":
                 stage.workdir = _normal(stage.workdir / self._expand(rest.strip("\"'")))
@@ -108,17 +101,21 @@ class _Reader:
         words = [word for word in self._expand(rest).split() if not word.startswith("--")]
         if not words:
             return
-        base = self.stages.get(words[0].lower())
-        self.last = base.child(self._submission) if base else Stage(Layout(self._submission))
-        if base is None:
-            tag = _PYTHON_TAG.search(words[0])
-            self.last.python = tag[1] if tag else None
-        self.stages[str(self._count)] = self.last
+        base = self._stages.get(words[0].lower())
+        self._last = self._child(base) if base else self._empty(words[0])
+        self._stages[str(self._count)] = self._last
         self._count += 1
         if len(words) == 3 and words[1].lower() == "as":
-            self.stages[words[2].lower()] = self.last
+            self._stages[words[2].lower()] = self._last
 
-    def _copy(self, stage: Stage, rest: str) -> None:
+    def _empty(self, image: str) -> Container:
+        tag = _PYTHON_TAG.search(image)
+        return Container(self._submission, "dockerfile", str(self._path), python=tag[1] if tag else None)
+
+    def _child(self, base: Container) -> Container:
+        return replace(base, files=list(base.files), env=dict(base.env), runs=list(base.runs))
+
+    def _copy(self, stage: Container, rest: str) -> None:
         words, flags = _flags(rest)
         names = _json_words(words) or shlex.split(words)
         if len(names) < 2:
@@ -129,31 +126,32 @@ class _Reader:
             self._copy_from_stage(stage, flags["from"], sources, place)
             return
         into = (
-            len(sources) > 1
-            or target.endswith(("/", "."))
-            or any(known == place for known, _ in stage.layout.entries)
+            len(sources) > 1 or target.endswith(("/", ".")) or any(known == place for known, _ in stage.files)
         )
         for source in sources:
             found = list(self._matching(source))
-            stage.missing += not found
+            self.missing += not found
             for path in found:
                 is_file = (self._submission.root / path).is_file()
-                stage.layout.add(place / path.name if is_file and (into or len(found) > 1) else place, path)
+                name = path.name if is_file and (into or len(found) > 1) else ""
+                stage.files.append((place / name, path))
 
-    def _copy_from_stage(self, stage: Stage, name: str, sources: Sequence[str], place: PurePosixPath) -> None:
-        origin = self.stages.get(self._expand(name).lower())
+    def _copy_from_stage(
+        self, stage: Container, name: str, sources: Sequence[str], place: PurePosixPath
+    ) -> None:
+        origin = self._stages.get(self._expand(name).lower())
         if origin is None:
             return  # another image: nothing of the repository's
-        stage.installs += [install for install in origin.installs if install not in stage.installs]
+        stage.runs += [run for run in origin.runs if run not in stage.runs]
         for source in sources:
             absolute = _normal(PurePosixPath("/") / source)
-            for target, path in list(origin.layout.entries):
+            for target, path in list(origin.files):
                 if target.is_relative_to(absolute):
-                    stage.layout.add(place / target.relative_to(absolute), path)
+                    stage.files.append((place / target.relative_to(absolute), path))
                 elif absolute.is_relative_to(target) and (
                     under := inside(path / absolute.relative_to(target))
                 ):
-                    stage.layout.add(place, under)
+                    stage.files.append((place, under))
 
     def _matching(self, source: str) -> Iterator[Path]:
         path = inside(self._context / source.lstrip("/"))
@@ -165,16 +163,16 @@ class _Reader:
         elif self._submission.has(path):
             yield path
 
-    def _run(self, stage: Stage, rest: str, body: str) -> None:
+    def _run(self, stage: Container, rest: str, body: str) -> None:
         words, _ = _flags(rest)
         exec_form = _json_words(words)
         script = body or (shlex.join(exec_form) if exec_form else words)
         directory = stage.workdir
-        for segment in shell.segments(script):
-            if segment.text.startswith("cd "):
-                directory = _normal(directory / segment.text[3:].strip())
-            elif install := installs.read(self._expand(segment.text), directory):
-                stage.installs.append(install)
+        for text, _ in shell.commands(script):
+            if text.startswith("cd "):
+                directory = _normal(directory / text[3:].strip())
+            else:
+                stage.runs.append((directory, self._expand(text)))
 
     def _pairs(self, rest: str) -> dict[str, str]:
         try:
@@ -187,12 +185,12 @@ class _Reader:
         return {name: self._expand(value) for name, _, value in pairs}
 
     def _expand(self, text: str) -> str:
-        known = self._arguments | (self.last.env if self.last else {})
+        known = self._arguments | (self._last.env if self._last else {})
         return shell.expand(text, known, unknown="") or ""
 
 
 def _instructions(text: str) -> Iterator[tuple[str, str, str]]:
-    """Each instruction's name, its line with continuations joined, and the text of its here-document."""
+    """Yield each instruction's name, its line with continuations joined, and the text of its here-document."""
     lines = deque(text.splitlines())
     while lines:
         line = _next(lines)
@@ -211,7 +209,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _next(lines: deque[str]) -> str:
-    """The next line that is neither empty nor a comment: such do not end a continued instruction."""
+    """Return the next line that is not empty or a comment: those do not end a continued instruction."""
     while lines:
         line = lines.popleft().strip()
         if line and not line.startswith("#"):
@@ -241,5 +239,5 @@ def _command(rest: str) -> Command:
 
 
 def _normal(path: PurePosixPath) -> PurePosixPath:
-    """`path` without its dots."""
+    """Return `path` without its dots."""
     return PurePosixPath(posixpath.normpath(path))

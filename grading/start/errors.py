@@ -1,7 +1,5 @@
-"""What a submission's files do not say clearly enough to start it."""
-
-from grading.errors import SubmissionError
+"""The failure that `plan` adds advice to."""
 
 
-class UnclearStartError(SubmissionError):
-    """A start that cannot be read; `plan` adds to its message how to write one that can."""
+class UnclearStartError(Exception):
+    """The submission's files do not say how its service starts, or not so that it starts without its container."""

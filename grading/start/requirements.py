@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ _VERSION = re.compile(r"3\.\d+")
 class Requirements:
     """What uv is to install. Paths are relative to the submission's root.
 
-    `project` is the folder of a pyproject.toml, `locked` says that a uv.lock beside it decides.
-    `options` are such that `uv pip install` and pip share. `python` is a wish, such as "3.12".
+    `project` is the folder of a pyproject.toml; if it is `locked`, the uv.lock beside it decides. `options` are
+    options of both `uv pip install` and pip. `python` is the preferred version, such as "3.12".
     """
 
     project: Path | None = None
@@ -40,7 +41,7 @@ class Requirements:
 
 
 def pyproject(submission: Submission, folder: Path) -> dict[str, Any] | None:
-    """The parsed pyproject.toml of `folder`, if there is one. Raises SubmissionError if it is no TOML."""
+    """Return the parsed pyproject.toml of `folder`, if there is one. Raises SubmissionError if it is not TOML."""
     path = folder / "pyproject.toml"
     text = submission.text(path)
     if text is None:
@@ -51,14 +52,13 @@ def pyproject(submission: Submission, folder: Path) -> dict[str, Any] | None:
         raise SubmissionError(f"{path} is not valid TOML ({error}); correct it.") from error
 
 
-def find(submission: Submission, cwd: Path, home: Path) -> Requirements:
-    """The dependency files nearest to where the service starts.
+def find(submission: Submission, folders: Iterable[Path]) -> Requirements:
+    """Return what the dependency files of the first folder that has some ask for.
 
-    Looked for in `cwd` and the folders around it, then in the application's `home` and the folders around that; in each, a lock goes
-    before requirements.txt, and that before a pyproject.toml with dependencies.
+    In a folder, a lock goes before requirements.txt, and that before a pyproject.toml with dependencies.
     Raises SubmissionError if there are none.
     """
-    for folder in dict.fromkeys([cwd, *cwd.parents, home, *home.parents]):
+    for folder in dict.fromkeys(folders):
         found = of_folder(submission, folder)
         if found is not None:
             return found
@@ -69,7 +69,7 @@ def find(submission: Submission, cwd: Path, home: Path) -> Requirements:
 
 
 def of_folder(submission: Submission, folder: Path) -> Requirements | None:
-    """What the dependency files of one folder ask for."""
+    """Return what the dependency files of one folder ask for."""
     project = pyproject(submission, folder)
     if project is not None and submission.has(folder / "uv.lock"):
         return Requirements(project=folder, locked=True)
@@ -79,7 +79,7 @@ def of_folder(submission: Submission, folder: Path) -> Requirements | None:
 
 
 def named(submission: Submission, names: list[str]) -> Requirements:
-    """What the files of `[tool.grading] requirements` ask for. Raises SubmissionError if one is not there."""
+    """Return what the files of `[tool.grading] requirements` ask for. Raises SubmissionError if one is not there."""
     found = Requirements()
     for name in names:
         if Path(name).is_absolute() or not submission.has(name):
@@ -94,8 +94,25 @@ def named(submission: Submission, names: list[str]) -> Requirements:
     return found
 
 
-def python_wish(submission: Submission, requirements: Requirements) -> str | None:
-    """The version of Python, such as "3.12", that a `.python-version` near the dependencies asks for."""
+def merge(found: Sequence[Requirements]) -> Requirements:
+    """Return what all of `found` ask for together; the first project is the one that is installed."""
+    first, *others = found
+    for other in others:
+        first = Requirements(
+            project=first.project if first.project is not None else other.project,
+            locked=first.locked or other.locked,
+            extras=(*first.extras, *other.extras),
+            groups=(*first.groups, *other.groups),
+            files=(*first.files, *other.files),
+            constraints=(*first.constraints, *other.constraints),
+            packages=(*first.packages, *other.packages),
+            options=(*first.options, *other.options),
+        )
+    return first
+
+
+def python_version(submission: Submission, requirements: Requirements) -> str | None:
+    """Return the version of Python, such as "3.12", that a `.python-version` near the dependencies asks for."""
     for folder in dict.fromkeys([requirements.project or Path(), Path()]):
         version = _VERSION.match(submission.text(folder / ".python-version") or "")
         if version:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from chaos.contract import StartDefaults
+from grading.start import StartPlan, plan
 from grading.submission import Submission
 from grading.workspace import Workspace
 
@@ -18,6 +20,14 @@ IDENTITY = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_SYSTEM": os.devnull,
 }
+
+EXAM = StartDefaults(
+    main=Path("src/api/main.py"),
+    service="api",
+    dockerfiles=(Path("src/api/Dockerfile"), Path("Dockerfile")),
+    example="uvicorn api.main:app --app-dir src",
+)
+RESERVED = frozenset({"JWT_SECRET_KEY", "LITELLM_URL"})
 
 
 class Repository:
@@ -51,6 +61,9 @@ class Repository:
     def submission(self) -> Submission:
         """The folder itself as a submission, without a snapshot."""
         return Submission(str(self.root), self.root.name, self.root)
+
+    def plan(self, defaults: StartDefaults = EXAM) -> StartPlan:
+        return plan(self.submission(), defaults, RESERVED)
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from grading import environment as module
-from grading.environment import Environment, prepare
+from grading.environment import prepare
 from grading.errors import MachineError, SubmissionError
-from grading.start import StartPlan, plan
-from grading.start.requirements import Requirements
+from grading.start import Requirements, StartPlan
 
 from .conftest import Repository
 
@@ -90,9 +89,9 @@ class Bench:
         self.cache = cache
         self.said: list[str] = []
 
-    async def prepare(self, start: StartPlan | None = None) -> Environment:
+    async def prepare(self, start: StartPlan | None = None) -> Path:
         submission = self.repository.submission()
-        return await prepare(submission, start or plan(submission), self.cache, self.said.append)
+        return await prepare(submission, start or self.repository.plan(), self.cache, self.said.append)
 
 
 @pytest.fixture
@@ -112,15 +111,15 @@ def runs(pid: int) -> bool:
         return False
 
 
-def installed(environment: Environment) -> set[str]:
-    names = {entry.name for entry in environment.bin.iterdir()}
+def installed(venv: Path) -> set[str]:
+    names = {entry.name for entry in (venv / "bin").iterdir()}
     return names & {"uvicorn", "fastapi", "other", "tiny"}
 
 
 async def test_requirements_are_installed_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     made = await bench.prepare()
     assert installed(made) == {"uvicorn"}
-    assert output(made.bin / "uvicorn") == b"here\n"
+    assert output(made / "bin" / "uvicorn") == b"here\n"
     assert bench.said == ["installing requirements.txt"]
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
@@ -130,7 +129,7 @@ async def test_requirements_are_installed_once(bench: Bench, monkeypatch: pytest
 
 async def test_bytecode_is_compiled(bench: Bench) -> None:
     made = await bench.prepare()
-    assert list(made.bin.parent.rglob("uvicorn/__pycache__/*.pyc"))
+    assert list(made.rglob("uvicorn/__pycache__/*.pyc"))
 
 
 async def test_nothing_is_written_into_the_submission(bench: Bench) -> None:
@@ -154,7 +153,7 @@ async def test_an_environment_stands_for_the_content_of_its_files(bench: Bench) 
     assert installed(second) == {"fastapi", "uvicorn"}
     bench.repository.write({"more/limits.txt": "uvicorn==1.0\n"})
     third = await bench.prepare()
-    assert len({first.bin, second.bin, third.bin}) == 3
+    assert len({first, second, third}) == 3
 
 
 async def test_a_lock_is_installed_without_its_groups_and_the_project(bench: Bench) -> None:
@@ -212,23 +211,23 @@ async def test_a_project_that_has_to_be_installed(bench: Bench) -> None:
         )
     (bench.repository.root / "requirements.txt").unlink()
     made = await bench.prepare()
-    assert output(made.bin / "tiny") == b"here\n"
+    assert output(made / "bin" / "tiny") == b"here\n"
 
 
 async def test_a_half_made_environment_is_made_again(bench: Bench) -> None:
     first = await bench.prepare()
-    (first.bin.parents[2] / "complete").unlink()
+    (first.parents[1] / "complete").unlink()
     second = await bench.prepare()
-    assert second.bin != first.bin
-    assert not first.bin.exists()
+    assert second != first
+    assert not first.exists()
     assert installed(second) == {"uvicorn"}
 
 
 async def test_an_environment_whose_python_is_gone_is_made_again(bench: Bench) -> None:
     first = await bench.prepare()
-    first.python.unlink()
-    first.python.symlink_to("/gone/python")
-    assert (await bench.prepare()).python.exists()
+    (first / "bin/python").unlink()
+    (first / "bin/python").symlink_to("/gone/python")
+    assert ((await bench.prepare()) / "bin/python").exists()
 
 
 async def test_two_that_need_the_same_build_it_once(bench: Bench) -> None:
@@ -392,12 +391,12 @@ async def test_what_nobody_uses_is_removed(bench: Bench) -> None:
     used = await bench.prepare()
     long_ago = 1_000_000_000
     for one in (old, used):
-        os.utime(one.bin.parents[2] / "complete", (long_ago, long_ago))
+        os.utime(one.parents[1] / "complete", (long_ago, long_ago))
     await bench.prepare()
     bench.repository.write({"requirements.txt": "fastapi\n"})
     await bench.prepare()
-    assert used.bin.exists()
-    assert not old.bin.exists()
+    assert used.exists()
+    assert not old.exists()
 
 
 @pytest.fixture
@@ -414,4 +413,4 @@ async def test_a_package_from_the_index(bench: Bench) -> None:
         ("python", "serve.py"), Path(), Requirements(files=(Path("requirements.txt"),)), "tool.grading"
     )
     made = await bench.prepare(start)
-    output(made.python, "-c", "import idna")
+    output(made / "bin/python", "-c", "import idna")

@@ -13,7 +13,7 @@ from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import Toxiproxy
 from grading.run import START_FAILURES, Run, State, run_again, run_all
-from grading.runtime import Premises
+from grading.runtime import Runtime
 from lab import control, lab
 from lab.experiment import Experiment
 from lab.lab import Lab
@@ -37,7 +37,7 @@ class Runs:
         self._behaviour = behaviour
         self._folder = folder
         self.run = Run(
-            Premises(toxiproxy, "a fault proxy", LOOPBACK, self._program),
+            Runtime(toxiproxy, "a fault proxy", LOOPBACK, self._program),
             CONTRACT,
             1,
             lambda one, state: self.states.append((one.name, state)),

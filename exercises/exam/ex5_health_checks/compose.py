@@ -2,14 +2,7 @@
 
 from typing import Any
 
-import yaml
-
-
-class _Loader(yaml.SafeLoader):
-    """Knows compose's own tags (`!reset`, `!override`) for what they are: nothing that matters here."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, _suffix, node: _plain(loader, node))
+from lab import compose_file
 
 
 def has_health_check(text: str) -> bool | None:
@@ -17,10 +10,7 @@ def has_health_check(text: str) -> bool | None:
 
     A service whose name has `api` in it counts if none is named so. Raises ValueError for what is no YAML.
     """
-    try:
-        content = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with two harmless tags more
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError("not YAML") from error
+    content = compose_file.load(text)
     services = content.get("services") if isinstance(content, dict) else None
     if not isinstance(services, dict):
         return None
@@ -37,15 +27,3 @@ def _checks(health_check: Any) -> bool:
     words = [test] if isinstance(test, str) else test if isinstance(test, list) else []
     command = " ".join(map(str, words)).removeprefix("CMD-SHELL").removeprefix("CMD").strip()
     return command not in {"", "NONE"}
-
-
-def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
-    match node:
-        case yaml.MappingNode():
-            return loader.construct_mapping(node, deep=True)
-        case yaml.SequenceNode():
-            return loader.construct_sequence(node, deep=True)
-        case yaml.ScalarNode():
-            return loader.construct_scalar(node)
-        case _:
-            return None

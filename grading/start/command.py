@@ -1,8 +1,7 @@
-"""Turns the command that starts a service into one that can be given a host and a port.
+"""Reads the command that starts a service, down to a program that can be given a host and a port.
 
-Servers that are known get them as options, in place of their own; what only makes sense in
-development (`--reload`) or in a container (`tini`, `uv run`) goes. Every other program has to take
-them from `{host}` and `{port}` in its command, or from the variables HOST and PORT.
+Known servers get them as options. Any other program takes them from `{host}` and `{port}` in its command, or from the
+variables HOST and PORT. Scripts are followed, and wrappers such as `tini` and `uv run` are left out.
 """
 
 import re
@@ -12,15 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from grading.start import installs, shell
+from grading.start.container import Command, Container
 from grading.start.errors import UnclearStartError
-from grading.start.installs import Install
-from grading.start.layout import Layout
-from grading.start.shell import Segment
-from grading.submission import Submission
+from grading.start.requirements import Requirements
+from grading.start.servers import SERVERS, find_server, with_address
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
-_PYTHON = re.compile(r"python[\d.]*")
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 _INITS = frozenset({"tini", "dumb-init", "catatonit"})
 _RUNNERS = frozenset({"poetry", "pipenv", "pdm", "hatch", "rye"})
@@ -51,41 +48,13 @@ _UV_VALUES = frozenset(
 _ALL_ARGUMENTS = frozenset({'exec "$@"', "exec $@", '"$@"', "$@", 'exec "${@}"'})
 
 
-@dataclass(frozen=True)
-class Server:
-    """The options with which a server takes its address, and those that have no place here."""
-
-    host: tuple[str, ...] = ("--host",)
-    port: tuple[str, ...] = ("--port",)
-    bind: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ("--reload",)
-    values: tuple[str, ...] = ()
-
-    def address(self) -> list[str]:
-        """The options that give the address."""
-        if self.bind:
-            return [self.bind[-1], "{host}:{port}"]
-        return [self.host[-1], "{host}", self.port[-1], "{port}"]
-
-
-_RELOADS = ("--reload-dir", "--reload-include", "--reload-exclude", "--reload-delay")
-SERVERS = {
-    # The file that --env-file names is never taken along.
-    "uvicorn": Server(values=(*_RELOADS, "--uds", "--fd", "--env-file")),
-    "fastapi": Server(),
-    "gunicorn": Server((), (), bind=("-b", "--bind"), flags=("--reload", "-D", "--daemon"), values=("--reload-engine", "--reload-extra-file")),
-    "hypercorn": Server((), (), bind=("-b", "--bind"), flags=("--reload", "-d", "--daemon"), values=("--insecure-bind", "--quic-bind")),
-    "granian": Server(values=("--reload-paths", "--uds")),
-    "daphne": Server(("-b", "--bind"), ("-p", "--port"), flags=(), values=("-u", "--unix-socket", "--fd")),
-}  # fmt: skip
-
-
 @dataclass
-class Start:
-    """A start command, read: `words` are a template with `{root}`, `{host}` and `{port}`.
+class StartCommand:
+    """What a start command comes down to: `words`, a template with `{root}`, `{host}` and `{port}`.
 
-    `directory` is where it starts, in the container. Where `raw`, the words are still a shell's;
-    `before` is what that shell has to run first.
+    `directory` is the folder of the container that it starts in. `shell` names the shell that it needs, if any: to run
+    `before` first, and to read the words themselves if they are `raw`. `installed` is what it installs on the way,
+    `extras` and `groups` are what it adds to the project's dependencies.
     """
 
     directory: PurePosixPath
@@ -94,19 +63,19 @@ class Start:
     before: str = ""
     shell: str = ""
     env: dict[str, str] = field(default_factory=dict)
-    installs: list[Install] = field(default_factory=list)
+    installed: list[Requirements] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
 
     @property
     def app(self) -> str | None:
-        """What a server is to load, as `module:attribute`."""
-        server = server_index(self.words)
+        """The application that a server loads, as `module:attribute`."""
+        server = find_server(self.words)
         after = self.words[server + 1 :] if server is not None else []
         return next((word for word in after if _APP.fullmatch(word)), None)
 
     def option(self, *names: str) -> str | None:
-        """The value of an option of the server."""
+        """Return the value of an option of the server."""
         for word, following in zip(self.words, [*self.words[1:], ""], strict=True):
             name, equals, value = word.partition("=")
             if name in names:
@@ -114,26 +83,24 @@ class Start:
         return None
 
 
-def server_index(words: Sequence[str]) -> int | None:
-    """Where in a command the known server is named."""
-    return next((index for index, word in enumerate(words) if PurePosixPath(word).name in SERVERS), None)
+def read(container: Container) -> StartCommand:
+    """Return what the start command of `container` comes down to.
+
+    Raises UnclearStartError for a command that cannot be started without its container.
+    """
+    found = container.start_command
+    return _Reader(container).read("" if found is None else found)
 
 
-class Reader:
+class _Reader:
     """Reads one start command, and the scripts that it leads to."""
 
-    def __init__(self, submission: Submission, layout: Layout, directory: PurePosixPath, origin: str) -> None:
-        self._submission = submission
-        self._layout = layout
-        self._origin = origin
-        self._start = Start(directory=directory)
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._start = StartCommand(directory=container.workdir)
         self._depth = 0
 
-    def read(self, command: str | Sequence[str]) -> Start:
-        """What `command`, in shell form or as words, comes down to.
-
-        Raises UnclearStartError for what cannot be started without its container.
-        """
+    def read(self, command: Command) -> StartCommand:
         if isinstance(command, str):
             self._script(command, "sh", [])
         else:
@@ -170,14 +137,13 @@ class Reader:
             raise self._unclear(f"runs {rest[0]}, which is not in the repository")
 
     def _script_file(self, word: str, *, anything: bool = False) -> Path | None:
-        """The file of the repository that the program `word` is."""
+        """Return the file of the repository that the program `word` is."""
         if "/" not in word and not anything:
             return None
-        places = self._layout.locate(self._start.directory / word)
-        return next((place for place in places if (self._submission.root / place).is_file()), None)
+        return self._container.locate_file(self._start.directory / word)
 
     def _file(self, file: Path, arguments: list[str]) -> None:
-        text = self._submission.text(file) or ""
+        text = self._container.submission.text(file) or ""
         first = text.partition("\n")[0]
         if file.suffix == ".py" or "python" in first:
             self._finish(["python", f"{{root}}/{file}", *arguments], "")
@@ -185,16 +151,16 @@ class Reader:
             self._script(text, "bash" if "bash" in first else "sh", arguments)
 
     def _script(self, text: str, name: str, arguments: list[str]) -> None:
-        found = shell.segments(text)
+        found = shell.commands(text)
         if not found:
             raise self._unclear("is empty")
-        if found[:-1] and found[-2].operator == "|":
+        *before, (last, _) = found
+        if before and before[-1][1] == "|":
             raise self._unclear("ends in a pipe")
-        kept = self._preparations(found[:-1])
+        kept = self._preparations(before)
         if kept:
             self._start.before += kept
             self._start.shell = name
-        last = found[-1].text
         if last in _ALL_ARGUMENTS and arguments:
             self._words(arguments)
             return
@@ -205,23 +171,24 @@ class Reader:
             raise self._unclear(f"cannot be split into words ({error})") from error
         self._words(words, name)
 
-    def _preparations(self, found: Sequence[Segment]) -> str:
-        """What a shell has to run before the last command, without what can be had otherwise."""
+    def _preparations(self, commands: Sequence[tuple[str, str]]) -> str:
+        """Return what a shell has to run before the last command: installations and folders are taken from it."""
         kept, settings = "", ""
-        for segment in found:
-            folder = re.fullmatch(r"cd\s+([^\s$`]+)", segment.text)
-            if install := installs.read(segment.text, self._start.directory):
-                self._start.installs.append(install)
+        for text, operator in commands:
+            folder = re.fullmatch(r"cd\s+([^\s$`]+)", text)
+            install = installs.read(text, self._start.directory, self._container)
+            if install is not None:
+                self._start.installed.append(install)
             elif folder and not kept:
                 self._start.directory /= folder[1].strip("\"'")
-            elif re.match(r"set\s+[-+]", segment.text):
-                settings += f"{segment.text}; "
+            elif re.match(r"set\s+[-+]", text):
+                settings += f"{text}; "
             else:
-                kept += f"{segment.text} {segment.operator} "
+                kept += f"{text} {operator} "
         return settings + kept if kept else ""
 
     def _unwrap(self, words: list[str]) -> list[str]:
-        """`words` without what only starts the rest of them."""
+        """Return `words` without the wrappers that only start the rest of them."""
         while words:
             name = PurePosixPath(words[0]).name
             if _ASSIGNMENT.match(words[0]):
@@ -259,9 +226,9 @@ class Reader:
         return ["python", *words] if words and words[0].endswith(".py") else words
 
     def _finish(self, words: list[str], shell_name: str) -> None:
-        index = server_index(words)
+        index = find_server(words)
         if index is not None:
-            words = [*words[:index], *_with_address(words[index:])]
+            words = [*words[:index], *with_address(words[index:])]
         elif any(PurePosixPath(word).name in SERVERS for word in self._start.before.split()):
             raise self._unclear("does more after the server's start")
         self._start.raw = bool(shell_name) and shell.needs_shell(" ".join(words))
@@ -269,8 +236,8 @@ class Reader:
             self._start.shell = shell_name
         self._start.words = shlex.split(" ".join(words)) if shell_name and not self._start.raw else words
 
-    def _unclear(self, what: str) -> UnclearStartError:
-        return UnclearStartError(f"The start command of {self._origin} {what}")
+    def _unclear(self, problem: str) -> UnclearStartError:
+        return UnclearStartError(f"The start command of {self._container.origin} {problem}")
 
 
 def _options(words: list[str], with_value: frozenset[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -284,27 +251,3 @@ def _options(words: list[str], with_value: frozenset[str]) -> tuple[list[str], l
             value = rest.pop(0)
         found.append((name, value))
     return rest, found
-
-
-def _with_address(words: list[str]) -> list[str]:
-    """A known server's command with its address as a template."""
-    name = PurePosixPath(words[0]).name
-    server = SERVERS[name]
-    with_value = {*server.host, *server.port, *server.bind, *server.values}
-    kept = []
-    rest = iter(words[1:])
-    for word in rest:
-        option = word.partition("=")[0]
-        if option in with_value:
-            if option == word:
-                next(rest, None)
-        elif option not in server.flags and not _is_joined(word, with_value):
-            kept.append(word)
-    if name == "fastapi" and kept[:1] == ["dev"]:
-        kept[0] = "run"
-    return [name, *kept, *server.address()]
-
-
-def _is_joined(word: str, with_value: set[str]) -> bool:
-    """Whether `word` is a short option with its value, such as `-b:8000`."""
-    return not word.startswith("--") and len(word) > 2 and word[:2] in with_value

@@ -1,7 +1,6 @@
 import pytest
 
 from grading.start import shell
-from grading.start.shell import Segment
 
 
 @pytest.mark.parametrize(
@@ -18,7 +17,7 @@ from grading.start.shell import Segment
     ],
 )
 def test_scripts_are_split_into_commands(script: str, expected: list[tuple[str, str]]) -> None:
-    assert shell.segments(script) == [Segment(*pair) for pair in expected]
+    assert shell.commands(script) == expected
 
 
 @pytest.mark.parametrize(

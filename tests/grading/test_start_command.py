@@ -4,20 +4,20 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from grading.errors import SubmissionError
-from grading.start.layout import Layout
-from grading.start.serve import Reader, Start
-from tests.grading.conftest import Repository
+from grading.start import command as module
+from grading.start.command import StartCommand
+from grading.start.container import Command, Container
+from grading.start.errors import UnclearStartError
+
+from .conftest import Repository
 
 ADDRESS = ["--host", "{host}", "--port", "{port}"]
 BIND = ["--bind", "{host}:{port}"]
 UVICORN = ["uvicorn", "main:app", *ADDRESS]
 
 
-@pytest.fixture
-def read(repository: Repository) -> Reader:
-    submission = repository.submission()
-    return Reader(submission, Layout.plain(submission), PurePosixPath("/"), "the test")
+def read(repository: Repository, command: Command) -> StartCommand:
+    return module.read(Container(repository.submission(), "dockerfile", "the test", command=command))
 
 
 @pytest.mark.parametrize(
@@ -63,72 +63,67 @@ def read(repository: Repository) -> Reader:
         (["tini", "--", "sh", "-c", "uvicorn main:app"], UVICORN),
     ],
 )  # fmt: skip
-def test_plain_commands(read: Reader, command: str | list[str], words: list[str]) -> None:
-    start = read.read(command)
+def test_plain_commands(repository: Repository, command: Command, words: list[str]) -> None:
+    start = read(repository, command)
     assert start.words == words
     assert (start.shell, start.before, start.directory) == ("", "", PurePosixPath("/"))
 
 
-def test_folders_and_variables_are_taken_out_of_the_command(read: Reader) -> None:
-    start = read.read("cd src && cd api; PYTHONPATH=.. LOG='a b' uvicorn main:app")
+def test_folders_and_variables_are_taken_out_of_the_command(repository: Repository) -> None:
+    start = read(repository, "cd src && cd api; PYTHONPATH=.. LOG='a b' uvicorn main:app")
     assert start.words == UVICORN
     assert start.directory == PurePosixPath("/src/api")
     assert start.env == {"PYTHONPATH": "..", "LOG": "a b"}
     assert not start.shell
 
 
-def test_what_uv_is_told_is_kept(read: Reader) -> None:
-    start = read.read("uv run --directory src --extra prod --group=serve uvicorn main:app")
+def test_what_uv_is_told_is_kept(repository: Repository) -> None:
+    start = read(repository, "uv run --directory src --extra prod --group=serve uvicorn main:app")
     assert (start.directory, start.extras, start.groups) == (PurePosixPath("/src"), ["prod"], ["serve"])
 
 
-def test_what_comes_before_needs_a_shell(read: Reader) -> None:
-    start = read.read("alembic upgrade head && exec uvicorn main:app --port 80")
+def test_what_comes_before_needs_a_shell(repository: Repository) -> None:
+    start = read(repository, "alembic upgrade head && exec uvicorn main:app --port 80")
     assert start.shell == "sh"
     assert start.before == "alembic upgrade head && "
     assert start.words == UVICORN
     assert not start.raw
 
 
-def test_variables_in_a_command_need_a_shell(read: Reader) -> None:
-    start = read.read('X=$(nproc) uvicorn main:app --port "${PORT}" --workers "${WORKERS:-1}"')
+def test_variables_in_a_command_need_a_shell(repository: Repository) -> None:
+    start = read(repository, 'X=$(nproc) uvicorn main:app --port "${PORT}" --workers "${WORKERS:-1}"')
     assert start.shell == "sh"
     assert start.before == "export X=$(nproc); "
     assert start.words == ["uvicorn", "main:app", "--workers", '"${WORKERS:-1}"', *ADDRESS]
     assert start.raw
 
 
-def read_file(repository: Repository, command: str | list[str]) -> Start:
-    submission = repository.submission()
-    return Reader(submission, Layout.plain(submission), PurePosixPath("/"), "the test").read(command)
-
-
 @pytest.mark.parametrize("command", ["./start.sh", "sh start.sh", "bash -e ./start.sh", ["./start.sh"]])
-def test_scripts_are_read(repository: Repository, command: str | list[str]) -> None:
+def test_scripts_are_read(repository: Repository, command: Command) -> None:
     repository.write(
         {"start.sh": "#!/bin/bash\n# Starts.\nset -euo pipefail\n\ncd src\nexec uvicorn main:app --port 80\n"}
     )
-    start = read_file(repository, command)
+    start = read(repository, command)
     assert start.words == UVICORN
     assert (start.shell, start.before, start.directory) == ("", "", PurePosixPath("/src"))
 
 
 def test_a_script_keeps_its_preparations(repository: Repository) -> None:
     repository.write({"start.sh": "#!/bin/bash\nset -e\ncd src\n./migrate\nuvicorn main:app"})
-    start = read_file(repository, "./start.sh")
+    start = read(repository, "./start.sh")
     assert (start.shell, start.before) == ("bash", "set -e; ./migrate \n ")
     assert start.directory == PurePosixPath("/src")
 
 
 def test_a_script_hands_on_its_arguments(repository: Repository) -> None:
     repository.write({"entry.sh": '#!/bin/sh\nset -e\nexec "$@"\n'})
-    start = read_file(repository, ["./entry.sh", "uvicorn", "main:app"])
+    start = read(repository, ["./entry.sh", "uvicorn", "main:app"])
     assert (start.words, start.shell, start.before) == (UVICORN, "", "")
 
 
 def test_an_executable_of_python(repository: Repository) -> None:
     repository.write({"bin/serve": "#!/usr/bin/env python3\n"})
-    assert read_file(repository, "bin/serve --fast").words == ["python", "{root}/bin/serve", "--fast"]
+    assert read(repository, "bin/serve --fast").words == ["python", "{root}/bin/serve", "--fast"]
 
 
 @pytest.mark.parametrize(
@@ -146,18 +141,20 @@ def test_an_executable_of_python(repository: Repository) -> None:
         ("./loop.sh", "script to script"),
     ],
 )
-def test_what_is_not_understood_says_what_to_write(
-    repository: Repository, command: str | list[str], says: str
-) -> None:
+def test_what_is_not_understood(repository: Repository, command: Command, says: str) -> None:
     repository.write({"loop.sh": "./loop.sh\n"})
-    with pytest.raises(SubmissionError, match=rf"(?s)the test.*{says}.*\[tool\.grading\] command"):
-        read_file(repository, command)
+    with pytest.raises(UnclearStartError, match=rf"(?s)the test.*{says}"):
+        read(repository, command)
 
 
 def test_paths_are_found_from_the_folder_of_the_start(repository: Repository) -> None:
     repository.write({"ops/run.sh": "uvicorn main:app", "ops/inner/x": ""})
-    submission = repository.submission()
-    start = Reader(
-        submission, Layout(submission, [(PurePosixPath("/app"), Path("ops"))]), PurePosixPath("/app"), "it"
-    ).read("./run.sh")
-    assert start.words == UVICORN
+    container = Container(
+        repository.submission(),
+        "dockerfile",
+        "it",
+        files=[(PurePosixPath("/app"), Path("ops"))],
+        workdir=PurePosixPath("/app"),
+        command="./run.sh",
+    )
+    assert module.read(container).words == UVICORN

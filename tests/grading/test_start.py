@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from grading.errors import SubmissionError
-from grading.start import Build, StartPlan, plan
-from grading.start.requirements import Requirements
+from grading.errors import SubmissionError, UsageError
+from grading.start import Build, Requirements, StartPlan, named_assessment, plan
 from grading.submission import Submission
-from tests.grading.conftest import Repository
+
+from .conftest import EXAM, RESERVED, Repository
 
 ADDRESS = ("--host", "{host}", "--port", "{port}")
 DEFAULT = ("uvicorn", "api.main:app", "--app-dir", "src", *ADDRESS)
@@ -31,7 +31,7 @@ IN_API = Requirements(files=(Path("src/api/requirements.txt"),))
 
 
 def planned(repository: Repository, files: dict[str, str]) -> StartPlan:
-    return plan(repository.write(files).submission())
+    return repository.write(files).plan()
 
 
 # -- by default
@@ -79,6 +79,57 @@ def test_nothing_to_start(repository: Repository) -> None:
         planned(repository, ROOT_FILE)
 
 
+def test_the_advice_is_the_assessments_example(repository: Repository) -> None:
+    other = EXAM.model_copy(update={"main": Path("app/main.py"), "example": "serve it"})
+    with pytest.raises(
+        SubmissionError, match=r'no app/main\.py; write .*\[tool\.grading\] command = "serve it"'
+    ):
+        repository.write(ROOT_FILE).plan(other)
+
+
+def test_a_repository_without_anything_that_could_start_is_wrong_use(repository: Repository) -> None:
+    with pytest.raises(UsageError, match=r"nothing to start.*pyproject\.toml.*src/api"):
+        planned(repository, {"docs/x.md": ""})
+
+
+# -- by default, with the application elsewhere
+
+MAIN = EXAM.model_copy(update={"main": Path("src/main.py")})
+
+
+@pytest.mark.parametrize("line", ["from src.config import x", "from .config import x", "import fastapi"])
+def test_a_package_at_the_top(repository: Repository, line: str) -> None:
+    files = ROOT_FILE | {"src/__init__.py": "", "src/main.py": line, "src/config.py": ""}
+    found = repository.write(files).plan(MAIN)
+    assert (found.command, found.cwd) == (("uvicorn", "src.main:app", *ADDRESS), Path())
+
+
+def test_flat_modules_at_the_top(repository: Repository) -> None:
+    files = {"src/main.py": "import config", "src/config.py": "", "src/requirements.txt": ""}
+    found = repository.write(files).plan(MAIN)
+    assert (found.command, found.cwd) == (FLAT, Path("src"))
+    assert found.requirements.files == (Path("src/requirements.txt"),)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("from service.http.x import y", ("uvicorn", "service.http.app:app")),
+        ("from http.x import y", ("uvicorn", "http.app:app", "--app-dir", "service")),
+    ],
+)
+def test_a_module_of_another_name(repository: Repository, line: str, words: tuple[str, ...]) -> None:
+    other = EXAM.model_copy(update={"main": Path("service/http/app.py")})
+    files = ROOT_FILE | {"service/http/app.py": line, "service/http/__init__.py": ""}
+    assert repository.write(files).plan(other).command == (*words, *ADDRESS)
+
+
+def test_a_module_in_the_root(repository: Repository) -> None:
+    files = ROOT_FILE | {"main.py": "import config", "config.py": ""}
+    found = repository.write(files).plan(EXAM.model_copy(update={"main": Path("main.py")}))
+    assert (found.command, found.cwd) == (FLAT, Path())
+
+
 # -- by the table [tool.grading]
 
 
@@ -118,6 +169,32 @@ def test_only_the_requirements(repository: Repository) -> None:
 def test_a_module_that_is_not_seen_is_the_tables_word(repository: Repository) -> None:
     found = planned(repository, ROOT_FILE | grading('command = "uvicorn made.elsewhere:app"'))
     assert found.command == ("uvicorn", "made.elsewhere:app", *ADDRESS)
+
+
+def test_the_table_may_name_an_assessment(repository: Repository) -> None:
+    files = PACKAGE | ROOT_FILE | grading('assessment = "week1"')
+    assert planned(repository, files).command == DEFAULT
+    assert named_assessment(repository.submission()) == "week1"
+
+
+@pytest.mark.parametrize("files", [{}, {"pyproject.toml": ""}, {"pyproject.toml": "[tool.grading]"}])
+def test_no_assessment_is_named(repository: Repository, files: dict[str, str]) -> None:
+    assert named_assessment(repository.write(files).submission()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[tool.grading]\nassessment = 1", "assessment .* has to be a string"),
+        ("[tool.grading]\nassessment = ['exam']", "assessment .* has to be a string"),
+        ("[tool.grading]\nassesment = 'exam'", "not: assesment"),
+        ("tool = {grading = 1}", "no table"),
+        ("[tool.grading", "not valid TOML"),
+    ],
+)
+def test_an_assessment_that_is_wrong(repository: Repository, text: str, says: str) -> None:
+    with pytest.raises(SubmissionError, match=says):
+        named_assessment(repository.write({"pyproject.toml": text}).submission())
 
 
 @pytest.mark.parametrize(
@@ -290,6 +367,21 @@ def test_dockerfiles_that_are_not_understood(repository: Repository, text: str, 
     )
     with pytest.raises(SubmissionError, match=says):
         planned(repository, files | {"Dockerfile": text})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'COPY "a b .',
+        "COPY **x .",
+        f"COPY {'a' * 5000} .",
+        *["\n".join(["ENV A=aa", *["ENV A=$A$A"] * 60])],
+    ],
+)
+def test_dockerfiles_that_cannot_be_read(repository: Repository, line: str) -> None:
+    text = f"FROM x\nWORKDIR /app\n{line}\nCMD uvicorn main:app\n"
+    with pytest.raises(SubmissionError, match=r"cannot be read.*\[tool\.grading\] command"):
+        planned(repository, MODULES | {"Dockerfile": text})
 
 
 # -- compose files
@@ -523,7 +615,7 @@ def test_a_program_that_is_not_installed(repository: Repository, env_bin: Path, 
 
 
 def test_the_reference_solution_is_started_as_its_compose_file_says() -> None:
-    root = Path(__file__).parents[3]
-    found = plan(Submission(".", "main", root))
+    root = Path(__file__).parents[2]
+    found = plan(Submission(".", "main", root), EXAM, RESERVED)
     assert (found.source, found.command) == ("compose", DEFAULT)
     assert found.requirements == Requirements(project=Path(), locked=True, python="3.11")

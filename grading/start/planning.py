@@ -1,0 +1,71 @@
+"""Decides how a submission's service is started.
+
+The first of these that there is says it:
+
+1. the table `[tool.grading]` in pyproject.toml: `command` (a string or a list), `cwd`, `requirements`;
+2. the service of the compose file, and the Dockerfile that it builds;
+3. a Dockerfile;
+4. the module with the application, as part of a package or of flat modules.
+"""
+
+import contextlib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from chaos.contract import StartDefaults
+from grading.errors import SubmissionError, UsageError
+from grading.start import compose, default, dockerfile, table
+from grading.start.container import Container
+from grading.start.errors import UnclearStartError
+from grading.start.start_plan import StartPlan
+from grading.start.translation import translate
+from grading.submission import Submission
+
+
+def plan(submission: Submission, defaults: StartDefaults, reserved: Collection[str]) -> StartPlan:
+    """Return how the service of `submission` is started, and what has to be installed for it.
+
+    The variables in `reserved` are the grader's to set: what the submission's files set them to is left out.
+    Raises UsageError if nothing in the repository could start, and SubmissionError, saying what to write, if its files
+    do not say clearly how.
+    """
+    _check_files(submission, defaults)
+    advice = f'write in pyproject.toml: [tool.grading] command = "{defaults.example}"'
+    try:
+        return _plan(submission, defaults, reserved)
+    except UnclearStartError as error:
+        raise SubmissionError(f"{error}; {advice}, with its cwd unless that is the root.") from error
+    except (OSError, RecursionError, ValueError) as error:
+        # Names that no file can have, quotes that are not closed, patterns that mean nothing.
+        raise SubmissionError(
+            f"The files that say how the service starts cannot be read; correct them, or {advice}.",
+            detail=str(error),
+        ) from error
+
+
+def _check_files(submission: Submission, defaults: StartDefaults) -> None:
+    names = ["pyproject.toml", "requirements.txt", *compose.FILES]
+    names += map(str, [*defaults.dockerfiles, defaults.main.parent])
+    if not any(submission.has(name) for name in names):
+        raise UsageError(f"{submission.spec} holds nothing to start; looked for {', '.join(names)}.")
+
+
+def _plan(submission: Submission, defaults: StartDefaults, reserved: Collection[str]) -> StartPlan:
+    requirements = table.named_requirements(submission)
+    containers = [replace(one, requirements=requirements) for one in _containers(submission, defaults)]
+    *others, last = containers
+    for container in others:
+        with contextlib.suppress(SubmissionError, UnclearStartError):
+            return translate(container, defaults.main, reserved)
+    return translate(last, defaults.main, reserved)
+
+
+def _containers(submission: Submission, defaults: StartDefaults) -> Sequence[Container]:
+    """Return the containers that the service may run in, the likeliest first."""
+    if commanded := table.container(submission):
+        return [commanded]
+    composed = compose.container(submission, defaults.service)
+    if composed and composed.start_command:
+        return [composed]
+    built = [one for one in dockerfile.find(submission, defaults.dockerfiles) if one.start_command]
+    return built or [default.container(submission, defaults.main)]
