@@ -6,14 +6,13 @@ from collections.abc import Collection
 from chaos.history import Answer, Call, Connection, Exchange, Failure, Fault, File, History, Upstream
 from exercises.exam.ex5_health_checks.compose import has_health_check
 from exercises.exam.ex5_health_checks.flags import flags
-from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, shows, told
+from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, SEEN_SECONDS, shows, told
 from lab.promptness import prompt
 from lab.reading import outcome
 from lab.secrets_leak import Leaks
 from lab.timing import blame_stalls, undisturbed
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
-SEEN_SECONDS = 35.0
 HANGING_SECONDS = 10.0
 HANGING_TOLERANCE = 1.0
 FEW = 15
