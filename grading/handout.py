@@ -19,6 +19,7 @@ KEPT = (
     "chaos",
     "exercises",
     "EXAM.md",
+    "docs/HISTORY.md",
     "LICENSE",
     "Makefile.curl",
     "mise.toml",
@@ -77,6 +78,7 @@ def _write_files(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in KEPT:
         source = ROOT / name
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=LEFT_OUT)
         elif source.exists():
