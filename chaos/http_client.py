@@ -82,16 +82,7 @@ class Client:
             return self.recorder.record(
                 Failure(request=number, error=error, detail=outcome.detail, elapsed=elapsed)
             )
-        return self.recorder.record(
-            Answer(
-                request=number,
-                status=outcome.status,
-                headers=outcome.headers,
-                body=outcome.body.decode(errors="replace"),
-                cut=outcome.cut,
-                elapsed=elapsed,
-            )
-        )
+        return self.recorder.record(outcome.answer(number, elapsed))
 
     async def json(
         self, method: str, path: str, content: Mapping[str, Any], *, label: str, **options: Any
@@ -209,6 +200,17 @@ class Received:
         room = ANSWER_BYTES - len(self.body)
         self.body += data[:room]
         self.cut = self.cut or len(data) > room
+
+    def answer(self, request: int, elapsed: float) -> Answer:
+        """Return what was received as the answer to a request."""
+        return Answer(
+            request=request,
+            status=self.status,
+            headers=self.headers,
+            body=self.body.decode(errors="replace"),
+            cut=self.cut,
+            elapsed=elapsed,
+        )
 
 
 class _Broken:

@@ -40,7 +40,7 @@ class Ports:
         for _ in range(_TRIES):
             with self._lock:
                 port = next(self._in_turn)
-            if _is_free(host, port, probe):
+            if is_free(host, port, probe):
                 return port
         raise OSError(f"no free port found on {host} from {self._blocks[0].start} to {self._blocks[-1].stop}")
 
@@ -84,7 +84,8 @@ def _highest() -> int:
     return lowest_ephemeral if lowest_ephemeral > _LOWEST + 1000 else 65_536
 
 
-def _is_free(host: str, port: int, probe: Callable[[], socket.socket]) -> bool:
+def is_free(host: str, port: int, probe: Callable[[], socket.socket] = socket.socket) -> bool:
+    """Whether nothing listens on a port now; `probe` as in `Ports.free`."""
     with probe() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

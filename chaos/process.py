@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos import warden
-from chaos.history import SERVICE, Exited, Launched, Signalled
+from chaos.history import SERVICE, Exited, Launched
 from chaos.listeners import count_workers
 from chaos.output import Stream
 from chaos.recorder import Recorder
@@ -91,7 +91,7 @@ class Process(Service):
 
     def signal(self, name: Signal) -> None:
         """Send a signal to the program itself (not to what it started), if it still runs."""
-        self._recorder.record(Signalled(instance=self._instance, signal=f"SIG{name}"))
+        self._record_signal(name)
         self._tell(name)
 
     async def count_listeners(self, port: int) -> int:
@@ -101,7 +101,7 @@ class Process(Service):
     async def close(self) -> None:
         """Kill what is left of the program and its descendants, and read the rest of their output."""
         if self.running:
-            self._recorder.record(Signalled(instance=self._instance, signal="SIGKILL"))
+            self._record_signal("KILL")
         assert self._warden.stdin
         self._warden.stdin.close()
         await self._warden.wait()

@@ -143,16 +143,7 @@ class RawConnection(asyncio.Protocol):
     def _succeed(self, received: Received) -> None:
         self._received = None
         if self._request:
-            self._finish(
-                Answer(
-                    request=self._request.request,
-                    status=received.status,
-                    headers=received.headers,
-                    body=received.body.decode(errors="replace"),
-                    cut=received.cut,
-                    elapsed=self._elapsed(self._request),
-                )
-            )
+            self._finish(received.answer(self._request.request, self._elapsed(self._request)))
         if {*self._http.states.values()} == {h11.DONE}:
             self._http.start_next_cycle()
 

@@ -27,9 +27,10 @@ class RedisServer:
     containers. Connections are recorded as they come and go; `socket` is for those who want to look inside.
     """
 
-    name: Upstream = "redis"
-
-    def __init__(self, recorder: Recorder, *, port: int = 0, network: Network = LOOPBACK) -> None:
+    def __init__(
+        self, recorder: Recorder, *, name: Upstream = "redis", port: int = 0, network: Network = LOOPBACK
+    ) -> None:
+        self.name = name
         self._recorder = recorder
         self._wanted = port
         self._count = 0

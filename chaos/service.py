@@ -5,7 +5,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from typing import Literal, Self
 
-from chaos.history import Exited
+from chaos.history import Exited, Signalled
 from chaos.output import TOO_MUCH_OUTPUT, Output
 from chaos.recorder import Recorder
 
@@ -53,6 +53,9 @@ class Service(ABC):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def _record_signal(self, name: Signal) -> None:
+        self._recorder.record(Signalled(instance=self._instance, signal=f"SIG{name}"))
 
     def _stop_flood(self) -> None:
         if self._cause is None and self.running:

@@ -1,68 +1,51 @@
-"""A stand-in as a program of its own, for containers: `python -m chaos.llm`, `python -m chaos.qdrant`.
+"""What all stand-ins for upstreams share: an HTTP server, and a journal of the calls that reach it."""
 
-It prints the calls that it gets and how they end as a history has them, one JSON object a line.
-"""
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import ClassVar, Self
 
-import argparse
-import asyncio
-import signal
-import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
-
-from chaos.history import Call, Event, Reply
+from chaos.history import Upstream
+from chaos.http_server import HttpRequest, HttpServer, Responder
+from chaos.journal import Journal
+from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
-E = TypeVar("E", bound=Event)
 
+class StandIn(ABC):
+    """A server in the place of an upstream, by default the one of its product's name. Serves in its context."""
 
-class StandIn(Protocol):
-    """What makes a stand-in that serves while its context is entered."""
+    product: ClassVar[Upstream]
 
-    def __call__(self, recorder: Recorder, *, host: str, port: int) -> AbstractAsyncContextManager[Any]:
-        """Make one that has yet to be entered."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        name: Upstream = "",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        network: Network = LOOPBACK,
+    ) -> None:
+        self.name = name or self.product
+        self._journal = Journal(recorder, self.name)
+        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
 
+    async def __aenter__(self) -> Self:
+        await self._server.__aenter__()
+        return self
 
-class PrintingRecorder(Recorder):
-    """Prints counted calls and their replies, and keeps nothing."""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._server.__aexit__(kind, error, trace)
 
-    def __init__(self, write: Callable[[str], object]) -> None:
-        super().__init__()
-        self._write = write
-        self._open: set[int] = set()
+    @property
+    def port(self) -> int:
+        return self._server.port
 
-    def record(self, event: E, *, at: float | None = None) -> E:
-        """Stamp an event, and print it where it belongs to a counted call."""
-        stamped = event.model_copy(update={"t": round(self.now() if at is None else at, 6)})
-        if isinstance(stamped, Call) and stamped.counted:
-            self._open.add(stamped.call)
-            self._write(f"{stamped.model_dump_json()}\n")
-        elif isinstance(stamped, Reply) and stamped.call in self._open:
-            self._open.remove(stamped.call)
-            self._write(f"{stamped.model_dump_json()}\n")
-        return stamped
+    @property
+    def url(self) -> str:
+        return self._server.url
 
-
-def run(stand_in: StandIn, *, port: int, description: str) -> int:
-    """Serve until SIGTERM or SIGINT; `port` is the default. Exits 0, or 1 where the port cannot be had."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
-    parser.add_argument("--port", type=int, default=port, help="(%(default)s)")
-    options = parser.parse_args()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a terminal, a file or a pipe
-    recorder = PrintingRecorder(sys.stdout.write)
-    try:
-        asyncio.run(_serve(stand_in(recorder, host=options.host, port=options.port)))
-    except OSError as error:
-        sys.stderr.write(f"{options.host}:{options.port} cannot be listened on: {error.strerror}\n")
-        return 1
-    return 0
-
-
-async def _serve(serving: AbstractAsyncContextManager[Any]) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving:
-        await stop.wait()
+    @abstractmethod
+    async def _serve(self, request: HttpRequest, responder: Responder) -> None:
+        """Record one call and answer it."""

@@ -1,15 +1,11 @@
 """A stand-in for text-embeddings-inference: `/health`, `/info` and `/embed`."""
 
 import json
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from chaos.history import Upstream
-from chaos.http_server import HttpRequest, HttpServer, Responder
-from chaos.journal import Journal
+from chaos.http_server import HttpRequest, Responder
 from chaos.keys import find_key
-from chaos.network import LOOPBACK, Network
-from chaos.recorder import Recorder
+from chaos.stand_in import StandIn
 from chaos.vectors import vector
 
 DIMENSIONS = 384
@@ -17,33 +13,10 @@ _MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _INFO = {"model_id": _MODEL, "model_type": {"embedding": {"pooling": "mean"}}, "version": "1.8.0"}
 
 
-class TeiStandIn:
-    """Embeds texts while its context is entered. Embeddings are recorded as counted calls, all else as not counted."""
+class TeiStandIn(StandIn):
+    """Embeds texts. Embeddings are recorded as counted calls, all else as not counted."""
 
-    name: Upstream = "tei"
-
-    def __init__(
-        self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0, network: Network = LOOPBACK
-    ) -> None:
-        self._journal = Journal(recorder, self.name)
-        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
-
-    async def __aenter__(self) -> Self:
-        await self._server.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._server.__aexit__(kind, error, trace)
-
-    @property
-    def port(self) -> int:
-        return self._server.port
-
-    @property
-    def url(self) -> str:
-        return self._server.url
+    product = "tei"
 
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:
         embeds = request.method == "POST" and request.path == "/embed"

@@ -187,10 +187,10 @@ def make_server(
                 recorder, name=name, models=models, port=port, network=network, controls=controls
             )
         case "qdrant":
-            return QdrantStandIn(recorder, port=port, network=network)
+            return QdrantStandIn(recorder, name=name, port=port, network=network)
         case "mlflow":
-            return MlflowStandIn(recorder, port=port, network=network)
+            return MlflowStandIn(recorder, name=name, port=port, network=network)
         case "tei":
-            return TeiStandIn(recorder, port=port, network=network)
+            return TeiStandIn(recorder, name=name, port=port, network=network)
         case "redis":
-            return RedisServer(recorder, port=port, network=network)
+            return RedisServer(recorder, name=name, port=port, network=network)

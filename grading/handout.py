@@ -77,6 +77,7 @@ def _write_files(folder: Path, assessment: Assessment, handout: Handout) -> None
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*KEPT, *handout.pages):
         source = ROOT / name
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=LEFT_OUT)
         elif source.exists():

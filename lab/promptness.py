@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from chaos.history import Exchange, History
-from lab.reading import disturbance, outcome
-from lab.verdict import Verdict, failed, not_judged, passed
+from lab.reading import outcome
+from lab.timing import disturbance, too_busy
+from lab.verdict import Verdict, failed, passed
 
 PROMPT_SECONDS = 1.0
 SLOW_SAMPLES = 1
@@ -19,6 +20,6 @@ def prompt(history: History, samples: Sequence[Exchange], expected: str) -> Verd
         actual = f"{len(clear)} of {len(samples)} did not: {outcome(clear[0].end)}"
         return failed(expected, actual, clear[0].end)
     if len(slow) > SLOW_SAMPLES or len(slow) == len(samples):
-        return not_judged("the machine was too busy to time the answers", slow[0].end, blame="machine")
+        return too_busy("time the answers", slow[0].end)
     slowest = max(one.end.elapsed for one in samples if one.end and one not in slow)
     return passed(f"the slowest of {len(samples)} took {slowest:.2f} s", samples[-1].end)

@@ -1,4 +1,4 @@
-"""Reads histories for checks: what became of a request, in words, and whether a measurement can be trusted."""
+"""Reads histories for checks: what became of a request, in words, and whether the lab had the processor."""
 
 import json
 import re
@@ -8,7 +8,6 @@ from chaos.history import (
     Answer,
     Call,
     Event,
-    Exchange,
     Exited,
     Failure,
     Fault,
@@ -16,15 +15,11 @@ from chaos.history import (
     Log,
     Phase,
     Request,
-    Stall,
 )
+from lab.timing import stalled
 
-AFTERMATH = 0.1
-"""So long after a stall the lab may still be busy with what has come meanwhile."""
 STARVED_SHARE = 0.2
 """A quota or a sleeping lab takes a third of an experiment and more; a machine that is only busy, a tenth at most."""
-STALL_SECONDS = 0.25
-"""A stall of the lab's own below this does not spoil a measurement against a limit of a second."""
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 _FAILURES = {
@@ -47,33 +42,6 @@ def outcome(end: Answer | Failure | None) -> str:
             return f"{_FAILURES[end.error]} after {end.elapsed:.2f} s"
         case None:
             return "no answer"
-
-
-def disturbance(history: History, exchange: Exchange) -> float:
-    """Return for how many seconds the lab itself stood still while this request was under way."""
-    return stalled(history, exchange.request.t, exchange.end.t if exchange.end else float("inf"))
-
-
-def stalled(history: History, start: float, end: float) -> float:
-    """Return for how many seconds between two moments of the history the lab itself stood still."""
-    overlaps = (
-        min(end, stall.t) - max(start, stall.t - stall.seconds)
-        for stall in history.of(Stall)
-        if stall.seconds >= STALL_SECONDS
-    )
-    return sum(overlap for overlap in overlaps if overlap > 0)
-
-
-def blur(history: History, start: float, end: float) -> float:
-    """Return by how many seconds the time between two moments of the history may be off, either way.
-
-    What the lab met while it stood still, it saw right after: too late by as long as it had to wait at once.
-    """
-    return sum(
-        stall.seconds if stall.late is None else stall.late
-        for stall in history.of(Stall)
-        if stall.seconds >= STALL_SECONDS and start - AFTERMATH <= stall.t and stall.t - stall.seconds <= end
-    )
 
 
 def starved(history: History) -> float:

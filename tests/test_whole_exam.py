@@ -4,7 +4,6 @@ These take minutes: every case is a complete grading run.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from grading.calibrate.corpus import Case, Change
 from grading.handout import write_handout
 from tests.exam import EXAM
 
@@ -20,7 +20,6 @@ ROOT = Path(__file__).parent.parent
 REGRESSIONS = tomllib.loads((ROOT / "calibration/regressions/one_exercise_undone.toml").read_text())[
     "regressions"
 ]
-SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", "src")
 
 pytestmark = pytest.mark.slow
 
@@ -69,14 +68,8 @@ def test_the_hand_out_has_none_and_is_told_why(tmp_path: Path) -> None:
 def test_one_exercise_undone_loses_that_one_and_what_rests_on_it(
     regression: dict[str, Any], tmp_path: Path
 ) -> None:
-    for name in SUBMITTED:
-        source = ROOT / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    for change in regression["changes"]:
-        file = tmp_path / change["file"]
-        text = file.read_text()
-        assert text.count(change["old"]) == 1, f"{change['file']} has outgrown: {change['old']}"
-        file.write_text(text.replace(change["old"], change["new"]))
+    changes = tuple(map(Change.model_validate, regression["changes"]))
+    Case("regression", "mutant", regression["story"], ROOT, changes=changes).write(tmp_path)
 
     report = graded(tmp_path)
 

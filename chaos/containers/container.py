@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from chaos import listeners
 from chaos.containers.engine import Engine, EngineError
-from chaos.history import SERVICE, Exited, Launched, Signalled
+from chaos.history import SERVICE, Exited, Launched
 from chaos.output import Stream
 from chaos.recorder import Recorder
 from chaos.service import Service, Signal
@@ -91,7 +91,7 @@ class Container(Service):
 
     def signal(self, name: Signal) -> None:
         """Have the engine send a signal to the program, if it still runs."""
-        self._recorder.record(Signalled(instance=self._instance, signal=f"SIG{name}"))
+        self._record_signal(name)
         task = asyncio.create_task(self._kill(name))
         self._signals.add(task)
         task.add_done_callback(self._signals.discard)
@@ -111,7 +111,7 @@ class Container(Service):
         """Kill the container with all that is in it, read the rest of its output, and remove it."""
         if self.running:
             self._cause = self._cause or "killed by the lab"
-            self._recorder.record(Signalled(instance=self._instance, signal="SIGKILL"))
+            self._record_signal("KILL")
             await self._kill("KILL")
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=_LATE_SECONDS)

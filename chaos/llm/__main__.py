@@ -4,7 +4,7 @@ import functools
 import sys
 
 from chaos.llm.server import ScriptedLLM
-from chaos.stand_in import run
+from chaos.standalone import run
 
 if __name__ == "__main__":
     sys.exit(run(functools.partial(ScriptedLLM, controls=True), port=8485, description=__doc__))

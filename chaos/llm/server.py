@@ -3,12 +3,10 @@
 import base64
 import struct
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from chaos.history import Call, Reply, Upstream
-from chaos.http_server import HttpRequest, HttpServer, Responder
-from chaos.journal import Journal
+from chaos.http_server import HttpRequest, Responder
 from chaos.keys import find_key
 from chaos.llm import failures
 from chaos.llm.completion import Chat, as_json, tokens
@@ -16,6 +14,7 @@ from chaos.llm.failures import Failures
 from chaos.llm.steps import Answer, Step, Turn
 from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
+from chaos.stand_in import StandIn
 from chaos.vectors import vector
 
 _CHAT = {"/v1/chat/completions", "/chat/completions"}
@@ -40,51 +39,34 @@ class Script:
         return step
 
 
-class ScriptedLLM:
+class ScriptedLLM(StandIn):
     """An OpenAI-compatible upstream that does with each chat call what its script says.
 
-    Serves while its context is entered. Every chat call is recorded when it has arrived and when it has ended;
-    everything else (models, health, embeddings) is recorded as not counted.
+    Every chat call is recorded when it has arrived and when it has ended; everything else (models, health,
+    embeddings) is recorded as not counted. Its `url` is the address without `/v1`.
 
-    It lists `models`, and answers for any. With `controls`, whoever reaches it can have its next calls fail; see `chaos.llm.failures`. That is for
-    demonstrations: where a service is graded, it must not script its own model.
+    It lists `models`, and answers for any. With `controls`, whoever reaches it can have its next calls fail; see
+    `chaos.llm.failures`. That is for demonstrations: where a service is graded, it must not script its own model.
     """
+
+    product = "litellm"
 
     def __init__(
         self,
         recorder: Recorder,
         *,
-        name: Upstream = "litellm",
+        name: Upstream = "",
         models: Sequence[str] = (),
         host: str = "127.0.0.1",
         port: int = 0,
         network: Network = LOOPBACK,
         controls: bool = False,
     ) -> None:
-        self._journal = Journal(recorder, name)
+        super().__init__(recorder, name=name, host=host, port=port, network=network)
         self._pages = _pages(models)
-        self._server = HttpServer(self._serve, recorder, name, host=host, port=port, network=network)
         self._default = Script(Answer())
         self._scripts: dict[str, Script] = {}
         self._failures = Failures() if controls else None
-
-    async def __aenter__(self) -> Self:
-        await self._server.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._server.__aexit__(kind, error, trace)
-
-    @property
-    def port(self) -> int:
-        return self._server.port
-
-    @property
-    def url(self) -> str:
-        """The address without `/v1`."""
-        return self._server.url
 
     def script(self, key: str, *steps: Step) -> None:
         """Set what calls with this key meet, one after the other, from now on; the last step repeats."""

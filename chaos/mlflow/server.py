@@ -4,17 +4,15 @@ import contextlib
 import json
 import re
 import zlib
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl
 
-from chaos.history import Request, Trace, Upstream
-from chaos.http_server import MAX_BODY_BYTES, HttpRequest, HttpServer, Responder
-from chaos.journal import Journal
+from chaos.history import Request, Trace
+from chaos.http_server import MAX_BODY_BYTES, HttpRequest, Responder
 from chaos.keys import answer_code, find_answer_codes, find_key, find_keys
 from chaos.mlflow.store import MlflowError, Store
-from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
+from chaos.stand_in import StandIn
 
 # Clients send spans over OTLP only to a server that says it is new enough to take them.
 VERSION = "3.17.2"
@@ -29,41 +27,21 @@ _PROTOBUF = "application/x-protobuf"
 _ZLIB_OR_GZIP, _NO_HEADER = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 
 
-class MlflowStandIn:
+class MlflowStandIn(StandIn):
     """A tracking server that remembers no trace, but records which prompts' traces have reached it.
 
-    Serves while its context is entered. Where a key, or the answer that only this key's prompt gets, stands in a
-    request's body, a Trace is recorded, once for each key and path. Health and version are not counted as calls.
+    Where a key, or the answer that only this key's prompt gets, stands in a request's body, a Trace is recorded,
+    once for each key and path. Health and version are not counted as calls.
     """
 
-    name: Upstream = "mlflow"
+    product = "mlflow"
 
-    def __init__(
-        self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0, network: Network = LOOPBACK
-    ) -> None:
+    def __init__(self, recorder: Recorder, **options: Any) -> None:
+        super().__init__(recorder, **options)
         self._recorder = recorder
-        self._journal = Journal(recorder, self.name)
-        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
         self._store = Store()
         self._traces: dict[tuple[str, str], Trace] = {}
         self._codes: dict[str, str] = {}
-
-    async def __aenter__(self) -> Self:
-        await self._server.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._server.__aexit__(kind, error, trace)
-
-    @property
-    def port(self) -> int:
-        return self._server.port
-
-    @property
-    def url(self) -> str:
-        return self._server.url
 
     async def wait_for_trace(self, key: str, timeout: float = 10.0) -> Trace:
         """Wait until `key` has arrived in any request; raises TimeoutError after `timeout` seconds."""

@@ -3,7 +3,7 @@
 import sys
 
 from chaos.qdrant.server import QdrantStandIn
-from chaos.stand_in import run
+from chaos.standalone import run
 
 if __name__ == "__main__":
     sys.exit(run(QdrantStandIn, port=6333, description=__doc__))

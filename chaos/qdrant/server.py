@@ -6,12 +6,9 @@ from importlib import metadata
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
-from chaos.history import Upstream
-from chaos.http_server import HttpRequest, HttpServer, Responder
-from chaos.journal import Journal
+from chaos.http_server import HttpRequest, Responder
 from chaos.keys import find_key
-from chaos.network import LOOPBACK, Network
-from chaos.recorder import Recorder
+from chaos.stand_in import StandIn
 
 if TYPE_CHECKING:
     from chaos.qdrant.collections import Engine
@@ -25,21 +22,14 @@ _JSON = "application/json"
 _TEXT = "text/plain"
 
 
-class QdrantStandIn:
+class QdrantStandIn(StandIn):
     """A vector store in memory, empty at the start, which qdrant-client takes for a server.
 
-    Serves while its context is entered. Everything about collections is recorded as a counted call, health probes
-    as calls that are not counted.
+    Everything about collections is recorded as a counted call, health probes as calls that are not counted.
     """
 
-    name: Upstream = "qdrant"
-
-    def __init__(
-        self, recorder: Recorder, *, host: str = "127.0.0.1", port: int = 0, network: Network = LOOPBACK
-    ) -> None:
-        self._journal = Journal(recorder, self.name)
-        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
-        self._engine: Engine
+    product = "qdrant"
+    _engine: "Engine"
 
     @staticmethod
     async def preload() -> None:
@@ -52,22 +42,13 @@ class QdrantStandIn:
     async def __aenter__(self) -> Self:
         await self.preload()
         self._engine = cast("Engine", importlib.import_module("chaos.qdrant.collections").Engine())
-        await self._server.__aenter__()
-        return self
+        return await super().__aenter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._server.__aexit__(kind, error, trace)
+        await super().__aexit__(kind, error, trace)
         self._engine.close()
-
-    @property
-    def port(self) -> int:
-        return self._server.port
-
-    @property
-    def url(self) -> str:
-        return self._server.url
 
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:
         counted = request.path.startswith("/collections")

@@ -13,6 +13,9 @@ A mutant is a small fault in the reference solution, told in `calibration/mutant
 
 `fails` names every criterion that the fault must fail, those that follow from it included; `open` those that it leaves
 without a verdict. `old` has to occur exactly once, so that a mutant which the service has outgrown is found out.
+
+A half-solution is a file of its own, `calibration/halves/NAME.toml`: changes to a whole solution, `base`, with the
+`points` that a careful human gives what is left, and why (`reason`). `removed` names the files that it does not have.
 """
 
 import hashlib
@@ -22,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +35,6 @@ ROOT = Path(__file__).parents[2]
 MUTANTS = "calibration/mutants"
 SOLUTIONS = "calibration/solutions"
 HALVES = "calibration/halves"
-EXPECTED = "expected.toml"
 
 SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", "src")
 """What makes the reference solution a submission."""
@@ -68,17 +70,29 @@ class Mutant(Model):
     changes: tuple[Change, ...]
 
 
-class Expected(Model):
-    """What a careful human gives a half-solution, and why."""
+class Mutants(Model):
+    """A file of mutants."""
 
+    mutants: tuple[Mutant, ...]
+
+
+class Half(Model):
+    """A solution with parts undone; what a careful human gives it, and why."""
+
+    base: str
     points: float
     fails: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
-    reason: str = ""
+    reason: str
+    removed: tuple[str, ...] = ()
+    changes: tuple[Change, ...]
 
 
-class StaleMutantError(ValueError):
-    """The text that a mutant replaces is not in the service, or more than once."""
+M = TypeVar("M", bound=Model)
+
+
+class StaleChangeError(ValueError):
+    """The text that a change replaces is not in the service, or more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +108,35 @@ class Case:
     source: Path
     fails: frozenset[str] = frozenset()
     open: frozenset[str] = frozenset()
+    removed: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     exercise: int | None = None
     points: float | None = None
 
     def write(self, folder: Path) -> None:
-        """Write the submission into an empty folder. Raises StaleMutantError."""
-        if self.kind in {"solution", "half"}:
-            shutil.copytree(self.source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(EXPECTED))
-            return
-        for name in SUBMITTED:
+        """Write the submission into an empty folder. Raises StaleChangeError."""
+        ignored = shutil.ignore_patterns("__pycache__")
+        for name in self._submitted:
             original = self.source / name
             if original.is_dir():
-                shutil.copytree(original, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(original, folder / name, dirs_exist_ok=True, ignore=ignored)
             else:
                 shutil.copyfile(original, folder / name)
+        for name in self.removed:
+            (folder / name).unlink()
         for change in self.changes:
             apply(change, folder)
 
     def fingerprint(self, root: Path = ROOT) -> str:
         """Return a digest of everything that decides on the verdicts: the submission and the grader."""
-        submitted = SUBMITTED if self.kind in {"reference", "mutant"} else (".",)
         changes = "".join(change.model_dump_json() for change in self.changes)
-        parts = (_digest(self.source, submitted), _digest(root, DECIDING), changes)
+        parts = (_digest(self.source, self._submitted), _digest(root, DECIDING), *self.removed, changes)
         return hashlib.sha256("/".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def _submitted(self) -> tuple[str, ...]:
+        """The parts of `source` that are the submission: all of a solution's folder, some of this repository."""
+        return SUBMITTED if self.kind in {"reference", "mutant"} else (".",)
 
 
 def cases(root: Path = ROOT) -> tuple[Case, ...]:
@@ -129,7 +148,7 @@ def cases(root: Path = ROOT) -> tuple[Case, ...]:
     if not files:
         raise UsageError(f"There is no {MUTANTS} here; calibrate in the instructor's repository.")
     reference = Case("reference", "reference", "The reference solution as it is.", root)
-    found = [reference, *_mutants(files, root), *_solutions(root / SOLUTIONS), *_halves(root / HALVES)]
+    found = [reference, *_mutants(files, root), *_solutions(root), *_halves(root)]
     names = [case.name for case in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"The corpus has two cases of the name {twice[0]}.")
@@ -146,7 +165,7 @@ def sample(corpus: Sequence[Case], count: int) -> tuple[Case, ...]:
 
 
 def apply(change: Change, folder: Path) -> None:
-    """Make a change in the copy of the service in `folder`. Raises StaleMutantError where it does not fit."""
+    """Make a change in the copy of the service in `folder`. Raises StaleChangeError where it does not fit."""
     path = folder / change.file
     if not change.old:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -154,63 +173,56 @@ def apply(change: Change, folder: Path) -> None:
         return
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if (count := text.count(change.old)) != 1:
-        raise StaleMutantError(f"{change.file} holds {count} times, and not once: {change.old!r}")
+        raise StaleChangeError(f"{change.file} holds {count} times, and not once: {change.old!r}")
     path.write_text(text.replace(change.old, change.new), encoding="utf-8")
 
 
 def _mutants(files: Iterable[Path], root: Path) -> list[Case]:
-    found = []
-    for path in files:
-        exercise = int("".join(filter(str.isdigit, path.stem)))
-        try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-            mutants = [Mutant.model_validate(entry) for entry in data["mutants"]]
-        except (ValueError, KeyError) as error:
-            raise UsageError(f"{path} cannot be read: {error}") from error
-        found += [
-            Case(
-                name=one.name,
-                kind="mutant",
-                story=one.story,
-                source=root,
-                fails=frozenset(one.fails),
-                open=frozenset(one.open),
-                changes=one.changes,
-                exercise=exercise,
-            )
-            for one in mutants
-        ]
-    return found
-
-
-def _solutions(folder: Path) -> list[Case]:
     return [
-        Case(path.name, "solution", "A complete solution.", path, points=100) for path in _folders(folder)
+        Case(
+            name=one.name,
+            kind="mutant",
+            story=one.story,
+            source=root,
+            fails=frozenset(one.fails),
+            open=frozenset(one.open),
+            changes=one.changes,
+            exercise=int("".join(filter(str.isdigit, path.stem))),
+        )
+        for path in files
+        for one in _read(path, Mutants).mutants
     ]
 
 
-def _halves(folder: Path) -> list[Case]:
-    found = []
-    for path in _folders(folder):
-        if not (path / EXPECTED).exists():
-            continue
-        expected = Expected.model_validate(tomllib.loads((path / EXPECTED).read_text(encoding="utf-8")))
-        found.append(
-            Case(
-                name=path.name,
-                kind="half",
-                story=expected.reason,
-                source=path,
-                fails=frozenset(expected.fails),
-                open=frozenset(expected.open),
-                points=expected.points,
-            )
+def _solutions(root: Path) -> list[Case]:
+    folders = sorted(path for path in (root / SOLUTIONS).glob("*") if (path / "src").is_dir())
+    return [Case(path.name, "solution", "A complete solution.", path, points=100) for path in folders]
+
+
+def _halves(root: Path) -> list[Case]:
+    files = sorted((root / HALVES).glob("*.toml"))
+    return [
+        Case(
+            name=path.stem,
+            kind="half",
+            story=one.reason,
+            source=root / SOLUTIONS / one.base,
+            fails=frozenset(one.fails),
+            open=frozenset(one.open),
+            removed=one.removed,
+            changes=one.changes,
+            points=one.points,
         )
-    return found
+        for path, one in ((path, _read(path, Half)) for path in files)
+    ]
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if (path / "src").is_dir())
+def _read(path: Path, model: type[M]) -> M:
+    """Return what a file holds; raises UsageError where that cannot be read."""
+    try:
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
 
 
 @cache

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from grading import results
-from grading.calibrate.corpus import Case, StaleMutantError
+from grading.calibrate.corpus import Case, StaleChangeError
 from grading.calibrate.outcome import Conditions, Journal, Outcome, outcome_of
 from grading.calibrate.smoke import smoke
 from grading.calibrate.tally import as_expected
@@ -93,7 +93,7 @@ def run_one(task: Task) -> Outcome | str:
     """Do one run, and keep the report and the histories of one that did not go as expected."""
     try:
         return asyncio.run(_run(task))
-    except (StaleMutantError, GradingError) as error:
+    except (StaleChangeError, GradingError) as error:
         return str(error)
 
 

@@ -1,11 +1,11 @@
 """Where the parts of a local stack listen; fixed, so that commands by hand can be written down."""
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chaos.contract import Contract
 from chaos.network import LOOPBACK_ADDRESS as HOST
+from chaos.ports import is_free
 
 CONTROL_PORT = 8474
 """Toxiproxy's own default."""
@@ -32,13 +32,13 @@ class Ports:
 
     def complaint(self) -> str | None:
         """A sentence on the first port that somebody else listens on; None where all are free."""
-        if _taken(self.service):
+        if not is_free(HOST, self.service):
             return f"Port {self.service} is taken: end what listens there, or choose another with --port."
         others = [self.control, *(port for pair in self.upstreams.values() for port in pair)]
-        for port in filter(_taken, others):
-            return (
-                f"Port {port}, which the stack's {self._name(port)} needs, is taken: end what listens there."
-            )
+        for port in others:
+            if not is_free(HOST, port):
+                part = self._name(port)
+                return f"Port {port}, which the stack's {part} needs, is taken: end what listens there."
         return None
 
     def _name(self, port: int) -> str:
@@ -52,13 +52,3 @@ class Ports:
 def url(port: int) -> str:
     """The address of what listens on `port`."""
     return f"http://{HOST}:{port}"
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return True
-        return False

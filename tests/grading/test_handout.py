@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,7 +15,9 @@ SOLUTION_ONLY = (
     "tests",
     "calibration",
     "exercises/exam/starter",
-    "docs",
+    "docs/CALIBRATION.md",
+    "docs/DECISIONS.md",
+    "docs/DEMO.md",
     "docker-compose.yml",
 )
 
@@ -41,6 +44,7 @@ def test_it_has_what_a_student_needs(handout: Path) -> None:
     for name in (
         "README.md",
         "EXAM.md",
+        "docs/HISTORY.md",
         "IMPLEMENTATION.md",
         ".env.example",
         "mise.toml",
@@ -49,9 +53,22 @@ def test_it_has_what_a_student_needs(handout: Path) -> None:
     ):
         assert (handout / name).is_file(), name
     for number in range(1, 7):
-        [page] = handout.glob(f"exercises/ex{number}_*/README.md")
+        [page] = handout.glob(f"exercises/exam/ex{number}_*/README.md")
         assert page.read_text()
     assert (handout / "src/api/main.py").is_file()
+
+
+@pytest.mark.slow
+def test_its_pages_link_to_files_that_it_has(handout: Path) -> None:
+    links = [
+        (page, target)
+        for page in handout.rglob("*.md")
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+        if "://" not in target
+    ]
+
+    assert links
+    assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
 
 
 @pytest.mark.slow

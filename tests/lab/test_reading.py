@@ -1,9 +1,8 @@
 import pytest
 
-from chaos.history import Answer, Failure, Stall
+from chaos.history import Answer, Failure
 from lab.reading import (
     describe,
-    disturbance,
     error_answers,
     error_fields,
     excerpt,
@@ -43,21 +42,6 @@ def test_error_answers_are_those_of_generate_from_400_on() -> None:
     story.serve("c")
 
     assert [answer.status for answer in error_answers(story.end())] == [503]
-
-
-def test_only_stalls_during_a_request_disturb_it() -> None:
-    story = Story()
-    story.add(Stall(seconds=3.0))
-    request = story.ask("a")
-    story.now += 1
-    story.add(Stall(seconds=0.5))
-    story.add(Stall(seconds=0.1))
-    story.answer(request)
-    story.now += 5
-    story.add(Stall(seconds=1.0))
-    history = story.end()
-
-    assert disturbance(history, history.exchanges("a")[0]) == pytest.approx(0.5)
 
 
 def test_an_answer_is_described_with_its_request_and_an_errors_body() -> None:

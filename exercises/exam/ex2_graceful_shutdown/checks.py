@@ -31,7 +31,8 @@ from exercises.exam.ex2_graceful_shutdown.times import (
     PROMPT_TOLERANCE_SECONDS,
 )
 from exercises.exam.promises import TOLERANCE_SECONDS
-from lab.reading import excerpt, outcome, stalled
+from lab.reading import excerpt, outcome
+from lab.timing import blame_stalls, stalled, too_busy, undisturbed_between
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 CLEAN_CODES = {0, 143, -15}
@@ -104,7 +105,7 @@ def no_new_work(drain: History) -> Verdict:
                 told,
             )
     if pause > UNASKED_SECONDS:
-        return not_judged(f"the machine was too busy to ask for {pause:.1f} s", told, blame="machine")
+        return too_busy(f"ask for {pause:.1f} s", told)
     ends = Counter(_ending(one.end) for one in asked)
     return passed(", ".join(f"{count} {what}" for what, count in ends.most_common()), asked[0].end)
 
@@ -245,8 +246,9 @@ def _bounded(history: History, what: str) -> Verdict:
     if exited and exited.t - told.t <= limit:
         return passed(f"{what}: exit after {exited.t - told.t:.1f} s", exited)
     waited = exited.t - told.t if exited else _watched(history)
-    if waited - stalled(history, told.t, told.t + waited) <= limit:
-        return not_judged("the machine was too busy to time the exit", told, blame="machine")
+    least = undisturbed_between(history, told.t, told.t + waited)
+    if busy := blame_stalls(least, limit, "exit", told):
+        return busy
     culprit = _culprit(history, exited)
     if exited and not culprit:
         return failed(
@@ -274,8 +276,7 @@ def _culprit(history: History, exited: Exited | None) -> str:
 
 def _is_late(history: History, told: Signalled, exchange: Exchange) -> bool:
     """Return whether a request was sent when the signal must have been heard."""
-    sent = exchange.request.t
-    return sent - told.t - stalled(history, told.t, sent) > HEARD_SECONDS
+    return undisturbed_between(history, told.t, exchange.request.t) > HEARD_SECONDS
 
 
 def _ending(end: Answer | Failure | None) -> str:
@@ -295,10 +296,9 @@ def _prompt(history: History, when: str, requests: Sequence[Exchange] = ()) -> V
     took = exited.t - done
     limit = PROMPT_SECONDS + PROMPT_TOLERANCE_SECONDS
     if took > limit:
-        if took - stalled(history, done, exited.t) <= limit:
-            return not_judged("the machine was too busy to time the exit", exited, blame="machine")
         actual = f"{took:.1f} s (tolerance {PROMPT_TOLERANCE_SECONDS:.0f} s)"
-        return failed(expected, actual, exited, _told(history))
+        least = undisturbed_between(history, done, exited.t)
+        return blame_stalls(least, limit, "exit", exited) or failed(expected, actual, exited, _told(history))
     return passed(f"exit {max(took, 0):.1f} s after {when}", exited)
 
 

@@ -10,8 +10,9 @@ from exercises.exam.ex3_timeouts_limits_breaker.outage import (
 )
 from exercises.exam.promises import DEADLINE_SECONDS, TOLERANCE_SECONDS
 from lab.promptness import prompt
-from lab.reading import disturbance, outcome, stalled
+from lab.reading import outcome
 from lab.retry_after import seconds_of
+from lab.timing import blame_stalls, stalled, too_busy, undisturbed
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 BOUND = DEADLINE_SECONDS + TOLERANCE_SECONDS
@@ -167,11 +168,9 @@ def _within_bound(
     if end.status not in statuses:
         return failed(expected, outcome(end) + attempts, end, first_call)
     if end.elapsed > BOUND:
-        if end.elapsed - disturbance(history, exchange) <= BOUND:
-            return not_judged("the machine was too busy to time the answer", end, blame="machine")
-        return failed(
-            expected, f"{outcome(end)} (tolerance {TOLERANCE_SECONDS:.0f} s){attempts}", end, first_call
-        )
+        actual = f"{outcome(end)} (tolerance {TOLERANCE_SECONDS:.0f} s){attempts}"
+        late = failed(expected, actual, end, first_call)
+        return blame_stalls(undisturbed(history, exchange), BOUND, "answer", end) or late
     return passed(
         f"{outcome(end)} (limit {DEADLINE_SECONDS:.0f} s, tolerance {TOLERANCE_SECONDS:.0f} s)", end
     )
@@ -224,7 +223,7 @@ def _bounded_probes(history: History) -> Verdict:
     if len(calls) > limit and any(
         stalled(history, call.call.t, call.call.t + PROBE_SECONDS) for call in calls
     ):
-        return not_judged("the machine was too busy to tell the calls' order", *probes[:1], blame="machine")
+        return too_busy("tell the calls' order", *probes[:1])
     return passed(f"{len(probes)} of {len(keys)} callers let through half-open", *probes[:1])
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chaos.history import Call, History, UpstreamCall
-from lab.reading import blur
+from lab.timing import blur
 
 CAPS = (1.0, 2.0, 4.0)
 JITTER_ABOVE = 1.0

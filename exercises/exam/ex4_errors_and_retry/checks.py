@@ -8,8 +8,9 @@ from chaos.history import Answer, Exchange, Fault, History, Log, Trace
 from chaos.keys import answer_code
 from exercises.exam.ex4_errors_and_retry import backoff
 from exercises.exam.ex4_errors_and_retry.planted import INTERNALS, LONG_RETRY_AFTER, RETRY_AFTER
-from lab.reading import blur, disturbance, error_answers, error_fields, excerpt, outcome
+from lab.reading import error_answers, error_fields, excerpt, outcome
 from lab.retry_after import seconds_of
+from lab.timing import blame_stalls, blur, too_busy, undisturbed
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 MAX_CALLS = 4
@@ -58,7 +59,7 @@ def backs_off(backoff_500: History, backoff_503: History, transient: History) ->
     if not any(requests):
         return failed(expected, f"no retry at all: {outcome(lasting.end)}", lasting.end)
     if not backoff.is_certain(requests):
-        return not_judged("the machine was too busy to time the pauses", lasting.end, blame="machine")
+        return too_busy("time the pauses", lasting.end)
     if fault := backoff.find_fault(requests):
         return failed(expected, fault.description, fault.call)
     longest = max(requests, key=len)
@@ -128,7 +129,7 @@ def mlflow_down_costs_nothing(mlflow_down: History) -> Verdict:
     baseline = [one for one in mlflow_down.exchanges("baseline") if one.status == 200 and one.end]
     if not baseline:
         return not_judged("no request was answered before MLflow went down", blame="submission")
-    usual = max(one.end.elapsed - disturbance(mlflow_down, one) for one in baseline if one.end)
+    usual = max(undisturbed(mlflow_down, one) for one in baseline)
     return all_of(
         verdict
         for label in ("mlflow-refused", "mlflow-hanging")
@@ -216,11 +217,10 @@ def _as_fast(history: History, label: str, usual: float) -> Verdict:
     end = exchange.end
     if not isinstance(end, Answer) or end.status != 200 or answer_code(key) not in end.body:
         return failed(expected, outcome(end), end, _mlflow_fault(history))
-    extra = end.elapsed - usual
-    if extra > MLFLOW_SECONDS:
-        if extra - disturbance(history, exchange) <= MLFLOW_SECONDS:
-            return not_judged("the machine was too busy to time the answer", end, blame="machine")
-        return failed(expected, outcome(end), end, _mlflow_fault(history))
+    limit = usual + MLFLOW_SECONDS
+    if end.elapsed > limit:
+        late = failed(expected, outcome(end), end, _mlflow_fault(history))
+        return blame_stalls(undisturbed(history, exchange), limit, "answer", end) or late
     return passed(f"{label}: {outcome(end)}", end)
 
 
@@ -251,7 +251,7 @@ def _honoured(history: History, label: str, wait: float) -> Verdict:
         waited, off = again.t - first.t, blur(history, first.t, again.t)
         long_enough = waited >= wait - EARLY
         if waited - off < wait - EARLY - STRETCHED if long_enough else waited + off >= wait - EARLY:
-            return not_judged("the machine was too busy to time the pause", again, blame="machine")
+            return too_busy("time the pause", again)
         if not long_enough:
             return failed(expected, f"called again after {waited:.1f} s", again, end)
     if isinstance(end, Answer) and end.status == 200 and len(calls) > 1:

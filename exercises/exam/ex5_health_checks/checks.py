@@ -6,13 +6,13 @@ from collections.abc import Collection
 from chaos.history import Answer, Call, Connection, Exchange, Failure, Fault, File, History, Upstream
 from exercises.exam.ex5_health_checks.compose import has_health_check
 from exercises.exam.ex5_health_checks.flags import flags
-from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, shows, told
+from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, SEEN_SECONDS, shows, told
 from lab.promptness import prompt
-from lab.reading import disturbance, outcome
+from lab.reading import outcome
 from lab.secrets_leak import Leaks
+from lab.timing import blame_stalls, undisturbed
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
-SEEN_SECONDS = 35.0
 HANGING_SECONDS = 10.0
 HANGING_TOLERANCE = 1.0
 FEW = 15
@@ -172,9 +172,8 @@ def _in_time(history: History, label: str) -> Verdict:
         elapsed = one.end.elapsed if one.end else float("inf")
         if isinstance(one.end, Answer) and elapsed <= HANGING_SECONDS + HANGING_TOLERANCE:
             continue
-        if elapsed - disturbance(history, one) <= HANGING_SECONDS:
-            return not_judged("the machine was too busy to time the answer", one.end, blame="machine")
-        return failed(expected, outcome(one.end), one.end, _fault_before(history, one))
+        late = failed(expected, outcome(one.end), one.end, _fault_before(history, one))
+        return blame_stalls(undisturbed(history, one), HANGING_SECONDS, "answer", one.end) or late
     return passed(f"{label}: at most {_longest(history, label):.1f} s", history.exchanges(label)[-1].end)
 
 
@@ -188,9 +187,8 @@ def _side_by_side(history: History, labels: Collection[str]) -> Verdict:
     if together <= limit:
         return passed(f"all hanging: {together:.1f} s, one of them: {longest:.1f} s", slowest.end)
     expected = f"with all hanging an answer after about {longest:.1f} s, as with the slowest of them"
-    if together - disturbance(history, slowest) <= limit:
-        return not_judged("the machine was too busy to time the answer", slowest.end, blame="machine")
-    return failed(expected, outcome(slowest.end), slowest.end)
+    late = failed(expected, outcome(slowest.end), slowest.end)
+    return blame_stalls(undisturbed(history, slowest), limit, "answer", slowest.end) or late
 
 
 def _recovered(history: History) -> Verdict:
@@ -217,7 +215,7 @@ def _longest(history: History, label: str) -> float:
 
 
 def _longest_undisturbed(history: History, label: str) -> float:
-    return max(one.end.elapsed - disturbance(history, one) for one in history.exchanges(label) if one.end)
+    return max(undisturbed(history, one) for one in history.exchanges(label) if one.end)
 
 
 def _fault_before(history: History, exchange: Exchange) -> Fault | None:

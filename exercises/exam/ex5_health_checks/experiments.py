@@ -5,14 +5,12 @@ from collections.abc import Collection
 
 from chaos.history import Answer, Failure, Upstream
 from exercises.exam.ex5_health_checks.flags import flags
-from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, shows
+from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, SEEN_SECONDS, shows
 from lab.experiment import experiment
 from lab.lab import Lab
 
 __all__ = ["blackholes", "compose_files", "outages", "swallowed"]
 
-SEEN_SECONDS = 35.0
-"""A change has to show by then; reports may be kept for 30 s."""
 LATER_SECONDS = 10.0
 """After one change that did not show in time, others have no more than this: the verdict is known."""
 READINESS_PATIENCE = 15.0

@@ -7,6 +7,8 @@ from exercises.exam.ex5_health_checks.flags import flags
 from lab.reading import outcome
 
 DEPENDENCIES: tuple[Upstream, ...] = ("qdrant", "litellm", "mlflow")
+SEEN_SECONDS = 35.0
+"""A change has to show by then; reports may be kept for 30 s."""
 
 
 def shows(

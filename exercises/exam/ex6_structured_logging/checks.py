@@ -18,8 +18,9 @@ from exercises.exam.ex6_structured_logging.planted import (
 )
 from exercises.exam.ex6_structured_logging.records import WARNING, Record, parse, records, written
 from lab.control import LOGIN_LABEL
-from lab.reading import disturbance, error_fields, excerpt, outcome
+from lab.reading import error_fields, excerpt, outcome
 from lab.secrets_leak import Leaks
+from lab.timing import disturbance
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 REFUSED_BY_SERVER = {400, 431}

@@ -3,24 +3,25 @@ from pathlib import Path
 
 import pytest
 
-from grading.calibrate.corpus import Case, Change, StaleMutantError, apply, cases, sample
+from grading.calibrate.corpus import Case, Change, StaleChangeError, apply, cases, sample
 from grading.errors import UsageError
 from tests.exam import EXAM
 
 CORPUS = cases()
 MUTANTS = [case for case in CORPUS if case.kind == "mutant"]
+HALVES = [case for case in CORPUS if case.kind == "half"]
 NUMBERS = {criterion.number for exercise in EXAM.exercises for criterion in exercise.criteria}
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda case: case.name)
-def test_a_mutant_fits_the_service_and_is_python(mutant: Case, tmp_path: Path) -> None:
-    mutant.write(tmp_path)
+@pytest.mark.parametrize("case", [*MUTANTS, *HALVES], ids=lambda case: case.name)
+def test_changes_fit_the_service_and_leave_python(case: Case, tmp_path: Path) -> None:
+    case.write(tmp_path)
 
-    for changed in {change.file for change in mutant.changes}:
+    for changed in {change.file for change in case.changes}:
         text = (tmp_path / changed).read_text(encoding="utf-8")
         if changed.endswith(".py"):
             compile(text, changed, "exec")
-        original = mutant.source / changed
+        original = case.source / changed
         assert not original.exists() or text != original.read_text(encoding="utf-8")
 
 
@@ -30,6 +31,29 @@ def test_a_mutant_names_criteria_that_there_are(case: Case) -> None:
     assert case.fails | case.open <= NUMBERS
     assert not case.fails & case.open
     assert any(number.startswith(f"{case.exercise}.") for number in case.fails)
+
+
+@pytest.mark.parametrize("case", HALVES, ids=lambda case: case.name)
+def test_a_half_has_points_for_some_criteria_and_a_reason(case: Case) -> None:
+    assert case.points
+    assert case.story
+    assert case.fails
+    assert case.fails | case.open < NUMBERS
+
+
+def test_a_half_lacks_what_it_removes_and_keeps_the_rest_of_its_solution(tmp_path: Path) -> None:
+    half = next(case for case in HALVES if case.removed)
+
+    half.write(tmp_path)
+
+    touched = {*half.removed, *(change.file for change in half.changes)}
+    kept = {path.relative_to(half.source).as_posix(): path for path in half.source.rglob("*.py")}
+    assert not any((tmp_path / name).exists() for name in half.removed)
+    assert all(
+        (tmp_path / name).read_bytes() == path.read_bytes()
+        for name, path in kept.items()
+        if name not in touched
+    )
 
 
 def test_every_criterion_has_a_mutant_and_every_exercise_three() -> None:
@@ -43,14 +67,14 @@ def test_every_criterion_has_a_mutant_and_every_exercise_three() -> None:
 def test_a_change_that_does_not_fit_is_stale(text: str, tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(text)
 
-    with pytest.raises(StaleMutantError, match=r"module\.py"):
+    with pytest.raises(StaleChangeError, match=r"module\.py"):
         apply(Change(file="module.py", old="x = 1", new="x = 2"), tmp_path)
 
     assert (tmp_path / "module.py").read_text() == text
 
 
 def test_a_change_of_a_file_that_is_gone_is_stale(tmp_path: Path) -> None:
-    with pytest.raises(StaleMutantError, match="0 times"):
+    with pytest.raises(StaleChangeError, match="0 times"):
         apply(Change(file="module.py", old="x = 1", new="x = 2"), tmp_path)
 
 
