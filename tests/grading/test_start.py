@@ -518,7 +518,14 @@ def test_dependency_files(repository: Repository, files: dict[str, str], expecte
 
 
 @pytest.mark.parametrize(
-    "text", [None, "[tool.ruff]\n", "[project]\nname = 'x'\n", "[project]\ndependencies = []\n"]
+    "text",
+    [
+        None,
+        "[tool.ruff]\n",
+        "[project]\nname = 'x'\n",
+        "[project]\ndependencies = []\n",
+        "[project]\ndynamic = 1\n",
+    ],
 )
 def test_no_dependency_files(repository: Repository, text: str | None) -> None:
     with pytest.raises(SubmissionError, match=r"uv\.lock.*requirements\.txt.*\[tool\.grading\] requirements"):
