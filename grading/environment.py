@@ -1,59 +1,42 @@
-"""Installs what a submission needs, once for the same dependency files.
+"""Makes the virtual environments that submissions run in, once for the same dependency files.
 
     <cache>/environments/<key>/
         complete     names the folder below that is whole; written last
         <attempt>/   env/ and project/: a half-made one is never completed by anybody else
     <cache>/environments/<key>.lock
 
-The key stands for the content of the dependency files, the version of Python and the platform.
+The key is that of the recipe.
 """
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import re
 import secrets
-import shutil
-import sys
-import sysconfig
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import AsyncFileLock, BaseFileLock, FileLock, Timeout
 
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
-from grading.start import Requirements, StartPlan
-from grading.start.requirements import pyproject
-from grading.submission import Submission, inside
+from grading.recipe import GRADERS_PYTHON, Recipe
+from grading.start import StartPlan
+from grading.submission import Submission
 from grading.uv import find_uv
 from grading.workspace import remove_tree
 
 INSTALL_TIMEOUT = 600.0
 UNUSED_DAYS = 30
-"""An environment that nobody started for so long is removed; it can be made again."""
+"""Environments that were not used for longer are removed; they can be made again."""
 
-_FORMAT = "1"
-_GRADERS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _COMPLETE = "complete"
 _INHERITED = re.compile(
     r"PATH|HOME|LANG|LC_ALL|TMPDIR|XDG_(CACHE|CONFIG|DATA)_HOME|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
     r"|UV_\w+|PIP_\w+|((https?|all|no)_proxy)",
     re.IGNORECASE,
 )
-_INCLUDE = re.compile(
-    r"^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=|(?=\S))[\"']?([^\s\"'#]+)", re.MULTILINE
-)
-_LOCAL = re.compile(
-    r"^\s*(-e\b|--editable\b|\.{0,2}/|\.\s*(\[|$)|file:|[^#\n]*@\s*(file:|\.{0,2}/)|[^#:\n]+\.(whl|zip|tar\.gz)\s*$"
-    r"|(-f|--find-links)[\s=]+(?!https?:))",
-    re.MULTILINE,
-)
-_LOCAL_LOCK = re.compile(r"source = \{ (?:(?:editable|directory|virtual) = \"(?!\.\")|path = )")
-_LOCAL_SOURCE = re.compile(r"\b(path|workspace)\s*=|find-links|file:")
 _NO_PYTHON = re.compile(
     r"no interpreter found|python-build-standalone|incompatible with the project's python requirement|no download found",
     re.IGNORECASE,
@@ -88,110 +71,6 @@ async def prepare(
         ) from error
     plan.argv("127.0.0.1", 0, venv / "bin")
     return venv
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What to install, and the files that say so (None: any file may, since the project's code is installed)."""
-
-    requirements: Requirements
-    files: tuple[Path, ...] | None
-    key: str
-
-    @classmethod
-    def of(cls, submission: Submission, wanted: Requirements) -> "Recipe":
-        files = None if wanted.install_project else _dependency_files(submission, wanted)
-        digest = hashlib.sha256()
-        python = wanted.python or _GRADERS_PYTHON
-        for part in (_FORMAT, sysconfig.get_platform(), python, repr(wanted)):
-            digest.update(f"{part}\0".encode())
-        for path in _all_files(submission) if files is None else files:
-            content = hashlib.sha256((submission.root / path).read_bytes()).hexdigest()
-            digest.update(f"{path}\0{content}\0".encode(errors="surrogateescape"))
-        return cls(wanted, files, digest.hexdigest()[:32])
-
-    def copy(self, submission: Submission, destination: Path) -> None:
-        """Copy the files that uv has to see; it writes beside them, and editable packages stay there."""
-        if self.files is None:
-            submission.copy_to(destination)
-        else:
-            destination.mkdir(parents=True)
-            for path in self.files:
-                (destination / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(submission.root / path, destination / path)
-        if not (destination / "pyproject.toml").exists():
-            # Ends uv's search for settings, which would go on in the folders around.
-            (destination / "pyproject.toml").write_text("[tool.uv]\n")
-
-    def commands(self, python: str) -> list[tuple[Path, list[str]]]:
-        """Return uv's commands that install this for an interpreter, each with the folder of the copy to run it in."""
-        wanted = self.requirements
-        found = []
-        if wanted.locked:
-            found.append((wanted.project or Path(), _sync(wanted, python)))
-        if words := _pip_arguments(wanted):
-            found.append((Path(), ["pip", "install", "--python", python, "--compile-bytecode", *words]))
-        return found
-
-
-def _all_files(submission: Submission) -> Iterator[Path]:
-    root = submission.root
-    for path in sorted(root.rglob("*")):
-        if path.is_file():
-            yield path.relative_to(root)
-
-
-def _dependency_files(submission: Submission, wanted: Requirements) -> tuple[Path, ...] | None:
-    """All files that decide what is installed; None if they lead to code in the repository."""
-    found: set[Path] = set()
-    if wanted.project is not None:
-        table = pyproject(submission, wanted.project)
-        if table is None:
-            raise SubmissionError(
-                f"There is no {wanted.project / 'pyproject.toml'}; add it beside its uv.lock."
-            )
-        if _leads_to_code(submission, wanted, table):
-            return None
-        found |= {
-            wanted.project / name
-            for name in ("pyproject.toml", "uv.lock")
-            if wanted.locked or name != "uv.lock"
-        }
-    waiting = [*wanted.files, *wanted.constraints]
-    while waiting:
-        path = waiting.pop()
-        text = submission.text(path)
-        if text is None:
-            raise SubmissionError(
-                f"{path} is named as a file of requirements, and is not in the repository; add it."
-            )
-        if _LOCAL.search(text):
-            return None
-        found.add(path)
-        waiting += [included for included in _included(path, text) if included not in found]
-    return tuple(sorted(found))
-
-
-def _included(path: Path, text: str) -> list[Path]:
-    """The files that a file of requirements includes."""
-    names = [name for name in _INCLUDE.findall(text) if "://" not in name]
-    places = [inside(path.parent / name) for name in names]
-    if None in places:
-        outside = names[places.index(None)]
-        raise SubmissionError(
-            f"{path} includes {outside}, which lies outside of the repository; move it inside."
-        )
-    return [place for place in places if place is not None]
-
-
-def _leads_to_code(submission: Submission, wanted: Requirements, table: Mapping[str, object]) -> bool:
-    folder = wanted.project or Path()
-    if wanted.locked:
-        return bool(_LOCAL_LOCK.search(submission.text(folder / "uv.lock") or ""))
-    project = table.get("project")
-    if not isinstance(project, dict) or "dependencies" in project.get("dynamic", []):
-        return True
-    return bool(_LOCAL_SOURCE.search(submission.text(folder / "pyproject.toml") or ""))
 
 
 def _complete(folder: Path) -> Path | None:
@@ -275,7 +154,7 @@ class _Installer:
             await self._checked(words, self._root / folder)
 
     async def _make(self) -> None:
-        """Make an empty environment of the Python that is wished for, or else of one that fits."""
+        """Make an empty environment of the preferred Python, or else of one that fits."""
         wish = self._wanted.python
         answer = await self._run(
             ["venv", *(["--python", wish] if wish else self._own_python()), str(self._env)]
@@ -287,8 +166,8 @@ class _Installer:
             raise self._failure(answer)
 
     def _own_python(self) -> list[str]:
-        """The grader's version of Python, unless the project's `requires-python` is to choose."""
-        return [] if self._wanted.project is not None else ["--python", _GRADERS_PYTHON]
+        """Return the options for the grader's version of Python, unless the project's `requires-python` chooses."""
+        return [] if self._wanted.project is not None else ["--python", GRADERS_PYTHON]
 
     async def _checked(self, words: Sequence[str], cwd: Path) -> None:
         answer = await self._run(words, cwd)
@@ -309,7 +188,7 @@ class _Installer:
             ) from None
 
     def _failure(self, answer: Completed) -> GradingError:
-        """Whose fault a failed installation is, told by uv's words."""
+        """Return the failure of an installation; uv's output tells whose fault it is."""
         text, what = answer.output, self._wanted.described
         if _NO_PYTHON.search(text):
             message = (
@@ -322,29 +201,6 @@ class _Installer:
                 f"{what} could not be installed: the network or the disk failed; try again.", detail=text
             )
         return SubmissionError(f"{what} cannot be installed; correct it until `uv` installs it.", detail=text)
-
-
-def _sync(wanted: Requirements, python: str) -> list[str]:
-    own = [] if wanted.install_project else ["--no-install-project"]
-    words = ["sync", "--frozen", "--no-default-groups", "--compile-bytecode", *own]
-    return [*words, "--python", python, *_chosen(wanted)]
-
-
-def _pip_arguments(wanted: Requirements) -> list[str]:
-    words = [word for path in wanted.files for word in ("-r", str(path))]
-    if wanted.project is not None and not wanted.locked:
-        words += ["-r", str(wanted.project / "pyproject.toml"), *_chosen(wanted)]
-        words += [f"./{wanted.project}"] if wanted.install_project else []
-    words += wanted.packages
-    if words:
-        words += [word for path in wanted.constraints for word in ("-c", str(path))]
-        words += wanted.options
-    return words
-
-
-def _chosen(wanted: Requirements) -> list[str]:
-    extras = [word for name in wanted.extras for word in ("--extra", name)]
-    return [*extras, *(word for name in wanted.groups for word in ("--group", name))]
 
 
 def _uv_environment(env: Path) -> dict[str, str]:

@@ -19,8 +19,8 @@ from chaos.containers import doorway
 from chaos.containers.engine import Engine, EngineError
 from chaos.toxiproxy import find_server
 from grading.command import run
-from grading.environment import Recipe
 from grading.errors import MachineError, SubmissionError
+from grading.recipe import Recipe
 from grading.runtime import Announce
 from grading.start import Build, StartPlan
 from grading.submission import Submission

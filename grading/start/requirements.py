@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -120,10 +120,16 @@ def python_version(submission: Submission, requirements: Requirements) -> str | 
     return None
 
 
+def has_dynamic_dependencies(project: Mapping[str, Any]) -> bool:
+    """Whether the `[project]` table of a pyproject.toml leaves its dependencies to the build backend."""
+    dynamic = project.get("dynamic")
+    return isinstance(dynamic, list) and "dependencies" in dynamic
+
+
 def _has_dependencies(project: dict[str, Any]) -> bool:
     table = project.get("project")
     if isinstance(table, dict):
-        return bool(table.get("dependencies")) or "dependencies" in table.get("dynamic", [])
+        return bool(table.get("dependencies")) or has_dynamic_dependencies(table)
     # Poetry's own table: uv asks its build backend.
     tool = project.get("tool")
     return isinstance(tool, dict) and "poetry" in tool and "build-system" in project

@@ -166,6 +166,11 @@ def test_only_the_requirements(repository: Repository) -> None:
     assert found.requirements.files == (Path("other.txt"),)
 
 
+def test_only_the_requirements_and_no_other_dependency_files(repository: Repository) -> None:
+    found = planned(repository, PACKAGE | {"other.txt": ""} | grading('requirements = "other.txt"'))
+    assert found.requirements.files == (Path("other.txt"),)
+
+
 def test_a_module_that_is_not_seen_is_the_tables_word(repository: Repository) -> None:
     found = planned(repository, ROOT_FILE | grading('command = "uvicorn made.elsewhere:app"'))
     assert found.command == ("uvicorn", "made.elsewhere:app", *ADDRESS)
@@ -316,6 +321,17 @@ def test_the_image_of_a_dockerfile_is_built_from_the_folder_that_has_what_it_cop
     found = planned(repository, PACKAGE | ROOT_FILE | {"src/api/Dockerfile": text})
 
     assert found.build == Build(Path("src/api/Dockerfile"), Path())
+
+
+def test_the_folder_that_an_image_is_built_from_has_what_all_stages_copy(repository: Repository) -> None:
+    text = (
+        "FROM python AS build\nWORKDIR /app\nCOPY requirements.txt ./\nCOPY src ./src\n"
+        "FROM python\nWORKDIR /app\nCOPY --from=build /app /app\nCMD uvicorn api.main:app --app-dir src"
+    )
+
+    found = planned(repository, PACKAGE | ROOT_FILE | {"src/api/Dockerfile": text})
+
+    assert (found.command, found.build) == (DEFAULT, Build(Path("src/api/Dockerfile"), Path()))
 
 
 def test_a_command_for_an_image_names_its_programs_alone(repository: Repository) -> None:
@@ -518,7 +534,14 @@ def test_dependency_files(repository: Repository, files: dict[str, str], expecte
 
 
 @pytest.mark.parametrize(
-    "text", [None, "[tool.ruff]\n", "[project]\nname = 'x'\n", "[project]\ndependencies = []\n"]
+    "text",
+    [
+        None,
+        "[tool.ruff]\n",
+        "[project]\nname = 'x'\n",
+        "[project]\ndependencies = []\n",
+        "[project]\ndynamic = 1\n",
+    ],
 )
 def test_no_dependency_files(repository: Repository, text: str | None) -> None:
     with pytest.raises(SubmissionError, match=r"uv\.lock.*requirements\.txt.*\[tool\.grading\] requirements"):
