@@ -17,13 +17,15 @@ CLOSE_WITH_RESET: Final = struct.pack("ii", 1, 0)
 class Endpoint(asyncio.BufferedProtocol):
     """Feeds what the socket receives to `next`, and sends to the socket what it is fed.
 
-    It reads nothing before `resume` is called. There is no half-close: the end of either chain closes the socket.
+    Before its socket is connected it is full: it keeps what it is fed all the same and sends it once connected. So it
+    does not matter whether the other endpoint of a connection begins to read early. There is no half-close: the end
+    of either chain closes the socket.
     """
 
     def __init__(self, opened: Callable[["Endpoint"], None] | None = None) -> None:
         self.next: Inlet = NOWHERE
         self.previous: Outlet = NOWHERE
-        self.full = False
+        self.full = True
         self.finished = False
         self.inbound = Traffic()
         self.outbound = Traffic()
@@ -31,6 +33,7 @@ class Endpoint(asyncio.BufferedProtocol):
         self.closed.set()
         self._opened = opened
         self._transport: asyncio.Transport | None = None
+        self._early: list[Chunk] = []
         self._buffer = memoryview(bytearray(CHUNK_BYTES))
         self._time = asyncio.get_running_loop().time
 
@@ -39,13 +42,18 @@ class Endpoint(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.closed.clear()
-        self._transport.pause_reading()
+        # Pausing here would not keep bytes out: https://github.com/python/cpython/issues/103607
         # Buffers belong to the kernel and to toxics: `full` is to mean that the kernel's is.
         self._transport.set_write_buffer_limits(high=0)
+        self.full = False
         if self._opened is not None:
             self._opened(self)
+        while self._early:
+            self._send(self._transport, self._early.pop(0))
         if self.finished:
-            self._transport.close()
+            self.finish()
+        elif not self.full:
+            self.previous.resume()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (the protocol's signature)
         return self._buffer
@@ -74,6 +82,7 @@ class Endpoint(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the protocol's signature)
         self._transport = None
         self.full = False
+        self.finished = True
         self.next.finish()
         self.previous.resume()
         self.closed.set()
@@ -81,9 +90,12 @@ class Endpoint(asyncio.BufferedProtocol):
     # What its neighbours in the chains call.
 
     def feed(self, chunk: Chunk) -> None:
-        if self._transport is not None and not self.finished:
-            self.outbound.sent += len(chunk.data)
-            self._transport.write(chunk.data)
+        if self.finished:
+            return
+        if self._transport is None:
+            self._early.append(chunk)
+        else:
+            self._send(self._transport, chunk)
 
     def finish(self) -> None:
         self.finished = True
@@ -112,3 +124,7 @@ class Endpoint(asyncio.BufferedProtocol):
         """Close now, whatever is unsent."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _send(self, transport: asyncio.Transport, chunk: Chunk) -> None:
+        self.outbound.sent += len(chunk.data)
+        transport.write(chunk.data)
