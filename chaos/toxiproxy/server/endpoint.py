@@ -17,24 +17,23 @@ CLOSE_WITH_RESET: Final = struct.pack("ii", 1, 0)
 class Endpoint(asyncio.BufferedProtocol):
     """Feeds what the socket receives to `next`, and sends to the socket what it is fed.
 
-    Nothing passes before `resume` is called: what the socket has received by then is held, and no more is read. There
-    is no half-close: the end of either chain closes the socket.
+    Before its socket is connected it is full: it keeps what it is fed all the same and sends it once connected. So it
+    does not matter whether the other endpoint of a connection begins to read early. There is no half-close: the end
+    of either chain closes the socket.
     """
 
     def __init__(self, opened: Callable[["Endpoint"], None] | None = None) -> None:
         self.next: Inlet = NOWHERE
         self.previous: Outlet = NOWHERE
-        self.full = False
+        self.full = True
         self.finished = False
         self.inbound = Traffic()
         self.outbound = Traffic()
         self.closed = asyncio.Event()
         self.closed.set()
         self._opened = opened
-        self._flows = False
-        self._held: list[Chunk] = []
-        self._ended = False
         self._transport: asyncio.Transport | None = None
+        self._early: list[Chunk] = []
         self._buffer = memoryview(bytearray(CHUNK_BYTES))
         self._time = asyncio.get_running_loop().time
 
@@ -43,31 +42,30 @@ class Endpoint(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.closed.clear()
+        # Pausing here would not keep bytes out: https://github.com/python/cpython/issues/103607
         # Buffers belong to the kernel and to toxics: `full` is to mean that the kernel's is.
         self._transport.set_write_buffer_limits(high=0)
+        self.full = False
         if self._opened is not None:
             self._opened(self)
+        while self._early:
+            self._send(self._transport, self._early.pop(0))
         if self.finished:
-            self._transport.close()
+            self.finish()
+        elif not self.full:
+            self.previous.resume()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (the protocol's signature)
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         self.inbound.received += nbytes
-        chunk = Chunk(memoryview(bytes(self._buffer[:nbytes])), self._time())
-        if self._flows:
-            self.next.feed(chunk)
-        else:
-            # A transport that is paused in `connection_made` reads on in some versions of Python (3.11.2).
-            self._held.append(chunk)
-        if (self.next.full or not self._flows) and self._transport is not None:
+        self.next.feed(Chunk(memoryview(bytes(self._buffer[:nbytes])), self._time()))
+        if self.next.full and self._transport is not None:
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        self._ended = True
-        if self._flows:
-            self.next.finish()
+        self.next.finish()
         return True  # stay open for what the other chain still has to send
 
     def pause_writing(self) -> None:
@@ -84,6 +82,7 @@ class Endpoint(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the protocol's signature)
         self._transport = None
         self.full = False
+        self.finished = True
         self.next.finish()
         self.previous.resume()
         self.closed.set()
@@ -91,9 +90,12 @@ class Endpoint(asyncio.BufferedProtocol):
     # What its neighbours in the chains call.
 
     def feed(self, chunk: Chunk) -> None:
-        if self._transport is not None and not self.finished:
-            self.outbound.sent += len(chunk.data)
-            self._transport.write(chunk.data)
+        if self.finished:
+            return
+        if self._transport is None:
+            self._early.append(chunk)
+        else:
+            self._send(self._transport, chunk)
 
     def finish(self) -> None:
         self.finished = True
@@ -101,18 +103,8 @@ class Endpoint(asyncio.BufferedProtocol):
             self._transport.close()
 
     def resume(self) -> None:
-        if not self._flows:
-            self._flows = True
-            self._pass_held()
         if self._transport is not None and not self._transport.is_closing() and not self.next.full:
             self._transport.resume_reading()
-
-    def _pass_held(self) -> None:
-        for chunk in self._held:
-            self.next.feed(chunk)
-        self._held.clear()
-        if self._ended:
-            self.next.finish()
 
     # What its connection calls.
 
@@ -132,3 +124,7 @@ class Endpoint(asyncio.BufferedProtocol):
         """Close now, whatever is unsent."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _send(self, transport: asyncio.Transport, chunk: Chunk) -> None:
+        self.outbound.sent += len(chunk.data)
+        transport.write(chunk.data)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chaos.toxiproxy import ProxyHandle, Toxiproxy, free_port
-from tests.chaos.toxiproxy.support import LIMIT, Peer, Upstream, connect, refused
+from tests.chaos.toxiproxy.support import LIMIT, Peer, Upstream, connect, echo, refused
 
 
 async def test_26_disable_closes_everything(proxy: ProxyHandle, upstream: Upstream) -> None:
@@ -177,3 +177,33 @@ async def test_many_connections(proxy: ProxyHandle, upstream: Upstream) -> None:
     assert sorted(received) == list(range(100))
     await proxy.disable()
     assert {await peer.ending() for peer in (*clients, *servers)} == {"eof"}
+
+
+async def test_clients_that_send_at_once_get_their_own_bytes_back(toxiproxy: Toxiproxy) -> None:
+    """What a client sends on connecting may reach the proxy before the proxy is connected to its upstream."""
+
+    async def exchange(port: int, data: bytes) -> bytes:
+        client = await connect(port)
+        await client.send(data)
+        received = await client.receive(len(data))
+        client.close()
+        return received
+
+    async with echo() as address:
+        proxy = await toxiproxy.create("a", address)
+        for seed in range(10):
+            sent = [random.Random(100 * seed + number).randbytes(500) for number in range(100)]
+            assert await asyncio.gather(*(exchange(proxy.port, data) for data in sent)) == sent
+
+
+async def test_a_large_payload_that_is_sent_at_once_comes_back(toxiproxy: Toxiproxy) -> None:
+    data = random.Random(5).randbytes(1_000_000)
+    async with echo() as address:
+        proxy = await toxiproxy.create("a", address)
+        clients = [await connect(proxy.port) for _ in range(5)]
+        sending = asyncio.gather(*(client.send(data) for client in clients))
+        for received in await asyncio.gather(*(client.receive(len(data)) for client in clients)):
+            assert received == data
+        await sending
+        for client in clients:
+            client.close()
