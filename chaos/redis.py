@@ -32,11 +32,11 @@ class RedisServer:
     ) -> None:
         self.name = name
         self._recorder = recorder
-        self._wanted = port
+        self._network = network
+        self._port = port
         self._count = 0
         self._relays: set[asyncio.Task[None]] = set()
         self._stack = contextlib.AsyncExitStack()
-        self._listener = network.socket()
         self.socket = Path()
 
     async def __aenter__(self) -> Self:
@@ -44,8 +44,10 @@ class RedisServer:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-")))
             self.socket = folder / "socket"
             await stack.enter_async_context(await self._start(folder))
-            self._listener.bind((LOOPBACK_ADDRESS, self._wanted))
-            server = await asyncio.start_server(self._serve, sock=self._listener)
+            listener = self._network.socket()
+            listener.bind((LOOPBACK_ADDRESS, self._port))
+            self._port = listener.getsockname()[1]
+            server = await asyncio.start_server(self._begin, sock=listener)
             stack.push_async_callback(self._stop, server)
             self._stack = stack.pop_all()
         return self
@@ -57,7 +59,7 @@ class RedisServer:
 
     @property
     def port(self) -> int:
-        return int(self._listener.getsockname()[1])
+        return self._port
 
     async def _start(self, folder: Path) -> Process:
         log = Recorder()
@@ -88,33 +90,35 @@ class RedisServer:
         lines = " ".join(event.text for event in log.history().of(Log)[-3:])
         raise OSError(f"the Redis server did not start: {lines}")
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._relays.add(task)
-        task.add_done_callback(self._relays.discard)
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: before Python 3.12, asyncio's stream server complains when its task is cancelled.
         self._count += 1
-        number = self._count
+        relay = asyncio.create_task(self._relay(self._count, reader, writer))
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
+
+    async def _relay(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._recorder.record(Connection(upstream=self.name, connection=number, state="opened"))
-        try:
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
             inner_reader, inner_writer = await asyncio.open_unix_connection(self.socket)
             with contextlib.closing(inner_writer):
                 answers = asyncio.create_task(_pump(inner_reader, writer))
-                reset = await _pump(reader, inner_writer)
-                answers.cancel()
-                await asyncio.wait([answers])
+                try:
+                    reset = await _pump(reader, inner_writer)
+                finally:
+                    answers.cancel()
+                    await asyncio.wait([answers])
             self._recorder.record(
                 Connection(upstream=self.name, connection=number, state="reset" if reset else "eof")
             )
-        finally:
-            writer.close()
 
     async def _stop(self, server: asyncio.Server) -> None:
         server.close()
-        for task in self._relays:
-            task.cancel()
-        if self._relays:
-            await asyncio.wait(self._relays)
+        relays = list(self._relays)
+        for relay in relays:
+            relay.cancel()
+        if relays:
+            await asyncio.wait(relays)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

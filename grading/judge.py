@@ -14,7 +14,7 @@ from lab.scoring import Scoring
 from lab.verdict import Verdict, failed, not_judged
 
 TEXT_LENGTH = 300
-LOG_LINE_LENGTH = 300
+LOG_LINE_LENGTH = 1000
 STARVED_SECONDS = 2.0
 """So long the lab may have stood still in an experiment before a failure in it is the machine's as well."""
 

@@ -29,7 +29,7 @@ def render(report: Report, console: Console) -> None:
 
 
 def _control_failure(failure: ControlFailure) -> RenderableType:
-    what = "does not work with nothing broken" if failure.started else "did not start"
+    what = "does not work" if failure.started else "did not start"
     lines: list[RenderableType] = [Text(f"The service {what}: {failure.reason}.", style="red")]
     if failure.answer:
         lines.append(Text(failure.answer))

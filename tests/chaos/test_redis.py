@@ -1,0 +1,55 @@
+import asyncio
+
+import pytest
+
+from chaos.history import Connection
+from chaos.recorder import Recorder
+from chaos.redis import RedisServer
+
+
+async def said(port: int, *commands: bytes) -> bytes:
+    """What the server answers to commands, in one piece."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"".join(commands))
+    answer = await reader.readuntil(b"\r\n")
+    writer.close()
+    return answer
+
+
+async def test_it_is_a_redis_server_that_begins_empty_and_keeps_nothing() -> None:
+    for _ in range(2):
+        async with RedisServer(Recorder()) as server:
+            assert await said(server.port, b"INCR count\r\n") == b":1\r\n"
+            assert await said(server.port, b"INCR count\r\n") == b":2\r\n"
+            folder = server.socket.parent
+        assert not folder.exists()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", server.port)
+
+
+async def test_connections_are_on_record_and_end_with_the_server() -> None:
+    recorder = Recorder()
+    async with RedisServer(recorder, name="store") as server:
+        assert await said(server.port, b"PING\r\n") == b"+PONG\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"PING\r\n")
+        assert await reader.readuntil(b"\r\n") == b"+PONG\r\n"
+
+    assert await reader.read() == b""
+    writer.close()
+    events = [(event.upstream, event.connection, event.state) for event in recorder.history().of(Connection)]
+    assert ("store", 1, "opened") in events
+    assert ("store", 2, "opened") in events
+
+
+async def test_what_is_large_passes_whole() -> None:
+    value = b"x" * 3_000_000
+    async with RedisServer(Recorder()) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n" % (len(value), value)
+        )
+        assert await reader.readuntil(b"\r\n") == b"+OK\r\n"
+        assert await reader.readuntil(b"\r\n") == b"$%d\r\n" % len(value)
+        assert await reader.readexactly(len(value)) == value
+        writer.close()
