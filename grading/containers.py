@@ -12,9 +12,9 @@ from typing import Final
 from chaos.containers.enclave import Enclave, enclave
 from chaos.containers.engine import Engine, EngineError
 from chaos.containers.program import MOUNT, ContainerProgram
-from chaos.toxiproxy import Toxiproxy, wait_until_up
+from chaos.toxiproxy import Toxiproxy, ToxiproxyError, check_bytes, wait_until_up
 from grading.errors import MachineError
-from grading.images import Images
+from grading.images import TOXIPROXY_IMAGE, Images
 from grading.runtime import Premises, Stage, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
@@ -41,6 +41,7 @@ async def containers(
             stage("starting the lab")
             inside = await stack.enter_async_context(_enclave(engine, lab, workspace, labels, seed))
             proxy = await stack.enter_async_context(Toxiproxy(inside.control))
+            await _check(proxy, inside)
             launcher = _Launcher(submission, start, workspace, _Place(engine, service, inside, labels))
             name = f"toxiproxy-server {await proxy.version()}, in containers"
             yield Premises(proxy, name, inside, launcher.program)
@@ -61,6 +62,17 @@ async def _enclave(
         except OSError as error:  # TimeoutError is one
             raise MachineError(f"The lab's container did not start: {error}; try again.") from error
         yield inside
+
+
+async def _check(proxy: Toxiproxy, inside: Enclave) -> None:
+    """Raise MachineError if the enclave's fault proxy does not pass on every byte unchanged."""
+    try:
+        await check_bytes(proxy, inside)
+    except (OSError, ToxiproxyError) as error:
+        raise MachineError(
+            f"There is no fault proxy to grade with: {error}; install another toxiproxy-server, or name another image"
+            f" of it in {TOXIPROXY_IMAGE}."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

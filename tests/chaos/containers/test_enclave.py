@@ -17,7 +17,7 @@ from chaos.containers.engine import Engine
 from chaos.history import Answer, Call, Log
 from chaos.http_client import Client
 from chaos.recorder import Recorder
-from chaos.toxiproxy import Toxiproxy
+from chaos.toxiproxy import Toxiproxy, check_bytes, wait_until_up
 from chaos.upstreams import Upstreams
 from grading.workspace import Workspace
 
@@ -172,3 +172,10 @@ def host_addresses() -> list[str]:
         address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0]))
         found.append(f"{address}%eth0" if address.startswith("fe80") else address)
     return [address for address in found if address not in {"127.0.0.1", "::1"}]
+
+
+async def test_the_check_of_the_fault_proxy_works_from_outside(inside: Enclave) -> None:
+    await wait_until_up(inside.control, timeout=20)
+    async with Toxiproxy(inside.control) as toxiproxy:
+        await check_bytes(toxiproxy, inside)
+        assert await toxiproxy.proxies() == {}
