@@ -34,6 +34,7 @@ class Response:
     status: HTTPStatus
     body: bytes = b""
     content_type: str | None = None
+    request_id: str | None = None
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -107,6 +108,8 @@ async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, respon
         headers.append(("Content-Length", str(len(response.body))))
     if response.content_type is not None:
         headers.append(("Content-Type", response.content_type))
+    if response.request_id is not None:
+        headers.append(("X-Toxiproxy-Request-Id", response.request_id))
     head = h11.Response(status_code=response.status, headers=headers, reason=response.status.phrase.encode())
     events = (head, h11.Data(data=response.body), h11.EndOfMessage())
     writer.write(b"".join(connection.send(event) or b"" for event in events))
