@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import platform
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,8 @@ from typing import Any
 from chaos.history import Log
 from chaos.ports import free_port
 from chaos.process import Process
-from chaos.proxy_check import check_bytes
 from chaos.recorder import Recorder
-from chaos.toxiproxy import Toxiproxy, command, find_server, wait_until_up
+from chaos.toxiproxy import Toxiproxy, check_bytes, command, find_server, wait_until_up
 
 HOST = "127.0.0.1"
 START_SECONDS = 20.0
@@ -31,7 +31,7 @@ class ProxyServer:
 async def proxy_server(*, seed: int, env: Mapping[str, str]) -> AsyncIterator[ProxyServer]:
     """Run the real toxiproxy-server where there is one, else the embedded one.
 
-    Raises OSError where it does not come up, or does not pass bytes on as they are.
+    Raises OSError if it does not come up, or does not pass on every byte unchanged.
     """
     real = find_server()
     for attempt in range(1, TRIES + 1):
@@ -46,10 +46,24 @@ async def proxy_server(*, seed: int, env: Mapping[str, str]) -> AsyncIterator[Pr
                 lines = " ".join(event.text for event in recorder.history().of(Log)[-3:])
                 raise OSError(f"the fault proxy did not start: {lines or argv[0]}")
             async with Toxiproxy(url) as client:
-                await check_bytes(client, seed=seed)
                 version = await client.version()
+                await _check(client, real)
                 yield ProxyServer(client, f"toxiproxy-server {version}" if real else "embedded Toxiproxy")
             return
+
+
+async def _check(client: Toxiproxy, real: Path | None) -> None:
+    advice = (
+        f"install another toxiproxy-server than {real}"
+        if real
+        else (
+            f"install toxiproxy-server, or run the grader on another Python than {platform.python_version()}"
+        )
+    )
+    try:
+        await check_bytes(client)
+    except OSError as error:
+        raise OSError(f"{error}; {advice}") from error
 
 
 async def _comes_up(process: Process, url: str) -> bool:

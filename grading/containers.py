@@ -12,10 +12,9 @@ from typing import Final
 from chaos.containers.enclave import Enclave, enclave
 from chaos.containers.engine import Engine, EngineError
 from chaos.containers.program import MOUNT, ContainerProgram
-from chaos.proxy_check import check_bytes
-from chaos.toxiproxy import Toxiproxy, wait_until_up
+from chaos.toxiproxy import Toxiproxy, ToxiproxyError, check_bytes, wait_until_up
 from grading.errors import MachineError
-from grading.images import Images
+from grading.images import TOXIPROXY_IMAGE, Images
 from grading.runtime import Announce, Runtime, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
@@ -59,7 +58,7 @@ async def containers(
                     labels=labels,
                 )
 
-            await _check(proxy, network, seed)
+            await _check(proxy, network)
             described = f"toxiproxy-server {await proxy.version()}, in containers"
             yield Runtime(proxy, described, network, program)
     except EngineError as error:
@@ -91,11 +90,15 @@ def _environment(start: StartPlan, host: str, port: int) -> dict[str, str]:
     }
 
 
-async def _check(proxy: Toxiproxy, network: Enclave, seed: int) -> None:
+async def _check(proxy: Toxiproxy, inside: Enclave) -> None:
+    """Raise MachineError if the enclave's fault proxy does not pass on every byte unchanged."""
     try:
-        await check_bytes(proxy, network, seed=seed)
-    except OSError as error:
-        raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
+        await check_bytes(proxy, inside)
+    except (OSError, ToxiproxyError) as error:
+        raise MachineError(
+            f"There is no fault proxy to grade with: {error}; install another toxiproxy-server, or name another image"
+            f" of it in {TOXIPROXY_IMAGE}."
+        ) from error
 
 
 def _give_away(root: Path) -> str:

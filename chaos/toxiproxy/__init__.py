@@ -1,4 +1,4 @@
-"""Toxiproxy: a typed client for it, an embedded server that speaks its API, and how to start either."""
+"""Toxiproxy: a typed client for it, an embedded server that speaks its API, how to start either, and a check of it."""
 
 from chaos.toxiproxy.client import ProxyHandle, Toxiproxy
 from chaos.toxiproxy.errors import (
@@ -10,6 +10,7 @@ from chaos.toxiproxy.errors import (
 )
 from chaos.toxiproxy.launch import command, find_server, free_port, wait_until_up
 from chaos.toxiproxy.models import Proxy, ProxySpec, Stream, Toxic
+from chaos.toxiproxy.selfcheck import check_bytes
 
 __all__ = [
     "ConflictError",
@@ -23,6 +24,7 @@ __all__ = [
     "Toxiproxy",
     "ToxiproxyError",
     "UnreachableError",
+    "check_bytes",
     "command",
     "find_server",
     "free_port",

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import secrets
+from base64 import b32hexencode
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from http import HTTPStatus
+from time import time
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -21,6 +24,11 @@ VERSION: Final = "2.12.0-embedded"
 """The version of Toxiproxy whose API this is."""
 
 Action = Callable[..., Awaitable[Response]]
+
+
+def new_request_id() -> str:
+    """Return an id like Toxiproxy's: twelve bytes in base 32, of which the first four are the time."""
+    return b32hexencode(int(time()).to_bytes(4) + secrets.token_bytes(8)).decode("ascii").rstrip("=").lower()
 
 
 def ok(document: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -85,6 +93,9 @@ class Api:
             return plain(HTTPStatus.NOT_FOUND, "404 page not found")
         if (action := actions.get(request.method)) is None:
             return Response(HTTPStatus.METHOD_NOT_ALLOWED)
+        return replace(await self._answer(request, action, names), request_id=new_request_id())
+
+    async def _answer(self, request: Request, action: Action, names: list[str]) -> Response:
         if request.headers.get("user-agent", "").startswith("Mozilla/"):
             return plain(HTTPStatus.FORBIDDEN, "User agent not allowed")
         try:

@@ -1,8 +1,6 @@
 """As much of an HTTP/1.1 server as the control API needs."""
 
 import asyncio
-import base64
-import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -36,6 +34,7 @@ class Response:
     status: HTTPStatus
     body: bytes = b""
     content_type: str | None = None
+    request_id: str | None = None
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -103,17 +102,14 @@ async def _receive(
             return None
 
 
-def _request_id() -> str:
-    """Return an id as the real server's look: 96 bits in 20 lower-case characters of base32hex."""
-    return base64.b32hexencode(secrets.token_bytes(12)).decode().rstrip("=").lower()
-
-
 async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, response: Response) -> None:
-    headers = [("X-Toxiproxy-Request-Id", _request_id())]
+    headers = []
     if response.status is not HTTPStatus.NO_CONTENT:
         headers.append(("Content-Length", str(len(response.body))))
     if response.content_type is not None:
         headers.append(("Content-Type", response.content_type))
+    if response.request_id is not None:
+        headers.append(("X-Toxiproxy-Request-Id", response.request_id))
     head = h11.Response(status_code=response.status, headers=headers, reason=response.status.phrase.encode())
     events = (head, h11.Data(data=response.body), h11.EndOfMessage())
     writer.write(b"".join(connection.send(event) or b"" for event in events))

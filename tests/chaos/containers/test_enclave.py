@@ -20,7 +20,7 @@ from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
-from chaos.toxiproxy import Toxiproxy
+from chaos.toxiproxy import Toxiproxy, check_bytes, wait_until_up
 from chaos.upstreams import Upstreams
 from grading.workspace import Workspace
 from tests.exam import CONTRACT
@@ -180,3 +180,10 @@ def host_addresses() -> list[str]:
         address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0]))
         found.append(f"{address}%eth0" if address.startswith("fe80") else address)
     return [address for address in found if address not in {"127.0.0.1", "::1"}]
+
+
+async def test_the_check_of_the_fault_proxy_works_from_outside(inside: Enclave) -> None:
+    await wait_until_up(inside.control, timeout=20)
+    async with Toxiproxy(inside.control) as toxiproxy:
+        await check_bytes(toxiproxy, inside)
+        assert await toxiproxy.proxies() == {}

@@ -442,3 +442,34 @@ async def test_statuses_of_success(http: httpx.AsyncClient) -> None:
     ]
     assert [answer.status_code for answer in answers] == [201, 200, 204, 204, 204, 201]
     assert [len(answer.content) for answer in answers[2:5]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "agent", "status"),
+    [
+        ("GET", "/version", "", 200),
+        ("GET", "/proxies", "", 200),
+        ("POST", "/reset", "", 204),
+        ("GET", "/proxies", "Mozilla/5.0", 403),
+        ("GET", "/proxies/nonsense", "", 404),
+        ("POST", "/proxies", "", 400),
+    ],
+)
+async def test_answers_of_a_route_have_a_request_id(
+    http: httpx.AsyncClient, method: str, path: str, agent: str, status: int
+) -> None:
+    answers = [await http.request(method, path, headers={"User-Agent": agent}) for _ in range(2)]
+    assert {answer.status_code for answer in answers} == {status}
+    first, second = (answer.headers["X-Toxiproxy-Request-Id"] for answer in answers)
+    assert first != second
+    for request_id in (first, second):
+        assert re.fullmatch("[0-9a-v]{20}", request_id)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nonsense"), ("PUT", "/proxies")])
+async def test_answers_of_no_route_have_no_request_id(
+    http: httpx.AsyncClient, method: str, path: str
+) -> None:
+    answer = await http.request(method, path)
+    assert answer.status_code in {404, 405}
+    assert "X-Toxiproxy-Request-Id" not in answer.headers
