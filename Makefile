@@ -7,6 +7,9 @@ TOXIPROXY_VERSION := v2.12.0
 UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Tests wait more than they compute, so there are more workers than processors; tests/conftest.py says what may not run
+# side by side, and puts the longest first.
+PARALLEL := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: score test check format lint types quick real-toxiproxy images bench clean
 
@@ -14,7 +17,7 @@ score: $(INSTALLED)
 	$(BIN)/grading score . $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 check: format lint types quick
 
@@ -28,7 +31,7 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 quick: $(INSTALLED)
-	$(BIN)/pytest -q -m "not slow" $(ARGS)
+	$(BIN)/pytest -q -m "not slow" $(PARALLEL) $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/grading_time.py $(ARGS)

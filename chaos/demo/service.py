@@ -120,8 +120,11 @@ async def find_service(api: str) -> Service | None:
         return ProcessService(*pids)
     if shutil.which("docker") is None:
         return None
-    names = (await _docker("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")).split()
-    return ContainerService(names[0]) if names else None
+    # A client without an engine has no containers either.
+    with contextlib.suppress(NotThereError):
+        names = (await _docker("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")).split()
+        return ContainerService(names[0]) if names else None
+    return None
 
 
 async def the_service(api: str) -> Service:

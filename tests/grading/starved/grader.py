@@ -100,12 +100,16 @@ class Grader:
 
     def wait_for(self, text: str) -> None:
         """Return when a line of the progress holds a text."""
+        assert self.has_said(text), f"ended without '{text}': {''.join(self._said)}"
+
+    def has_said(self, text: str) -> bool:
+        """Wait for a line of the progress that holds a text; whether it came before the end."""
         assert self.process.stderr
         for line in self.process.stderr:
             self._said.append(line)
             if text in line:
-                return
-        raise AssertionError(f"ended without '{text}': {''.join(self._said)}")
+                return True
+        return False
 
     def descendants(self, pid: int | None = None) -> list[int]:
         """Return the processes that the grader has started, and those that they have."""
