@@ -9,8 +9,8 @@
                        |
   client <-> Endpoint  Connection  Endpoint <-> upstream
                 |                    |
-                +-> Stage -> Stage ->+   Link "upstream"
-                +<- Stage <- Stage <-+   Link "downstream"
+                +-> Stub --> Stub -->+   Link "upstream"
+                +<-- Stub <-- Stub <-+   Link "downstream"
 ```
 
 The sockets' ends work by callbacks, so that a chunk costs little where there are no toxics; each toxic works in

@@ -1,14 +1,8 @@
 """The connection ends after so many bytes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from chaos.toxiproxy.server.effect import Effect
-
-if TYPE_CHECKING:
-    from chaos.toxiproxy.server.stage import Stage
+from chaos.toxiproxy.server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)
@@ -20,11 +14,11 @@ class LimitData(Effect):
 
     bytes: int = 0
 
-    async def pipe(self, stage: Stage) -> None:
-        while await stage.peek():
-            if (room := self.bytes - stage.transmitted) > 0:
-                piece = stage.take(room)
-                stage.transmitted += len(piece.data)
-                await stage.send(piece)
-            if stage.transmitted >= self.bytes:
+    async def pipe(self, stub: Stub) -> None:
+        while await stub.peek():
+            if (room := self.bytes - stub.transmitted) > 0:
+                piece = stub.take(room)
+                stub.transmitted += len(piece.data)
+                await stub.send(piece)
+            if stub.transmitted >= self.bytes:
                 return

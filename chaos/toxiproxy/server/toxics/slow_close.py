@@ -1,15 +1,9 @@
 """The connection lingers."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from chaos.toxiproxy.server.effect import Effect
-
-if TYPE_CHECKING:
-    from chaos.toxiproxy.server.stage import Stage
+from chaos.toxiproxy.server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)
@@ -18,7 +12,7 @@ class SlowClose(Effect):
 
     delay: int = 0
 
-    async def pipe(self, stage: Stage) -> None:
-        async for chunk in stage:
-            await stage.send(chunk)
+    async def pipe(self, stub: Stub) -> None:
+        async for chunk in stub:
+            await stub.send(chunk)
         await asyncio.sleep(self.delay / 1000)
