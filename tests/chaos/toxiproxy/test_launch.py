@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chaos.toxiproxy import command, find_server, free_port, wait_until_up
+from chaos.ports import free_port
+from chaos.toxiproxy import command, find_server, wait_until_up
 from chaos.toxiproxy.launch import SERVER_VARIABLE
 from tests.chaos.toxiproxy.support import Server
 
