@@ -1,4 +1,4 @@
-"""Toxiproxy: a typed client for it, an embedded server that speaks its API, how to start either, and a check of it."""
+"""A typed client for Toxiproxy, how to start a server (the real one, or `chaos.toxiproxy_server`), and a check of it."""
 
 from chaos.toxiproxy.client import ProxyHandle, Toxiproxy
 from chaos.toxiproxy.errors import (

@@ -45,7 +45,7 @@ def command(
 
     The real server takes no port 0, and a seed only for show; the embedded one says on stdout where it listens.
     """
-    program = [str(binary)] if binary else [sys.executable, "-m", "chaos.toxiproxy.server"]
+    program = [str(binary)] if binary else [sys.executable, "-m", "chaos.toxiproxy_server"]
     options = ["-host", host, "-port", str(port)]
     if seed is not None:
         options += ["-seed", str(seed)]

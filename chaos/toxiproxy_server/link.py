@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from chaos.toxiproxy.server.endpoint import Endpoint
-from chaos.toxiproxy.server.toxic import Toxic
-from chaos.toxiproxy.server.toxic_stub import ToxicStub
+from chaos.toxiproxy_server.endpoint import Endpoint
+from chaos.toxiproxy_server.toxic import Toxic
+from chaos.toxiproxy_server.toxic_stub import ToxicStub
 
 
 def no_reset() -> None:

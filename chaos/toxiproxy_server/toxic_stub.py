@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from random import Random
 
-from chaos.toxiproxy.server.chain import NOWHERE, Inlet, Outlet
-from chaos.toxiproxy.server.chunk import Chunk
-from chaos.toxiproxy.server.effect import Effect, Stub
-from chaos.toxiproxy.server.toxic import Toxic
-from chaos.toxiproxy.server.toxics.noop import Noop
+from chaos.toxiproxy_server.chain import NOWHERE, Inlet, Outlet
+from chaos.toxiproxy_server.chunk import Chunk
+from chaos.toxiproxy_server.effect import Effect, Stub
+from chaos.toxiproxy_server.toxic import Toxic
+from chaos.toxiproxy_server.toxics.noop import Noop
 
 logger = logging.getLogger(__name__)
 

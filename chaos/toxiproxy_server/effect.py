@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar, Protocol
 
-from chaos.toxiproxy.server.chunk import Chunk
+from chaos.toxiproxy_server.chunk import Chunk
 
 
 class Stub(Protocol):

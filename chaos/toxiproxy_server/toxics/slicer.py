@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from chaos.toxiproxy.server.effect import Effect, Stub
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)

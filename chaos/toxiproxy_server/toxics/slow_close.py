@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from chaos.toxiproxy.server.effect import Effect, Stub
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)

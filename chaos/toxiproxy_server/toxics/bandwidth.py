@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from chaos.toxiproxy.server.effect import Effect, Stub
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 SLICE_MS: Final = 100
 

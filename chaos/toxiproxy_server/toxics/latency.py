@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaos.toxiproxy.server.effect import Effect, Stub
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ toxic is changed or removed, whether or not the far end reads.
 
 from typing import Protocol
 
-from chaos.toxiproxy.server.chunk import Chunk
+from chaos.toxiproxy_server.chunk import Chunk
 
 
 class Inlet(Protocol):
