@@ -14,7 +14,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaos.toxiproxy import Toxiproxy, command, find_server, free_port, wait_until_up
+from chaos.ports import free_port
+from chaos.toxiproxy import Toxiproxy, command, find_server, wait_until_up
 
 BLOCK = bytes(256 * 1024)
 START_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""Toxiproxy: a typed client for it, an embedded server that speaks its API, how to start either, and a check of it."""
+"""A typed client for Toxiproxy, how to start a server (the real one, or `chaos.toxiproxy_server`), and a check of it."""
 
 from chaos.toxiproxy.client import ProxyHandle, Toxiproxy
 from chaos.toxiproxy.errors import (
@@ -8,7 +8,7 @@ from chaos.toxiproxy.errors import (
     ToxiproxyError,
     UnreachableError,
 )
-from chaos.toxiproxy.launch import command, find_server, free_port, wait_until_up
+from chaos.toxiproxy.launch import command, find_server, wait_until_up
 from chaos.toxiproxy.models import Proxy, ProxySpec, Stream, Toxic
 from chaos.toxiproxy.selfcheck import check_bytes
 
@@ -27,6 +27,5 @@ __all__ = [
     "check_bytes",
     "command",
     "find_server",
-    "free_port",
     "wait_until_up",
 ]

@@ -6,7 +6,6 @@ Starting the process is the caller's business: run `command(...)`, then await `w
 import asyncio
 import os
 import shutil
-import socket
 import sys
 from pathlib import Path
 from typing import Final
@@ -46,20 +45,13 @@ def command(
 
     The real server takes no port 0, and a seed only for show; the embedded one says on stdout where it listens.
     """
-    program = [str(binary)] if binary else [sys.executable, "-m", "chaos.toxiproxy.server"]
+    program = [str(binary)] if binary else [sys.executable, "-m", "chaos.toxiproxy_server"]
     options = ["-host", host, "-port", str(port)]
     if seed is not None:
         options += ["-seed", str(seed)]
     if metrics:
         options.append("-proxy-metrics")
     return program + options
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that was free a moment ago: whoever binds it must be ready to find it taken, and try another."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-        sock.bind((host, 0))
-        return int(sock.getsockname()[1])
 
 
 async def wait_until_up(url: str, timeout: float) -> None:

@@ -16,8 +16,8 @@ ENV = {"PATH": os.environ["PATH"]}
 
 BROKEN_SERVER = """
 import sys
-from chaos.toxiproxy.server.__main__ import main
-from chaos.toxiproxy.server.endpoint import Endpoint
+from chaos.toxiproxy_server.__main__ import main
+from chaos.toxiproxy_server.endpoint import Endpoint
 
 feed = Endpoint.feed
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chaos.toxiproxy import free_port
+from chaos.ports import free_port
 from tests.chaos.toxiproxy.support import LIMIT, Server, running
 
 TINY = Path(__file__).parents[2] / "services" / "tiny.py"

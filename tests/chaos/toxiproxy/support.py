@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from chaos.toxiproxy import ProxyHandle, command, find_server, free_port, wait_until_up
+from chaos.ports import free_port
+from chaos.toxiproxy import ProxyHandle, command, find_server, wait_until_up
 
 LIMIT = 30.0
 """Seconds after which what should happen has not: far above anything but a hang."""

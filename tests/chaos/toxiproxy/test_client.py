@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chaos.ports import free_port
 from chaos.toxiproxy import (
     ControlTimeoutError,
     NotFoundError,
@@ -13,7 +14,6 @@ from chaos.toxiproxy import (
     Toxiproxy,
     ToxiproxyError,
     UnreachableError,
-    free_port,
 )
 from chaos.toxiproxy.models import Proxy
 from tests.chaos.toxiproxy.support import Upstream

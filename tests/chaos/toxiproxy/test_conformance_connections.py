@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chaos.toxiproxy import ProxyHandle, Toxiproxy, free_port
+from chaos.ports import free_port
+from chaos.toxiproxy import ProxyHandle, Toxiproxy
 from tests.chaos.toxiproxy.support import LIMIT, Peer, Upstream, connect, echo, refused
 
 

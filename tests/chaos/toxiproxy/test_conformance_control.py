@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chaos.ports import free_port
 from chaos.toxiproxy import (
     ConflictError,
     NotFoundError,
@@ -14,7 +15,6 @@ from chaos.toxiproxy import (
     ProxySpec,
     Toxiproxy,
     ToxiproxyError,
-    free_port,
 )
 from tests.chaos.toxiproxy.support import LIMIT, Server, Upstream, refused, running
 

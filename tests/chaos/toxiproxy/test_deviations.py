@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from chaos.toxiproxy import ProxyHandle, Stream, Toxiproxy, command
-from chaos.toxiproxy.deviations import DEVIATIONS
+from chaos.toxiproxy_server.deviations import DEVIATIONS
 from tests.chaos.toxiproxy.support import LIMIT, SOON, Peer, Server, Upstream, running
 
 EVER_MS = 60_000
@@ -335,7 +335,7 @@ async def test_wrong_use_exits_2() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "chaos.toxiproxy.server",
+        "chaos.toxiproxy_server",
         "-config",
         "/nonexistent",
         stderr=asyncio.subprocess.PIPE,

@@ -8,11 +8,11 @@ import random
 
 import pytest
 
-from chaos.toxiproxy.server.chunk import CHUNK_BYTES
-from chaos.toxiproxy.server.endpoint import Endpoint
-from chaos.toxiproxy.server.link import Link, no_reset
-from chaos.toxiproxy.server.toxic import Toxic
-from chaos.toxiproxy.server.toxics import EFFECTS
+from chaos.toxiproxy_server.chunk import CHUNK_BYTES
+from chaos.toxiproxy_server.endpoint import Endpoint
+from chaos.toxiproxy_server.link import Link, no_reset
+from chaos.toxiproxy_server.toxic import Toxic
+from chaos.toxiproxy_server.toxics import EFFECTS
 from tests.chaos.toxiproxy.support import LIMIT, Peer, Upstream
 
 NOOP = Toxic("noop_upstream", "noop", "upstream", 1.0, EFFECTS["noop"]())

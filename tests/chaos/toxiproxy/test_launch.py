@@ -1,11 +1,13 @@
 """Finding a server, its command line, and waiting for it."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from chaos.toxiproxy import command, find_server, free_port, wait_until_up
+from chaos.ports import free_port
+from chaos.toxiproxy import command, find_server, wait_until_up
 from chaos.toxiproxy.launch import SERVER_VARIABLE
 from tests.chaos.toxiproxy.support import Server
 
@@ -42,8 +44,15 @@ def test_a_variable_that_names_nothing_is_an_error(monkeypatch: pytest.MonkeyPat
 def test_command_lines() -> None:
     assert command(1, binary=Path("/x/server")) == ["/x/server", "-host", "127.0.0.1", "-port", "1"]
     embedded = command(2, host="::1", seed=3, metrics=True)
-    assert embedded[:3] == [sys.executable, "-m", "chaos.toxiproxy.server"]
+    assert embedded[:3] == [sys.executable, "-m", "chaos.toxiproxy_server"]
     assert embedded[3:] == ["-host", "::1", "-port", "2", "-seed", "3", "-proxy-metrics"]
+
+
+def test_the_embedded_server_starts_without_the_client_and_its_libraries() -> None:
+    """They take several times as long to import as the whole server."""
+    program = "import sys, chaos.toxiproxy_server.__main__; print(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {"httpx", "pydantic", "chaos.toxiproxy"}.isdisjoint(printed.stdout.split())
 
 
 async def test_waiting_for_a_server(server: Server) -> None:

@@ -49,6 +49,6 @@ def _kill_proxy(grader: Grader) -> None:
         for pid in grader.descendants():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-                if words[0].endswith("toxiproxy-server") or "chaos.toxiproxy.server" in words:
+                if words[0].endswith("toxiproxy-server") or "chaos.toxiproxy_server" in words:
                     os.kill(pid, signal.SIGKILL)
                     return

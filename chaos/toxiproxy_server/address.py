@@ -6,7 +6,7 @@ import os
 import socket
 from typing import Final
 
-from chaos.toxiproxy.server import errors
+from chaos.toxiproxy_server import errors
 
 RESOLVE_SECONDS: Final = 2.0
 """A name that resolves more slowly counts as unknown: changes wait for one another."""

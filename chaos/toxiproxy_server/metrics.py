@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chaos.toxiproxy.server.toxic import Direction
+from chaos.toxiproxy_server.toxic import Direction
 
 
 class Labels(NamedTuple):

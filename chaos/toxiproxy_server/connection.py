@@ -5,11 +5,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from chaos.toxiproxy.server.dial import dial
-from chaos.toxiproxy.server.endpoint import Endpoint
-from chaos.toxiproxy.server.link import Link
-from chaos.toxiproxy.server.metrics import Traffic
-from chaos.toxiproxy.server.toxic import Direction, Toxic
+from chaos.toxiproxy_server.dial import dial
+from chaos.toxiproxy_server.endpoint import Endpoint
+from chaos.toxiproxy_server.link import Link
+from chaos.toxiproxy_server.metrics import Traffic
+from chaos.toxiproxy_server.toxic import Direction, Toxic
 
 logger = logging.getLogger(__name__)
 

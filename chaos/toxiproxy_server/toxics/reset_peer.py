@@ -1,15 +1,9 @@
 """The connection is reset."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from chaos.toxiproxy.server.effect import Effect
-
-if TYPE_CHECKING:
-    from chaos.toxiproxy.server.stage import Stage
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)
@@ -18,7 +12,7 @@ class ResetPeer(Effect):
 
     timeout: int = 0
 
-    async def pipe(self, stage: Stage) -> None:
-        await stage.peek()
+    async def pipe(self, stub: Stub) -> None:
+        await stub.peek()
         await asyncio.sleep(self.timeout / 1000)
-        stage.reset()
+        stub.reset()

@@ -1,70 +1,27 @@
-"""One toxic at work on one direction of one connection.
-
-```
-Outlet ---feed(chunk), finish()---> Inlet
-Outlet <--------resume()----------- Inlet
-```
-
-A chain is `endpoint -> stage -> ... -> endpoint`. Whoever feeds looks at `full` and waits for `resume`, so that a
-slow end holds up all that stands before it. Feeding itself never waits: that is what lets a stage give away in one
-go what it holds when its toxic is changed or removed, whether or not the far end reads.
-"""
+"""One toxic at work on one direction of one connection."""
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import Protocol
 
-from chaos.toxiproxy.server.chunk import Chunk
-from chaos.toxiproxy.server.effect import Effect
-from chaos.toxiproxy.server.toxic import Toxic
-from chaos.toxiproxy.server.toxics.noop import Noop
+from chaos.toxiproxy_server.chain import NOWHERE, Inlet, Outlet
+from chaos.toxiproxy_server.chunk import Chunk
+from chaos.toxiproxy_server.effect import Effect, Stub
+from chaos.toxiproxy_server.toxic import Toxic
+from chaos.toxiproxy_server.toxics.noop import Noop
 
 logger = logging.getLogger(__name__)
 
 NOOP = Noop()
 
 
-class Inlet(Protocol):
-    """What chunks are put into: the next stage, or the socket at the end."""
-
-    @property
-    def full(self) -> bool: ...
-
-    def feed(self, chunk: Chunk) -> None: ...
-
-    def finish(self) -> None: ...
-
-
-class Outlet(Protocol):
-    """What chunks come from: the previous stage, or the socket at the beginning."""
-
-    def resume(self) -> None: ...
-
-
-class Nowhere:
-    """Stands at the ends of a chain that is not connected."""
-
-    full = False
-
-    def feed(self, chunk: Chunk) -> None: ...
-
-    def finish(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-
-NOWHERE = Nowhere()
-
-
-class Stage:
+class ToxicStub(Stub):
     """Runs a toxic's effect in a task, between a queue of chunks and the next inlet.
 
-    `key` names this stage in all the world: with the number of starts it seeds `random`, so that what befalls a
-    connection depends on the seed and on nothing that happens to other connections. `reset` makes the
-    connection's sockets close with a TCP reset.
+    `key` names this stub in all the world: with the number of starts it seeds `random`, so that what befalls a
+    connection depends on the seed and on nothing that happens to other connections.
     """
 
     def __init__(self, toxic: Toxic, key: str, reset: Callable[[], None]) -> None:
@@ -82,9 +39,9 @@ class Stage:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    # What an effect may do.
+    # What an effect may use.
 
-    def __aiter__(self) -> "Stage":
+    def __aiter__(self) -> "ToxicStub":
         return self
 
     async def __anext__(self) -> Chunk:
@@ -94,12 +51,10 @@ class Stage:
         return chunk
 
     async def receive(self) -> Chunk | None:
-        """Take the next chunk; None once the stream has ended."""
         chunk = await self.peek()
         return self.take(len(chunk.data)) if chunk else None
 
     async def peek(self) -> Chunk | None:
-        """Wait for the next chunk and leave it where it is; None once the stream has ended."""
         while not self._queue:
             if self._ended:
                 return None
@@ -107,7 +62,6 @@ class Stage:
         return self._queue[0]
 
     def take(self, size: int) -> Chunk:
-        """Take at most `size` bytes of the chunk that `peek` showed."""
         was_full = self.full
         chunk = self._queue.popleft()
         if len(chunk.data) > size:
@@ -118,15 +72,10 @@ class Stage:
         return chunk
 
     async def hold(self) -> None:
-        """Let nothing through, and lose nothing: waits for an end of the stream that no chunk precedes."""
         while self._queue or not self._ended:
             await self._changed()
 
     async def send(self, chunk: Chunk, *, at: float | None = None) -> None:
-        """Pass `chunk` on at the event loop's time `at`, or as soon after that as the next inlet has room.
-
-        An interruption passes it on at once.
-        """
         clock = asyncio.get_running_loop().time
         try:
             if at is not None and (delay := at - clock()) > 0:
@@ -135,7 +84,7 @@ class Stage:
                 await self._changed()
         finally:
             if at is not None:
-                # For the next stage this is when it came in: the delays of several toxics add up.
+                # For the next stub this is when it came in: the delays of several toxics add up.
                 chunk = Chunk(chunk.data, min(at, clock()))
             self.next.feed(chunk)
 
@@ -174,7 +123,7 @@ class Stage:
             self.start()
 
     async def leave(self) -> None:
-        """Stop, and pass on all that is here, so that the stage can be taken out of its chain."""
+        """Stop, and pass on all that is here, so that the stub can be taken out of its chain."""
         await self._interrupt()
         if self.toxic.effect.closes_on_removal:
             self.close()

@@ -1,4 +1,4 @@
-"""`python -m chaos.toxiproxy.server`: run the server until SIGTERM or SIGINT."""
+"""`python -m chaos.toxiproxy_server`: run the server until SIGTERM or SIGINT."""
 
 import argparse
 import asyncio
@@ -11,11 +11,11 @@ import sys
 from http import HTTPStatus
 from pathlib import Path
 
-from chaos.toxiproxy.server import address, http
-from chaos.toxiproxy.server.api import VERSION, Api
-from chaos.toxiproxy.server.errors import ApiError
-from chaos.toxiproxy.server.metrics import Metrics
-from chaos.toxiproxy.server.registry import Registry
+from chaos.toxiproxy_server import address, http
+from chaos.toxiproxy_server.api import VERSION, Api
+from chaos.toxiproxy_server.errors import ApiError
+from chaos.toxiproxy_server.metrics import Metrics
+from chaos.toxiproxy_server.registry import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def main() -> int:
 
 def arguments() -> argparse.ArgumentParser:
     """The flags of toxiproxy-server, with one dash or two."""
-    parser = argparse.ArgumentParser(prog="python -m chaos.toxiproxy.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m chaos.toxiproxy_server", description=__doc__)
     parser.add_argument(
         "-host", "--host", default="localhost", help="the control API's address (%(default)s)"
     )

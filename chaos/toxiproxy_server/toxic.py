@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from chaos.toxiproxy.server.effect import Effect
+from chaos.toxiproxy_server.effect import Effect
 
 
 class Direction(StrEnum):

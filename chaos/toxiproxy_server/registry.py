@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.toxiproxy.server import errors
-from chaos.toxiproxy.server.metrics import Metrics
-from chaos.toxiproxy.server.proxy import Proxy
+from chaos.toxiproxy_server import errors
+from chaos.toxiproxy_server.metrics import Metrics
+from chaos.toxiproxy_server.proxy import Proxy
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,11 @@
 """Data comes in small pieces."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
-from chaos.toxiproxy.server.effect import Effect
-
-if TYPE_CHECKING:
-    from chaos.toxiproxy.server.stage import Stage
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)
@@ -31,13 +25,13 @@ class Slicer(Effect):
         if not 0 <= self.size_variation <= self.average_size:
             raise ValueError("size_variation must be between 0 and average_size")
 
-    async def pipe(self, stage: Stage) -> None:
+    async def pipe(self, stub: Stub) -> None:
         clock = asyncio.get_running_loop().time
         due = 0.0
-        while chunk := await stage.peek():
+        while chunk := await stub.peek():
             due = max(due, clock())
-            for size in self.sizes(len(chunk.data), stage.random):
-                await stage.send(stage.take(size), at=due)
+            for size in self.sizes(len(chunk.data), stub.random):
+                await stub.send(stub.take(size), at=due)
                 due += self.delay / 1_000_000
 
     def sizes(self, total: int, random: Random) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""A Toxiproxy-compatible fault proxy in asyncio: `python -m chaos.toxiproxy.server`.
+"""A Toxiproxy-compatible fault proxy in asyncio: `python -m chaos.toxiproxy_server`.
 
 ```
               control API (http, api)
@@ -9,11 +9,11 @@
                        |
   client <-> Endpoint  Connection  Endpoint <-> upstream
                 |                    |
-                +-> Stage -> Stage ->+   Link "upstream"
-                +<- Stage <- Stage <-+   Link "downstream"
+                +-> Stub --> Stub -->+   Link "upstream"
+                +<-- Stub <-- Stub <-+   Link "downstream"
 ```
 
 The sockets' ends work by callbacks, so that a chunk costs little where there are no toxics; each toxic works in
 a task of its own on each connection, so that it reads as a loop. What the API promises is in Toxiproxy's README;
-where this server is different on purpose is in `chaos.toxiproxy.deviations`.
+where this server is different on purpose is in `chaos.toxiproxy_server.deviations`.
 """

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, Never, TypeVar
 
-from chaos.toxiproxy.server import errors
-from chaos.toxiproxy.server.effect import Effect
+from chaos.toxiproxy_server import errors
+from chaos.toxiproxy_server.effect import Effect
 
 INT64: Final = range(-(2**63), 2**63)
 E_ = TypeVar("E_", bound=Effect)

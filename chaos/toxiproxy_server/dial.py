@@ -2,8 +2,8 @@
 
 import asyncio
 
-from chaos.toxiproxy.server import address
-from chaos.toxiproxy.server.endpoint import Endpoint
+from chaos.toxiproxy_server import address
+from chaos.toxiproxy_server.endpoint import Endpoint
 
 
 async def dial(upstream: str, endpoint: Endpoint) -> None:

@@ -11,14 +11,14 @@ from time import time
 from typing import Any, Final
 from urllib.parse import unquote
 
-from chaos.toxiproxy.server import errors
-from chaos.toxiproxy.server.errors import ApiError
-from chaos.toxiproxy.server.fields import Fields, merge, objects
-from chaos.toxiproxy.server.http import Request, Response
-from chaos.toxiproxy.server.metrics import Metrics
-from chaos.toxiproxy.server.registry import ProxySpec, Registry
-from chaos.toxiproxy.server.toxic import Direction, Toxic
-from chaos.toxiproxy.server.toxics import EFFECTS
+from chaos.toxiproxy_server import errors
+from chaos.toxiproxy_server.errors import ApiError
+from chaos.toxiproxy_server.fields import Fields, merge, objects
+from chaos.toxiproxy_server.http import Request, Response
+from chaos.toxiproxy_server.metrics import Metrics
+from chaos.toxiproxy_server.registry import ProxySpec, Registry
+from chaos.toxiproxy_server.toxic import Direction, Toxic
+from chaos.toxiproxy_server.toxics import EFFECTS
 
 VERSION: Final = "2.12.0-embedded"
 """The version of Toxiproxy whose API this is."""

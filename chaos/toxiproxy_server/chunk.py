@@ -8,7 +8,7 @@ CHUNK_BYTES = 32 * 1024
 class Chunk(NamedTuple):
     """Bytes that were read at once, at most `CHUNK_BYTES`, and the event loop's time at which they came in.
 
-    Delays count from `received`, not from when a stage gets round to the chunk, so that they do not add up.
+    Delays count from `received`, not from when a toxic gets round to the chunk, so that they do not add up.
     """
 
     data: memoryview

@@ -1,16 +1,11 @@
 """Data vanishes, and after a while the connection is closed."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from chaos.toxiproxy.server.effect import Effect
-
-if TYPE_CHECKING:
-    from chaos.toxiproxy.server.stage import Stage
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)
@@ -21,10 +16,10 @@ class Timeout(Effect):
 
     timeout: int = 0
 
-    async def pipe(self, stage: Stage) -> None:
+    async def pipe(self, stub: Stub) -> None:
         patience = self.timeout / 1000 if self.timeout > 0 else None
         with suppress(TimeoutError):
             while True:
                 async with asyncio.timeout(patience):
-                    if await stage.receive() is None:
+                    if await stub.receive() is None:
                         return

@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable
 from typing import Final, cast
 
-from chaos.toxiproxy.server.chunk import CHUNK_BYTES, Chunk
-from chaos.toxiproxy.server.metrics import Traffic
-from chaos.toxiproxy.server.stage import NOWHERE, Inlet, Outlet
+from chaos.toxiproxy_server.chain import NOWHERE, Inlet, Outlet
+from chaos.toxiproxy_server.chunk import CHUNK_BYTES, Chunk
+from chaos.toxiproxy_server.metrics import Traffic
 
 CLOSE_WITH_RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER switched on with no time to linger: closing discards what is unsent and sends RST."""

@@ -1,16 +1,10 @@
 """A thin line."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from chaos.toxiproxy.server.effect import Effect
-
-if TYPE_CHECKING:
-    from chaos.toxiproxy.server.stage import Stage
-
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 SLICE_MS: Final = 100
 
@@ -25,13 +19,13 @@ class Bandwidth(Effect):
         if self.rate < 0:
             raise ValueError("rate must not be negative")
 
-    async def pipe(self, stage: Stage) -> None:
+    async def pipe(self, stub: Stub) -> None:
         if self.rate == 0:
-            await stage.hold()
+            await stub.hold()
             return
         due = asyncio.get_running_loop().time()
-        while chunk := await stage.peek():
-            piece = stage.take(self.rate * SLICE_MS)
+        while chunk := await stub.peek():
+            piece = stub.take(self.rate * SLICE_MS)
             # Counting from the last piece's due time, not from now, keeps late wake-ups from adding up.
             due = max(due, chunk.received) + len(piece.data) / (self.rate * 1000)
-            await stage.send(piece, at=due)
+            await stub.send(piece, at=due)

@@ -1,14 +1,9 @@
 """Everything arrives later."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from chaos.toxiproxy.server.effect import Effect
-
-if TYPE_CHECKING:
-    from chaos.toxiproxy.server.stage import Stage
+from chaos.toxiproxy_server.effect import Effect, Stub
 
 
 @dataclass(frozen=True)
@@ -23,9 +18,9 @@ class Latency(Effect):
     latency: int = 0
     jitter: int = 0
 
-    async def pipe(self, stage: Stage) -> None:
-        async for chunk in stage:
+    async def pipe(self, stub: Stub) -> None:
+        async for chunk in stub:
             delay = self.latency
             if self.jitter > 0:
-                delay += stage.random.randrange(-self.jitter, self.jitter)
-            await stage.send(chunk, at=chunk.received + delay / 1000)
+                delay += stub.random.randrange(-self.jitter, self.jitter)
+            await stub.send(chunk, at=chunk.received + delay / 1000)

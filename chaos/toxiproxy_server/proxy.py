@@ -5,12 +5,12 @@ import logging
 from functools import partial
 from typing import Any
 
-from chaos.toxiproxy.server import address, errors
-from chaos.toxiproxy.server.connection import Connection
-from chaos.toxiproxy.server.endpoint import Endpoint
-from chaos.toxiproxy.server.link import Link
-from chaos.toxiproxy.server.metrics import Labels, Metrics, Traffic
-from chaos.toxiproxy.server.toxic import Direction, Toxic
+from chaos.toxiproxy_server import address, errors
+from chaos.toxiproxy_server.connection import Connection
+from chaos.toxiproxy_server.endpoint import Endpoint
+from chaos.toxiproxy_server.link import Link
+from chaos.toxiproxy_server.metrics import Labels, Metrics, Traffic
+from chaos.toxiproxy_server.toxic import Direction, Toxic
 
 logger = logging.getLogger(__name__)
 
