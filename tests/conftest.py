@@ -1,8 +1,10 @@
-"""How the tests run side by side: what shares something of the machine's in one group, and the longest first."""
+"""What tests of every folder ask of the machine, and how they run side by side."""
 
 from pathlib import Path
 
 import pytest
+
+from tests.docker import PYTHON, docker, engine_answers
 
 HERE = Path(__file__).parent
 GROUPS = {
@@ -44,3 +46,24 @@ def _order(item: pytest.Item) -> int:
 
 def _is_in(item: pytest.Item, places: tuple[str, ...]) -> bool:
     return any(item.path.is_relative_to(HERE / place) for place in places)
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> None:
+    """Skip what needs a Docker engine if none answers."""
+    if not engine_answers():
+        pytest.skip("no Docker engine answers")
+
+
+@pytest.fixture(scope="session")
+def docker_compose(docker_engine: None) -> None:
+    if docker("compose", "version").returncode:
+        pytest.skip("no `docker compose`")
+
+
+@pytest.fixture(scope="session")
+def python_image(docker_engine: None) -> str:
+    """The image of Python that tests run in containers."""
+    if docker("image", "inspect", PYTHON).returncode and docker("pull", PYTHON, seconds=600).returncode:
+        pytest.skip(f"{PYTHON} is not here and cannot be pulled")
+    return PYTHON

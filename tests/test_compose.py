@@ -7,7 +7,6 @@ import json
 import os
 import random
 import secrets
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import httpx
 import pytest
 
 from chaos.keys import Keys, expected_answer
+from tests.docker import docker
 from tests.grading.stack.support import free_ports, until
 
 pytestmark = pytest.mark.slow
@@ -88,19 +88,11 @@ class Stack:
         return int(counted["result"]["count"])
 
 
-def docker(
-    *words: str, seconds: float = 60.0, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["docker", *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds, check=False
-    )
-
-
 def compose(env_file: Path, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
     # Of the environment only what docker needs: the rest is what a user would have put into .env.
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or "DOCKER" in name}
     options = ("--project-name", PROJECT, "--env-file", str(env_file))
-    return docker("compose", *options, *words, seconds=seconds, env=kept)
+    return docker("compose", *options, *words, folder=ROOT, env=kept, seconds=seconds)
 
 
 def images() -> dict[str, str]:
@@ -114,14 +106,7 @@ def images() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def engine() -> None:
-    missing = shutil.which("docker") is None
-    if missing or docker("info").returncode or docker("compose", "version").returncode:
-        pytest.skip("no Docker engine, or no `docker compose`")
-
-
-@pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(docker_compose: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     chosen = images()
     ports = free_ports()
     env_file = tmp_path_factory.mktemp("compose") / "env"
@@ -218,7 +203,7 @@ def test_of_what_is_behind_the_proxies_the_scripted_model_alone_is_published(sta
     assert all(line.count("->") == line.count("127.0.0.1:") == 1 for line in published.values())
 
 
-@pytest.mark.usefixtures("engine")
+@pytest.mark.usefixtures("docker_compose")
 def test_without_a_key_compose_says_which_variable_is_missing(tmp_path: Path) -> None:
     empty = tmp_path / "env"
     empty.write_text("")

@@ -15,3 +15,7 @@ class WrongUseError(StageError):
 
 class NotThereError(StageError):
     """A part of the stack does not answer, or not as it should."""
+
+
+class NoServiceError(NotThereError):
+    """Nothing serves the API, as far as can be seen from here."""

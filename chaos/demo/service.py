@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from chaos.demo.errors import NotThereError
+from chaos.demo.errors import NoServiceError, NotThereError
 from chaos.listeners import find_listeners
 
 PORT_KEEPER = "docker-proxy"
@@ -112,26 +112,36 @@ class ContainerService:
 
 
 async def find_service(api: str) -> Service | None:
-    """Return what serves the API at a URL of this machine's; None where that is nothing that can be seen."""
-    address = urlsplit(api)
-    port = address.port or 80
-    pids = await asyncio.to_thread(find_listeners, port)
-    if pids and _command(pids[0]) != PORT_KEEPER:
-        return ProcessService(*pids)
-    if shutil.which("docker") is None:
+    """As `the_service`, but return None if nothing serves the API, as far as can be seen from here."""
+    try:
+        return await the_service(api)
+    except NoServiceError:
         return None
-    # A client without an engine has no containers either.
-    with contextlib.suppress(NotThereError):
-        names = (await _docker("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")).split()
-        return ContainerService(names[0]) if names else None
-    return None
 
 
 async def the_service(api: str) -> Service:
-    """As `find_service`, but raises NotThereError where there is none."""
-    if service := await find_service(api):
-        return service
-    raise NotThereError(f"Nothing that can be seen from here serves {api}; start a stack with `mise run up`.")
+    """Return what serves the API at a URL of this machine; raises NotThereError if there is nothing, or no way to tell.
+
+    Docker is asked only if no process serves it, and matters only if a container does.
+    """
+    port = urlsplit(api).port or 80
+    pids = await asyncio.to_thread(find_listeners, port)
+    if pids and _command(pids[0]) != PORT_KEEPER:
+        return ProcessService(*pids)
+    reason = ""
+    if shutil.which("docker"):
+        try:
+            listed = await _docker("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")
+        except NotThereError as error:
+            if pids:
+                raise
+            reason = f" Containers cannot be seen: {error}"
+        else:
+            if names := listed.split():
+                return ContainerService(names[0])
+    raise NoServiceError(
+        f"Nothing that can be seen from here serves {api}; start a stack with `mise run up`.{reason}"
+    )
 
 
 def _command(pid: int) -> str:

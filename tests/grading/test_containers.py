@@ -1,7 +1,6 @@
 """Grading in containers, on a real engine: the same verdicts, nothing left behind, and failed builds told."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,16 +13,11 @@ import pytest
 
 from grading.calibrate.corpus import ROOT, cases
 from grading.containers import LABEL
+from tests.docker import PYTHON, docker
 
 pytestmark = pytest.mark.slow
+needs_docker = pytest.mark.usefixtures("docker_engine")
 TIMEOUT = 900
-
-
-@pytest.fixture(autouse=True)
-def engine() -> None:
-    docker = shutil.which("docker")
-    if not docker or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
-        pytest.skip("no Docker engine")
 
 
 def grading(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -39,11 +33,13 @@ def marked() -> set[str]:
     """The containers and networks of all runs."""
     found = set()
     for words in (["ps", "--all"], ["network", "ls"]):
-        argv = ["docker", *words, "--quiet", "--filter", f"label={LABEL}"]
-        found |= set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+        listed = docker(*words, "--quiet", "--filter", f"label={LABEL}")
+        assert not listed.returncode, listed.stderr
+        found |= set(listed.stdout.split())
     return found
 
 
+@needs_docker
 def test_the_reference_solution_is_complete_in_containers_too() -> None:
     ended = grading(ROOT, "--format", "json")
 
@@ -52,6 +48,7 @@ def test_the_reference_solution_is_complete_in_containers_too() -> None:
     assert report["fault_proxy"].endswith("in containers")
 
 
+@needs_docker
 @pytest.mark.parametrize("name", ["drain-without-bound", "pending-traces-die"])
 def test_a_mutant_is_caught_in_containers_too(name: str, tmp_path: Path) -> None:
     [mutant] = [case for case in cases() if case.name == name]
@@ -62,6 +59,7 @@ def test_a_mutant_is_caught_in_containers_too(name: str, tmp_path: Path) -> None
     assert {number for number, status in verdicts(report).items() if status == "failed"} == mutant.fails
 
 
+@needs_docker
 def test_what_a_killed_run_has_left_is_removed_by_the_next() -> None:
     before = marked()
     argv = [sys.executable, "-m", "grading", "score", "--runtime", "docker", str(ROOT), "-e", "2"]
@@ -77,13 +75,13 @@ def test_what_a_killed_run_has_left_is_removed_by_the_next() -> None:
     assert marked() <= before
 
 
+@needs_docker
 def test_a_dockerfile_that_cannot_be_built_is_the_submissions_failure(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src")
     for name in ("pyproject.toml", "uv.lock"):
         shutil.copy(ROOT / name, tmp_path)
-    python = os.environ.get("PYTHON_IMAGE") or "python:3.11-slim"
     (tmp_path / "src/api/Dockerfile").write_text(
-        f"FROM {python}\nWORKDIR /app\nCOPY . .\nRUN echo this-is-why && exit 3\n"
+        f"FROM {PYTHON}\nWORKDIR /app\nCOPY . .\nRUN echo this-is-why && exit 3\n"
         "CMD uvicorn api.main:app --app-dir src\n"
     )
 

@@ -1,4 +1,3 @@
-import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,13 +7,12 @@ import pytest
 
 from chaos.containers.container import Confines, Container, Plan
 from chaos.containers.enclave import Enclave, enclave
-from chaos.containers.engine import Engine, EngineError
+from chaos.containers.engine import Engine
 from chaos.recorder import Recorder
 from grading.errors import GradingError
-from grading.images import PYTHON_IMAGE, Images
+from grading.images import Images
 from grading.workspace import Workspace
 
-IMAGE = os.environ.get(PYTHON_IMAGE) or "python:3.11-slim"
 LABELS = {"llm-grading.test": "1"}
 NOBODY = "65532:65532"
 
@@ -22,12 +20,8 @@ Run = Callable[..., Awaitable[Container]]
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
+async def engine(docker_engine: None) -> AsyncIterator[Engine]:
     async with Engine() as engine:
-        try:
-            await engine.call("GET", "/version")
-        except EngineError as error:
-            pytest.skip(str(error))
         yield engine
 
 
@@ -37,7 +31,7 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-async def run(engine: Engine, recorder: Recorder, tmp_path: Path) -> AsyncIterator[Run]:
+async def run(engine: Engine, python_image: str, recorder: Recorder, tmp_path: Path) -> AsyncIterator[Run]:
     """Runs Python programs in containers, which are gone at the end of the test."""
     folder = tmp_path / secrets.token_hex(4)
     folder.mkdir()
@@ -48,7 +42,7 @@ async def run(engine: Engine, recorder: Recorder, tmp_path: Path) -> AsyncIterat
             program: str, *words: str, network: str = "none", confines: Confines | None = None
         ) -> Container:
             plan = Plan(
-                image=IMAGE,
+                image=python_image,
                 argv=["python3", "-u", "-c", program, *words],
                 env={"HOME": "/srv/exam"},
                 folder=folder,

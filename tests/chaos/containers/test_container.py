@@ -9,7 +9,7 @@ from chaos.history import Exited, Launched, Log, Signalled
 from chaos.output import LINE_BYTES, TOO_MUCH_OUTPUT
 from chaos.recorder import Recorder
 
-from .conftest import IMAGE, LABELS, NOBODY, Run
+from .conftest import LABELS, NOBODY, Run
 
 pytestmark = pytest.mark.slow
 PATIENCE = 60.0
@@ -79,10 +79,12 @@ async def test_a_flood_of_output_is_stopped(run: Run) -> None:
 
 
 async def test_a_program_that_is_not_there_exits_with_127_and_says_so(
-    engine: Engine, recorder: Recorder, tmp_path_factory: pytest.TempPathFactory
+    engine: Engine, python_image: str, recorder: Recorder, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("folder")
-    plan = Plan(IMAGE, ["no-such-program"], {}, folder, "/srv/exam", "/srv/exam", NOBODY, "none", LABELS)
+    plan = Plan(
+        python_image, ["no-such-program"], {}, folder, "/srv/exam", "/srv/exam", NOBODY, "none", LABELS
+    )
 
     async with await Container.start(engine, plan, recorder=recorder) as container:
         exited = await ended(container)

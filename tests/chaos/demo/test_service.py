@@ -1,6 +1,5 @@
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,13 +12,13 @@ import pytest
 from chaos.demo.errors import NotThereError
 from chaos.demo.service import ProcessService, find_service, the_service
 from chaos.ports import free_port
+from tests.docker import docker
 from tests.grading.stack.support import until
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/net/tcp").exists(), reason="processes are seen in /proc alone"
 )
 
-IMAGE = "python:3.11-slim"
 LISTENER = """
 import socket
 listener = socket.create_server(("127.0.0.1", 0))
@@ -105,31 +104,61 @@ async def test_what_is_gone_is_gone(process: subprocess.Popen[str], url: str) ->
         await service.gone()
     with pytest.raises(NotThereError, match="environment cannot be read"):
         await service.secret("AUTH_ADMIN_PASSWORD")
-    assert await find_service(url) is None
+
+
+DOCKERS = {
+    "no command": None,
+    "no engine": "echo 'Cannot connect to the Docker daemon.' >&2; exit 1",
+    "no container": "exit 0",
+}
+
+
+def use_docker(script: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the command `docker` be a script, or not be there."""
+    folder = folder / "bin"
+    folder.mkdir()
+    if script is not None:
+        (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
+        (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.parametrize("script", DOCKERS.values(), ids=DOCKERS)
+async def test_without_docker_a_service_is_a_process_or_not_there(
+    url: str, script: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_docker(script, tmp_path, monkeypatch)
+    nobody = f"http://127.0.0.1:{free_port()}"
+
+    assert isinstance(await the_service(url), ProcessService)
+    assert await find_service(nobody) is None
     with pytest.raises(NotThereError, match=r"start a stack with `mise run up`"):
-        await the_service(url)
+        await the_service(nobody)
+
+
+async def test_an_engine_that_does_not_answer_is_told_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_docker(DOCKERS["no engine"], tmp_path, monkeypatch)
+
+    with pytest.raises(NotThereError, match="`docker ps` failed: Cannot connect to the Docker daemon"):
+        await the_service(f"http://127.0.0.1:{free_port()}")
 
 
 @pytest.fixture
-def container() -> Iterator[str]:
+def container(python_image: str) -> Iterator[str]:
     """The URL of a service in a container."""
-    if shutil.which("docker") is None or docker("image", "inspect", IMAGE).returncode:
-        pytest.skip(f"no Docker, or it has no image {IMAGE}")
     port = free_port()
     code = 'import http.server as s; s.HTTPServer(("", 8000), s.BaseHTTPRequestHandler).serve_forever()'
     started = docker(
         *("run", "--detach", "--rm", "--init", "--publish", f"127.0.0.1:{port}:8000"),
         *("--env", "AUTH_ADMIN_PASSWORD=", "--env", "AUTH_USER_PASSWORD=a=b c"),
-        *("--tmpfs", "/run/secrets", IMAGE),
+        *("--tmpfs", "/run/secrets", python_image),
         *("sh", "-c", f"printf %s 'of a file' > /run/secrets/auth_admin_password; exec python -c '{code}'"),
     )
     assert not started.returncode, started.stderr
     yield f"http://127.0.0.1:{port}"
     docker("rm", "--force", started.stdout.strip())
-
-
-def docker(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *words], capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.slow

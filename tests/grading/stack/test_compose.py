@@ -1,10 +1,7 @@
 """The stack in containers. What is in them here is a few lines of Python, so that a start takes seconds."""
 
-import os
 import secrets
-import shutil
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +11,11 @@ from grading.errors import MachineError, UsageError
 from grading.stack import compose
 from grading.stack.ports import url
 from lab.env_file import variables
+from tests.docker import docker
 from tests.exam import CONTRACT
 from tests.grading.stack.support import free_ports
 
 KEY = "JWT_SECRET_KEY"
-IMAGE = os.environ.get("PYTHON_IMAGE", "python:3.11-slim")
 
 SERVER = """
 import json, signal, sys
@@ -73,31 +70,20 @@ services:
 """
 
 
-def docker(*words: str, folder: Path | None = None) -> bool:
-    return subprocess.run(["docker", *words], cwd=folder, capture_output=True, check=False).returncode == 0
-
-
-@pytest.fixture(scope="module")
-def engine() -> None:
-    if shutil.which("docker") is None or not (docker("info") and docker("compose", "version")):
-        pytest.skip("no Docker engine, or no `docker compose`")
-    if not (docker("image", "inspect", IMAGE) or docker("pull", IMAGE)):
-        pytest.skip(f"{IMAGE} is not here and cannot be pulled")
-
-
 @pytest.fixture
 def control() -> int:
     return free_ports().control
 
 
 @pytest.fixture
-def folder(engine: None, tmp_path: Path, control: int) -> Iterator[Path]:
+def folder(docker_compose: None, python_image: str, tmp_path: Path, control: int) -> Iterator[Path]:
     made = tmp_path / f"stack{secrets.token_hex(4)}"
     made.mkdir()
     (made / "server.py").write_text(SERVER)
-    (made / compose.FILE).write_text(STACK.format(image=IMAGE, control=control))
+    (made / compose.FILE).write_text(STACK.format(image=python_image, control=control))
     yield made
-    assert docker("compose", "down", "--volumes", "--timeout", "2", folder=made)
+    down = docker("compose", "down", "--volumes", "--timeout", "2", folder=made)
+    assert not down.returncode, down.stderr
 
 
 @pytest.mark.slow
@@ -134,7 +120,7 @@ def test_a_stack_comes_up_shows_itself_lets_its_user_in_and_stops(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("engine")
+@pytest.mark.usefixtures("docker_compose")
 def test_a_stack_that_does_not_come_up_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / compose.FILE).write_text("services: {}")
 
