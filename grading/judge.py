@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from chaos.history import Event, History, Skipped
+from chaos.history import Event, History, Launched, Skipped
 from grading.report import ControlFailure
 from lab import control
 from lab.control import Need
@@ -54,12 +54,13 @@ def control_failure(histories: Mapping[str, History]) -> ControlFailure | None:
     """
     failures = []
     for name, history in histories.items():
+        if not history.of(Launched):
+            continue
         problem = _problem(history, histories, "answer")
         if problem is None:
             return None
-        if history.of(Skipped) or problem.blame != "submission":
-            continue
-        failures.append((name, history, problem))
+        if problem.blame == "submission":
+            failures.append((name, history, problem))
     if not failures:
         return None
     name, history, problem = failures[0]

@@ -153,7 +153,9 @@ class Lab:
         for attempt in range(tries):
             if attempt:
                 await asyncio.sleep(1)
-            if await self._control() or not self.service.running or self._went_unanswered():
+            if await self._control() or not self.service.running:
+                break
+            if attempt and self._went_unanswered():
                 break
         return control.problem(self.history, need) is None
 
@@ -276,7 +278,7 @@ class Lab:
         return control.problem(self.history) is None
 
     def _went_unanswered(self) -> bool:
-        """Whether the control phase has waited in vain: it will not wait so long again."""
+        """Whether the control phase has waited in vain, which it does twice at most."""
         end = control.moment(self.history)
         return isinstance(end, Failure) and end.error == "timeout"
 

@@ -1,15 +1,18 @@
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
-from chaos.history import HarnessFault, History, Skipped
+from chaos.history import Began, Ended, HarnessFault, History, Phase, Ready, Skipped
 from grading import judge as judging
+from lab.control import Need
 from lab.exercise import Criterion, Exercise
 from lab.experiment import Experiment
 from lab.lab import Lab
 from lab.result import ExerciseResult
 from lab.scoring import Scoring
 from lab.verdict import Verdict, failed, not_judged, passed
+from tests.exam import CONTRACT
 from tests.lab.story import Story, held_up
 
 SCORING = Scoring(scheme="levels", functional=0.5, mentions={"passed": 60})
@@ -253,3 +256,64 @@ def test_what_was_skipped_for_the_graders_own_fault_fails_nobody() -> None:
     [result] = judge([exercise(criterion("b", dripped, DRIP))], {"hang": broken.end(), "drip": skipped.end()})
 
     assert (result.criteria[0].status, result.criteria[0].actual) == ("not judged", "the fault proxy is gone")
+
+
+def started(story: Story) -> Story:
+    """Tell of a service that has started, in a control phase that is about to begin."""
+    story.now = 1.5
+    story.add(Ready())
+    story.add(Phase(name="control"))
+    return story
+
+
+def with_broken_login(experiment: str = "hang") -> History:
+    story = started(Story(experiment, started=False))
+    login = story.ask("login", path="/auth/login")
+    story.log("the user table is gone")
+    story.answer(login, 500, body={"detail": "boom"})
+    story.now += 10
+    story.log("long after that")
+    return story.end()
+
+
+def test_a_criterion_is_judged_as_far_as_it_needs_the_service_to_work() -> None:
+    cases: list[tuple[Need, str]] = [("nothing", "passed"), ("start", "passed"), ("login", "not judged")]
+    for need, status in cases:
+        one = replace(criterion("a", good), needs=need)
+
+        [result] = judge([exercise(one)], {"hang": with_broken_login()})
+
+        assert result.criteria[0].status == status
+    assert result.criteria[0].actual == "POST /auth/login answered 500 with nothing broken"
+    assert result.criteria[0].blame == "submission"
+
+
+def test_what_does_not_work_with_nothing_broken_is_told_once_with_answer_and_log() -> None:
+    failure = judging.control_failure({"hang": with_broken_login()})
+
+    assert failure
+    assert failure.started
+    assert failure.reason == "POST /auth/login answered 500 with nothing broken"
+    assert 'POST /auth/login (login) -> 500 after 0.01 s: {"detail": "boom"}' in failure.answer
+    assert failure.log == ("the user table is gone",)
+
+
+def test_what_worked_in_one_experiment_is_no_failure_of_the_whole() -> None:
+    files = History([Began(experiment="files", seed=1, contract=CONTRACT), Ended()])
+
+    assert judging.control_failure({"hang": with_broken_login(), "drip": Story("drip").end()}) is None
+    assert judging.control_failure({"files": files}) is None
+
+
+def test_what_was_skipped_is_left_open_for_the_reason_of_the_experiment_before() -> None:
+    skipped = Story("drip", started=False)
+    skipped.add(Skipped(experiment="hang"))
+
+    def dripped(drip: History) -> Verdict:
+        return passed("fine")
+
+    histories = {"hang": with_broken_login(), "drip": skipped.end()}
+    [result] = judge([exercise(criterion("b", dripped, DRIP))], histories)
+
+    assert (result.criteria[0].status, result.criteria[0].blame) == ("not judged", "submission")
+    assert "POST /auth/login answered 500" in result.criteria[0].actual

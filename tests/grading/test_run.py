@@ -233,3 +233,42 @@ async def test_a_service_that_did_not_start_is_tried_again(toxiproxy: Toxiproxy,
 
     assert not again.of(Skipped)
     assert again.of(Launched)
+
+
+async def test_an_experiment_that_needs_nothing_starts_nothing(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    async def read(lab: Lab) -> None:
+        """Read."""
+        lab.record_files("*.md")
+
+    [history] = (
+        await Runs(toxiproxy, tmp_path, "exit").run_all(Experiment("read", read, seconds=1, needs="nothing"))
+    ).values()
+
+    assert [event.kind for event in history.events] == ["began", "ended"]  # type: ignore[attr-defined]
+
+
+async def test_what_needs_a_start_alone_runs_though_the_control_phase_fails(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    async def look(lab: Lab) -> None:
+        """Look."""
+        await lab.get("/", label="look")
+
+    runs = Runs(toxiproxy, tmp_path, "unwell")
+    histories = await runs.run_all(Experiment("look", look, seconds=1, needs="start"), ASK)
+
+    assert histories["look"].exchanges("look")[0].status == 200
+    assert not histories["ask"].exchanges("asked")
+
+
+async def test_a_control_phase_that_fails_the_same_way_three_times_is_tried_no_more(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    runs = Runs(toxiproxy, tmp_path, "unwell")
+    runs.run.starts = asyncio.Semaphore(1)
+
+    histories = await runs.run_all(*(Experiment(f"ask{n}", _ask, seconds=9 - n) for n in range(6)))
+
+    skipped = {name for name, history in histories.items() if history.of(Skipped)}
+    assert skipped == {"ask3", "ask4", "ask5"}
+    assert {len(histories[name].exchanges("control")) for name in ("ask1", "ask2")} == {1}
