@@ -128,4 +128,4 @@ async def test_a_delayed_upstream_answers_late_until_it_is_restored(lab: Lab) ->
     assert isinstance(prompt, Answer)
     assert took >= 0.3
     assert prompt.elapsed < took
-    assert [fault.name for fault in lab.history.of(Fault)] == ["delay", "restore"]
+    assert [fault.name for fault in lab.history.of(Fault)] == ["latency", "heal"]
