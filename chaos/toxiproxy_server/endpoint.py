@@ -17,9 +17,9 @@ CLOSE_WITH_RESET: Final = struct.pack("ii", 1, 0)
 class Endpoint(asyncio.BufferedProtocol):
     """Feeds what the socket receives to `next`, and sends to the socket what it is fed.
 
-    Before its socket is connected it is full: it keeps what it is fed all the same and sends it once connected. So it
-    does not matter whether the other endpoint of a connection begins to read early. There is no half-close: the end
-    of either chain closes the socket.
+    Before its socket is connected it is full: it keeps what it is fed all the same and sends it once connected. So the
+    other endpoint of a connection may begin to read early, which not every Python's asyncio can prevent
+    (https://github.com/python/cpython/issues/103607). There is no half-close: the end of either chain closes the socket.
     """
 
     def __init__(self, opened: Callable[["Endpoint"], None] | None = None) -> None:
@@ -42,7 +42,6 @@ class Endpoint(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.closed.clear()
-        # Pausing here would not keep bytes out: https://github.com/python/cpython/issues/103607
         # Buffers belong to the kernel and to toxics: `full` is to mean that the kernel's is.
         self._transport.set_write_buffer_limits(high=0)
         self.full = False
