@@ -66,6 +66,15 @@ class Run:
                 return names[0]
         return None
 
+    def has_failed(self, need: Need) -> str | None:
+        """Return the experiment that has shown, with none to show otherwise, that more fails than `need` asks for.
+
+        Whoever needs no more than the start leaves the service alone then: a login that hangs may block all of it.
+        """
+        if need != "start" or self.furthest == NEEDS[-1]:
+            return None
+        return next((names[0] for kind, names in self.failures.items() if kind != "start"), None)
+
     @property
     def control_tries(self) -> int:
         """How often the control phase is tried in one instance: once only where it has failed before and never held."""
@@ -121,8 +130,12 @@ async def _experiment(experiment: Experiment, run: Run, recorder: Recorder) -> N
                 return
             run.observer(experiment, "starting")
             lab = await stack.enter_async_context(await _lab(experiment, run, recorder))
-            in_control = await lab.prepare(experiment.needs, tries=run.control_tries)
-            run.note(experiment, recorder.history())
+            if failed := run.has_failed(experiment.needs):
+                recorder.record(Skipped(experiment=failed))
+                in_control = await lab.start()
+            else:
+                in_control = await lab.prepare(experiment.needs, tries=run.control_tries)
+                run.note(experiment, recorder.history())
         if in_control:
             run.observer(experiment, "running")
             async with asyncio.timeout(experiment.limit):

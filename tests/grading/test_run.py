@@ -261,6 +261,22 @@ async def test_what_needs_a_start_alone_runs_though_the_control_phase_fails(
     assert not histories["ask"].exchanges("asked")
 
 
+async def test_what_needs_a_start_alone_leaves_alone_what_has_failed_before(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    async def look(lab: Lab) -> None:
+        """Look."""
+        await lab.get("/", label="look")
+
+    runs = Runs(toxiproxy, tmp_path, "unwell")
+    runs.run.starts = asyncio.Semaphore(1)
+    histories = await runs.run_all(ASK, Experiment("look", look, seconds=0, needs="start"))
+
+    assert histories["look"].exchanges("look")[0].status == 200
+    assert not histories["look"].exchanges("login")
+    assert histories["look"].first(Skipped) == histories["look"].of(Skipped)[0]
+
+
 async def test_a_control_phase_that_fails_the_same_way_three_times_is_tried_no_more(
     toxiproxy: Toxiproxy, tmp_path: Path
 ) -> None:
