@@ -6,6 +6,8 @@ TOXIPROXY_VERSION := v2.12.0
 # An uv that is there is used; else one is installed into this folder, by whichever of Python's ways works.
 UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
 BIN := .venv/bin
+# Hundreds of processes of the suite import the same modules; without bytecode each would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := .venv/.installed
 
 .PHONY: score test check format lint types quick real-toxiproxy images bench clean
@@ -14,7 +16,7 @@ score: $(INSTALLED)
 	$(BIN)/grading score . $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 check: format lint types quick
 
@@ -28,7 +30,7 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 quick: $(INSTALLED)
-	$(BIN)/pytest -q -m "not slow" $(ARGS)
+	$(BIN)/pytest -q -m "not slow" -n auto $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/grading_time.py $(ARGS)

@@ -1,8 +1,61 @@
-"""What tests of every folder ask of the machine."""
+"""Which tests run when and beside which others, and what tests of every folder ask of the machine."""
+
+import os
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.docker import PYTHON, docker, engine_answers
+
+WORKERS_PER_CORE = 2
+"""Tests mostly wait: for services to start, and for promised seconds to pass."""
+MOST_WORKERS = 16
+LONGEST = (
+    "tests/grading/test_containers.py",
+    "tests/test_compose.py",
+    "tests/test_calibration.py",
+    "tests/test_whole_exam.py",
+    "tests/grading/starved/",
+    "tests/test_demo.py",
+)
+"""These start first, so that no worker is left with one of them when the others are done."""
+SPREAD = (
+    "tests/test_whole_exam.py",
+    "tests/grading/starved/",
+    "tests/grading/stack/",
+    "tests/grading/test_cli.py",
+    "tests/grading/test_environment.py",
+    "tests/chaos/demo/test_cli.py",
+)
+"""Their tests take long and have no fixture in common; those of any other file stay on one worker."""
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc] - xdist has no types
+    """Hands whole files to workers, in the order of collection, and single tests of the files in SPREAD."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(SPREAD) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return min(WORKERS_PER_CORE * len(os.sched_getaffinity(0)), MOST_WORKERS)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    for turn, path in enumerate(LONGEST):
+        if item.nodeid.startswith(path):
+            return turn
+    return len(LONGEST) + (item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
