@@ -31,7 +31,7 @@ SPREAD = (
 """Their tests take long and have no fixture in common; those of any other file stay on one worker."""
 
 
-class ByFile(LoadScopeScheduling):  # type: ignore[misc] - xdist has no types
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Hands whole files to workers, in the order of collection, and single tests of the files in SPREAD."""
 
     def _split_scope(self, nodeid: str) -> str:
