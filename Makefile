@@ -6,10 +6,9 @@ TOXIPROXY_VERSION := v2.12.0
 # An uv that is there is used; else one is installed into this folder, by whichever of Python's ways works.
 UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
 BIN := .venv/bin
+# Hundreds of processes of the suite import the same modules; without bytecode each would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := .venv/.installed
-# Tests wait more than they compute, so there are more workers than processors; tests/conftest.py says what may not run
-# side by side, and puts the longest first.
-PARALLEL := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: score test check format lint types quick real-toxiproxy images bench clean
 
@@ -17,7 +16,7 @@ score: $(INSTALLED)
 	$(BIN)/grading score . $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(PARALLEL) $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 check: format lint types quick
 
@@ -31,7 +30,7 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 quick: $(INSTALLED)
-	$(BIN)/pytest -q -m "not slow" $(PARALLEL) $(ARGS)
+	$(BIN)/pytest -q -m "not slow" -n auto $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/grading_time.py $(ARGS)

@@ -1,51 +1,64 @@
-"""What tests of every folder ask of the machine, and how they run side by side."""
+"""Which tests run when and beside which others, and what tests of every folder ask of the machine."""
 
-from pathlib import Path
+import os
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.docker import PYTHON, docker, engine_answers
 
-HERE = Path(__file__).parent
-GROUPS = {
-    "docker": (
-        "test_compose.py",
-        "chaos/containers",
-        "chaos/demo/test_service.py",
-        "grading/test_containers.py",
-        "grading/stack/test_compose.py",
-    ),
-    "starved": ("grading/starved",),
-}
-"""Tests of a group run one after the other: they share the Docker engine, or need the processor to starve on."""
+WORKERS_PER_CORE = 2
+"""Tests mostly wait: for services to start, and for promised seconds to pass."""
+MOST_WORKERS = 16
 LONGEST = (
-    "test_compose.py",
-    "grading/starved",
-    "test_demo.py",
-    "test_whole_exam.py",
-    "test_contracts.py",
-    "test_calibration.py",
-    "grading/calibrate/test_commands.py",
-    "grading/test_containers.py",
-    "grading/test_cli.py",
-    "test_toy_assessment.py",
+    "tests/grading/test_containers.py",
+    "tests/test_compose.py",
+    "tests/test_calibration.py",
+    "tests/test_whole_exam.py",
+    "tests/grading/starved/",
+    "tests/test_demo.py",
+    "tests/test_contracts.py",
+    "tests/test_toy_assessment.py",
 )
+"""These start first, so that no worker is left with one of them when the others are done."""
+SPREAD = (
+    "tests/test_contracts.py",
+    "tests/test_whole_exam.py",
+    "tests/grading/starved/",
+    "tests/grading/stack/",
+    "tests/grading/test_cli.py",
+    "tests/grading/test_environment.py",
+    "tests/chaos/demo/test_cli.py",
+)
+"""Their tests take long and have no fixture in common; those of any other file stay on one worker."""
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands whole files to workers, in the order of collection, and single tests of the files in SPREAD."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(SPREAD) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return min(WORKERS_PER_CORE * len(os.sched_getaffinity(0)), MOST_WORKERS)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        for name, places in GROUPS.items():
-            if _is_in(item, places):
-                item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=_order)
+    items.sort(key=_turn)
 
 
-def _order(item: pytest.Item) -> int:
-    return next((place for place, name in enumerate(LONGEST) if _is_in(item, (name,))), len(LONGEST))
-
-
-def _is_in(item: pytest.Item, places: tuple[str, ...]) -> bool:
-    return any(item.path.is_relative_to(HERE / place) for place in places)
+def _turn(item: pytest.Item) -> int:
+    for turn, path in enumerate(LONGEST):
+        if item.nodeid.startswith(path):
+            return turn
+    return len(LONGEST) + (item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

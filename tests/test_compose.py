@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from filelock import FileLock
 
 from chaos.keys import Keys, expected_answer
 from tests.docker import docker
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 PROJECT = "llm-exam-test"
+"""Always the same: the images that are built have its name, and are the next run's cache."""
 # What `make images` builds, used where it is there and nothing else is asked for.
 LOCAL_IMAGES = {
     "QDRANT_IMAGE": "localhost/llm-exam/qdrant",
@@ -107,9 +110,13 @@ def images() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def stack(docker_compose: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with FileLock(Path(tempfile.gettempdir()) / f"{PROJECT}.lock"):  # another checkout may be tested here
+        yield from _stack(tmp_path_factory.mktemp("compose") / "env")
+
+
+def _stack(env_file: Path) -> Iterator[Stack]:
     chosen = images()
     ports = free_ports()
-    env_file = tmp_path_factory.mktemp("compose") / "env"
     variables = {
         "JWT_SECRET_KEY": secrets.token_hex(32),
         "API_PORT": str(ports.service),

@@ -1,8 +1,12 @@
+import inspect
+import sys
 from pathlib import Path
 
 import pytest
 
-from lab.exercise import load
+from lab.exercise import Exercise, load
+from lab.experiment import Experiment
+from lab.verdict import Verdict
 from tests.exam import EXAM
 
 RUBRIC = """
@@ -45,6 +49,30 @@ def test_parts_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.Mon
         load(without_check, "without_check")
     with pytest.raises(ValueError, match="no experiment 'quiet'"):
         load(without_experiment, "without_experiment")
+
+
+@pytest.mark.parametrize("exercise", EXAM.exercises, ids=lambda one: f"exercise {one.number}")
+def test_every_check_is_a_criterion_and_every_experiment_is_read_by_one(exercise: Exercise) -> None:
+    checks = sys.modules[exercise.criteria[0].check.__module__]
+    experiments = sys.modules[checks.__name__.removesuffix("checks") + "experiments"]
+    defined = [
+        name
+        for name, value in vars(checks).items()
+        if inspect.isfunction(value)
+        and value.__module__ == checks.__name__
+        and not name.startswith("_")
+        and inspect.signature(value).return_annotation is Verdict
+    ]
+
+    assert set(defined) == {criterion.name for criterion in exercise.criteria}
+    assert {one for one in vars(experiments).values() if isinstance(one, Experiment)} == set(
+        exercise.experiments
+    )
+
+
+@pytest.mark.parametrize("exercise", EXAM.exercises, ids=lambda one: f"exercise {one.number}")
+def test_some_criteria_are_essential(exercise: Exercise) -> None:
+    assert any(criterion.essential for criterion in exercise.criteria)
 
 
 def test_numbers_titles_and_names_are_unique_and_hints_are_short() -> None:

@@ -13,6 +13,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, time_ns
 from uuid import uuid4
@@ -60,6 +61,14 @@ class Trace(BaseModel):
 
 class TraceRejectedError(Exception):
     """The server is there, and does not want this trace: sending it again is of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why traces were not delivered, and whether it is worth sending them again."""
+
+    reason: str
+    passing: bool
 
 
 class Tracer:
@@ -123,20 +132,20 @@ class Tracer:
             await self._keep(batch, "mlflow is resting")
             self._kept.extend(batch)
         elif (failure := await self._attempt(batch)) is not None:
-            await self._keep(batch, failure)
-            if self._resting_until > self._clock():
+            await self._keep(batch, failure.reason)
+            if failure.passing:
                 self._kept.extend(batch)
 
-    async def _attempt(self, batch: Sequence[Trace]) -> str | None:
+    async def _attempt(self, batch: Sequence[Trace]) -> Failure | None:
         """Send; what went wrong, or None."""
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await self._send(batch)
         except TraceRejectedError as error:
-            return str(error)
+            return Failure(str(error), passing=False)
         except Exception as error:  # noqa: BLE001  whatever it is, the traces must not be lost for it
             self._resting_until = self._clock() + self._rest
-            return type(error).__name__
+            return Failure(type(error).__name__, passing=True)
         TRACES.labels("mlflow").inc(len(batch))
         return None
 
@@ -158,11 +167,11 @@ class Tracer:
         while self._kept and not self._closing and self._clock() >= self._resting_until:
             batch = [self._kept[i] for i in range(min(_BATCH, len(self._kept)))]
             failure = await self._attempt(batch)
-            if self._clock() < self._resting_until:
+            if failure and failure.passing:
                 return
             for _ in batch:
                 self._kept.popleft()
-            log.info("kept traces sent again", count=len(batch), rejected=failure)
+            log.info("kept traces sent again", count=len(batch), rejected=failure.reason if failure else None)
 
 
 def _append(path: Path, lines: Iterable[str]) -> None:

@@ -124,6 +124,20 @@ async def test_sends_again_once_mlflow_is_back(path: Path) -> None:
     assert kept(path) == ["early"], "the file is a journal, and never rewritten"
 
 
+async def test_a_file_that_is_slower_than_the_rest_keeps_no_trace_from_being_sent_again(path: Path) -> None:
+    mlflow = Mlflow()
+    mlflow.down = ConnectionRefusedError()
+    tracer = Tracer(mlflow.send, fallback=path, rest_after_failure=0)
+    tracer.start()
+    tracer.record(trace("early"))
+    while not kept(path):
+        await asyncio.sleep(0.01)
+    mlflow.down = None
+    tracer.record(trace("late"))
+    await mlflow.wait_for("early")
+    await tracer.close()
+
+
 async def test_a_rejected_trace_is_kept_and_does_not_block_the_others(path: Path) -> None:
     mlflow = Mlflow()
     mlflow.down = TraceRejectedError("mlflow answered 400")

@@ -36,6 +36,10 @@ class Result:
         """Return the reasons of what was not judged for a fault of the machine's or the grader's."""
         return [one["actual"] for one in self.criteria if _is_open(one)]
 
+    def blamed(self) -> set[str]:
+        """Return who is to blame for what was not judged, other than the submission."""
+        return {one["blame"] for one in self.criteria if _is_open(one)}
+
     def wrong(self) -> list[str]:
         """Return the verdicts that are wrong: a flaw that passed, what is right and lost its points all the same.
 
@@ -98,18 +102,18 @@ class Grader:
         )
         self._said: list[str] = []
 
-    def wait_for(self, text: str) -> None:
-        """Return when a line of the progress holds a text."""
-        assert self.has_said(text), f"ended without '{text}': {''.join(self._said)}"
-
-    def has_said(self, text: str) -> bool:
-        """Wait for a line of the progress that holds a text; whether it came before the end."""
+    def says(self, text: str) -> bool:
+        """Wait until a line of the progress holds a text; False if the run ends without one."""
         assert self.process.stderr
         for line in self.process.stderr:
             self._said.append(line)
             if text in line:
                 return True
         return False
+
+    def wait_for(self, text: str) -> None:
+        """As `says`, but a run that ends without such a line fails the test."""
+        assert self.says(text), f"ended without '{text}': {''.join(self._said)}"
 
     def descendants(self, pid: int | None = None) -> list[int]:
         """Return the processes that the grader has started, and those that they have."""

@@ -45,10 +45,11 @@ def test_a_fault_proxy_that_dies_gives_no_wrong_verdict(kind: str, tmp_path: Pat
 
 def _kill_proxy(grader: Grader) -> None:
     """Kill the fault proxy among what a grader has started; it comes a moment after the line that tells of it."""
-    while True:
+    while grader.process.poll() is None:
         for pid in grader.descendants():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
                 if words[0].endswith("toxiproxy-server") or "chaos.toxiproxy_server" in words:
                     os.kill(pid, signal.SIGKILL)
                     return
+    raise AssertionError("the grader ended before its fault proxy could be killed")
