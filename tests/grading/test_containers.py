@@ -17,7 +17,7 @@ from grading.containers import LABEL
 from tests.docker import PYTHON, docker
 
 pytestmark = pytest.mark.slow
-needs_docker = pytest.mark.usefixtures("docker_engine")
+needs_docker = pytest.mark.usefixtures("container_runtime")
 TIMEOUT = 900
 
 
