@@ -99,9 +99,16 @@ def become_reaper() -> None:
 
 
 def start(spec: dict[str, Any]) -> int:
-    """Fork and execute the program; a program that cannot be executed exits 127 and says why on stderr."""
+    """Fork and execute the program; a program that cannot be executed exits 127 and says why on stderr.
+
+    Returns once it takes signals: at first it ignores those that the warden does, and one sent then would be lost.
+    """
+    taking_signals, ready = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(ready)
+        os.read(taking_signals, 1)
+        os.close(taking_signals)
         return pid
     try:
         signal.set_wakeup_fd(-1)

@@ -14,7 +14,8 @@ from lab.scoring import Scoring
 from lab.verdict import Verdict, failed, not_judged
 
 TEXT_LENGTH = 300
-LOG_LINE_LENGTH = 1000
+LOG_HEAD, LOG_TAIL = 200, 400
+"""Characters of a log line that is longer than both: where it begins, and where a traceback tells its cause."""
 STARVED_SECONDS = 2.0
 """So long the lab may have stood still in an experiment before a failure in it is the machine's as well."""
 
@@ -71,8 +72,13 @@ def control_failure(histories: Mapping[str, History]) -> ControlFailure | None:
         reason=problem.actual,
         started=end is not None,
         answer=describe(history, end) if end else "",
-        log=tuple(excerpt(line, LOG_LINE_LENGTH) for line in log),
+        log=tuple(map(_shorten, log)),
     )
+
+
+def _shorten(line: str) -> str:
+    plain = excerpt(line, len(line))
+    return plain if len(plain) <= LOG_HEAD + LOG_TAIL else f"{plain[:LOG_HEAD]} ... {plain[-LOG_TAIL:]}"
 
 
 def _criteria(exercise: Exercise, histories: Mapping[str, History]) -> list[CriterionResult]:
