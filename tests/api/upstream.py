@@ -1,7 +1,6 @@
 """A model on a real socket: answers as it is told to, one behaviour for each call, and counts the calls."""
 
 import asyncio
-import contextlib
 import json
 import struct
 from collections import deque
@@ -10,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
+
+from tests.connections import serving
 
 Behaviour = Callable[[asyncio.StreamWriter, dict[str, Any]], Awaitable[None]]
 
@@ -79,26 +80,12 @@ class Upstream:
     times: list[float] = field(default_factory=list)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     called: asyncio.Event = field(default_factory=asyncio.Event)
-    connections: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._handle(reader, writer))
-        self.connections.add(task)
-        task.add_done_callback(self.connections.discard)
-
-    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            try:
-                await self._serve(reader, writer)
-            finally:
-                writer.close()
-                await writer.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         request_line, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
@@ -126,10 +113,5 @@ class Upstream:
 @asynccontextmanager
 async def run_upstream() -> AsyncIterator[Upstream]:
     upstream = Upstream()
-    server = await asyncio.start_server(upstream.connected, "127.0.0.1", 0)
-    upstream.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(upstream.serve) as upstream.port:
         yield upstream
-        for connection in upstream.connections:
-            connection.cancel()
-        await asyncio.gather(*upstream.connections, return_exceptions=True)

@@ -2,28 +2,23 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 from chaos.history import Answer, Failure, Request
 from chaos.http_client import ANSWER_BYTES, Client
 from chaos.ports import free_port
 from chaos.recorder import Recorder
+from tests import connections
+from tests.connections import Serve
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\nX-A: 2\r\n\r\nok"
 
 
 @contextlib.asynccontextmanager
 async def serving(serve: Serve) -> AsyncIterator[tuple[Client, Recorder]]:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await serve(reader, writer)
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    recorder = Recorder()
-    async with server:
-        yield Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", recorder), recorder
+    async with connections.serving(serve) as port:
+        recorder = Recorder()
+        yield Client(f"http://127.0.0.1:{port}", recorder), recorder
 
 
 async def head(reader: asyncio.StreamReader) -> bytes:

@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,30 +11,18 @@ from chaos.http_client import Client
 from chaos.ports import free_port
 from chaos.raw_connection import RawConnection
 from chaos.recorder import Recorder
+from tests import connections
+from tests.connections import Serve
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PATIENCE = 20.0
 
 
 @contextlib.asynccontextmanager
 async def serving(serve: Serve) -> AsyncIterator[tuple[Client, Recorder]]:
-    handlers = set()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.add(asyncio.current_task())
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await serve(reader, writer)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    recorder = Recorder()
-    async with server:
-        yield Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", recorder), recorder
-        async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(*(handler for handler in handlers if handler))
+    async with connections.serving(serve) as port:
+        recorder = Recorder()
+        yield Client(f"http://127.0.0.1:{port}", recorder), recorder
 
 
 async def head(reader: asyncio.StreamReader) -> bytes:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from chaos.ports import free_port
 from chaos.toxiproxy import ProxyHandle, command, find_server, wait_until_up
+from tests import connections
 
 LIMIT = 30.0
 """Seconds after which what should happen has not: far above anything but a hang."""
@@ -127,17 +128,12 @@ async def echo() -> AsyncIterator[str]:
     """A server that sends back what it gets; gives its address."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
+    async with connections.serving(serve) as port:
+        yield f"127.0.0.1:{port}"
 
 
 async def connect(port: int) -> Peer:

@@ -17,6 +17,7 @@ from chaos.toxiproxy import (
 )
 from chaos.toxiproxy.models import Proxy
 from tests.chaos.toxiproxy.support import Upstream
+from tests.connections import serving
 
 
 @pytest.fixture
@@ -38,22 +39,15 @@ async def test_a_silent_server_is_a_timeout(silent: str) -> None:
 
 async def test_a_dripping_server_is_a_timeout() -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-            while True:
-                writer.write(b" ")
-                await writer.drain()
-                await asyncio.sleep(0.02)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        while True:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.02)
 
-    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with Toxiproxy(f"http://127.0.0.1:{port}", timeout=0.2) as toxiproxy:
-            with pytest.raises(ControlTimeoutError):
-                await toxiproxy.proxies()
+    async with serving(drip) as port, Toxiproxy(f"http://127.0.0.1:{port}", timeout=0.2) as toxiproxy:
+        with pytest.raises(ControlTimeoutError):
+            await toxiproxy.proxies()
 
 
 async def test_no_server_is_unreachable() -> None:
@@ -68,13 +62,10 @@ async def test_an_answer_of_another_server_is_an_error() -> None:
     async def teapot(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 418 I'm a teapot\r\ncontent-length: 5\r\nconnection: close\r\n\r\nshort")
-        writer.close()
 
-    async with await asyncio.start_server(teapot, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with Toxiproxy(f"http://127.0.0.1:{port}") as toxiproxy:
-            with pytest.raises(ToxiproxyError, match=r"short \(418\)"):
-                await toxiproxy.proxies()
+    async with serving(teapot) as port, Toxiproxy(f"http://127.0.0.1:{port}") as toxiproxy:
+        with pytest.raises(ToxiproxyError, match=r"short \(418\)"):
+            await toxiproxy.proxies()
 
 
 async def test_proxy_settings_in_the_environment_are_ignored(
