@@ -33,13 +33,17 @@ class StartDefaults(Model):
     """How a service is started whose repository does not say.
 
     `main` is the module that holds the application (`app`), `service` the name of the service in a compose file,
-    `dockerfiles` where a Dockerfile is looked for, `example` a start command to show in error messages.
+    `dockerfiles` where a Dockerfile is looked for, `example` a start command to show in error messages. Where there is
+    a `command`, it is the only default. Of `groups`, dependency groups or extras, those that the repository has are
+    installed as well.
     """
 
     main: Path
     service: str
-    dockerfiles: tuple[Path, ...]
+    dockerfiles: tuple[Path, ...] = ()
     example: str
+    command: str = ""
+    groups: tuple[str, ...] = ()
 
 
 class Variables(Model):

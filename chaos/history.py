@@ -128,6 +128,14 @@ class Answer(Event):
     elapsed: float
 
 
+class Part(Event):
+    """The answer to request number `request` has come so far: `text` is its body up to here, with more to come."""
+
+    kind: Literal["part"] = "part"
+    request: int
+    text: str
+
+
 class Failure(Event):
     """Request number `request` got no whole answer.
 
@@ -226,12 +234,45 @@ class Planted(Event):
     value: str
 
 
+class Given(Event):
+    """The service was given more than its contract says, for this experiment alone.
+
+    `variables` are added to its environment, where None takes one away; `env_file` is the `.env` in its folder.
+    """
+
+    kind: Literal["given"] = "given"
+    variables: dict[str, str | None] = Field(default_factory=dict)
+    env_file: str = ""
+
+
 class File(Event):
     """A file of the submission, as it was handed to the service; `path` is relative to the submission."""
 
     kind: Literal["file"] = "file"
     path: str
     text: str
+
+
+class OwnTest(BaseModel):
+    """One of a submission's own tests, by its file and its function (`Class.function`), and how it ended."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    name: str
+    outcome: Literal["passed", "failed", "skipped"]
+
+
+class OwnTests(Event):
+    """The submission's own tests ran, on the service as it is or with the `fault` in it.
+
+    `cases` are what pytest has counted; none where `problem` says why there is nothing to count.
+    """
+
+    kind: Literal["own-tests"] = "own-tests"
+    fault: str = ""
+    cases: tuple[OwnTest, ...] = ()
+    problem: str = ""
 
 
 class Stall(Event):
@@ -276,6 +317,7 @@ AnyEvent = Annotated[
     | Log
     | Request
     | Answer
+    | Part
     | Failure
     | Socket
     | Fault
@@ -285,7 +327,9 @@ AnyEvent = Annotated[
     | Connection
     | Trace
     | Planted
+    | Given
     | File
+    | OwnTests
     | Stall
     | HarnessFault
     | Skipped

@@ -58,15 +58,17 @@ class Client:
         key: str | None = None,
         timeout: float = 10.0,
         abort_after: float | None = None,
+        source: str | None = None,
     ) -> Answer | Failure:
         """Send one request and wait at most `timeout` seconds for the whole answer.
 
         A body given in pieces is sent piece by piece, with `chunked` in chunked encoding. After `abort_after`
-        seconds without an answer the client hangs up. Never raises for what the service or network does.
+        seconds without an answer the client hangs up. It comes from the address `source`, by default from the next one
+        in turn. Never raises for what the service or network does.
         """
         pieces = [body] if isinstance(body, bytes) else list(body)
         size = sum(map(len, pieces))
-        source = self.next_source()
+        source = source or self.next_source()
         head = self.head(
             method, path, size, {"connection": "close", **(headers or {})}, token, chunked=chunked
         )

@@ -1,10 +1,12 @@
 """Starts instances of a submission's service, from a copy of the submission for each experiment."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from chaos import offline
 from chaos.network import LOOPBACK_ADDRESS
 from chaos.ports import free_port
 from chaos.process import Process
@@ -24,6 +26,18 @@ class Program(Protocol):
     @property
     def repository(self) -> Path: ...
 
+    @property
+    def workdir(self) -> Path:
+        """The folder in the copy that instances are started in."""
+
+    async def run_python(
+        self, words: Sequence[str | Path], variables: Mapping[str, str], *, instance: str, recorder: Recorder
+    ) -> Service:
+        """Run the Python of the submission's environment with these arguments, in the repository and without a network.
+
+        Paths in `words` lie in `root`. `variables` are added to the environment that a service has.
+        """
+
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
     ) -> tuple[Service, str, int]:
@@ -37,14 +51,16 @@ class Program(Protocol):
 class ProcessProgram:
     """A copy of a submission whose instances are processes of this machine.
 
-    `argv` and `env` return the command and its variables for a host and port. `cwd` lies in the copy.
+    `argv` and `env` return the command and its variables for a host and port. `python` is the interpreter of the
+    submission's environment, `workdir` lies in the copy.
     """
 
     argv: Callable[[str, int], Sequence[str]]
     env: Callable[[str, int], Mapping[str, str]]
+    python: Path
     root: Path
     repository: Path
-    cwd: Path
+    workdir: Path
 
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
@@ -53,9 +69,20 @@ class ProcessProgram:
         given = {**self.env(host, port), **variables}
         process = await Process.start(
             self.argv(host, port),
-            cwd=self.cwd,
+            cwd=self.workdir,
             env={name: value for name, value in given.items() if value is not None},
             recorder=recorder,
             instance=instance,
         )
         return process, host, port
+
+    async def run_python(
+        self, words: Sequence[str | Path], variables: Mapping[str, str], *, instance: str, recorder: Recorder
+    ) -> Service:
+        return await Process.start(
+            [sys.executable, "-I", "-S", offline.__file__, str(self.python), *map(str, words)],
+            cwd=self.repository,
+            env={**self.env(LOOPBACK_ADDRESS, 0), **variables},
+            recorder=recorder,
+            instance=instance,
+        )

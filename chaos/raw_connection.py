@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 import h11
 
-from chaos.history import Answer, Failure, Request, Socket
+from chaos.history import Answer, Failure, Part, Request, Socket
 from chaos.http_client import HEADER_BYTES, Client, Error, Received
 
 End = Literal["refused", "eof", "reset", "closed"]
@@ -37,6 +37,7 @@ class RawConnection(asyncio.Protocol):
         self._received: Received | None = None
         self._outcome: asyncio.Future[Answer | Failure]
         self._transport: asyncio.Transport | None = None
+        self._arrived = asyncio.Event()
 
     @classmethod
     async def open(cls, client: Client, label: str) -> Self:
@@ -84,6 +85,24 @@ class RawConnection(asyncio.Protocol):
             self._fail("timeout", f"no whole answer within {timeout:g} s")
         return self._outcome.result()
 
+    async def wait_for_part(self, expected: str, timeout: float) -> bool:
+        """Wait at most `timeout` seconds until the answer so far holds a text, and record it; whether it came.
+
+        An answer that is complete by then is no part.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while not self._outcome.done():
+                    text = self._received.body.decode(errors="replace") if self._received else ""
+                    if self._request and expected in text:
+                        self._client.recorder.record(Part(request=self._request.request, text=text))
+                        return True
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            pass
+        return False
+
     async def wait_end(self, timeout: float) -> End | None:
         """Wait at most `timeout` seconds for the connection's end; None where it is still open."""
         with contextlib.suppress(TimeoutError):
@@ -125,6 +144,7 @@ class RawConnection(asyncio.Protocol):
             self._read_events()
         except h11.RemoteProtocolError as error:
             self._fail("malformed" if data else "eof", str(error))
+        self._arrived.set()
 
     def _read_events(self) -> None:
         while True:
@@ -164,5 +184,6 @@ class RawConnection(asyncio.Protocol):
         if self.ended.done():
             return
         self._client.recorder.record(Socket(label=self.label, state=how))
+        self._arrived.set()
         self.ended.set_result(how)
         self._fail(_WITHOUT_ANSWER[how])

@@ -52,7 +52,7 @@ async def containers(
                     env=functools.partial(_environment, start),
                     root=root,
                     repository=root / "repository",
-                    cwd=str(MOUNTED / "repository" / start.cwd),
+                    workdir=root / "repository" / start.cwd,
                     user=_give_away(root),
                     network=network.name,
                     labels=labels,

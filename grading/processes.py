@@ -57,7 +57,8 @@ def make_program(
             "PYTHONUNBUFFERED": "1",
             **start.environment(repository, host, port),
         },
+        python=venv / "bin" / "python",
         root=root,
         repository=repository,
-        cwd=repository / start.cwd,
+        workdir=repository / start.cwd,
     )

@@ -154,6 +154,7 @@ async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:
         recorder=recorder,
         starts=run.starts,
         network=run.runtime.network,
+        settings=experiment.settings,
     )
 
 

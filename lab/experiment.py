@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lab.control import Need
 from lab.lab import Lab
+from lab.settings import Draw, no_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Experiment:
     seconds: float
     limit: float = 240.0
     needs: Need = "answer"
+    settings: Draw = no_settings
 
     @property
     def description(self) -> str:
@@ -28,11 +30,13 @@ class Experiment:
 
 
 def experiment(
-    *, seconds: float, needs: Need = "answer"
+    *, seconds: float, needs: Need = "answer", settings: Draw = no_settings
 ) -> Callable[[Callable[[Lab], Awaitable[None]]], Experiment]:
     """Make an experiment, named like it, of a coroutine function."""
 
     def make(run: Callable[[Lab], Awaitable[None]]) -> Experiment:
-        return Experiment(getattr(run, "__name__", "experiment"), run, seconds, needs=needs)
+        return Experiment(
+            getattr(run, "__name__", "experiment"), run, seconds, needs=needs, settings=settings
+        )
 
     return make

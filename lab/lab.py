@@ -16,6 +16,7 @@ from chaos.history import (
     Answer,
     Failure,
     File,
+    Given,
     History,
     Launched,
     Log,
@@ -30,6 +31,7 @@ from chaos.keys import Keys, answer_code
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
+from chaos.own_tests import run_tests
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service import Service
@@ -38,6 +40,7 @@ from chaos.upstreams import Upstreams
 from lab import control
 from lab.control import Need
 from lab.prompts import prompt
+from lab.settings import Draw, Settings, no_settings
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -65,6 +68,7 @@ class Lab:
         recorder: Recorder,
         starts: asyncio.Semaphore,
         network: Network = LOOPBACK,
+        settings: Draw = no_settings,
     ) -> None:
         self.recorder = recorder
         self.contract = contract
@@ -77,6 +81,7 @@ class Lab:
         self.secrets = contract.draw(source)
         self.allowed_origin = f"https://chat-{source.getrandbits(32):08x}.example.org"
         self._given = contract.given(self.secrets)
+        self.settings = settings(random.Random(f"{seed}/{name}/settings"))  # noqa: S311 - must be replayable
         self._keys = Keys(seed, name)
         self._program = program
         self._network = network
@@ -91,6 +96,7 @@ class Lab:
                 if self.secrets[name] not in self._given.values():
                     self.recorder.record(Planted(name=name, value=self.secrets[name]))
         await self._stack.enter_async_context(self.upstreams)
+        self._give(self.settings)
         return self
 
     async def __aexit__(
@@ -247,6 +253,19 @@ class Lab:
             text = path.read_text(encoding="utf-8", errors="replace")
             self.recorder.record(File(path=path.relative_to(root).as_posix(), text=text))
 
+    def write_env_file(self, lines: Mapping[str, str]) -> None:
+        """Write the `.env` in the folder that the service is started in."""
+        text = "".join(f"{name}={value}\n" for name, value in lines.items())
+        (self._program.workdir / ".env").write_text(text, encoding="utf-8")
+        self.recorder.record(Given(env_file=text))
+
+    async def run_own_tests(self, *, plugin: Path | None = None, fault: str = "") -> None:
+        """Run the submission's own tests, without a network, and record how each ended.
+
+        `plugin` is a module that pytest loads first, to put the `fault` into the service.
+        """
+        await run_tests(self._program, self.recorder, variables=self._given, plugin=plugin, fault=fault)
+
     async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Look for prompts or answers in the files that the service wrote, until all are found or time is up."""
         missing = set(keys)
@@ -269,6 +288,12 @@ class Lab:
                 for key in set(keys) - known:
                     await mlflow.wait_for_trace(key, timeout=seconds)
 
+    def _give(self, settings: Settings) -> None:
+        if settings.variables:
+            self.recorder.record(Given(variables=dict(settings.variables)))
+        if settings.env_file:
+            self.write_env_file(settings.env_file)
+
     async def _control(self) -> bool:
         """Log in and have one prompt answered with nothing broken; whether that worked and went by the upstream."""
         self.token = await self.login(next(iter(self.contract.users), ""))
@@ -285,7 +310,9 @@ class Lab:
     async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> tuple[Service, str, int]:
         addresses = self.upstreams.addresses
         given = self.contract.environment(self._given, addresses, origin=self.allowed_origin)
-        return await self._program.start({**given, **changes}, instance=instance, recorder=self.recorder)
+        return await self._program.start(
+            {**given, **self.settings.variables, **changes}, instance=instance, recorder=self.recorder
+        )
 
     async def _answers(self, host: str, port: int) -> bool:
         deadline = self.recorder.now() + START_SECONDS

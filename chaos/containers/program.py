@@ -20,7 +20,7 @@ class ContainerProgram:
     """A copy of a submission whose instances are containers, with `root` at their MOUNT.
 
     `argv` and `env` return the command and its variables for a host and port; the image has more variables of its own.
-    `cwd` lies in the copy, as the containers see it.
+    `workdir` lies in the copy.
     """
 
     engine: Engine
@@ -29,7 +29,7 @@ class ContainerProgram:
     env: Callable[[str, int], Mapping[str, str]]
     root: Path
     repository: Path
-    cwd: str
+    workdir: Path
     user: str
     network: str
     labels: Mapping[str, str]
@@ -38,16 +38,46 @@ class ContainerProgram:
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
     ) -> tuple[Service, str, int]:
         given = {**self.env(ANY_ADDRESS, PORT), **variables}
+        container = await self._run(
+            self.argv(ANY_ADDRESS, PORT),
+            {name: value for name, value in given.items() if value is not None},
+            self.workdir,
+            instance=instance,
+            recorder=recorder,
+        )
+        return container, container.address, PORT
+
+    async def run_python(
+        self, words: Sequence[str | Path], variables: Mapping[str, str], *, instance: str, recorder: Recorder
+    ) -> Service:
+        inside = [self._seen(word) if isinstance(word, Path) else word for word in words]
+        given = {**self.env(ANY_ADDRESS, PORT), **variables}
+        return await self._run(
+            ["python", *inside], given, self.repository, instance=instance, recorder=recorder
+        )
+
+    async def _run(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        folder: Path,
+        *,
+        instance: str,
+        recorder: Recorder,
+    ) -> Container:
         plan = Plan(
             image=self.image,
-            argv=self.argv(ANY_ADDRESS, PORT),
-            env={name: value for name, value in given.items() if value is not None},
+            argv=argv,
+            env=env,
             folder=self.root,
             mount=MOUNT,
-            cwd=self.cwd,
+            cwd=self._seen(folder),
             user=self.user,
             network=self.network,
             labels=self.labels,
         )
-        container = await Container.start(self.engine, plan, recorder=recorder, instance=instance)
-        return container, container.address, PORT
+        return await Container.start(self.engine, plan, recorder=recorder, instance=instance)
+
+    def _seen(self, path: Path) -> str:
+        """Return a path in `root` as the containers see it."""
+        return str(Path(MOUNT) / path.relative_to(self.root))

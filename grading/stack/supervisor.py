@@ -157,7 +157,7 @@ class Supervisor:
         with self._open("service") as log:
             service = await Process.start(
                 program.argv(HOST, self._ports.service),
-                cwd=program.cwd,
+                cwd=program.workdir,
                 env=self._environment(program, secrets),
                 recorder=recorders.output(log),
                 endless=True,

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from chaos.contract import StartDefaults
 from grading.errors import SubmissionError, UsageError
-from grading.start import compose, default, dockerfile, table
+from grading.start import compose, default, dockerfile, requirements, table
 from grading.start.container import Container
 from grading.start.errors import UnclearStartError
 from grading.start.start_plan import StartPlan
@@ -51,8 +51,17 @@ def _check_files(submission: Submission, defaults: StartDefaults) -> None:
 
 
 def _plan(submission: Submission, defaults: StartDefaults, reserved: Collection[str]) -> StartPlan:
-    requirements = table.named_requirements(submission)
-    containers = [replace(one, requirements=requirements) for one in _containers(submission, defaults)]
+    named = table.named_requirements(submission)
+    containers = [replace(one, requirements=named) for one in _containers(submission, defaults)]
+    found = _first_clear(containers, defaults, reserved)
+    return replace(
+        found, requirements=requirements.with_groups(submission, found.requirements, defaults.groups)
+    )
+
+
+def _first_clear(
+    containers: Sequence[Container], defaults: StartDefaults, reserved: Collection[str]
+) -> StartPlan:
     *others, last = containers
     for container in others:
         with contextlib.suppress(SubmissionError, UnclearStartError):
@@ -64,6 +73,8 @@ def _containers(submission: Submission, defaults: StartDefaults) -> Sequence[Con
     """Return the containers that the service may run in, the likeliest first."""
     if commanded := table.container(submission):
         return [commanded]
+    if defaults.command:
+        return [Container(submission, "default", "the default command", command=defaults.command)]
     composed = compose.container(submission, defaults.service)
     if composed and composed.start_command:
         return [composed]

@@ -111,6 +111,26 @@ def merge(found: Sequence[Requirements]) -> Requirements:
     return first
 
 
+def with_groups(submission: Submission, wanted: Requirements, names: Sequence[str]) -> Requirements:
+    """Return `wanted` with those of `names` that are dependency groups or extras of its project."""
+    if wanted.project is None or not names:
+        return wanted
+    table = pyproject(submission, wanted.project) or {}
+    project = table.get("project")
+    groups, extras = (
+        [name for name in names if isinstance(one, dict) and name in one]
+        for one in (
+            table.get("dependency-groups"),
+            project.get("optional-dependencies") if isinstance(project, dict) else None,
+        )
+    )
+    return replace(
+        wanted,
+        groups=tuple(dict.fromkeys([*wanted.groups, *groups])),
+        extras=tuple(dict.fromkeys([*wanted.extras, *extras])),
+    )
+
+
 def python_version(submission: Submission, requirements: Requirements) -> str | None:
     """Return the version of Python, such as "3.12", that a `.python-version` near the dependencies asks for."""
     for folder in dict.fromkeys([requirements.project or Path(), Path()]):

@@ -51,9 +51,10 @@ class Runs:
         return ProcessProgram(
             argv=lambda _host, _port: [sys.executable, str(TINY), self._behaviour],
             env=lambda _host, port: {**ENV, "PORT": str(port)},
+            python=Path(sys.executable),
             root=root,
             repository=root,
-            cwd=root,
+            workdir=root,
         )
 
 

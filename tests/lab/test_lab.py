@@ -39,9 +39,10 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     program = ProcessProgram(
         argv=lambda _host, _port: [sys.executable, "-c", PROGRAM],
         env=lambda _host, port: {**ENV, "PORT": str(port), "BEHAVIOUR": "exits"},
+        python=Path(sys.executable),
         root=tmp_path,
         repository=repository,
-        cwd=repository / "src",
+        workdir=repository / "src",
     )
     async with proxy_server(seed=1, env=ENV) as server:
         lab = Lab(

@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 from chaos.history import Answer, Call, Connection, Exchange, Failure, Fault, File, History, Upstream
 from exercises.exam.ex5_health_checks.compose import has_health_check
-from exercises.exam.ex5_health_checks.flags import flags
-from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, SEEN_SECONDS, shows, told
+from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, NAMES, SEEN_SECONDS, shows, told
+from lab.flags import flags
 from lab.promptness import prompt
 from lab.reading import outcome
 from lab.secrets_leak import Leaks
@@ -111,7 +111,7 @@ def no_secrets(outages: History, blackholes: History, swallowed: History) -> Ver
             return failed(expected, f"{name} shows in an answer {report.status}", report)
         if _TOKEN.search(report.body):
             return failed(expected, f"a token shows in an answer {report.status}", report)
-    if not any(flag is not None for report in reports for flag in flags(report.body).values()):
+    if not any(flag is not None for report in reports for flag in flags(report.body, NAMES).values()):
         return not_judged("there is no readiness report to look at", blame="submission")
     return passed(f"none in {len(reports)} reports")
 
@@ -204,7 +204,7 @@ def _recovered(history: History) -> Verdict:
 def _follows(history: History) -> bool:
     """Whether an outage has ever shown in its flag."""
     return any(
-        isinstance(one.end, Answer) and flags(one.end.body)[upstream] is False
+        isinstance(one.end, Answer) and flags(one.end.body, NAMES)[upstream] is False
         for upstream in DEPENDENCIES
         for one in history.exchanges(f"refused: {upstream}")
     )

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Collection
 
 from chaos.history import Answer, Failure, Upstream
-from exercises.exam.ex5_health_checks.flags import flags
-from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, SEEN_SECONDS, shows
+from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, NAMES, SEEN_SECONDS, shows
 from lab.experiment import experiment
+from lab.flags import flags
 from lab.lab import Lab
 
 __all__ = ["blackholes", "compose_files", "outages", "swallowed"]
@@ -116,7 +116,7 @@ def _is_final(answer: Answer | Failure, down: Collection[Upstream]) -> bool:
     """Whether a report says 200 in spite of its flags, or without naming every dependency: waiting mends neither."""
     if not isinstance(answer, Answer) or answer.status != 200:
         return False
-    seen = flags(answer.body)
+    seen = flags(answer.body, NAMES)
     all_told = {upstream: upstream not in down for upstream in DEPENDENCIES}
     return None in seen.values() or seen == all_told
 

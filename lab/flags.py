@@ -6,16 +6,11 @@ entry of a list with such a name. Its value is a boolean, a word, or an object t
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaos.history import Upstream
 
-NAMES: dict[Upstream, tuple[str, ...]] = {
-    "qdrant": ("qdrant",),
-    "litellm": ("litellm", "llm"),
-    "mlflow": ("mlflow",),
-}
 _FIELDS = (
     *("healthy", "is_healthy", "ok", "up", "is_up", "available", "connected", "reachable", "alive", "ready"),
     *("success", "status", "state", "health", "result"),
@@ -39,14 +34,17 @@ _BESIDE = {
 _DEPTH = 6
 
 
-def flags(body: str) -> dict[Upstream, bool | None]:
-    """Return whether a report calls each dependency healthy; None where it does not say, or not legibly."""
+def flags(body: str, names: Mapping[Upstream, tuple[str, ...]]) -> dict[Upstream, bool | None]:
+    """Return whether a report calls each dependency healthy; None where it does not say, or not legibly.
+
+    `names` are those under which each dependency may stand in it, the likeliest first.
+    """
     try:
         report = json.loads(body)
     except (ValueError, RecursionError):
         report = None
     entries = list(_entries(report))
-    return {upstream: _flag(entries, names) for upstream, names in NAMES.items()}
+    return {upstream: _flag(entries, known) for upstream, known in names.items()}
 
 
 def _flag(entries: list[tuple[str, Any]], names: tuple[str, ...]) -> bool | None:
