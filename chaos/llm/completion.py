@@ -15,9 +15,8 @@ _TOKENS_PER_MESSAGE = 4
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """What one chat call asks for, and under which number and key."""
+    """What one chat call asks for, with the key that it is about."""
 
-    call: int
     key: str | None
     model: str
     prompt: str
@@ -25,48 +24,66 @@ class Chat:
     include_usage: bool
 
     @classmethod
-    def parse(cls, body: Any, *, call: int, key: str | None) -> "Chat":
+    def parse(cls, body: Any, *, key: str | None) -> "Chat":
         """Read a request's JSON body; what is missing or odd in it is taken for its default."""
         fields = body if isinstance(body, dict) else {}
         messages = fields.get("messages")
         options = fields.get("stream_options")
         return cls(
-            call=call,
             key=key,
-            model=str(fields.get("model", "")),
-            prompt=json.dumps(messages, ensure_ascii=False),
+            model=_encodable(str(fields.get("model") or "")),
+            prompt=_encodable(json.dumps(messages, ensure_ascii=False)),
             stream=fields.get("stream") is True,
             include_usage=isinstance(options, dict) and options.get("include_usage") is True,
         )
 
 
-def completion(chat: Chat, content: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer to a chat call: what it says, under the number of its call."""
+
+    chat: Chat
+    call: int
+    content: str
+
+
+def whole(answer: Completion) -> bytes:
     """Return a whole answer that is not streamed."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
-    return as_json(
-        {**_envelope(chat, "chat.completion"), "choices": [choice], "usage": _usage(chat.prompt, content)}
-    )
+    message = {"role": "assistant", "content": answer.content}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return as_json({**envelope(answer, "chat.completion"), "choices": [choice], "usage": _usage(answer)})
 
 
-def chunks(chat: Chat, content: str) -> list[bytes]:
+def chunks(answer: Completion) -> list[bytes]:
     """Return a whole streamed answer, one server-sent event for each word, without the closing `[DONE]`."""
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": piece} for piece in _words(content)]
-    events = [chunk(chat, [{"index": 0, "delta": delta, "finish_reason": None}]) for delta in deltas]
-    events.append(chunk(chat, [{"index": 0, "delta": {}, "finish_reason": "stop"}]))
-    if chat.include_usage:
-        events.append(chunk(chat, [], usage=_usage(chat.prompt, content)))
+    deltas += [{"content": piece} for piece in _words(answer.content)]
+    events = [chunk(answer, [{"index": 0, "delta": delta, "finish_reason": None}]) for delta in deltas]
+    events.append(chunk(answer, [{"index": 0, "delta": {}, "finish_reason": "stop"}]))
+    if answer.chat.include_usage:
+        events.append(chunk(answer, [], usage=_usage(answer)))
     return events
 
 
-def chunk(chat: Chat, choices: list[dict[str, Any]], **fields: Any) -> bytes:
+def chunk(answer: Completion, choices: list[dict[str, Any]], **fields: Any) -> bytes:
     """Return one server-sent event of a streamed answer."""
-    return event({**_envelope(chat, "chat.completion.chunk"), "choices": choices, **fields})
+    return event({**envelope(answer, "chat.completion.chunk"), "choices": choices, **fields})
 
 
 def event(data: Any) -> bytes:
     """Return `data` as a server-sent event."""
     return b"data: " + as_json(data) + b"\n\n"
+
+
+def envelope(answer: Completion, kind: str) -> dict[str, Any]:
+    """Return the fields that every answer has, of `kind` `chat.completion` or `chat.completion.chunk`."""
+    return {
+        "id": f"chatcmpl-{answer.call:08d}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": answer.chat.model,
+        "system_fingerprint": None,
+    }
 
 
 def as_json(data: Any) -> bytes:
@@ -78,18 +95,9 @@ def tokens(text: str) -> int:
     return max(1, len(text) // 4)
 
 
-def _envelope(chat: Chat, kind: str) -> dict[str, Any]:
-    return {
-        "id": f"chatcmpl-{chat.call:08d}",
-        "object": kind,
-        "created": int(time.time()),
-        "model": chat.model,
-        "system_fingerprint": None,
-    }
-
-
-def _usage(prompt: str, content: str) -> dict[str, int]:
-    prompt_tokens, completion_tokens = _TOKENS_PER_MESSAGE + tokens(prompt), tokens(content)
+def _usage(answer: Completion) -> dict[str, int]:
+    prompt_tokens = _TOKENS_PER_MESSAGE + tokens(answer.chat.prompt)
+    completion_tokens = tokens(answer.content)
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
@@ -100,3 +108,8 @@ def _usage(prompt: str, content: str) -> dict[str, int]:
 def _words(content: str) -> list[str]:
     first, *rest = content.split(" ")
     return [first, *(f" {word}" for word in rest)]
+
+
+def _encodable(text: str) -> str:
+    """Return `text` with a question mark for every lone surrogate, which JSON can hold and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()

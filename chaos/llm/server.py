@@ -20,6 +20,7 @@ from chaos.vectors import vector
 _CHAT = {"/v1/chat/completions", "/chat/completions"}
 _EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
 _DIMENSIONS = 1536
+_ASKED_BYTES = 16 * 1024
 _JSON = ("content-type", "application/json")
 
 
@@ -133,10 +134,16 @@ class ScriptedLLM(StandIn):
         key = find_key(request.body)
         script = self._default if key is None else self._scripts.get(key, self._default)
         step = (self._failures and self._failures.advance()) or script.advance()
-        call = self._journal.call(request, key=key, step=step.name)
+        chat = Chat.parse(_json(request), key=key)
+        call = self._journal.call(
+            request,
+            key=key,
+            step=step.name,
+            model=chat.model or None,
+            asked=request.body[:_ASKED_BYTES].decode(errors="replace"),
+        )
         with self._journal.losing(call):
-            chat = Chat.parse(_json(request), call=call.call, key=key)
-            outcome = await step.play(Turn(chat, responder))
+            outcome = await step.play(Turn(chat, call.call, responder))
         self._journal.reply(call, outcome, responder.status)
 
 
@@ -192,5 +199,5 @@ def _base64(vector: list[float]) -> str:
 def _json(request: HttpRequest) -> Any:
     try:
         return request.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

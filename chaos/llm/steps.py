@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from chaos.http_server import Responder
 from chaos.keys import expected_answer
-from chaos.llm.completion import DONE, Chat, as_json, chunk, chunks, completion, event
+from chaos.llm.completion import DONE, Chat, Completion, as_json, chunk, chunks, envelope, event, whole
 
 Outcome = Literal["answered", "broken"]
 
@@ -31,10 +31,17 @@ _OTHER_ERROR = ("internal_server_error", "litellm.InternalServerError: the model
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One chat call: what it asks for, and the means to answer it."""
+    """One chat call: what it asks for, its number, and the means to answer it."""
 
     chat: Chat
+    call: int
     responder: Responder
+
+    def completion(self, content: str | None = None) -> Completion:
+        """Return an answer of `content`, by default what `expected_answer` says for the prompt's key."""
+        if content is None:
+            content = _NOTHING_ASKED if self.chat.key is None else expected_answer(self.chat.key)
+        return Completion(self.chat, self.call, content)
 
 
 class Step(Protocol):
@@ -62,13 +69,13 @@ class Answer:
 
     async def play(self, turn: Turn) -> Outcome:
         await turn.responder.sleep(self.delay)
-        content = _content(turn) if self.content is None else self.content
+        answer = turn.completion(self.content)
         headers = [] if self.cost is None else [("x-litellm-response-cost", f"{self.cost:.8f}")]
         if not turn.chat.stream:
-            await turn.responder.send(200, completion(turn.chat, content), headers=[_JSON, *headers])
+            await turn.responder.send(200, whole(answer), headers=[_JSON, *headers])
             return "answered"
         await turn.responder.start(200, headers=[_EVENTS, *headers])
-        for piece in [*chunks(turn.chat, content), DONE]:
+        for piece in [*chunks(answer), DONE]:
             await turn.responder.write(piece)
         await turn.responder.finish()
         return "answered"
@@ -152,10 +159,10 @@ class MalformedJson:
 
     async def play(self, turn: Turn) -> Outcome:
         if turn.chat.stream:
-            whole = chunk(turn.chat, [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}])
-            await _send(turn, whole[: len(whole) // 2] + b"\n\n" + DONE)
+            choice = {"index": 0, "delta": {"content": "x"}, "finish_reason": None}
+            await _send(turn, _half(chunk(turn.completion(), [choice])) + b"\n\n" + DONE)
         else:
-            await _send(turn, _half(completion(turn.chat, _content(turn))))
+            await _send(turn, _half(whole(turn.completion())))
         return "answered"
 
 
@@ -177,16 +184,9 @@ class NoChoices:
     name: str = field(default="no-choices", init=False)
 
     async def play(self, turn: Turn) -> Outcome:
-        body = {
-            "id": f"chatcmpl-{turn.chat.call:08d}",
-            "object": "chat.completion",
-            "created": 0,
-            "model": turn.chat.model,
-        }
-        await _send(
-            turn,
-            chunk(turn.chat, []) + DONE if turn.chat.stream else as_json({**body, "choices": []}),
-        )
+        answer = turn.completion()
+        body = {**envelope(answer, "chat.completion"), "choices": []}
+        await _send(turn, chunk(answer, []) + DONE if turn.chat.stream else as_json(body))
         return "answered"
 
 
@@ -251,14 +251,9 @@ class Reset:
         return "broken"
 
 
-def _content(turn: Turn) -> str:
-    return _NOTHING_ASKED if turn.chat.key is None else expected_answer(turn.chat.key)
-
-
 def _whole(turn: Turn) -> bytes:
-    if turn.chat.stream:
-        return b"".join([*chunks(turn.chat, _content(turn)), DONE])
-    return completion(turn.chat, _content(turn))
+    answer = turn.completion()
+    return b"".join([*chunks(answer), DONE]) if turn.chat.stream else whole(answer)
 
 
 def _half(body: bytes) -> bytes:
@@ -268,7 +263,7 @@ def _half(body: bytes) -> bytes:
 def _first_half(turn: Turn) -> bytes:
     if not turn.chat.stream:
         return _half(_whole(turn))
-    events = chunks(turn.chat, _content(turn))
+    events = chunks(turn.completion())
     return b"".join(events[: len(events) // 2])
 
 

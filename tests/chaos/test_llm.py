@@ -117,6 +117,24 @@ async def test_an_answer_holds_what_only_the_key_gives(
     assert (call.connection, reply.outcome, reply.status) == (1, "answered", 200)
 
 
+async def test_a_call_is_recorded_with_its_model_and_the_beginning_of_its_body(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    await ask(sdk)
+    await sdk.chat.completions.create(
+        model=MODELS[1], messages=[{"role": "user", "content": f"{OTHER} " + "long " * 10_000}]
+    )
+    await sdk.models.list()
+    await sdk.embeddings.create(model=MODELS[0], input=KEY)
+
+    small, large = (one.call for one in recorder.history().calls("litellm"))
+    assert small.model == MODELS[0]
+    assert json.loads(small.asked)["messages"] == [{"role": "user", "content": f"Where is {KEY}?"}]
+    assert (large.model, len(large.asked)) == (MODELS[1], 16 * 1024)
+    others = [call for call in recorder.history().of(Call) if not call.counted]
+    assert [(call.model, call.asked) for call in others] == [(None, "")] * 2
+
+
 async def test_a_streamed_answer_comes_in_pieces(
     llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
 ) -> None:
@@ -452,7 +470,18 @@ async def test_the_path_without_v1_is_a_chat_call_too(llm: ScriptedLLM, recorder
     assert call.path == "/chat/completions"
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"messages": 3, "stream_options": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"messages": 3, "stream_options": 1}',
+        rb'{"model": "\ud800", "messages": ["\ud800"]}',
+    ],
+)
 async def test_a_strange_body_is_answered_by_script_too(
     llm: ScriptedLLM, recorder: Recorder, body: bytes
 ) -> None:
