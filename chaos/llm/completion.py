@@ -10,8 +10,6 @@ from typing import Any
 
 DONE = b"data: [DONE]\n\n"
 
-_TOKENS_PER_MESSAGE = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Chat:
@@ -40,11 +38,13 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer to a chat call: what it says, under the number of its call."""
+    """An answer to a chat call: what it says, under the number of its call, and the tokens that it reports."""
 
     chat: Chat
     call: int
     content: str
+    input_tokens: int
+    output_tokens: int
 
 
 def whole(answer: Completion) -> bytes:
@@ -96,12 +96,10 @@ def tokens(text: str) -> int:
 
 
 def _usage(answer: Completion) -> dict[str, int]:
-    prompt_tokens = _TOKENS_PER_MESSAGE + tokens(answer.chat.prompt)
-    completion_tokens = tokens(answer.content)
     return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens": answer.input_tokens,
+        "completion_tokens": answer.output_tokens,
+        "total_tokens": answer.input_tokens + answer.output_tokens,
     }
 
 

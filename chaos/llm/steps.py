@@ -6,11 +6,23 @@ from typing import Literal, Protocol
 
 from chaos.http_server import Responder
 from chaos.keys import expected_answer
-from chaos.llm.completion import DONE, Chat, Completion, as_json, chunk, chunks, envelope, event, whole
+from chaos.llm.completion import (
+    DONE,
+    Chat,
+    Completion,
+    as_json,
+    chunk,
+    chunks,
+    envelope,
+    event,
+    tokens,
+    whole,
+)
 
 Outcome = Literal["answered", "broken"]
 
 _NOTHING_ASKED = "There is nothing on record for this question."
+_TOKENS_PER_MESSAGE = 4
 _JSON = ("content-type", "application/json")
 _EVENTS = ("content-type", "text/event-stream; charset=utf-8")
 
@@ -37,11 +49,15 @@ class Turn:
     call: int
     responder: Responder
 
-    def completion(self, content: str | None = None) -> Completion:
-        """Return an answer of `content`, by default what `expected_answer` says for the prompt's key."""
+    def completion(self, content: str | None = None, usage: tuple[int, int] | None = None) -> Completion:
+        """Return an answer of `content`, by default what `expected_answer` says for the prompt's key.
+
+        It reports `usage`, its input and output tokens, by default what they count to.
+        """
         if content is None:
             content = _NOTHING_ASKED if self.chat.key is None else expected_answer(self.chat.key)
-        return Completion(self.chat, self.call, content)
+        counted = _TOKENS_PER_MESSAGE + tokens(self.chat.prompt), tokens(content)
+        return Completion(self.chat, self.call, content, *(usage or counted))
 
 
 class Step(Protocol):
@@ -59,17 +75,19 @@ class Step(Protocol):
 class Answer:
     """Answer after `delay` seconds with `content`, by default what `expected_answer` says for the prompt's key.
 
-    `cost` in dollars is sent as LiteLLM does, in a header; None leaves it out.
+    `cost` in dollars is sent as LiteLLM does, in a header; None leaves it out. `usage` is the input and output tokens
+    that the answer reports instead of the counted ones.
     """
 
     delay: float = 0.0
     content: str | None = None
     cost: float | None = 0.00042
+    usage: tuple[int, int] | None = None
     name: str = field(default="answer", init=False)
 
     async def play(self, turn: Turn) -> Outcome:
         await turn.responder.sleep(self.delay)
-        answer = turn.completion(self.content)
+        answer = turn.completion(self.content, self.usage)
         headers = [] if self.cost is None else [("x-litellm-response-cost", f"{self.cost:.8f}")]
         if not turn.chat.stream:
             await turn.responder.send(200, whole(answer), headers=[_JSON, *headers])

@@ -158,6 +158,16 @@ async def test_an_answer_can_be_late_and_say_anything(
     assert reply.t - call.t >= 0.2
 
 
+async def test_an_answer_reports_the_tokens_that_it_is_told_to(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
+    llm.script(KEY, Answer(usage=(1200, 34)))
+    answer = await ask(sdk)
+    pieces: list[ChatCompletionChunk] = []
+    await stream(sdk, pieces.append)
+    for usage in (answer.usage, pieces[-1].usage):
+        assert usage is not None
+        assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (1200, 34, 1234)
+
+
 async def test_a_client_that_leaves_during_the_delay_is_seen_to(
     llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
 ) -> None:
