@@ -1,5 +1,6 @@
 """A scripted stand-in for the LiteLLM proxy: answers, and fails in every way that a model does."""
 
+from chaos.llm.by_model import ByModel
 from chaos.llm.server import ScriptedLLM
 from chaos.llm.steps import (
     Answer,
@@ -21,6 +22,7 @@ from chaos.llm.steps import (
 __all__ = [
     "Answer",
     "BrokenStream",
+    "ByModel",
     "Drip",
     "EmptyObject",
     "Hang",

@@ -9,6 +9,7 @@ from chaos.history import Call, Reply, Upstream
 from chaos.http_server import HttpRequest, Responder
 from chaos.keys import find_key
 from chaos.llm import failures
+from chaos.llm.by_model import chosen
 from chaos.llm.completion import Chat, as_json, tokens
 from chaos.llm.failures import Failures
 from chaos.llm.steps import Answer, Step, Turn
@@ -133,8 +134,8 @@ class ScriptedLLM(StandIn):
     async def _chat(self, request: HttpRequest, responder: Responder) -> None:
         key = find_key(request.body)
         script = self._default if key is None else self._scripts.get(key, self._default)
-        step = (self._failures and self._failures.advance()) or script.advance()
         chat = Chat.parse(_json(request), key=key)
+        step = chosen((self._failures and self._failures.advance()) or script.advance(), chat)
         call = self._journal.call(
             request,
             key=key,

@@ -27,6 +27,7 @@ from chaos.keys import Keys, answer_code, expected_answer
 from chaos.llm import (
     Answer,
     BrokenStream,
+    ByModel,
     Drip,
     EmptyObject,
     Hang,
@@ -64,9 +65,11 @@ async def sdk(llm: ScriptedLLM) -> AsyncIterator[AsyncOpenAI]:
         yield sdk
 
 
-async def ask(sdk: AsyncOpenAI, key: str | None = KEY, timeout: float = PATIENCE) -> ChatCompletion:
+async def ask(
+    sdk: AsyncOpenAI, key: str | None = KEY, timeout: float = PATIENCE, model: str = MODELS[0]
+) -> ChatCompletion:
     return await sdk.chat.completions.create(
-        model=MODELS[0], messages=[{"role": "user", "content": f"Where is {key}?"}], timeout=timeout
+        model=model, messages=[{"role": "user", "content": f"Where is {key}?"}], timeout=timeout
     )
 
 
@@ -410,6 +413,20 @@ async def test_a_script_belongs_to_its_key_and_the_default_to_the_rest(
     assert (await ask(sdk, None)).choices[0].message.content == "anyone's"
     assert (await ask(sdk, KEY)).choices[0].message.content == "mine"
     assert [call.key for call in llm.calls()] == [KEY, OTHER, None, KEY]
+
+
+async def test_a_step_can_depend_on_the_model(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
+    inner = ByModel({MODELS[1]: Status(500)}, otherwise=Answer(content="anyone's"))
+    llm.script(KEY, ByModel({MODELS[0]: Answer(content="mine")}, otherwise=inner))
+    assert (await ask(sdk)).choices[0].message.content == "mine"
+    with pytest.raises(InternalServerError):
+        await ask(sdk, model=MODELS[1])
+    assert (await ask(sdk, model="third")).choices[0].message.content == "anyone's"
+    assert [(call.model, call.step) for call in llm.calls()] == [
+        (MODELS[0], "answer"),
+        (MODELS[1], "status 500"),
+        ("third", "answer"),
+    ]
 
 
 async def test_a_new_script_starts_at_its_beginning(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
