@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chaos.llm.completion import Chat
+from chaos.llm.chat import Chat
 from chaos.llm.steps import Outcome, Step, Turn
 
 
