@@ -185,7 +185,8 @@ class Probe(Event):
 class Call(Event):
     """A request reached an upstream stand-in. `key` is the nonce found in it; `step` is what the script does.
 
-    `counted` is false for what is no model call (model listings, health probes).
+    `counted` is false for what is no model call (model listings, health probes). A counted chat call has the `model`
+    that it asks for, and in `asked` its body, cut at 16 KiB.
     """
 
     kind: Literal["call"] = "call"
@@ -197,6 +198,8 @@ class Call(Event):
     key: str | None = None
     step: str = ""
     counted: bool = True
+    model: str | None = None
+    asked: str = ""
 
 
 class Reply(Event):

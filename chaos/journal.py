@@ -29,7 +29,14 @@ class Journal:
         self._changed = asyncio.Event()
 
     def call(
-        self, request: HttpRequest, *, key: str | None = None, step: str = "", counted: bool = True
+        self,
+        request: HttpRequest,
+        *,
+        key: str | None = None,
+        step: str = "",
+        counted: bool = True,
+        model: str | None = None,
+        asked: str = "",
     ) -> Call:
         """Record that `request` has arrived."""
         call = self._recorder.record(
@@ -42,6 +49,8 @@ class Journal:
                 key=key,
                 step=step,
                 counted=counted,
+                model=model,
+                asked=asked,
             )
         )
         self.calls.append(call)

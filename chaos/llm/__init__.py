@@ -1,9 +1,10 @@
 """A scripted stand-in for the LiteLLM proxy: answers, and fails in every way that a model does."""
 
+from chaos.llm.by_model import ByModel
+from chaos.llm.partial import BrokenStream, StalledStream, Truncated
 from chaos.llm.server import ScriptedLLM
 from chaos.llm.steps import (
     Answer,
-    BrokenStream,
     Drip,
     EmptyObject,
     Hang,
@@ -11,16 +12,15 @@ from chaos.llm.steps import (
     NoChoices,
     RateLimited,
     Reset,
-    StalledStream,
     Status,
     Step,
-    Truncated,
     WrongContentType,
 )
 
 __all__ = [
     "Answer",
     "BrokenStream",
+    "ByModel",
     "Drip",
     "EmptyObject",
     "Hang",

@@ -1,6 +1,7 @@
 """The stand-in's surface: chat completions by script, and what else LiteLLM's proxy answers."""
 
 import base64
+import json
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,10 @@ from chaos.history import Call, Reply, Upstream
 from chaos.http_server import HttpRequest, Responder
 from chaos.keys import find_key
 from chaos.llm import failures
-from chaos.llm.completion import Chat, as_json, tokens
+from chaos.llm.by_model import chosen
+from chaos.llm.chat import Chat, as_json, encodable, tokens
+from chaos.llm.chat_completions import ChatCompletions
+from chaos.llm.dialect import Dialect
 from chaos.llm.failures import Failures
 from chaos.llm.steps import Answer, Step, Turn
 from chaos.network import LOOPBACK, Network
@@ -17,9 +21,10 @@ from chaos.recorder import Recorder
 from chaos.stand_in import StandIn
 from chaos.vectors import vector
 
-_CHAT = {"/v1/chat/completions", "/chat/completions"}
+_CHATS: dict[str, Dialect] = dict.fromkeys(("/v1/chat/completions", "/chat/completions"), ChatCompletions())
 _EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
 _DIMENSIONS = 1536
+_ASKED_BYTES = 16 * 1024
 _JSON = ("content-type", "application/json")
 
 
@@ -110,8 +115,8 @@ class ScriptedLLM(StandIn):
         return await self._journal.wait_for(enough, timeout)
 
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:
-        if request.method == "POST" and request.path in _CHAT:
-            await self._chat(request, responder)
+        if request.method == "POST" and (dialect := _CHATS.get(request.path)):
+            await self._chat(request, dialect, responder)
             return
         if self._failures and request.path == failures.PATH:
             status, body = self._failures.serve(request)
@@ -126,17 +131,22 @@ class ScriptedLLM(StandIn):
         if request.method in {"GET", "HEAD"} and request.path in self._pages:
             return 200, self._pages[request.path]
         if request.method == "POST" and request.path in _EMBEDDINGS:
-            return 200, _embeddings(_json(request))
+            return 200, _embeddings(_fields(request))
         return 404, {"detail": "Not Found"}
 
-    async def _chat(self, request: HttpRequest, responder: Responder) -> None:
-        key = find_key(request.body)
-        script = self._default if key is None else self._scripts.get(key, self._default)
-        step = (self._failures and self._failures.advance()) or script.advance()
-        call = self._journal.call(request, key=key, step=step.name)
+    async def _chat(self, request: HttpRequest, dialect: Dialect, responder: Responder) -> None:
+        chat = _read(request, dialect)
+        script = self._default if chat.key is None else self._scripts.get(chat.key, self._default)
+        step = chosen((self._failures and self._failures.advance()) or script.advance(), chat)
+        call = self._journal.call(
+            request,
+            key=chat.key,
+            step=step.name,
+            model=chat.model or None,
+            asked=request.body[:_ASKED_BYTES].decode(errors="replace"),
+        )
         with self._journal.losing(call):
-            chat = Chat.parse(_json(request), call=call.call, key=key)
-            outcome = await step.play(Turn(chat, responder))
+            outcome = await step.play(Turn(chat, call.call, dialect, responder))
         self._journal.reply(call, outcome, responder.status)
 
 
@@ -164,9 +174,22 @@ def _pages(models: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _embeddings(body: Any) -> Any:
+def _read(request: HttpRequest, dialect: Dialect) -> Chat:
+    """Return what a chat call asks for; what is missing or odd in its body is taken for its default."""
+    fields = _fields(request)
+    prompt = encodable(json.dumps(dialect.prompt(fields), ensure_ascii=False))
+    options = fields.get("stream_options")
+    return Chat(
+        key=find_key(prompt) or find_key(request.body),
+        model=encodable(str(fields.get("model") or "")),
+        prompt=prompt,
+        stream=fields.get("stream") is True,
+        include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+    )
+
+
+def _embeddings(fields: dict[str, Any]) -> Any:
     """Answer with vectors that depend on their texts alone; two texts share nothing but by being the same."""
-    fields = body if isinstance(body, dict) else {}
     given = fields.get("input", "")
     texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
     size = fields.get("dimensions")
@@ -189,8 +212,9 @@ def _base64(vector: list[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
-def _json(request: HttpRequest) -> Any:
+def _fields(request: HttpRequest) -> dict[str, Any]:
     try:
-        return request.json()
-    except ValueError:
-        return None
+        body = request.json()
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}

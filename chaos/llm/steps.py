@@ -4,37 +4,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from chaos.http_server import Responder
+from chaos.http_server import Headers, Responder
 from chaos.keys import expected_answer
-from chaos.llm.completion import DONE, Chat, as_json, chunk, chunks, completion, event
+from chaos.llm.chat import Chat, Completion, as_json, tokens
+from chaos.llm.dialect import Dialect
 
 Outcome = Literal["answered", "broken"]
 
 _NOTHING_ASKED = "There is nothing on record for this question."
+_TOKENS_PER_MESSAGE = 4
 _JSON = ("content-type", "application/json")
 _EVENTS = ("content-type", "text/event-stream; charset=utf-8")
-
-# What LiteLLM calls a failure with this status, and what it says of it.
-_ERRORS = {
-    400: ("invalid_request_error", "litellm.BadRequestError: the request was rejected by the model provider"),
-    401: ("auth_error", "litellm.AuthenticationError: incorrect API key provided"),
-    403: ("permission_denied", "litellm.PermissionDeniedError: access to this model is denied"),
-    404: ("not_found_error", "litellm.NotFoundError: the model does not exist"),
-    408: ("timeout_error", "litellm.Timeout: the model provider timed out"),
-    422: ("invalid_request_error", "litellm.UnprocessableEntityError: the request could not be processed"),
-    429: ("throttling_error", "litellm.RateLimitError: rate limit reached for requests"),
-    503: ("service_unavailable", "litellm.ServiceUnavailableError: the model is overloaded"),
-    504: ("timeout_error", "litellm.Timeout: the gateway timed out"),
-}
-_OTHER_ERROR = ("internal_server_error", "litellm.InternalServerError: the model provider failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One chat call: what it asks for, and the means to answer it."""
+    """One chat call: what it asks for, its number, its API, and the means to answer it."""
 
     chat: Chat
+    call: int
+    dialect: Dialect
     responder: Responder
+
+    def completion(self, content: str | None = None, usage: tuple[int, int] | None = None) -> Completion:
+        """Return an answer of `content`, by default what `expected_answer` says for the prompt's key.
+
+        It reports `usage`, its input and output tokens, by default what they count to.
+        """
+        if content is None:
+            content = _NOTHING_ASKED if self.chat.key is None else expected_answer(self.chat.key)
+        counted = _TOKENS_PER_MESSAGE + tokens(self.chat.prompt), tokens(content)
+        return Completion(self.chat, self.call, content, *(usage or counted))
+
+    def stream(self, answer: Completion) -> list[bytes]:
+        """Return the whole stream of an answer, event by event."""
+        deltas = [self.dialect.delta(answer, word) for word in answer.words]
+        return [
+            *self.dialect.opening(answer),
+            *deltas,
+            *self.dialect.ending(answer),
+            self.dialect.closing,
+        ]
+
+    def body(self, answer: Completion) -> bytes:
+        """Return the whole body of an answer, streamed or not as the call asks."""
+        return b"".join(self.stream(answer)) if self.chat.stream else self.dialect.whole(answer)
+
+    async def start(self, *, length: int | None = None, headers: Headers = ()) -> None:
+        """Send the head of an answer alone: with `length` as the promised size of its body, chunked without."""
+        await self.responder.start(200, headers=[self._content_type, *headers], length=length)
+
+    async def send(self, body: bytes, *, headers: Headers = ()) -> None:
+        """Send a whole answer."""
+        await self.responder.send(200, body, headers=[self._content_type, *headers])
+
+    @property
+    def _content_type(self) -> tuple[str, str]:
+        return _EVENTS if self.chat.stream else _JSON
 
 
 class Step(Protocol):
@@ -52,23 +78,25 @@ class Step(Protocol):
 class Answer:
     """Answer after `delay` seconds with `content`, by default what `expected_answer` says for the prompt's key.
 
-    `cost` in dollars is sent as LiteLLM does, in a header; None leaves it out.
+    `cost` in dollars is sent as LiteLLM does, in a header; None leaves it out. `usage` is the input and output tokens
+    that the answer reports instead of the counted ones.
     """
 
     delay: float = 0.0
     content: str | None = None
     cost: float | None = 0.00042
+    usage: tuple[int, int] | None = None
     name: str = field(default="answer", init=False)
 
     async def play(self, turn: Turn) -> Outcome:
         await turn.responder.sleep(self.delay)
-        content = _content(turn) if self.content is None else self.content
+        answer = turn.completion(self.content, self.usage)
         headers = [] if self.cost is None else [("x-litellm-response-cost", f"{self.cost:.8f}")]
         if not turn.chat.stream:
-            await turn.responder.send(200, completion(turn.chat, content), headers=[_JSON, *headers])
+            await turn.send(turn.body(answer), headers=headers)
             return "answered"
-        await turn.responder.start(200, headers=[_EVENTS, *headers])
-        for piece in [*chunks(turn.chat, content), DONE]:
+        await turn.start(headers=headers)
+        for piece in turn.stream(answer):
             await turn.responder.write(piece)
         await turn.responder.finish()
         return "answered"
@@ -76,7 +104,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Fail with an HTTP status and LiteLLM's error body; `detail` is added to its message as it is."""
+    """Fail with an HTTP status and the API's error body; `detail` is added to its message as it is."""
 
     code: int
     message: str | None = None
@@ -88,9 +116,7 @@ class Status:
         return f"status {self.code}"
 
     async def play(self, turn: Turn) -> Outcome:
-        kind, usual = _ERRORS.get(self.code, _OTHER_ERROR)
-        message = f"{self.message or usual} {self.detail}".rstrip()
-        body = {"error": {"message": message, "type": kind, "param": None, "code": str(self.code)}}
+        body = turn.dialect.error(self.code, self.message, self.detail)
         await turn.responder.send(self.code, as_json(body), headers=[_JSON, *self.headers.items()])
         return "answered"
 
@@ -133,13 +159,13 @@ class Drip:
     async def play(self, turn: Turn) -> Outcome:
         # Blanks before a JSON document, and a comment line in an event stream, mean nothing.
         drop, end = (b":", b"\n\n") if turn.chat.stream else (b" ", b"")
-        await turn.responder.start(200, headers=[_EVENTS if turn.chat.stream else _JSON])
+        await turn.start()
         dripped = 0.0
         while self.total is None or dripped < self.total:
             await turn.responder.write(drop)
             await turn.responder.sleep(self.interval)
             dripped += self.interval
-        await turn.responder.write(end + _whole(turn))
+        await turn.responder.write(end + turn.body(turn.completion()))
         await turn.responder.finish()
         return "answered"
 
@@ -151,11 +177,12 @@ class MalformedJson:
     name: str = field(default="malformed-json", init=False)
 
     async def play(self, turn: Turn) -> Outcome:
+        answer = turn.completion()
         if turn.chat.stream:
-            whole = chunk(turn.chat, [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}])
-            await _send(turn, whole[: len(whole) // 2] + b"\n\n" + DONE)
+            broken = half(turn.dialect.delta(answer, "x")) + b"\n\n" + turn.dialect.closing
         else:
-            await _send(turn, _half(completion(turn.chat, _content(turn))))
+            broken = half(turn.dialect.whole(answer))
+        await turn.send(broken)
         return "answered"
 
 
@@ -166,27 +193,23 @@ class EmptyObject:
     name: str = field(default="empty-object", init=False)
 
     async def play(self, turn: Turn) -> Outcome:
-        await _send(turn, event({}) + DONE if turn.chat.stream else as_json({}))
+        events = turn.dialect.event({}) + turn.dialect.closing
+        await turn.send(events if turn.chat.stream else as_json({}))
         return "answered"
 
 
 @dataclass(frozen=True, slots=True)
 class NoChoices:
-    """Answer 200 with an empty list of choices."""
+    """Answer 200 with an empty list of choices, or of content."""
 
     name: str = field(default="no-choices", init=False)
 
     async def play(self, turn: Turn) -> Outcome:
-        body = {
-            "id": f"chatcmpl-{turn.chat.call:08d}",
-            "object": "chat.completion",
-            "created": 0,
-            "model": turn.chat.model,
-        }
-        await _send(
-            turn,
-            chunk(turn.chat, []) + DONE if turn.chat.stream else as_json({**body, "choices": []}),
-        )
+        answer = turn.completion()
+        if turn.chat.stream:
+            await turn.send(b"".join([*turn.dialect.stream_without_choices(answer), turn.dialect.closing]))
+        else:
+            await turn.send(turn.dialect.without_choices(answer))
         return "answered"
 
 
@@ -205,42 +228,6 @@ class WrongContentType:
 
 
 @dataclass(frozen=True, slots=True)
-class Truncated:
-    """Promise a whole body, send half of it and close the connection."""
-
-    name: str = field(default="truncated", init=False)
-
-    async def play(self, turn: Turn) -> Outcome:
-        await _begin(turn)
-        turn.responder.close()
-        return "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class StalledStream:
-    """Send half of the answer, then nothing more until the client is gone."""
-
-    name: str = field(default="stalled-stream", init=False)
-
-    async def play(self, turn: Turn) -> Outcome:
-        await _begin(turn)
-        await turn.responder.hang()
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenStream:
-    """Send half of the answer and end it as if that were all: for HTTP whole, but without `[DONE]`."""
-
-    name: str = field(default="broken-stream", init=False)
-
-    async def play(self, turn: Turn) -> Outcome:
-        await turn.responder.start(200, headers=[_EVENTS if turn.chat.stream else _JSON])
-        await turn.responder.write(_first_half(turn))
-        await turn.responder.finish()
-        return "broken"
-
-
-@dataclass(frozen=True, slots=True)
 class Reset:
     """Break the connection (RST) once the request is read."""
 
@@ -251,33 +238,6 @@ class Reset:
         return "broken"
 
 
-def _content(turn: Turn) -> str:
-    return _NOTHING_ASKED if turn.chat.key is None else expected_answer(turn.chat.key)
-
-
-def _whole(turn: Turn) -> bytes:
-    if turn.chat.stream:
-        return b"".join([*chunks(turn.chat, _content(turn)), DONE])
-    return completion(turn.chat, _content(turn))
-
-
-def _half(body: bytes) -> bytes:
+def half(body: bytes) -> bytes:
+    """Return the first half of `body`."""
     return body[: len(body) // 2]
-
-
-def _first_half(turn: Turn) -> bytes:
-    if not turn.chat.stream:
-        return _half(_whole(turn))
-    events = chunks(turn.chat, _content(turn))
-    return b"".join(events[: len(events) // 2])
-
-
-async def _send(turn: Turn, body: bytes) -> None:
-    await turn.responder.send(200, body, headers=[_EVENTS if turn.chat.stream else _JSON])
-
-
-async def _begin(turn: Turn) -> None:
-    """Send the head of a whole answer and half of its body."""
-    length = None if turn.chat.stream else len(_whole(turn))
-    await turn.responder.start(200, headers=[_EVENTS if turn.chat.stream else _JSON], length=length)
-    await turn.responder.write(_first_half(turn))

@@ -59,6 +59,15 @@ def test_a_history_survives_its_file(tmp_path: Path) -> None:
     assert History.load(tmp_path / "hang.jsonl").events == history.events
 
 
+def test_a_call_of_an_old_history_has_no_model_and_no_body(tmp_path: Path) -> None:
+    (tmp_path / "old.jsonl").write_text(
+        '{"t":1,"kind":"call","call":1,"upstream":"litellm","method":"POST","path":"/v1","connection":1}\n'
+    )
+
+    [call] = History.load(tmp_path / "old.jsonl").of(Call)
+    assert (call.model, call.asked) == (None, "")
+
+
 def test_a_line_that_is_no_event_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"kind": "nonsense", "t": 1}\n')
 

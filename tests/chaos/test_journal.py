@@ -20,12 +20,13 @@ def test_calls_of_all_upstreams_are_numbered_together() -> None:
 def test_what_is_journalled_is_recorded() -> None:
     recorder = Recorder()
     journal = Journal(recorder, "qdrant")
-    call = journal.call(REQUEST, key="k", step="s", counted=False)
+    call = journal.call(REQUEST, key="k", step="s", counted=False, model="m", asked="a")
     journal.reply(call, "answered", 200)
     history = recorder.history()
     assert history.of(Call) == journal.calls == [call]
     assert (call.upstream, call.method, call.path, call.connection) == ("qdrant", "POST", "/x", 3)
     assert (call.key, call.step, call.counted) == ("k", "s", False)
+    assert (call.model, call.asked) == ("m", "a")
     [reply] = history.of(Reply)
     assert (reply.call, reply.outcome, reply.status) == (call.call, "answered", 200)
 

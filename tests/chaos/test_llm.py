@@ -27,6 +27,7 @@ from chaos.keys import Keys, answer_code, expected_answer
 from chaos.llm import (
     Answer,
     BrokenStream,
+    ByModel,
     Drip,
     EmptyObject,
     Hang,
@@ -64,9 +65,11 @@ async def sdk(llm: ScriptedLLM) -> AsyncIterator[AsyncOpenAI]:
         yield sdk
 
 
-async def ask(sdk: AsyncOpenAI, key: str | None = KEY, timeout: float = PATIENCE) -> ChatCompletion:
+async def ask(
+    sdk: AsyncOpenAI, key: str | None = KEY, timeout: float = PATIENCE, model: str = MODELS[0]
+) -> ChatCompletion:
     return await sdk.chat.completions.create(
-        model=MODELS[0], messages=[{"role": "user", "content": f"Where is {key}?"}], timeout=timeout
+        model=model, messages=[{"role": "user", "content": f"Where is {key}?"}], timeout=timeout
     )
 
 
@@ -117,6 +120,24 @@ async def test_an_answer_holds_what_only_the_key_gives(
     assert (call.connection, reply.outcome, reply.status) == (1, "answered", 200)
 
 
+async def test_a_call_is_recorded_with_its_model_and_the_beginning_of_its_body(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    await ask(sdk)
+    await sdk.chat.completions.create(
+        model=MODELS[1], messages=[{"role": "user", "content": f"{OTHER} " + "long " * 10_000}]
+    )
+    await sdk.models.list()
+    await sdk.embeddings.create(model=MODELS[0], input=KEY)
+
+    small, large = (one.call for one in recorder.history().calls("litellm"))
+    assert small.model == MODELS[0]
+    assert json.loads(small.asked)["messages"] == [{"role": "user", "content": f"Where is {KEY}?"}]
+    assert (large.model, len(large.asked)) == (MODELS[1], 16 * 1024)
+    others = [call for call in recorder.history().of(Call) if not call.counted]
+    assert [(call.model, call.asked) for call in others] == [(None, "")] * 2
+
+
 async def test_a_streamed_answer_comes_in_pieces(
     llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
 ) -> None:
@@ -138,6 +159,16 @@ async def test_an_answer_can_be_late_and_say_anything(
     assert answer.choices[0].message.content == "forty-two"
     call, reply = await only_call(llm, recorder)
     assert reply.t - call.t >= 0.2
+
+
+async def test_an_answer_reports_the_tokens_that_it_is_told_to(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
+    llm.script(KEY, Answer(usage=(1200, 34)))
+    answer = await ask(sdk)
+    pieces: list[ChatCompletionChunk] = []
+    await stream(sdk, pieces.append)
+    for usage in (answer.usage, pieces[-1].usage):
+        assert usage is not None
+        assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (1200, 34, 1234)
 
 
 async def test_a_client_that_leaves_during_the_delay_is_seen_to(
@@ -384,6 +415,20 @@ async def test_a_script_belongs_to_its_key_and_the_default_to_the_rest(
     assert [call.key for call in llm.calls()] == [KEY, OTHER, None, KEY]
 
 
+async def test_a_step_can_depend_on_the_model(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
+    inner = ByModel({MODELS[1]: Status(500)}, otherwise=Answer(content="anyone's"))
+    llm.script(KEY, ByModel({MODELS[0]: Answer(content="mine")}, otherwise=inner))
+    assert (await ask(sdk)).choices[0].message.content == "mine"
+    with pytest.raises(InternalServerError):
+        await ask(sdk, model=MODELS[1])
+    assert (await ask(sdk, model="third")).choices[0].message.content == "anyone's"
+    assert [(call.model, call.step) for call in llm.calls()] == [
+        (MODELS[0], "answer"),
+        (MODELS[1], "status 500"),
+        ("third", "answer"),
+    ]
+
+
 async def test_a_new_script_starts_at_its_beginning(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
     llm.default(Status(500))
     with pytest.raises(InternalServerError):
@@ -452,7 +497,18 @@ async def test_the_path_without_v1_is_a_chat_call_too(llm: ScriptedLLM, recorder
     assert call.path == "/chat/completions"
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"messages": 3, "stream_options": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"messages": 3, "stream_options": 1}',
+        rb'{"model": "\ud800", "messages": ["\ud800"]}',
+    ],
+)
 async def test_a_strange_body_is_answered_by_script_too(
     llm: ScriptedLLM, recorder: Recorder, body: bytes
 ) -> None:
