@@ -94,6 +94,10 @@ class Responder:
         """Wait, but no longer than the client does."""
         await self._connection.sleep(seconds)
 
+    async def wait(self, event: asyncio.Event) -> None:
+        """Wait until `event` is set, but no longer than the client does."""
+        await self._connection.wait(event)
+
     async def hang(self) -> NoReturn:
         """Wait for the client to give up, which raises ClientGone."""
         await self._connection.sleep(None)
@@ -252,6 +256,16 @@ class _Connection(asyncio.Protocol):
                 await self._left.wait()
         except TimeoutError:
             return
+        self._check_client()
+
+    async def wait(self, event: asyncio.Event) -> None:
+        waiting = [asyncio.create_task(one.wait()) for one in (event, self._left)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
         self._check_client()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """A scripted stand-in for the LiteLLM proxy: answers, and fails in every way that a model does."""
 
 from chaos.llm.by_model import ByModel
-from chaos.llm.partial import BrokenStream, StalledStream, Truncated
+from chaos.llm.partial import BrokenStream, ErrorInStream, Held, StalledStream, Truncated
 from chaos.llm.server import ScriptedLLM
 from chaos.llm.steps import (
     Answer,
@@ -23,7 +23,9 @@ __all__ = [
     "ByModel",
     "Drip",
     "EmptyObject",
+    "ErrorInStream",
     "Hang",
+    "Held",
     "MalformedJson",
     "NoChoices",
     "RateLimited",

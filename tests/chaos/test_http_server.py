@@ -292,6 +292,44 @@ async def test_sleep_ends_by_itself_while_the_client_stays(serve: Serve) -> None
         assert answer.elapsed.total_seconds() >= 0.2
 
 
+async def test_a_handler_can_wait_for_an_event(serve: Serve) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: HttpRequest, responder: Responder) -> None:
+        begun.set()
+        await responder.wait(go)
+        await responder.send(200)
+
+    async with serve(handler) as server, httpx.AsyncClient(base_url=server.url) as http:
+        asking = asyncio.create_task(http.get("/"))
+        await begun.wait()
+        await asyncio.sleep(0.1)
+        assert not asking.done()
+        go.set()
+        assert (await asking).status_code == 200
+
+
+async def test_waiting_for_an_event_ends_with_the_client(serve: Serve, recorder: Recorder) -> None:
+    gone: asyncio.Future[ClientGone] = asyncio.get_running_loop().create_future()
+    begun = asyncio.Event()
+
+    async def handler(request: HttpRequest, responder: Responder) -> None:
+        begun.set()
+        try:
+            await responder.wait(asyncio.Event())
+        except ClientGone as error:
+            gone.set_result(error)
+            raise
+
+    async with serve(handler) as server, connect(server) as client:
+        await client.send(HELLO)
+        await begun.wait()
+        client.writer.close()
+        async with asyncio.timeout(PATIENCE):
+            assert (await gone).how == "eof"
+    assert recorder.history().of(HarnessFault) == []
+
+
 @pytest.mark.parametrize(
     "head", [b"Content-Length: 1001\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3E9\r\n" + bytes(1001)]
 )

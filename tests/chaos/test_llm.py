@@ -10,6 +10,7 @@ import httpx
 import pytest
 from openai import (
     APIConnectionError,
+    APIError,
     APIResponseValidationError,
     APIStatusError,
     APITimeoutError,
@@ -30,7 +31,9 @@ from chaos.llm import (
     ByModel,
     Drip,
     EmptyObject,
+    ErrorInStream,
     Hang,
+    Held,
     MalformedJson,
     NoChoices,
     RateLimited,
@@ -378,6 +381,99 @@ async def test_a_broken_stream_without_streaming_is_half_a_body(
         await ask(sdk)
     _, reply = await only_call(llm, recorder)
     assert (reply.outcome, reply.status) == ("broken", 200)
+
+
+async def test_a_held_stream_goes_on_when_it_is_released(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    release = asyncio.Event()
+    llm.script(KEY, Held(release))
+    pieces: list[ChatCompletionChunk] = []
+    begun = asyncio.Event()
+
+    def see(piece: ChatCompletionChunk) -> None:
+        pieces.append(piece)
+        if len(text(pieces).split()) >= 2:
+            begun.set()
+
+    streaming = asyncio.create_task(stream(sdk, see))
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+    await asyncio.sleep(0.1)
+    assert answer_code(KEY) not in text(pieces)
+    assert not streaming.done()
+    release.set()
+    await streaming
+    assert text(pieces) == expected_answer(KEY)
+    assert pieces[-1].usage is not None
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("held", "answered", 200)
+
+
+async def test_a_held_stream_can_break_when_it_is_released(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    release = asyncio.Event()
+    llm.script(KEY, Held(release, broken=True))
+    pieces: list[ChatCompletionChunk] = []
+
+    def see(piece: ChatCompletionChunk) -> None:
+        pieces.append(piece)
+        if text(pieces):
+            release.set()
+
+    with pytest.raises(APIConnectionError):
+        await stream(sdk, see)
+    assert 0 < len(text(pieces)) < len(expected_answer(KEY))
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("held", "broken", 200)
+
+
+async def test_a_held_stream_ends_with_its_client(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, Held(asyncio.Event()))
+    with pytest.raises(APITimeoutError):
+        await stream(sdk, _ignore, timeout=0.5)
+    _, reply = await only_call(llm, recorder)
+    assert (reply.outcome, reply.status) == ("client-gone", 200)
+
+
+async def test_an_answer_that_is_not_streamed_can_be_held_too(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    release = asyncio.Event()
+    llm.script(KEY, Held(release))
+    asking = asyncio.create_task(ask(sdk))
+    [call] = await llm.wait_for_calls(1)
+    await asyncio.sleep(0.1)
+    release.set()
+    assert (await asking).choices[0].message.content == expected_answer(KEY)
+    _, reply = await only_call(llm, recorder)
+    assert reply.t - call.t >= 0.1
+
+
+async def test_an_error_comes_in_the_middle_of_a_stream(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, ErrorInStream(429, message="too much", detail="canary-5e"))
+    pieces: list[ChatCompletionChunk] = []
+    with pytest.raises(APIError, match="too much canary-5e") as caught:
+        await stream(sdk, pieces.append)
+    assert (caught.value.code, caught.value.type) == ("429", "throttling_error")
+    assert 0 < len(text(pieces)) < len(expected_answer(KEY))
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("error-in-stream", "broken", 200)
+
+
+async def test_an_error_in_a_stream_is_a_status_without_streaming(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, ErrorInStream())
+    with pytest.raises(InternalServerError):
+        await ask(sdk)
+    _, reply = await only_call(llm, recorder)
+    assert (reply.outcome, reply.status) == ("answered", 500)
 
 
 async def test_reset_breaks_the_connection_once_the_request_is_read(
