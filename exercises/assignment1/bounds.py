@@ -1,0 +1,100 @@
+"""Bodies on both sides of every bound that the contract sets for a completion."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lab.prompts import prompt
+
+MAX_CONTENT = 32_000
+MAX_MESSAGES = 100
+MAX_TOKENS = 4096
+
+Body = dict[str, Any]
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A body, what is remarkable in it, and the field that is about; `label` is that of its request."""
+
+    label: str
+    field: str
+    body: Body
+
+
+def user(content: Any) -> Message:
+    return {"role": "user", "content": content}
+
+
+def conversation(key: str, length: int) -> list[Message]:
+    """Return so many messages, the last of which asks for `key`.
+
+    A system message comes first where the number is even; user and assistant take turns.
+    """
+    messages: list[Message] = [user(prompt(key))]
+    while len(messages) + 1 < length:
+        earlier = length - len(messages)
+        messages[:0] = [
+            user(f"Earlier question number {earlier}."),
+            {"role": "assistant", "content": f"Earlier answer number {earlier}."},
+        ]
+    if len(messages) < length:
+        messages.insert(0, {"role": "system", "content": "Answer in one sentence."})
+    return messages
+
+
+def outside(key: str, source: random.Random) -> Iterator[Case]:
+    """Yield bodies that break one bound each, and nothing else."""
+    good = user(prompt(key))
+    over = source.choice([1, 7, 1000])
+    for role in source.sample(["robot", "tool", "moderator", "users"], 2):
+        yield _messages(f"the role {role!r}", "role", [{**good, "role": role}])
+    yield _messages("a message without a role", "role", [{"content": good["content"]}])
+    yield _messages("an empty content", "content", [user("")])
+    yield _messages(
+        f"a content of {MAX_CONTENT + over} characters", "content", [user("x" * (MAX_CONTENT + over))]
+    )
+    yield _messages("a message without a content", "content", [{"role": "user"}])
+    yield _messages("a content that is null", "content", [user(None)])
+    yield _messages("a content that is a number", "content", [user(7)])
+    yield _messages("an empty content after a good message", "content", [good, _assistant("Well."), user("")])
+    yield _messages("no messages", "messages", [])
+    too_many = conversation(key, MAX_MESSAGES + over % 100)
+    yield _messages(f"{len(too_many)} messages", "messages", too_many)
+    yield Case("messages that are a text", "messages", {"messages": "hello"})
+    yield Case("no field messages", "messages", {"temperature": 1})
+    for temperature in (-0.1, 2.1, source.choice([-1, 3, 100]), "warm"):
+        yield _field("temperature", temperature, good)
+    for tokens in (0, MAX_TOKENS + 1, source.choice([-1, -100, 10**6]), "many", 10.5):
+        yield _field("max_tokens", tokens, good)
+
+
+def inside(keys: Iterator[str], source: random.Random) -> Iterator[tuple[str, Case]]:
+    """Yield bodies that lie just inside a bound, each with the key that it asks for."""
+    for label, content in (("a content of 1 character", "?"), (f"a content of {MAX_CONTENT} characters", "")):
+        key = next(keys)
+        text = content or prompt(key).ljust(MAX_CONTENT, ".")
+        yield key, Case(label, "content", {"messages": [user(text)]})
+    for length in (2, 3, source.randrange(40, 60), MAX_MESSAGES - 1, MAX_MESSAGES):
+        key = next(keys)
+        yield key, Case(f"{length} messages", "messages", {"messages": conversation(key, length)})
+    for temperature in (0, 2, 2.0, round(source.uniform(0.1, 1.9), 2)):
+        key = next(keys)
+        yield key, _field("temperature", temperature, user(prompt(key)))
+    for tokens in (1, MAX_TOKENS, source.randrange(2, MAX_TOKENS)):
+        key = next(keys)
+        yield key, _field("max_tokens", tokens, user(prompt(key)))
+
+
+def _messages(label: str, field: str, messages: list[Message]) -> Case:
+    return Case(label, field, {"messages": messages})
+
+
+def _field(name: str, value: Any, message: Message) -> Case:
+    return Case(f"{name} {value!r}", name, {"messages": [message], name: value})
+
+
+def _assistant(content: str) -> Message:
+    return {"role": "assistant", "content": content}

@@ -1,0 +1,446 @@
+"""The experiments of Assignment 1. Several parts read the same ones; each part's module names those that it reads."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Iterable
+from pathlib import Path
+from typing import Any
+
+from chaos.history import Answer, Failure
+from chaos.llm import (
+    Answer as Answered,
+)
+from chaos.llm import (
+    ByModel,
+    Drip,
+    EmptyObject,
+    ErrorInStream,
+    Hang,
+    Held,
+    MalformedJson,
+    NoChoices,
+    RateLimited,
+    Reset,
+    Status,
+    Step,
+    WrongContentType,
+)
+from chaos.raw_connection import RawConnection
+from exercises.assignment1 import bounds, faults, plan
+from exercises.assignment1.provider import script, server
+from exercises.chat import request_id
+from exercises.chat.prices import PRICES
+from lab.experiment import experiment
+from lab.lab import Lab
+from lab.own_tests import PATTERNS
+from lab.prompts import prompt
+
+__all__ = [
+    "broken_tests",
+    "budget",
+    "dotenv",
+    "failures",
+    "files",
+    "hanging",
+    "health",
+    "leaks",
+    "limits",
+    "own_tests",
+    "refusals",
+    "requests",
+    "streams",
+]
+
+PATIENCE = 20.0
+HANG_PATIENCE = plan.GIVE_UP_SECONDS + 8.0
+RETRY_PATIENCE = 60.0
+HEALTH_SECONDS = 15.0
+"""A change has to show by then."""
+HEALTH_PATIENCE = 12.0
+LARGE_BODY = 20 * 2**20
+AT_ONCE = 6
+
+
+@experiment(seconds=1, needs="nothing")
+async def files(lab: Lab) -> None:
+    """Read what tells others how to install, configure and start the service."""
+    lab.record_files(".env.example", "pyproject.toml", "README.md", "README.rst", *PATTERNS)
+
+
+@experiment(seconds=12, needs="start")
+async def requests(lab: Lab) -> None:
+    """Send what is right, what is just inside and just outside of every bound, and what is no request at all."""
+    source = random.Random(lab.key())  # noqa: S311 - must be replayable
+    for case in bounds.outside(lab.key(), source):
+        await _post(lab, case.body, label=case.label)
+    for role in ("assistant", "user", "system"):
+        await _first_message(lab, role)
+    await _own_rule(lab)
+    await _no_requests(lab, source)
+    await _request_ids(lab, source)
+    for key, case in bounds.inside(iter(lab.key, None), source):
+        await _post(lab, case.body, label=case.label, key=key)
+    await _whole_conversation(lab, source)
+    await asyncio.gather(*(_priced(lab, model, source) for model in (*PRICES, plan.unknown_model(source))))
+
+
+@experiment(seconds=24)
+async def failures(lab: Lab) -> None:
+    """The provider fails for a while, or for good, in every way that it does."""
+    lab.phase("fault")
+    passing: dict[str, tuple[Step, ...]] = {
+        f"{name} {count}x": (step,) * count for name, step in plan.PASSING.items() for count in (1, 2)
+    }
+    told = [_asked(lab, f"passing: {name}", *steps, Answered()) for name, steps in passing.items()]
+    told += [
+        _asked(lab, f"lasting: {name}", step)
+        for name, step in plan.LASTING.items()
+        for _ in range(plan.SAMPLES)
+    ]
+    told += [_asked(lab, f"refused: {code}", Status(code)) for code in plan.FINAL for _ in range(2)]
+    told += [_asked(lab, "asked to wait", RateLimited(plan.RETRY_AFTER), Answered())]
+    told += [_fallback(lab)]
+    await _few_at_once(told)
+
+
+@experiment(seconds=34)
+async def hanging(lab: Lab) -> None:
+    """The provider takes requests and never answers, or sends a blank now and then; others are answered meanwhile."""
+    lab.phase("fault")
+    waiting = [
+        asyncio.create_task(_asked(lab, "hangs", Hang(), patience=HANG_PATIENCE)),
+        asyncio.create_task(_asked(lab, "drips", Drip(interval=0.5), patience=HANG_PATIENCE)),
+    ]
+    await server(lab, "openai").wait_for_calls(3, timeout=PATIENCE)
+    for _ in range(3):
+        await lab.generate(label="meanwhile", timeout=PATIENCE)
+    await asyncio.gather(*waiting)
+    lab.phase("recovery")
+    await lab.generate(label="after", timeout=PATIENCE)
+
+
+@experiment(seconds=30, needs="start")
+async def health(lab: Lab) -> None:
+    """The provider is up, refuses connections, is up again, hangs, is up again, and answers 500."""
+    await _health(lab, "up", seconds=0)
+    lab.phase("fault")
+    await lab.upstreams.outage("openai")
+    await _health(lab, "refused", seconds=HEALTH_SECONDS)
+    await lab.upstreams.heal("openai")
+    await _health(lab, "up again", seconds=HEALTH_SECONDS)
+    await lab.upstreams.hang("openai")
+    await _health(lab, "hanging", seconds=HEALTH_SECONDS)
+    lab.phase("recovery")
+    await lab.upstreams.heal("openai")
+    await _health(lab, "up after hanging", seconds=HEALTH_SECONDS)
+
+
+@experiment(seconds=12, settings=plan.limits)
+async def limits(lab: Lab) -> None:
+    """Other limits come from the environment: of requests, of tokens, and another default model."""
+    allowed, window = plan.given_limits(lab.settings)
+    most = int(lab.settings.variables["MAX_TOKENS_PER_REQUEST"] or 0)
+    lab.phase("fault")
+    first, other, crowd = (f"127.0.0.{host}" for host in (250, 251, 252))
+    for position in range(allowed + 2):
+        label = "allowed" if position < allowed else "beyond"
+        await lab.generate(label=label, source=first, timeout=PATIENCE)
+    forged = {"x-forwarded-for": "203.0.113.9", "forwarded": "for=203.0.113.9", "x-real-ip": "203.0.113.9"}
+    await lab.generate(label="forged", source=first, headers=forged, timeout=PATIENCE)
+    await lab.generate(label="another address", source=other, timeout=PATIENCE)
+    await lab.get(lab.endpoint("health"), label="health", source=first, timeout=PATIENCE)
+    at_once = [
+        lab.generate(label="at once", source=crowd, timeout=PATIENCE) for _ in range(allowed + AT_ONCE)
+    ]
+    await asyncio.gather(*at_once)
+    for label, tokens in (("most tokens", most), ("more tokens", most + 1)):
+        key = lab.key()
+        await _post(lab, {"messages": [bounds.user(prompt(key))], "max_tokens": tokens}, label=label, key=key)
+    key = lab.key()
+    await _post(lab, {"messages": [bounds.user(prompt(key))]}, label="no model", key=key)
+    await asyncio.sleep(window + 0.5)
+    lab.phase("recovery")
+    for _ in range(2):
+        await lab.generate(label="after the window", source=first, timeout=PATIENCE)
+
+
+@experiment(seconds=6, settings=plan.budget)
+async def budget(lab: Lab) -> None:
+    """The day's money is spent in two requests; others follow."""
+    lab.phase("fault")
+    tokens = plan.tokens_for(float(lab.settings.variables["DAILY_COST_LIMIT"] or 0) * plan.SHARE_OF_BUDGET)
+    for label in ("cheap", "spending", "spending", "beyond", "beyond"):
+        key = lab.key()
+        usage = (20, 10) if label == "cheap" else (tokens, 10)
+        script(lab, key, Answered(usage=usage))
+        await _post(
+            lab, {"messages": [bounds.user(prompt(key))], "model": plan.SPENDING_MODEL}, label=label, key=key
+        )
+    await lab.get(lab.endpoint("health"), label="health")
+
+
+@experiment(seconds=6, settings=plan.env_file)
+async def dotenv(lab: Lab) -> None:
+    """Settings come from a .env file, one of them from the environment too; then the file changes."""
+    most = int(lab.settings.env_file["MAX_TOKENS_PER_REQUEST"])
+    lab.phase("fault")
+    await _tokens_and_model(lab, most, "before")
+    lab.write_env_file(
+        {**lab.settings.env_file, "MAX_TOKENS_PER_REQUEST": str(most // 2), "DEFAULT_MODEL": "gpt-4o-mini"}
+    )
+    await _tokens_and_model(lab, most, "after")
+
+
+@experiment(seconds=12, needs="start")
+async def refusals(lab: Lab) -> None:
+    """Start without a key, and with each variable malformed."""
+    lab.record_files(".env.example")
+    changes: dict[str, dict[str, str | None]] = {
+        "without OPENAI_API_KEY": {"OPENAI_API_KEY": None},
+        "OPENAI_API_KEY empty": {"OPENAI_API_KEY": ""},
+    }
+    source = random.Random(lab.key())  # noqa: S311 - must be replayable
+    for name, value in plan.malformed(lab.history, source):
+        changes[f"{name}={value}"] = {name: value}
+    await asyncio.gather(*(lab.attempt(label, change) for label, change in changes.items()))
+
+
+@experiment(seconds=12, settings=plan.debug)
+async def leaks(lab: Lab) -> None:
+    """The provider fails 20 times in several ways and quotes the key; pages and errors are looked at."""
+    lab.phase("fault")
+    key_value = lab.contract.given(lab.secrets)["OPENAI_API_KEY"]
+    quoting = f"Incorrect API key provided: {key_value}."
+    steps: list[Step] = [
+        *(Status(code, detail=quoting) for code in (400, 401, 403, 404, 429, 500, 503)),
+        *(MalformedJson(), EmptyObject(), NoChoices(), WrongContentType(), Reset()),
+    ]
+    told = [_asked(lab, "leaking", step, patience=RETRY_PATIENCE) for step in [*steps, *steps[:8]]]
+    await _few_at_once(told)
+    for path in (
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/redoc",
+        "/health",
+        "/metrics",
+        "/nowhere",
+        "/.env",
+        "/config",
+    ):
+        await lab.get(path, label="page")
+    for body in ({"messages": key_value}, {"messages": [], "model": ["x"]}, {}):
+        await _post(lab, body, label="invalid")
+    await lab.client.request(
+        "POST", lab.ask_path, label="no JSON", body=b"{", headers={"content-type": "application/json"}
+    )
+
+
+@experiment(seconds=8, needs="nothing")
+async def own_tests(lab: Lab) -> None:
+    """Run the submission's own tests, without a network."""
+    lab.record_files(*PATTERNS)
+    await lab.run_own_tests()
+
+
+@experiment(seconds=14, needs="nothing")
+async def broken_tests(lab: Lab) -> None:
+    """Run the submission's own tests on its service, and on the service with each of five faults in it."""
+    lab.record_files(*PATTERNS)
+    for fault in ("", *faults.FAULTS):
+        await lab.run_own_tests(plugin=Path(faults.__file__), fault=fault)
+
+
+@experiment(seconds=12)
+async def streams(lab: Lab) -> None:
+    """Streams that are held in the middle, that break there, and whose callers leave."""
+    await _held_stream(lab)
+    lab.phase("fault")
+    await asyncio.gather(
+        _streamed(lab, "error event", ErrorInStream()),
+        _streamed(lab, "cut off", Held(_released(), broken=True)),
+    )
+    await _abandoned_stream(lab)
+
+
+async def _post(lab: Lab, body: Any, *, label: str, key: str | None = None) -> Answer | Failure:
+    return await lab.client.json("POST", lab.ask_path, body, label=label, key=key, timeout=PATIENCE)
+
+
+async def _asked(lab: Lab, label: str, *steps: Step, patience: float = RETRY_PATIENCE) -> None:
+    """Ask for something new that meets these steps at either provider."""
+    key = lab.key()
+    script(lab, key, *steps)
+    await lab.generate(key, label=label, timeout=patience)
+
+
+async def _few_at_once(waiting: Iterable[Awaitable[None]]) -> None:
+    """Await all, so many at a time that none of the service's time is the lab's doing."""
+    places = asyncio.Semaphore(plan.SIDE_BY_SIDE)
+
+    async def one(awaitable: Awaitable[None]) -> None:
+        async with places:
+            await awaitable
+
+    await asyncio.gather(*map(one, waiting))
+
+
+async def _fallback(lab: Lab) -> None:
+    """gpt-4o stays rate limited, whichever provider is asked; any other model answers."""
+    key = lab.key()
+    script(lab, key, ByModel({plan.LIMITED_MODEL: Status(429)}, Answered(usage=plan.FALLBACK_USAGE)))
+    body = lab.ask_body(key, model=plan.LIMITED_MODEL)
+    await lab.client.json("POST", lab.ask_path, body, label="fallback", key=key, timeout=RETRY_PATIENCE)
+
+
+async def _first_message(lab: Lab, role: str) -> None:
+    """Ask with a conversation that begins with a role, and ends with the user as usual."""
+    key = lab.key()
+    first = {"role": role, "content": "Be brief." if role == "system" else "We spoke of this before."}
+    middle = [{"role": "assistant", "content": "So we did."}] if role == "user" else []
+    body = {"messages": [first, *middle, bounds.user(prompt(key))]}
+    await _post(lab, body, label=f"begins with the {role}", key=key)
+
+
+async def _own_rule(lab: Lab) -> None:
+    """Send the two examples of the rule that the README documents."""
+    lab.record_files("README.md")
+    for name, body in plan.own_rule(lab.history).items():
+        await _post(lab, body, label=f"own rule: {name}")
+
+
+async def _no_requests(lab: Lab, source: random.Random) -> None:
+    """Send what is no valid request, whatever its body says."""
+    as_json = {"content-type": "application/json"}
+    for label, body in (
+        ("a body that is no JSON", b'{"messages": ['),
+        ("an empty body", b""),
+        ("a list", b"[]"),
+    ):
+        await lab.client.request("POST", lab.ask_path, label=label, body=body, headers=as_json)
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    await lab.client.request("POST", lab.ask_path, label="a form", body=b"messages=hello", headers=form)
+    await lab.get(f"/api/v1/{source.getrandbits(32):08x}", label="an unknown path")
+    await lab.get(lab.ask_path, label="another method")
+    await lab.client.request("DELETE", lab.endpoint("health"), label="another method")
+    piece = b" " * 65536
+    pieces = [b'{"messages": [', *[piece] * (LARGE_BODY // len(piece))]
+    await lab.client.request(
+        "POST", lab.ask_path, label="a large body", body=pieces, headers=as_json, timeout=PATIENCE
+    )
+    await lab.client.request(
+        "POST",
+        lab.ask_path,
+        label="a large body in chunks",
+        body=pieces,
+        chunked=True,
+        headers=as_json,
+        timeout=PATIENCE,
+    )
+
+
+async def _request_ids(lab: Lab, source: random.Random) -> None:
+    """Send ids that are sane, and ids that are not."""
+    for value in request_id.sane(source):
+        await lab.get(lab.endpoint("health"), label="sane id", headers={"x-request-id": value})
+    for value in request_id.INSANE:
+        await lab.get(lab.endpoint("health"), label="insane id", headers={"x-request-id": value})
+    sane = request_id.sane(source)[1]
+    await lab.get("/nowhere", label="sane id", headers={"x-request-id": sane})
+    key = lab.key()
+    body = {"messages": [bounds.user(prompt(key))]}
+    await lab.client.json(
+        "POST", lab.ask_path, body, label="sane id", key=key, headers={"x-request-id": sane[::-1]}
+    )
+    await asyncio.gather(*(lab.get("/nowhere", label="no id") for _ in range(20)))
+
+
+async def _whole_conversation(lab: Lab, source: random.Random) -> None:
+    """Ask with a conversation, a model and parameters of its own, and with nothing but a message."""
+    key = lab.key()
+    script(lab, key, Answered(delay=plan.DELAY, usage=plan.some_usage(source)))
+    body = {
+        "messages": bounds.conversation(key, 6),
+        "model": plan.OTHER_MODEL,
+        "temperature": round(source.uniform(0.1, 1.9), 2),
+        "max_tokens": source.randrange(50, 900),
+    }
+    await _post(lab, body, label="conversation", key=key)
+    key = lab.key()
+    await _post(lab, {"messages": [bounds.user(prompt(key))]}, label="defaults", key=key)
+
+
+async def _priced(lab: Lab, model: str, source: random.Random) -> None:
+    """Have a model answer twice, with other counts of tokens each time."""
+    for _ in range(2):
+        key = lab.key()
+        script(lab, key, Answered(usage=plan.some_usage(source)))
+        body = {"messages": [bounds.user(prompt(key))], "model": model}
+        await _post(lab, body, label=f"priced: {model}", key=key)
+
+
+async def _health(lab: Lab, label: str, *, seconds: float) -> None:
+    """Ask for the health until it says what is so, or time is up."""
+    deadline = lab.recorder.now() + seconds
+    while True:
+        answer = await lab.get(lab.endpoint("health"), label=label, timeout=HEALTH_PATIENCE)
+        if lab.recorder.now() >= deadline or plan.tells(answer, up=label.startswith("up")):
+            return
+        await asyncio.sleep(0.5)
+
+
+async def _tokens_and_model(lab: Lab, most: int, when: str) -> None:
+    for label, tokens in (("most tokens", most), ("more tokens", most + 1)):
+        key = lab.key()
+        body = {"messages": [bounds.user(prompt(key))], "max_tokens": tokens}
+        await _post(lab, body, label=f"{label} {when}", key=key)
+
+
+def _stream_body(lab: Lab, key: str) -> dict[str, Any]:
+    return {**lab.ask_body(key), "stream": True}
+
+
+def _released() -> asyncio.Event:
+    released = asyncio.Event()
+    released.set()
+    return released
+
+
+async def _streamed(lab: Lab, label: str, step: Step) -> None:
+    key = lab.key()
+    script(lab, key, step)
+    await lab.client.json(
+        "POST", lab.ask_path, _stream_body(lab, key), label=label, key=key, timeout=PATIENCE
+    )
+
+
+async def _open_stream(lab: Lab, label: str, key: str) -> RawConnection:
+    connection = await RawConnection.open(lab.client, label)
+    body = plan.as_json(_stream_body(lab, key))
+    headers = {"content-type": "application/json", "accept": "text/event-stream"}
+    connection.send("POST", lab.ask_path, body=body, headers=headers, key=key)
+    return connection
+
+
+async def _held_stream(lab: Lab) -> None:
+    """Let the provider wait in the middle of its answer until the caller has the beginning."""
+    key, release = lab.key(), asyncio.Event()
+    script(lab, key, Held(release))
+    connection = await _open_stream(lab, "held", key)
+    await connection.wait_for_part(plan.early_word(key), plan.STREAM_SECONDS)
+    release.set()
+    await connection.answer(PATIENCE)
+    connection.close()
+
+
+async def _abandoned_stream(lab: Lab) -> None:
+    """Leave in the middle of a stream, and wait until the provider sees it."""
+    key = lab.key()
+    script(lab, key, Held(asyncio.Event()))
+    connection = await _open_stream(lab, "abandoned", key)
+    if await connection.wait_for_part(plan.early_word(key), plan.STREAM_SECONDS):
+        connection.close()
+        lab.phase("recovery")
+        with contextlib.suppress(TimeoutError):
+            await server(lab, "openai").wait_for_replies(1, key=key, timeout=plan.LEAVE_SECONDS + 3)

@@ -1,0 +1,151 @@
+"""The checks of part 1. All but one read the submission's files."""
+
+import re
+from pathlib import PurePosixPath
+
+from chaos.history import File, History, Ready
+from exercises.assignment1.part1_setup import packages, sources
+from exercises.assignment1.part1_setup.packages import PyprojectError
+from lab.env_file import variables
+from lab.verdict import Verdict, all_of, failed, passed
+
+FILES = (
+    "src/main.py",
+    "src/config/settings.py",
+    "src/api/chat.py",
+    "src/api/health.py",
+    "src/models/requests.py",
+    "src/models/responses.py",
+    "src/services/llm.py",
+    "tests/test_api.py",
+    "tests/test_llm_service.py",
+    ".env.example",
+    "pyproject.toml",
+    "README.md",
+)
+CONTRACT_VARIABLES = ("OPENAI_API_KEY", "DEFAULT_MODEL", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW")
+
+_FENCE = re.compile(
+    r"^ {0,3}```+ *(sh|bash|shell|console|zsh|text)?\b[^\n]*\n(.*?)^ {0,3}```", re.MULTILINE | re.DOTALL
+)
+_STEPS = {
+    "install": re.compile(
+        r"\buv (sync|pip install|venv)\b|\bpip3? install\b|\bpoetry install\b|\bpdm install\b|\bmake install\b"
+    ),
+    "configure": re.compile(r"\.env\b|\bOPENAI_API_KEY\b"),
+    "start": re.compile(
+        r"\buvicorn\b|\bfastapi (run|dev)\b|\bgunicorn\b|\bhypercorn\b|\bgranian\b|\blitestar\b.*\brun\b"
+    ),
+}
+_REAL_KEY = re.compile(
+    r"\b(sk-(?:ant-|proj-|svcacct-)?[A-Za-z0-9_-]{20,}|AIza[\w-]{30,}|gsk_\w{20,}|hf_\w{20,})\b"
+)
+_PLACEHOLDER = re.compile(
+    r"your|change|replace|example|placeholder|xxx|\.\.\.|<|todo|dummy|here|insert|fake|test", re.IGNORECASE
+)
+_SECRET = re.compile(r"(API_)?KEY$|SECRET|TOKEN$|PASSWORD", re.IGNORECASE)
+
+
+def has_the_structure(files: History) -> Verdict:
+    recorded = {file.path: file for file in files.of(File)}
+    wanted = [*FILES, *_packages(recorded)]
+    missing = [path for path in wanted if path not in recorded]
+    if missing:
+        return failed(
+            f"the {len(FILES)} prescribed files, and an __init__.py in each package",
+            f"not there: {', '.join(missing)}",
+        )
+    return passed(f"{len(wanted)} files are where they belong", recorded["src/main.py"])
+
+
+def declares_its_dependencies(files: History) -> Verdict:
+    expected = "pyproject.toml declares every package that src/ and tests/ import"
+    project = _file(files, "pyproject.toml")
+    if project is None:
+        return failed(expected, "there is no pyproject.toml")
+    try:
+        known = packages.declared(project.text)
+    except PyprojectError as error:
+        return failed(expected, f"pyproject.toml declares nothing: {error}", project)
+    code = [file for file in files.of(File) if file.path.startswith(("src/", "tests/"))]
+    own = {PurePosixPath(file.path).parts[0] for file in code} | _own_modules(code)
+    used = {name: path for name, path in sources.imports(code).items() if name not in own}
+    missing = {name: path for name, path in used.items() if not packages.is_declared(name, known)}
+    if missing:
+        told = ", ".join(f"{name} (imported in {path})" for name, path in sorted(missing.items())[:5])
+        return failed(expected, f"not declared: {told}", project)
+    if not used:
+        return failed(expected, "src/ imports no package at all", project)
+    return passed(f"{len(used)} imported packages are declared, and were installed", project)
+
+
+def starts(requests: History) -> Verdict:
+    ready = requests.instance().first(Ready)
+    path = requests.contract.endpoints["alive"]
+    if ready is None:
+        return failed(f"an answer on GET {path} within 60 s", "there was none")
+    return passed(f"it answered GET {path}", ready)
+
+
+def env_example_is_complete(files: History) -> Verdict:
+    expected = ".env.example names every variable that the code reads, with placeholders for secrets"
+    example = _file(files, ".env.example")
+    if example is None:
+        return failed(expected, "there is no .env.example")
+    named = {variable.name for variable in variables(example.text)}
+    return all_of([_no_real_key(example, expected), _all_named(files, example, named, expected)])
+
+
+def readme_sets_up(files: History) -> Verdict:
+    expected = "shell blocks that install, configure and start the service"
+    readme = _file(files, "README.md")
+    if readme is None:
+        return failed(expected, "there is no README.md")
+    blocks = "\n".join(text for _, text in _FENCE.findall(readme.text))
+    missing = [step for step, pattern in _STEPS.items() if not pattern.search(blocks)]
+    if missing:
+        return failed(expected, f"no shell block that says how to {' or '.join(missing)} it", readme)
+    return passed("its shell blocks install, configure and start", readme)
+
+
+def _packages(recorded: dict[str, File]) -> list[str]:
+    """Return the __init__.py that the folders with Python modules need, from `src` and `tests` downwards."""
+    folders = {"src", "tests"}
+    for path in recorded:
+        parents = PurePosixPath(path).parents
+        if path.endswith(".py") and path.startswith("src/"):
+            folders |= {str(parent) for parent in parents if str(parent) != "."}
+    return [f"{folder}/__init__.py" for folder in sorted(folders)]
+
+
+def _own_modules(code: list[File]) -> set[str]:
+    """Return what the submission's files are called where they are imported by their bare names."""
+    return {part.removesuffix(".py") for file in code for part in PurePosixPath(file.path).parts[1:]}
+
+
+def _file(files: History, path: str) -> File | None:
+    return next((file for file in files.of(File) if file.path == path), None)
+
+
+def _all_named(files: History, example: File, named: set[str], expected: str) -> Verdict:
+    read = sources.variables_read([file for file in files.of(File) if file.path.startswith("src/")])
+    wanted = dict.fromkeys(CONTRACT_VARIABLES, "the contract") | read
+    missing = sorted(set(wanted) - named)
+    if missing:
+        told = ", ".join(f"{name} ({wanted[name]})" for name in missing[:6])
+        return failed(expected, f"it does not name {told}", example)
+    return passed(f"it names all {len(wanted)} variables that are read", example)
+
+
+def _no_real_key(example: File, expected: str) -> Verdict:
+    for variable in variables(example.text):
+        value = variable.value
+        if not _PLACEHOLDER.search(value) and (_REAL_KEY.search(value) or _is_random(variable.name, value)):
+            return failed(expected, f"{variable.name} has a value that looks like a real secret", example)
+    return passed("no value in it is a usable secret", example)
+
+
+def _is_random(name: str, value: str) -> bool:
+    """Whether a secret's value looks drawn: long, of letters and digits, with few of them repeated."""
+    drawn = len(value) >= 16 and value.isalnum() and len(set(value)) > 6 and any(map(str.isdigit, value))
+    return bool(_SECRET.search(name)) and drawn

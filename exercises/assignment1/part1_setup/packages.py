@@ -1,0 +1,95 @@
+"""Compares the packages that code imports with those that pyproject.toml declares."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+_NAME = re.compile(r"^[A-Za-z0-9][\w.-]*")
+
+KNOWN_AS = {
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "jose": "python-jose",
+    "jwt": "pyjwt",
+    "multipart": "python-multipart",
+    "opentelemetry": "opentelemetry-api",
+    "PIL": "pillow",
+    "pkg_resources": "setuptools",
+    "prometheus_client": "prometheus-client",
+    "redis": "redis",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""Packages that are imported under another name than they are installed under."""
+COMES_WITH = {
+    "starlette": {"fastapi"},
+    "pydantic": {"fastapi", "pydantic-settings", "openai", "anthropic", "litestar"},
+    "pydantic_core": {"pydantic", "fastapi", "pydantic-settings"},
+    "_pytest": {"pytest"},
+    "pytest_asyncio": {"pytest-asyncio"},
+}
+"""Imports that everybody counts as part of another package: FastAPI's own pages import these."""
+
+
+class PyprojectError(ValueError):
+    """A pyproject.toml that declares nothing; the message says why."""
+
+
+def declared(text: str) -> set[str]:
+    """Return the normalised names of all packages that a pyproject.toml declares. Raises PyprojectError."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise PyprojectError(f"it is not valid TOML ({error})") from None
+    return {normal(found[0]) for entry in _entries(data) if (found := _NAME.match(entry.strip()))}
+
+
+def is_declared(module: str, packages: set[str]) -> bool:
+    """Whether one of these packages is what a module is imported from."""
+    candidates = {
+        normal(module),
+        normal(KNOWN_AS.get(module, module)),
+        *map(normal, COMES_WITH.get(module, ())),
+    }
+    return bool(candidates & packages) or any(
+        package.startswith(f"{normal(module)}-") for package in packages
+    )
+
+
+def normal(name: str) -> str:
+    """Return a package's name as PEP 503 compares them."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _entries(data: dict[str, Any]) -> Iterator[str]:
+    project = data.get("project")
+    if isinstance(project, dict):
+        yield from _texts(project.get("dependencies"))
+        for extra in _values(project.get("optional-dependencies")):
+            yield from _texts(extra)
+    for group in _values(data.get("dependency-groups")):
+        yield from _texts(group)
+    tool = data.get("tool")
+    tool = tool if isinstance(tool, dict) else {}
+    uv, poetry = tool.get("uv"), tool.get("poetry")
+    if isinstance(uv, dict):
+        yield from _texts(uv.get("dev-dependencies"))
+    if isinstance(poetry, dict):
+        yield from _keys(poetry.get("dependencies"))
+        for group in _values(poetry.get("group")):
+            yield from _keys(group.get("dependencies") if isinstance(group, dict) else None)
+
+
+def _texts(value: Any) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _values(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else []
+
+
+def _keys(value: Any) -> list[str]:
+    return list(value) if isinstance(value, dict) else []

@@ -1,0 +1,115 @@
+"""Reads the Python sources of a submission: what they import, and which variables their settings read."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+from chaos.history import File
+
+_ENVIRONMENT = {"environ.get", "getenv", "environ.setdefault", "environ.pop"}
+_SETTINGS = re.compile(r"(Base)?Settings$|Config$")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+_OF_THE_MACHINE = {"PATH", "HOME", "TMPDIR", "HOST", "PORT", "PYTHONPATH", "HOSTNAME", "USER", "PWD"}
+_METHODS = {"settings_customise_sources", "model_config", "Config"}
+
+
+def parsed(files: Sequence[File]) -> Iterator[tuple[File, ast.Module]]:
+    """Yield the modules that can be read, each with its tree."""
+    for file in files:
+        if file.path.endswith(".py"):
+            try:
+                yield file, ast.parse(file.text)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+
+
+def imports(files: Sequence[File]) -> dict[str, str]:
+    """Return the packages that modules import from outside, each with the first file that does."""
+    found: dict[str, str] = {}
+    for file, tree in parsed(files):
+        for node in ast.walk(tree):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names = [node.module]
+            for name in names:
+                top = name.partition(".")[0]
+                if top not in sys.stdlib_module_names:
+                    found.setdefault(top, file.path)
+    return found
+
+
+def variables_read(files: Sequence[File]) -> dict[str, str]:
+    """Return the variables that the code reads from the environment, each with the file that does.
+
+    They are found where `os.environ` or `os.getenv` is given a name, and as the fields of settings classes: those that
+    inherit from pydantic's BaseSettings, directly or by a class of the submission's.
+    """
+    found: dict[str, str] = {}
+    modules = list(parsed(files))
+    classes = _settings_classes([tree for _, tree in modules])
+    for file, tree in modules:
+        for name in [
+            *_from_environment(tree),
+            *(one for node in classes if node in set(ast.walk(tree)) for one in _fields(node)),
+        ]:
+            if name not in _OF_THE_MACHINE:
+                found.setdefault(name, file.path)
+    return found
+
+
+def _from_environment(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).endswith(tuple(_ENVIRONMENT)):
+            yield from _name(node.args[0])
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
+            yield from _name(node.slice)
+
+
+def _name(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and _VARIABLE.fullmatch(node.value):
+        yield node.value
+
+
+def _settings_classes(trees: Sequence[ast.Module]) -> list[ast.ClassDef]:
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    names = {"BaseSettings"}
+    while True:
+        found = [node for node in classes if any(_last(base) in names for base in node.bases)]
+        if {node.name for node in found} <= names:
+            return found
+        names |= {node.name for node in found}
+
+
+def _last(node: ast.expr) -> str:
+    return ast.unparse(node).rpartition(".")[2]
+
+
+def _fields(node: ast.ClassDef) -> Iterator[str]:
+    """Yield the variables of a settings class: the names of its fields, or the aliases that these have."""
+    prefix = _prefix(node)
+    for field in node.body:
+        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+            continue
+        name = field.target.id
+        if name.startswith("_") or name == "model_config" or "ClassVar" in ast.unparse(field.annotation):
+            continue
+        yield _alias(field.value) or f"{prefix}{name}".upper()
+
+
+def _prefix(node: ast.ClassDef) -> str:
+    text = ast.unparse(node)
+    found = re.search(r"env_prefix\s*=\s*['\"](\w*)['\"]", text)
+    return found[1] if found else ""
+
+
+def _alias(value: ast.expr | None) -> str | None:
+    if not isinstance(value, ast.Call):
+        return None
+    for keyword in value.keywords:
+        if keyword.arg in {"alias", "validation_alias", "env"}:
+            names = [node.value for node in ast.walk(keyword.value) if isinstance(node, ast.Constant)]
+            return next((str(name).upper() for name in names if isinstance(name, str)), None)
+    return None

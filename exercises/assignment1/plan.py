@@ -1,0 +1,169 @@
+"""What the experiments of Assignment 1 draw and send, and the numbers on its pages, for experiments and checks alike."""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from chaos.history import Answer, Failure, File, History
+from chaos.keys import expected_answer
+from chaos.llm import Reset, Status, Step
+from exercises.chat.answer import json_object
+from exercises.chat.prices import MILLION, PRICES
+from lab.env_file import variables
+from lab.flags import flags
+from lab.settings import Settings
+
+GIVE_UP_SECONDS = 30.0
+STREAM_SECONDS = 8.0
+"""So long the beginning of a stream may take; nobody waits for the rest of it meanwhile."""
+LEAVE_SECONDS = 5.0
+RETRY_AFTER = 2
+SIDE_BY_SIDE = 8
+SAMPLES = 3
+"""Requests for each failure that lasts: pauses are compared by their means."""
+DELAY = 0.4
+"""Seconds that the provider takes for the answer whose latency is looked at."""
+
+OTHER_MODEL = "gpt-4o"
+LIMITED_MODEL = "gpt-4o"
+SPENDING_MODEL = "gpt-4o"
+FALLBACK_USAGE = (41_000, 2_300)
+SHARE_OF_BUDGET = 0.6
+"""Of the daily limit, what one spending request costs: two of them go beyond it."""
+
+PASSING: dict[str, Step] = {
+    "429": Status(429),
+    "500": Status(500),
+    "502": Status(502),
+    "503": Status(503),
+    "504": Status(504),
+    "broken connection": Reset(),
+}
+LASTING: dict[str, Step] = {
+    "429": Status(429),
+    "500": Status(500),
+    "503": Status(503),
+    "broken connection": Reset(),
+}
+FINAL = (400, 401, 403, 404)
+
+HEALTH_NAMES = {"provider": ("openai", "provider", "llm", "model")}
+"""What the entry of the provider may be called in a health report."""
+
+_VARIABLES = ("RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW", "MAX_TOKENS_PER_REQUEST", "DAILY_COST_LIMIT")
+_BLOCK = re.compile(r"^ {0,3}```+ *json\b[^\n]*\n(.*?)^ {0,3}```", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_RULE = re.compile(r"^#+[^\n]*conversation[ -]*rule[^\n]*$", re.MULTILINE | re.IGNORECASE)
+_HEADING = re.compile(r"^#+ ", re.MULTILINE)
+_README_CHARACTERS = 100_000
+
+
+def limits(source: random.Random) -> Settings:
+    """Return other limits and another default model, for the environment."""
+    return Settings(
+        variables={
+            "RATE_LIMIT_REQUESTS": str(source.randrange(4, 9)),
+            "RATE_LIMIT_WINDOW": str(source.randrange(5, 8)),
+            "MAX_TOKENS_PER_REQUEST": str(source.randrange(1100, 2500)),
+            "DEFAULT_MODEL": OTHER_MODEL,
+        }
+    )
+
+
+def given_limits(settings: Settings) -> tuple[int, int]:
+    """Return how many requests are allowed in a window, and its seconds."""
+    given = settings.variables
+    return int(given["RATE_LIMIT_REQUESTS"] or 0), int(given["RATE_LIMIT_WINDOW"] or 0)
+
+
+def budget(source: random.Random) -> Settings:
+    """Return a daily limit of less than a dollar."""
+    return Settings(variables={"DAILY_COST_LIMIT": f"{source.uniform(0.2, 0.9):.2f}"})
+
+
+def tokens_for(dollars: float) -> int:
+    """Return how many input tokens of the spending model cost so much."""
+    return round(dollars * MILLION / PRICES[SPENDING_MODEL].input)
+
+
+def env_file(source: random.Random) -> Settings:
+    """Return a `.env`, and a default model that the environment sets otherwise."""
+    return Settings(
+        variables={"DEFAULT_MODEL": OTHER_MODEL},
+        env_file={
+            "MAX_TOKENS_PER_REQUEST": str(source.randrange(1100, 2500)),
+            "DEFAULT_MODEL": "gpt-4o-mini",
+        },
+    )
+
+
+def debug(_source: random.Random) -> Settings:
+    """Return a service that is being debugged."""
+    return Settings(variables={"DEBUG": "true"})
+
+
+def malformed(history: History, source: random.Random) -> Iterator[tuple[str, str]]:
+    """Yield variables with values that make no sense; one for a temperature only if the repository names such a one."""
+    for name in _VARIABLES:
+        yield (
+            name,
+            source.choice(["many", "1O0", "-1", "-20", "nan" if name == "DAILY_COST_LIMIT" else "1e", "ten"]),
+        )
+    yield "RATE_LIMIT_REQUESTS", source.choice(["0", "2.5"])
+    yield "DEBUG", source.choice(["perhaps", "2", "tru"])
+    example = history.first(File)
+    for variable in variables(example.text) if example else []:
+        if "TEMPERATURE" in variable.name.upper():
+            yield variable.name, source.choice(["2.5", "-0.5", "hot"])
+
+
+def unknown_model(source: random.Random) -> str:
+    """Return the name of a model that has no price."""
+    return f"lab-model-{source.getrandbits(24):06x}"
+
+
+def some_usage(source: random.Random) -> tuple[int, int]:
+    """Return counts of input and output tokens that no answer comes to by itself."""
+    return source.randrange(3_000, 90_000), source.randrange(1_000, 4_000)
+
+
+def own_rule(history: History) -> dict[str, Any]:
+    """Return the two bodies of the conversation rule that a README documents; empty where it does not."""
+    readme = next((file for file in history.of(File) if file.path.lower() == "readme.md"), None)
+    text = readme.text[:_README_CHARACTERS] if readme else ""
+    heading = _RULE.search(text)
+    if heading is None:
+        return {}
+    section = text[heading.end() :]
+    end = next(
+        (found.start() for found in _HEADING.finditer(section) if not _in_block(section, found.start())), None
+    )
+    bodies = []
+    for block in _BLOCK.findall(section[:end])[:2]:
+        try:
+            bodies.append(json.loads(block))
+        except (ValueError, RecursionError):
+            return {}
+    return dict(zip(("accepted", "refused"), bodies, strict=True)) if len(bodies) == 2 else {}
+
+
+def _in_block(text: str, position: int) -> bool:
+    return text.count("```", 0, position) % 2 == 1
+
+
+def tells(end: Answer | Failure | None, *, up: bool) -> bool:
+    """Whether a health report says that the provider is up, or that it is not."""
+    if not isinstance(end, Answer) or end.status not in {200, 503} or json_object(end) is None:
+        return False
+    flag = flags(end.body, HEALTH_NAMES)["provider"]
+    return (end.status == 200 and flag is True) if up else (end.status == 503 or flag is False)
+
+
+def early_word(key: str) -> str:
+    """Return a telling word from the beginning of the provider's answer."""
+    return max(expected_answer(key).split()[:3], key=len)
+
+
+def as_json(body: Any) -> bytes:
+    return json.dumps(body).encode()

@@ -1,0 +1,1 @@
+"""What Assignment 1 and week 1 have in common: a chat endpoint, its prices, its request ids."""
