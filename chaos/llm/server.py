@@ -194,7 +194,7 @@ def _read(request: HttpRequest, dialect: Dialect) -> Chat:
 
 
 def _embeddings(fields: dict[str, Any]) -> Any:
-    """Answer with vectors that depend on their texts alone; two texts share nothing but by being the same."""
+    """Answer with vectors that depend on their texts alone; texts that share words are near each other."""
     given = fields.get("input", "")
     texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
     size = fields.get("dimensions")
