@@ -178,7 +178,7 @@ class Contract(Model):
 
     @property
     def model(self) -> str:
-        """The name of the upstream that is the model."""
+        """The name of the upstream that is the model; of the first one if there are several."""
         return next(name for name, one in self.upstreams.items() if one.kind == "model")
 
     def draw(self, source: random.Random) -> dict[str, str]:

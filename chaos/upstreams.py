@@ -80,12 +80,16 @@ class Upstreams:
             blackhole.close()
         await self._stack.aclose()
 
-    def of(self, kind: type[T]) -> T:
-        """Return the server of a type, such as `ScriptedLLM`; raises LookupError where the contract has none."""
-        for server in self._servers.values():
-            if isinstance(server, kind):
+    def of(self, kind: type[T], name: Upstream | None = None) -> T:
+        """Return the first server of a type, such as `ScriptedLLM`, or the one of the upstream `name`.
+
+        Raises LookupError if the contract has none.
+        """
+        for upstream, server in self._servers.items():
+            if name in {None, upstream} and isinstance(server, kind):
                 return server
-        raise LookupError(f"the contract has no upstream that is served by {kind.__name__}")
+        which = f"no upstream '{name}'" if name else "no upstream"
+        raise LookupError(f"the contract has {which} that is served by {kind.__name__}")
 
     @property
     def addresses(self) -> dict[Upstream, tuple[str, int]]:

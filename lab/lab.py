@@ -106,8 +106,12 @@ class Lab:
 
     @property
     def llm(self) -> ScriptedLLM:
-        """The scripted model."""
+        """The scripted model; the first one if the contract has several."""
         return self.upstreams.of(ScriptedLLM)
+
+    def llm_of(self, upstream: str) -> ScriptedLLM:
+        """Return the scripted model behind an upstream of the contract's, such as `anthropic`."""
+        return self.upstreams.of(ScriptedLLM, upstream)
 
     @property
     def root(self) -> Path:

@@ -1,4 +1,4 @@
-"""The stand-in's surface: chat completions by script, and what else LiteLLM's proxy answers."""
+"""The stand-in's surface: chat calls of two APIs by script, and what else LiteLLM's proxy answers."""
 
 import base64
 import json
@@ -15,13 +15,18 @@ from chaos.llm.chat import Chat, as_json, encodable, tokens
 from chaos.llm.chat_completions import ChatCompletions
 from chaos.llm.dialect import Dialect
 from chaos.llm.failures import Failures
+from chaos.llm.messages import Messages
 from chaos.llm.steps import Answer, Step, Turn
 from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 from chaos.stand_in import StandIn
 from chaos.vectors import vector
 
-_CHATS: dict[str, Dialect] = dict.fromkeys(("/v1/chat/completions", "/chat/completions"), ChatCompletions())
+_CHATS: dict[str, Dialect] = {
+    "/v1/chat/completions": ChatCompletions(),
+    "/chat/completions": ChatCompletions(),
+    "/v1/messages": Messages(),
+}
 _EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
 _DIMENSIONS = 1536
 _ASKED_BYTES = 16 * 1024
@@ -45,9 +50,9 @@ class Script:
 
 
 class ScriptedLLM(StandIn):
-    """An OpenAI-compatible upstream that does with each chat call what its script says.
+    """An upstream with OpenAI's API and Anthropic's Messages that does with each chat call what its script says.
 
-    Every chat call is recorded when it has arrived and when it has ended; everything else (models, health,
+    Every chat call, of either API, is recorded when it has arrived and when it has ended; everything else (models, health,
     embeddings) is recorded as not counted. Its `url` is the address without `/v1`.
 
     It lists `models`, and answers for any. With `controls`, whoever reaches it can have its next calls fail; see
@@ -189,7 +194,7 @@ def _read(request: HttpRequest, dialect: Dialect) -> Chat:
 
 
 def _embeddings(fields: dict[str, Any]) -> Any:
-    """Answer with vectors that depend on their texts alone; two texts share nothing but by being the same."""
+    """Answer with vectors that depend on their texts alone; texts that share words are near each other."""
     given = fields.get("input", "")
     texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
     size = fields.get("dimensions")

@@ -632,6 +632,14 @@ async def test_embeddings_depend_on_the_text_alone(llm: ScriptedLLM, sdk: AsyncO
     assert abs(sum(x * y for x, y in zip(one, two, strict=True))) < 0.3
 
 
+async def test_embeddings_of_texts_that_share_words_are_near(sdk: AsyncOpenAI) -> None:
+    texts = ["how do I reset my password", "How do I change my password?", "opening hours of libraries"]
+    answer = await sdk.embeddings.create(model="e", input=texts)
+    asked, near, far = (item.embedding for item in answer.data)
+    assert sum(x * y for x, y in zip(asked, near, strict=True)) > 0.7
+    assert abs(sum(x * y for x, y in zip(asked, far, strict=True))) < 0.2
+
+
 async def test_many_instances_serve_at_once(recorder: Recorder) -> None:
     other = Recorder()
     async with ScriptedLLM(recorder, models=MODELS) as first, ScriptedLLM(other) as second:

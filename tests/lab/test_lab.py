@@ -65,6 +65,12 @@ async def test_the_secrets_of_an_instance_are_on_record(lab: Lab) -> None:
     assert len(set(planted.values())) == 3
 
 
+async def test_a_model_is_found_by_the_name_of_its_upstream(lab: Lab) -> None:
+    assert lab.llm_of(lab.contract.model) is lab.llm
+    with pytest.raises(LookupError, match="'other'"):
+        lab.llm_of("other")
+
+
 async def test_an_attempt_records_what_an_instance_with_a_changed_environment_does(lab: Lab) -> None:
     await asyncio.gather(
         lab.attempt("with another key", {"JWT_SECRET_KEY": "other"}),

@@ -1,0 +1,75 @@
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from anthropic import AsyncAnthropic, OverloadedError
+from openai import AsyncOpenAI
+
+from chaos.contract import Contract
+from chaos.keys import Keys, expected_answer
+from chaos.llm import ScriptedLLM, Status
+from chaos.mlflow import MlflowStandIn
+from chaos.proxy_server import proxy_server
+from chaos.recorder import Recorder
+from chaos.upstreams import Upstreams
+
+KEY = next(Keys(1, "upstreams"))
+CONTRACT = Contract.model_validate(
+    {
+        "start": {"main": "app.py", "service": "app", "dockerfiles": [], "example": "python app.py"},
+        "upstreams": {
+            "openai": {"kind": "model", "variables": {"OPENAI_BASE_URL": "$url/v1"}},
+            "tei": {"kind": "tei"},
+            "anthropic": {"kind": "model", "variables": {"ANTHROPIC_BASE_URL": "$url"}},
+        },
+        "endpoints": {"alive": "/"},
+    }
+)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+async def upstreams(recorder: Recorder) -> AsyncIterator[Upstreams]:
+    async with (
+        proxy_server(seed=1, env={"PATH": os.environ["PATH"]}) as server,
+        Upstreams("two-models", CONTRACT, server.client, recorder) as upstreams,
+    ):
+        yield upstreams
+
+
+async def test_each_of_two_models_has_its_own_script_and_its_own_calls(
+    upstreams: Upstreams, recorder: Recorder
+) -> None:
+    upstreams.of(ScriptedLLM, "anthropic").script(KEY, Status(529))
+    async with (
+        AsyncOpenAI(base_url=f"{upstreams.url('openai')}/v1", api_key="k", max_retries=0) as openai,
+        AsyncAnthropic(base_url=upstreams.url("anthropic"), api_key="k", max_retries=0) as anthropic,
+    ):
+        with pytest.raises(OverloadedError):
+            await anthropic.messages.create(
+                model="a", max_tokens=10, messages=[{"role": "user", "content": KEY}]
+            )
+        answer = await openai.chat.completions.create(model="o", messages=[{"role": "user", "content": KEY}])
+    assert answer.choices[0].message.content == expected_answer(KEY)
+
+    history = recorder.history()
+    [first] = history.calls("anthropic", key=KEY)
+    [second] = history.calls("openai", key=KEY)
+    assert (first.call.model, first.call.step) == ("a", "status 529")
+    assert (second.call.model, second.call.step) == ("o", "answer")
+    assert second.call.call > first.call.call
+    assert CONTRACT.model == "openai"
+
+
+async def test_a_server_is_found_by_its_type_and_its_name(upstreams: Upstreams) -> None:
+    first = upstreams.of(ScriptedLLM)
+
+    assert first is upstreams.of(ScriptedLLM, "openai")
+    assert first is not upstreams.of(ScriptedLLM, "anthropic")
+    for kind, name in ((MlflowStandIn, None), (ScriptedLLM, "tei"), (ScriptedLLM, "other")):
+        with pytest.raises(LookupError, match=name or "Mlflow"):
+            upstreams.of(kind, name)
