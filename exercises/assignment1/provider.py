@@ -15,7 +15,7 @@ def script(lab: Lab, key: str, *steps: Step) -> None:
 
 def server(lab: Lab, name: str) -> ScriptedLLM:
     """Return the scripted model that stands in for a provider."""
-    return lab.upstreams.of(ScriptedLLM, name=name)
+    return lab.upstreams.of(ScriptedLLM, name)
 
 
 def calls(history: History, key: str | None) -> list[UpstreamCall]:
