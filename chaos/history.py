@@ -203,12 +203,16 @@ class Call(Event):
 
 
 class Reply(Event):
-    """How call number `call` ended for the upstream: it answered, broke off on purpose, or lost its client."""
+    """How call number `call` ended for the upstream: it answered, broke off on purpose, or lost its client.
+
+    `usage` are the input and output tokens that a model's answer reported.
+    """
 
     kind: Literal["reply"] = "reply"
     call: int
     outcome: Literal["answered", "broken", "client-gone"]
     status: int | None = None
+    usage: tuple[int, int] | None = None
 
 
 class Connection(Event):

@@ -58,10 +58,17 @@ class Journal:
         return call
 
     def reply(
-        self, call: Call, outcome: Literal["answered", "broken", "client-gone"], status: int | None = None
+        self,
+        call: Call,
+        outcome: Literal["answered", "broken", "client-gone"],
+        status: int | None = None,
+        *,
+        usage: tuple[int, int] | None = None,
     ) -> None:
         """Record how `call` ended."""
-        self.replies.append(self._recorder.record(Reply(call=call.call, outcome=outcome, status=status)))
+        self.replies.append(
+            self._recorder.record(Reply(call=call.call, outcome=outcome, status=status, usage=usage))
+        )
         self.changed()
 
     async def answer(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lab.assessment import Assessment, load
 
-NAMES = ("exam",)
+NAMES = ("exam", "week1", "assignment1")
 DEFAULT = "exam"
 """The assessment of a submission that names none."""
 

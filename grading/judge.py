@@ -121,7 +121,7 @@ def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:
     What passes on a machine that is too slow has passed; a check that a slow machine could help does not let it.
     """
     seconds = max(map(starved, histories), default=0.0)
-    if verdict.passed or verdict.blame != "submission" or seconds < STARVED_SECONDS:
+    if verdict.passed or verdict.blame == "machine" or seconds < STARVED_SECONDS:
         return verdict
     reason = f"the machine was too busy to tell for {seconds:.1f} s; what was seen: {verdict.actual}"
     return not_judged(reason, *verdict.evidence, blame="machine")

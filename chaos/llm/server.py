@@ -151,8 +151,9 @@ class ScriptedLLM(StandIn):
             asked=request.body[:_ASKED_BYTES].decode(errors="replace"),
         )
         with self._journal.losing(call):
-            outcome = await step.play(Turn(chat, call.call, dialect, responder))
-        self._journal.reply(call, outcome, responder.status)
+            turn = Turn(chat, call.call, dialect, responder)
+            outcome = await step.play(turn)
+        self._journal.reply(call, outcome, responder.status, usage=turn.usage)
 
 
 def _pages(models: Sequence[str]) -> dict[str, Any]:

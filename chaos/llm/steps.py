@@ -17,14 +17,18 @@ _JSON = ("content-type", "application/json")
 _EVENTS = ("content-type", "text/event-stream; charset=utf-8")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
-    """One chat call: what it asks for, its number, its API, and the means to answer it."""
+    """One chat call: what it asks for, its number, its API, and the means to answer it.
+
+    `usage` are the input and output tokens that its answer reports, once there is one.
+    """
 
     chat: Chat
     call: int
     dialect: Dialect
     responder: Responder
+    usage: tuple[int, int] | None = None
 
     def completion(self, content: str | None = None, usage: tuple[int, int] | None = None) -> Completion:
         """Return an answer of `content`, by default what `expected_answer` says for the prompt's key.
@@ -34,7 +38,8 @@ class Turn:
         if content is None:
             content = _NOTHING_ASKED if self.chat.key is None else expected_answer(self.chat.key)
         counted = _TOKENS_PER_MESSAGE + tokens(self.chat.prompt), tokens(content)
-        return Completion(self.chat, self.call, content, *(usage or counted))
+        self.usage = usage or counted
+        return Completion(self.chat, self.call, content, *self.usage)
 
     def stream(self, answer: Completion) -> list[bytes]:
         """Return the whole stream of an answer, event by event."""

@@ -11,17 +11,30 @@ MAX_CONTENT = 32_000
 MAX_MESSAGES = 100
 MAX_TOKENS = 4096
 
+OUTSIDE = "outside "
+INSIDE = "inside "
+"""How the labels of these requests begin, with the field that they are about."""
+
 Body = dict[str, Any]
 Message = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A body, what is remarkable in it, and the field that is about; `label` is that of its request."""
+    """A body, what is remarkable in it, and the field that this is about."""
 
-    label: str
+    what: str
     field: str
     body: Body
+
+    def label(self, side: str) -> str:
+        """Return the label of its request, on either side of a bound."""
+        return f"{side}{self.field}: {self.what}"
+
+
+def field_of(label: str) -> str:
+    """Return the field that a labelled request is about."""
+    return label.split()[1].rstrip(":")
 
 
 def user(content: Any) -> Message:
@@ -73,10 +86,10 @@ def outside(key: str, source: random.Random) -> Iterator[Case]:
 
 def inside(keys: Iterator[str], source: random.Random) -> Iterator[tuple[str, Case]]:
     """Yield bodies that lie just inside a bound, each with the key that it asks for."""
-    for label, content in (("a content of 1 character", "?"), (f"a content of {MAX_CONTENT} characters", "")):
+    for what, content in (("a content of 1 character", "?"), (f"a content of {MAX_CONTENT} characters", "")):
         key = next(keys)
         text = content or prompt(key).ljust(MAX_CONTENT, ".")
-        yield key, Case(label, "content", {"messages": [user(text)]})
+        yield key, Case(what, "content", {"messages": [user(text)]})
     for length in (2, 3, source.randrange(40, 60), MAX_MESSAGES - 1, MAX_MESSAGES):
         key = next(keys)
         yield key, Case(f"{length} messages", "messages", {"messages": conversation(key, length)})
@@ -88,8 +101,8 @@ def inside(keys: Iterator[str], source: random.Random) -> Iterator[tuple[str, Ca
         yield key, _field("max_tokens", tokens, user(prompt(key)))
 
 
-def _messages(label: str, field: str, messages: list[Message]) -> Case:
-    return Case(label, field, {"messages": messages})
+def _messages(what: str, field: str, messages: list[Message]) -> Case:
+    return Case(what, field, {"messages": messages})
 
 
 def _field(name: str, value: Any, message: Message) -> Case:

@@ -73,14 +73,14 @@ async def requests(lab: Lab) -> None:
     """Send what is right, what is just inside and just outside of every bound, and what is no request at all."""
     source = random.Random(lab.key())  # noqa: S311 - must be replayable
     for case in bounds.outside(lab.key(), source):
-        await _post(lab, case.body, label=case.label)
+        await _post(lab, case.body, label=case.label(bounds.OUTSIDE))
     for role in ("assistant", "user", "system"):
         await _first_message(lab, role)
     await _own_rule(lab)
     await _no_requests(lab, source)
     await _request_ids(lab, source)
     for key, case in bounds.inside(iter(lab.key, None), source):
-        await _post(lab, case.body, label=case.label, key=key)
+        await _post(lab, case.body, label=case.label(bounds.INSIDE), key=key)
     await _whole_conversation(lab, source)
     await asyncio.gather(*(_priced(lab, model, source) for model in (*PRICES, plan.unknown_model(source))))
 
@@ -360,12 +360,7 @@ async def _whole_conversation(lab: Lab, source: random.Random) -> None:
     """Ask with a conversation, a model and parameters of its own, and with nothing but a message."""
     key = lab.key()
     script(lab, key, Answered(delay=plan.DELAY, usage=plan.some_usage(source)))
-    body = {
-        "messages": bounds.conversation(key, 6),
-        "model": plan.OTHER_MODEL,
-        "temperature": round(source.uniform(0.1, 1.9), 2),
-        "max_tokens": source.randrange(50, 900),
-    }
+    body = plan.conversation_body(key)
     await _post(lab, body, label="conversation", key=key)
     key = lab.key()
     await _post(lab, {"messages": [bounds.user(prompt(key))]}, label="defaults", key=key)

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from chaos.history import Answer, Failure, File, History
+from chaos.history import SERVICE, Answer, Failure, File, Given, History, Launched
 from chaos.keys import expected_answer
 from chaos.llm import Reset, Status, Step
+from exercises.assignment1.bounds import conversation
 from exercises.chat.answer import json_object
 from exercises.chat.prices import MILLION, PRICES
 from lab.env_file import variables
@@ -20,13 +21,14 @@ STREAM_SECONDS = 8.0
 """So long the beginning of a stream may take; nobody waits for the rest of it meanwhile."""
 LEAVE_SECONDS = 5.0
 RETRY_AFTER = 2
-SIDE_BY_SIDE = 8
-SAMPLES = 3
+SIDE_BY_SIDE = 16
+SAMPLES = 6
 """Requests for each failure that lasts: pauses are compared by their means."""
 DELAY = 0.4
 """Seconds that the provider takes for the answer whose latency is looked at."""
 
 OTHER_MODEL = "gpt-4o"
+UNKNOWN = "lab-model-"
 LIMITED_MODEL = "gpt-4o"
 SPENDING_MODEL = "gpt-4o"
 FALLBACK_USAGE = (41_000, 2_300)
@@ -118,9 +120,20 @@ def malformed(history: History, source: random.Random) -> Iterator[tuple[str, st
             yield variable.name, source.choice(["2.5", "-0.5", "hot"])
 
 
+def conversation_body(key: str) -> dict[str, Any]:
+    """Return a whole conversation that asks for `key`, with all parameters."""
+    source = random.Random(key)  # noqa: S311 - must be replayable
+    return {
+        "messages": conversation(key, 6),
+        "model": OTHER_MODEL,
+        "temperature": round(source.uniform(0.1, 1.9), 2),
+        "max_tokens": source.randrange(50, 900),
+    }
+
+
 def unknown_model(source: random.Random) -> str:
     """Return the name of a model that has no price."""
-    return f"lab-model-{source.getrandbits(24):06x}"
+    return f"{UNKNOWN}{source.getrandbits(24):06x}"
 
 
 def some_usage(source: random.Random) -> tuple[int, int]:
@@ -167,3 +180,15 @@ def early_word(key: str) -> str:
 
 def as_json(body: Any) -> bytes:
     return json.dumps(body).encode()
+
+
+def attempts(history: History) -> list[str]:
+    """Return the names of the instances that were started beside the service."""
+    names = (event.instance for event in history.of(Launched) if event.instance != SERVICE)
+    return list(dict.fromkeys(names))
+
+
+def window_of(history: History) -> int:
+    """Return the seconds of the window that a service was given for its request limit."""
+    given = next(event.variables for event in history.of(Given) if "RATE_LIMIT_WINDOW" in event.variables)
+    return int(given["RATE_LIMIT_WINDOW"] or 0)

@@ -1,5 +1,8 @@
 """Faults of the provider: the same script at both of its upstreams, so that it does not matter which one is asked."""
 
+import json
+from typing import Any
+
 from chaos.history import History, UpstreamCall
 from chaos.llm import ScriptedLLM, Step
 from lab.lab import Lab
@@ -22,3 +25,21 @@ def calls(history: History, key: str | None) -> list[UpstreamCall]:
     """Return the calls for a prompt, or all with None, at both upstreams, in the order of arrival."""
     found = [call for name in UPSTREAMS for call in history.calls(name, key=key)]
     return sorted(found, key=lambda one: one.call.t)
+
+
+def asked_of(history: History, key: str | None) -> dict[str, Any]:
+    """Return the body of the first call for a prompt; empty where there was none, or it is no JSON object."""
+    found = calls(history, key) if key else []
+    if not found:
+        return {}
+    try:
+        body = json.loads(found[0].call.asked)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def reported_usage(history: History, key: str | None) -> tuple[int, int] | None:
+    """Return the input and output tokens that the last answer for a prompt reported; None where there was none."""
+    replies = [one.reply for one in calls(history, key) if one.reply and one.reply.usage] if key else []
+    return replies[-1].usage if replies else None

@@ -1,0 +1,190 @@
+"""The checks of part 2."""
+
+import ast
+from collections.abc import Iterator
+
+from chaos.history import Answer, Event, Exited, File, History, Log, Ready
+from exercises.assignment1 import plan
+from exercises.assignment1.part1_setup.sources import parsed
+from exercises.assignment1.provider import asked_of
+from lab.reading import outcome
+from lab.secrets_leak import Leaks
+from lab.timing import stalled, too_busy
+from lab.verdict import Verdict, all_of, failed, not_judged, passed
+
+REFUSED = {400, 422}
+EXIT_SECONDS = 20.0
+_ROUTES = {"get", "post", "put", "patch", "delete", "route", "api_route"}
+_READS = ("environ.get", "getenv", "load_dotenv", "dotenv_values")
+
+
+def environment_counts(limits: History) -> Verdict:
+    return all_of(
+        [
+            _default_model(limits, "no model", plan.OTHER_MODEL),
+            _token_limit(limits, "most tokens", "more tokens"),
+            _request_limit(limits),
+        ]
+    )
+
+
+def env_file_counts(dotenv: History) -> Verdict:
+    return all_of(
+        [
+            _token_limit(dotenv, "most tokens before", "more tokens before"),
+            _default_model(dotenv, "most tokens before", plan.OTHER_MODEL),
+        ]
+    )
+
+
+def key_is_required(refusals: History) -> Verdict:
+    labels = [name for name in plan.attempts(refusals) if "OPENAI_API_KEY" in name]
+    return all_of(_refuses(refusals, label, "OPENAI_API_KEY") for label in labels)
+
+
+def malformed_values_are_refused(refusals: History) -> Verdict:
+    labels = [name for name in plan.attempts(refusals) if "=" in name]
+    return all_of(_refuses(refusals, label, label.partition("=")[0]) for label in labels)
+
+
+def keys_are_shown_nowhere(
+    leaks: History, failures: History, refusals: History, requests: History, hanging: History
+) -> Verdict:
+    histories = (leaks, failures, refusals, requests, hanging)
+    planted = Leaks(histories)
+    for history in histories:
+        for event in history.events:
+            if name := _shown(planted, event):
+                return failed(
+                    "no key in any line or answer", f"{name} shows in {_place(history, event)}", event
+                )
+    seen = [event for history in histories for event in history.events if isinstance(event, Answer | Log)]
+    return passed(f"no key in {len(seen)} lines and answers", seen[-1] if seen else None)
+
+
+def settings_are_read_once(dotenv: History, files: History) -> Verdict:
+    expected = "the .env that was there at the start counts, whatever becomes of it"
+    before, after = (dotenv.exchanges(f"most tokens {when}")[-1] for when in ("before", "after"))
+    more = dotenv.exchanges("more tokens after")[-1]
+    if before.status == 200 and (after.status in REFUSED or (more.status == 200 and _refused_before(dotenv))):
+        return failed(expected, "the service followed the changed file", after.end)
+    models = [asked_of(dotenv, one.request.key).get("model") for one in (before, after)]
+    if models[0] != models[1] and after.status == 200:
+        return failed(expected, f"the default model changed from {models[0]} to {models[1]}", after.end)
+    for file, name in _read_per_request(files):
+        return failed(
+            "no handler or dependency of a request reads the environment", f"{name} in {file.path} does", file
+        )
+    if before.status != 200:
+        return not_judged(
+            f"a completion with all tokens of the .env {outcome(before.end)}", before.end, blame="submission"
+        )
+    return passed("a .env that changed later changed nothing", after.end)
+
+
+def _refused_before(dotenv: History) -> bool:
+    return dotenv.exchanges("more tokens before")[-1].status in REFUSED
+
+
+def _default_model(history: History, label: str, expected: str) -> Verdict:
+    exchange = history.exchanges(label)[-1]
+    model = asked_of(history, exchange.request.key).get("model")
+    told = f"a request without a model asks for DEFAULT_MODEL, {expected}"
+    if model != expected:
+        actual = f"it asked for {model}" if model else f"no model was asked: {outcome(exchange.end)}"
+        return failed(told, actual, exchange.end)
+    return passed(f"the default model was {model}", exchange.end)
+
+
+def _token_limit(history: History, most: str, more: str) -> Verdict:
+    expected = "MAX_TOKENS_PER_REQUEST tokens are allowed, and one more is not"
+    allowed, refused = history.exchanges(most)[-1], history.exchanges(more)[-1]
+    if allowed.status != 200:
+        return failed(expected, f"as many as allowed: {outcome(allowed.end)}", allowed.end)
+    if refused.status not in REFUSED:
+        return failed(expected, f"one more: {outcome(refused.end)}", refused.end)
+    return passed("the token limit is the one that was set", refused.end)
+
+
+def _request_limit(limits: History) -> Verdict:
+    allowed, beyond = limits.exchanges("allowed"), limits.exchanges("beyond")
+    expected = f"{len(allowed)} requests are answered, the next one is 429, as RATE_LIMIT_REQUESTS says"
+    for one in allowed:
+        if one.status != 200:
+            return failed(expected, f"request {allowed.index(one) + 1}: {outcome(one.end)}", one.end)
+    if not any(one.status == 429 for one in beyond):
+        return failed(expected, f"request {len(allowed) + 1}: {outcome(beyond[0].end)}", beyond[0].end)
+    return passed("the request limit is the one that was set", beyond[0].end)
+
+
+def _refuses(refusals: History, label: str, variable: str) -> Verdict:
+    """Judge that an attempt exits by itself, with a code other than 0, and names the variable."""
+    expected = f"{label}: the service exits within {EXIT_SECONDS:.0f} s with a code other than 0, and names {variable}"
+    history = refusals.instance(label)
+    own = [event for event in history.events if getattr(event, "instance", "") == label]
+    exited = next((event for event in own if isinstance(event, Exited)), None)
+    if ready := next((event for event in own if isinstance(event, Ready)), None):
+        return failed(expected, "it started and answered", ready)
+    if exited is None or exited.cause:
+        if stalled(refusals, own[0].t if own else 0, exited.t if exited else float("inf")) > 1:
+            return too_busy("wait for the exit", exited)
+        return failed(expected, "it neither exited nor answered", exited)
+    if exited.code == 0:
+        return failed(expected, "it exited with code 0", exited)
+    lines = [event for event in own if isinstance(event, Log)]
+    naming = next((line for line in reversed(lines) if variable.lower() in line.text.lower()), None)
+    if naming is None:
+        return failed(
+            expected, f"it exited with code {exited.code}, and no line names {variable}", *lines[-1:], exited
+        )
+    return passed(f"{label} is refused", naming)
+
+
+def _shown(planted: Leaks, event: Event) -> str | None:
+    if isinstance(event, Answer):
+        return planted.find(event.body) or planted.find("\n".join(event.headers.values()))
+    return planted.find(event.text) if isinstance(event, Log) else None
+
+
+def _place(history: History, event: Event) -> str:
+    if isinstance(event, Answer):
+        exchange = next(one for one in history.exchanges() if one.end is event)
+        return f"the answer to {exchange.request.method} {exchange.request.path}"
+    return "the service's output"
+
+
+def _read_per_request(files: History) -> Iterator[tuple[File, str]]:
+    """Yield the functions that read the environment for each request: handlers, and what they depend on."""
+    modules = list(parsed([file for file in files.of(File) if file.path.startswith("src/")]))
+    dependencies = {
+        ast.unparse(node.args[0]).rpartition(".")[2]
+        for _, tree in modules
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"Depends", "Provide"} and node.args
+    }
+    for file, tree in modules:
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            kept = any("cache" in ast.unparse(one) for one in node.decorator_list)
+            if not kept and (_is_handler(node) or node.name in dependencies) and _reads(node):
+                yield file, node.name
+
+
+def _is_handler(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    calls = [one.func for one in node.decorator_list if isinstance(one, ast.Call)]
+    return any(isinstance(one, ast.Attribute) and one.attr in _ROUTES for one in calls) or any(
+        isinstance(one, ast.Name) and one.id in _ROUTES for one in calls
+    )
+
+
+def _reads(node: ast.AST) -> bool:
+    """Whether code reads the environment itself, or makes an instance of settings."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Subscript) and ast.unparse(call.value).endswith("os.environ"):
+            return True
+        if isinstance(call, ast.Call):
+            name = ast.unparse(call.func)
+            if name.endswith(_READS) or (name.endswith("Settings") and not call.args):
+                return True
+    return False

@@ -1,0 +1,14 @@
+"""The experiments of part 2."""
+
+from exercises.assignment1.experiments import (
+    dotenv,
+    failures,
+    files,
+    hanging,
+    leaks,
+    limits,
+    refusals,
+    requests,
+)
+
+__all__ = ["dotenv", "failures", "files", "hanging", "leaks", "limits", "refusals", "requests"]

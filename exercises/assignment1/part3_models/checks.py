@@ -1,0 +1,140 @@
+"""The checks of part 3."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from chaos.history import Answer, Exchange, File, History
+from exercises.assignment1 import bounds, plan
+from exercises.assignment1.provider import reported_usage
+from exercises.assignment1.tests_of_their_own import enough
+from exercises.chat.answer import json_object, read
+from lab.own_tests import Suite
+from lab.reading import excerpt, outcome
+from lab.verdict import Verdict, failed, not_judged, passed
+
+REFUSED = 422
+LEAST_TESTS = 5
+LEAST_WORDS = 3
+
+_ECHOES = {"input", "body", "received", "value", "ctx", "url"}
+
+
+def bounds_are_enforced(requests: History) -> Verdict:
+    outside = _outside(requests)
+    for one in outside:
+        if one.status != REFUSED:
+            return failed(f"{one.request.label}: {REFUSED}", outcome(one.end), one.end)
+    return passed(f"{len(outside)} bodies that break one bound each are answered {REFUSED}", outside[-1].end)
+
+
+def bounds_are_exact(requests: History) -> Verdict:
+    inside = [one for one in requests.exchanges() if one.request.label.startswith(bounds.INSIDE)]
+    for one in inside:
+        if read(one.end) is None:
+            return failed(
+                f"{one.request.label.removeprefix(bounds.INSIDE)}: a completion", outcome(one.end), one.end
+            )
+    return passed(f"{len(inside)} bodies just inside a bound are answered", inside[-1].end)
+
+
+def conversations_begin_right(requests: History) -> Verdict:
+    [assistant] = requests.exchanges("begins with the assistant")
+    if assistant.status != REFUSED:
+        return failed(
+            f"{REFUSED} for a conversation that begins with the assistant",
+            outcome(assistant.end),
+            assistant.end,
+        )
+    for role in ("user", "system"):
+        [good] = requests.exchanges(f"begins with the {role}")
+        if read(good.end) is None:
+            return failed(
+                f"a completion for a conversation that begins with the {role}", outcome(good.end), good.end
+            )
+    return passed("system and user may begin, the assistant may not", assistant.end)
+
+
+def own_rule_holds(requests: History) -> Verdict:
+    expected = 'the first example below README.md\'s "Conversation rule" is accepted, the second one refused with 422'
+    if not plan.own_rule(requests):
+        readme = next((file for file in requests.of(File) if file.path.lower() == "readme.md"), None)
+        return failed(expected, "README.md has no such heading with two JSON blocks below it", readme)
+    [accepted], [refused] = (requests.exchanges(f"own rule: {name}") for name in ("accepted", "refused"))
+    if read(accepted.end) is None:
+        return failed(expected, f"the first example: {outcome(accepted.end)}", accepted.end)
+    if refused.status != REFUSED:
+        return failed(expected, f"the second example: {outcome(refused.end)}", refused.end)
+    return passed("the documented rule holds", refused.end)
+
+
+def errors_name_the_field(requests: History) -> Verdict:
+    judged = [one for one in _outside(requests) if one.status == REFUSED]
+    if not judged:
+        return failed("a 422 that says what is wrong", "nothing was refused with 422")
+    for one in judged:
+        assert isinstance(one.end, Answer)
+        field = bounds.field_of(one.request.label)
+        texts = list(_texts(json_object(one.end)))
+        shown = excerpt(one.end.body, 120)
+        if not any(_names(text, field) for text in texts):
+            return failed(f"{one.request.label}: an error that names {field}", f"it says {shown}", one.end)
+        if not any(len(text.split()) >= LEAST_WORDS for text in texts):
+            return failed(
+                f"{one.request.label}: an error that says why, in words", f"it says {shown}", one.end
+            )
+    return passed(f"{len(judged)} refusals name their field and say why", judged[-1].end)
+
+
+def usage_is_the_providers(requests: History) -> Verdict:
+    asked = [
+        one
+        for one in requests.exchanges()
+        if one.request.label.startswith("priced: ") or one.request.label == "conversation"
+    ]
+    answered = [(one, chat) for one in asked if (chat := read(one.end))]
+    if not answered:
+        return not_judged(
+            f"no completion to look at: {outcome(asked[0].end)}", asked[0].end, blame="submission"
+        )
+    for one, chat in answered:
+        reported = reported_usage(requests, one.request.key)
+        if reported and chat.usage != (*reported, sum(reported)):
+            expected = f"{reported[0]} input, {reported[1]} output and {sum(reported)} total tokens, as the provider reported"
+            return failed(expected, f"usage {chat.usage[0]}, {chat.usage[1]} and {chat.usage[2]}", one.end)
+    return passed(f"the usage of {len(answered)} answers is the provider's", answered[-1][0].end)
+
+
+def models_are_tested(own_tests: History) -> Verdict:
+    suite = Suite(own_tests)
+    return enough(
+        own_tests,
+        suite,
+        suite.using("src.models"),
+        LEAST_TESTS,
+        "use something from src.models and assert something",
+    )
+
+
+def _outside(requests: History) -> list[Exchange]:
+    return [one for one in requests.exchanges() if one.request.label.startswith(bounds.OUTSIDE)]
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the keys and texts of an error, without what it repeats of the request."""
+    if depth > 8:
+        return
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield str(name)
+            if str(name).lower() not in _ECHOES:
+                yield from _texts(one, depth + 1)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one, depth + 1)
+    elif isinstance(value, str):
+        yield value
+
+
+def _names(text: str, field: str) -> bool:
+    return re.search(rf"(?<![A-Za-z]){field}(?![A-Za-z])", text) is not None

@@ -1,0 +1,295 @@
+"""The checks of part 5."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chaos.history import Answer, Exchange, History
+from chaos.keys import answer_code
+from exercises.assignment1 import plan
+from exercises.assignment1.provider import asked_of, calls, reported_usage
+from exercises.assignment1.tests_of_their_own import enough
+from exercises.chat import request_id
+from exercises.chat.answer import json_object, read
+from lab.own_tests import Suite
+from lab.reading import excerpt, outcome
+from lab.retry_after import seconds_of
+from lab.timing import too_busy
+from lab.verdict import Verdict, all_of, failed, passed
+
+LEAST_TESTS = 5
+REFUSED = {400, 422}
+MONEY_SPENT = {402, 429}
+LATENCY_SLACK_MS = 50.0
+DEFAULT_TEMPERATURE, DEFAULT_TOKENS, DEFAULT_MODEL = 0.7, 1024, "gpt-4o-mini"
+HEALTH_SECONDS = 10.0
+STATUSES = {
+    "a body that is no JSON": {400, 422},
+    "an empty body": {400, 422},
+    "a list": {400, 422},
+    "a form": {400, 415, 422},
+    "an unknown path": {404},
+    "another method": {405},
+    "a large body": {413},
+    "a large body in chunks": {413},
+}
+
+
+def completes_end_to_end(requests: History) -> Verdict:
+    [whole] = requests.exchanges("conversation")
+    [plain] = requests.exchanges("defaults")
+    return all_of([_reached(requests, whole), _came_back(requests, whole), _defaults(requests, plain)])
+
+
+def health_tells_the_provider(health: History) -> Verdict:
+    stages = {"up": True, "refused": False, "up again": True, "hanging": False, "up after hanging": True}
+    for label, up in stages.items():
+        asked = health.exchanges(label)
+        expected = f"GET /health says that the provider is {'up' if up else 'not up'} ({label})"
+        slow = [one for one in asked if one.end is None or one.end.elapsed > HEALTH_SECONDS]
+        if slow:
+            return failed(
+                f"an answer within {HEALTH_SECONDS:.0f} s ({label})", outcome(slow[0].end), slow[0].end
+            )
+        if not plan.tells(asked[-1].end, up=up):
+            return failed(expected, _told(asked[-1].end), asked[-1].end)
+    last = health.exchanges("refused")[-1]
+    return passed(f"up, refused, hanging and up again are told; refused: {_told(last.end)}", last.end)
+
+
+def statuses_are_right(requests: History) -> Verdict:
+    for label, statuses in STATUSES.items():
+        for one in requests.exchanges(label):
+            told = " or ".join(map(str, sorted(statuses)))
+            if one.status not in statuses:
+                return failed(
+                    f"{told} for {label} ({one.request.method} {one.request.path})", outcome(one.end), one.end
+                )
+            assert isinstance(one.end, Answer)
+            if json_object(one.end) is None:
+                shown = excerpt(one.end.body, 80) or "an empty body"
+                return failed(f"a JSON object in the {one.status} for {label}", shown, one.end)
+    return passed(
+        f"{len(STATUSES)} kinds of wrong requests get their statuses",
+        requests.exchanges("another method")[0].end,
+    )
+
+
+def request_ids(requests: History) -> Verdict:
+    answers = [(one, one.end) for one in requests.exchanges() if isinstance(one.end, Answer)]
+    for one, end in answers:
+        if not request_id.request_id(end):
+            return failed(
+                "an X-Request-ID on every response", f"none in the {end.status} for {one.request.label}", end
+            )
+    return all_of([_kept(requests), _replaced(requests), _unique(answers)])
+
+
+def token_limit(limits: History) -> Verdict:
+    [most], [more] = limits.exchanges("most tokens"), limits.exchanges("more tokens")
+    if read(most.end) is None:
+        return failed("as many tokens as MAX_TOKENS_PER_REQUEST are allowed", outcome(most.end), most.end)
+    if more.status not in REFUSED:
+        return failed(
+            "400 or 422 for one token more than MAX_TOKENS_PER_REQUEST", outcome(more.end), more.end
+        )
+    if calls(limits, more.request.key):
+        return failed("the provider is not called for it", "it was called", more.end)
+    return passed("the limit lies where it was set", more.end)
+
+
+def request_limit(limits: History) -> Verdict:
+    allowed = len(limits.exchanges("allowed"))
+    lasted = limits.exchanges("beyond")[-1].request.t - limits.exchanges("allowed")[0].request.t
+    if lasted > plan.window_of(limits):
+        return too_busy("send the requests of one window", limits.exchanges("beyond")[-1].end)
+    served = [
+        *limits.exchanges("allowed"),
+        *limits.exchanges("another address"),
+        *limits.exchanges("after the window"),
+    ]
+    for one in served:
+        if read(one.end) is None:
+            return failed(
+                f"{allowed} requests of each address are answered ({one.request.label})",
+                outcome(one.end),
+                one.end,
+            )
+    for one in limits.exchanges("health"):
+        if one.status == 429:
+            return failed("GET /health is not limited", outcome(one.end), one.end)
+    refused = [*limits.exchanges("beyond"), *limits.exchanges("forged")]
+    return all_of([*(_limited(limits, one) for one in refused), _crowd(limits, allowed)])
+
+
+def daily_cost_limit(budget: History) -> Verdict:
+    for one in [*budget.exchanges("cheap"), *budget.exchanges("spending")]:
+        if read(one.end) is None:
+            return failed("requests are answered until the day's money is spent", outcome(one.end), one.end)
+    for one in budget.exchanges("beyond"):
+        if one.status not in MONEY_SPENT:
+            return failed("402 or 429 once the day's money is spent", outcome(one.end), one.end)
+        if calls(budget, one.request.key):
+            return failed("the provider is not called any more", "it was called", one.end)
+    last = budget.exchanges("beyond")[-1]
+    return passed(f"refused once the money was spent: {outcome(last.end)}", last.end)
+
+
+def endpoints_are_tested(own_tests: History) -> Verdict:
+    suite = Suite(own_tests)
+    return enough(
+        own_tests,
+        suite,
+        suite.requesting(),
+        LEAST_TESTS,
+        "send a request to the application and assert something",
+    )
+
+
+def _reached(requests: History, whole: Exchange) -> Verdict:
+    """Judge what the provider got of a conversation with all parameters."""
+    sent = plan.conversation_body(whole.request.key or "")
+    got = asked_of(requests, whole.request.key)
+    if not got:
+        return failed("a call to the provider", f"none: {outcome(whole.end)}", whole.end)
+    wanted: dict[str, Any] = {
+        "model": sent["model"],
+        "messages": sent["messages"],
+        "temperature": sent["temperature"],
+        "max_tokens": sent["max_tokens"],
+    }
+    seen = {
+        "model": got.get("model"),
+        "messages": _plain(got.get("messages")),
+        "temperature": got.get("temperature"),
+        "max_tokens": got.get("max_tokens", got.get("max_completion_tokens")),
+    }
+    for name, value in wanted.items():
+        if seen[name] != value:
+            return failed(
+                f"the provider gets {name} as it was sent",
+                f"it got {excerpt(str(seen[name]), 120)}",
+                whole.end,
+            )
+    return passed(f"the provider got {len(sent['messages'])} messages and the parameters", whole.end)
+
+
+def _came_back(requests: History, whole: Exchange) -> Verdict:
+    chat, usage = read(whole.end), reported_usage(requests, whole.request.key)
+    if chat is None or whole.end is None:
+        return failed("a completion", outcome(whole.end), whole.end)
+    if answer_code(whole.request.key or "") not in chat.content:
+        return failed("the provider's text as the content", f"{excerpt(chat.content, 80)!r}", whole.end)
+    if not chat.model.endswith(plan.OTHER_MODEL):
+        return failed(f"the model that answered, {plan.OTHER_MODEL}", f"{chat.model!r}", whole.end)
+    if usage and chat.usage != (*usage, sum(usage)):
+        return failed(
+            f"the usage that the provider reported, {usage[0]} and {usage[1]}", f"{chat.usage}", whole.end
+        )
+    latency = chat.fields.get("latency_ms")
+    least, most = plan.DELAY * 1000 - LATENCY_SLACK_MS, whole.end.elapsed * 1000 + LATENCY_SLACK_MS
+    if not isinstance(latency, int | float) or not least <= latency <= most:
+        return failed(f"a latency_ms between {least:.0f} and {most:.0f}", f"{latency}", whole.end)
+    return passed(f"content, model, usage and {latency:.0f} ms came back", whole.end)
+
+
+def _defaults(requests: History, plain: Exchange) -> Verdict:
+    got = asked_of(requests, plain.request.key)
+    tokens = got.get("max_tokens", got.get("max_completion_tokens"))
+    seen = (got.get("model"), got.get("temperature"), tokens)
+    if seen != (DEFAULT_MODEL, DEFAULT_TEMPERATURE, DEFAULT_TOKENS):
+        told = f"{DEFAULT_MODEL}, temperature {DEFAULT_TEMPERATURE} and {DEFAULT_TOKENS} tokens for a request that says nothing"
+        return failed(told, f"the provider got {seen[0]}, {seen[1]} and {seen[2]}", plain.end)
+    return passed("what is not said has its defaults", plain.end)
+
+
+def _plain(messages: Any) -> Any:
+    """Return messages with contents as texts: a client may send a list of parts."""
+    if not isinstance(messages, list):
+        return messages
+    return [
+        {"role": one.get("role"), "content": _text(one.get("content"))} if isinstance(one, dict) else one
+        for one in messages
+    ]
+
+
+def _text(content: Any) -> Any:
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return content
+
+
+def _told(end: Any) -> str:
+    return f"{end.status}: {excerpt(end.body, 100)}" if isinstance(end, Answer) else outcome(end)
+
+
+def _kept(requests: History) -> Verdict:
+    for one in requests.exchanges("sane id"):
+        sent = one.request.headers[request_id.HEADER]
+        if isinstance(one.end, Answer) and request_id.request_id(one.end) != sent:
+            return failed(
+                f"the caller's sane id {excerpt(sent, 40)!r}", f"{request_id.request_id(one.end)!r}", one.end
+            )
+    return passed("sane ids are kept", requests.exchanges("sane id")[0].end)
+
+
+def _replaced(requests: History) -> Verdict:
+    for one in requests.exchanges("insane id"):
+        sent = one.request.headers[request_id.HEADER]
+        if isinstance(one.end, Answer) and request_id.request_id(one.end) == sent.strip():
+            return failed(
+                f"an id of the service's own instead of {excerpt(sent, 40)!r}", "the caller's", one.end
+            )
+    return passed("others are replaced", requests.exchanges("insane id")[0].end)
+
+
+def _unique(answers: Sequence[tuple[Exchange, Answer]]) -> Verdict:
+    seen: dict[str, Answer] = {}
+    for one, end in answers:
+        if one.request.headers.get(request_id.HEADER) == request_id.request_id(end):
+            continue
+        if before := seen.get(request_id.request_id(end)):
+            return failed(
+                "an id of its own for each response", f"two have {request_id.request_id(end)!r}", end, before
+            )
+        seen[request_id.request_id(end)] = end
+    return passed(f"{len(seen)} responses have ids of their own", answers[-1][1])
+
+
+def _limited(limits: History, one: Exchange) -> Verdict:
+    what = (
+        "one request more than allowed"
+        if one.request.label == "beyond"
+        else "one more, with another address in its headers"
+    )
+    if one.status != 429:
+        return failed(f"429 for {what}", outcome(one.end), one.end)
+    if calls(limits, one.request.key):
+        return failed("the provider is not called for it", "it was called", one.end)
+    assert isinstance(one.end, Answer)
+    told, window = seconds_of(one.end), plan.window_of(limits)
+    if told is None or not 0 < told <= window + 1:
+        header = one.end.headers.get("retry-after", "none")
+        return failed(
+            f"a Retry-After of 1 to {window} seconds", f"Retry-After: {excerpt(header, 40)}", one.end
+        )
+    return passed(f"429 with Retry-After {told:g}", one.end)
+
+
+def _crowd(limits: History, allowed: int) -> Verdict:
+    crowd = limits.exchanges("at once")
+    answered = [one for one in crowd if read(one.end)]
+    refused = [one for one in crowd if one.status == 429]
+    if len(answered) > allowed:
+        return failed(
+            f"{allowed} of {len(crowd)} requests at once are answered",
+            f"{len(answered)} were",
+            answered[-1].end,
+        )
+    if len(answered) < allowed or len(answered) + len(refused) < len(crowd):
+        other = next((one for one in crowd if one.status not in {200, 429}), crowd[-1])
+        return failed(
+            f"{allowed} of {len(crowd)} requests at once are answered, the others 429",
+            f"{len(answered)} and {len(refused)}",
+            other.end,
+        )
+    return passed(f"{allowed} of {len(crowd)} requests at once were answered", refused[0].end)

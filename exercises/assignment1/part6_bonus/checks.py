@@ -1,0 +1,92 @@
+"""The checks of part 6, the bonus."""
+
+from chaos.history import Answer, File, History, OwnTests, Part, Socket
+from chaos.keys import expected_answer
+from exercises.assignment1 import faults, plan
+from exercises.assignment1.part6_bonus.events import DONE, events, text_of
+from lab.own_tests import Suite, tampering
+from lab.reading import excerpt, outcome
+from lab.timing import too_busy, undisturbed_between
+from lab.verdict import Verdict, failed, not_judged, passed
+
+LEAST_NOTICED = 4
+
+
+def streams_as_it_comes(streams: History) -> Verdict:
+    [held] = streams.exchanges("held")
+    end = held.end
+    if not isinstance(end, Answer) or end.status != 200:
+        return failed("a stream", outcome(end), end)
+    content_type = end.headers.get("content-type", "")
+    if not content_type.startswith("text/event-stream"):
+        return failed("an answer of the type text/event-stream", content_type or "no type", end)
+    if not any(part.request == held.request.request for part in streams.of(Part)):
+        return failed(
+            f"the first words within {plan.STREAM_SECONDS:.0f} s, while the provider waits in the middle of its answer",
+            "nothing came before the provider went on",
+            end,
+        )
+    found = events(end.body)
+    whole = expected_answer(held.request.key or "")
+    if whole not in text_of(found):
+        return failed(
+            "the provider's whole text in the events", excerpt(text_of(found), 100) or "no text", end
+        )
+    if not found or found[-1] != DONE:
+        return failed("data: [DONE] at the end", f"{excerpt(found[-1] if found else '', 60)!r}", end)
+    return passed(f"{len(found)} events, as they came", end)
+
+
+def tells_of_breaks(streams: History) -> Verdict:
+    for label in ("error event", "cut off"):
+        [one] = streams.exchanges(label)
+        expected = f"an event with an error, and no [DONE] after it ({label})"
+        if not isinstance(one.end, Answer) or one.end.status != 200:
+            return failed(expected, outcome(one.end), one.end)
+        found = events(one.end.body)
+        if not any('"error"' in event for event in found):
+            return failed(
+                expected, f"the last event is {excerpt(found[-1] if found else 'missing', 80)}", one.end
+            )
+        if DONE in found[next(i for i, event in enumerate(found) if '"error"' in event) :]:
+            return failed(expected, "[DONE] follows, as if all were well", one.end)
+    return passed("breaks in the middle are told", streams.exchanges("cut off")[0].end)
+
+
+def ends_with_its_caller(streams: History) -> Verdict:
+    [left] = streams.exchanges("abandoned")
+    closed = [event for event in streams.of(Socket) if event.label == "abandoned" and event.state == "closed"]
+    made = streams.calls(key=left.request.key)
+    expected = f"the call to the provider ends within {plan.LEAVE_SECONDS:.0f} s of the caller's leaving"
+    if not closed or not made or not any(part.request == left.request.request for part in streams.of(Part)):
+        return not_judged("there was no stream to leave in the middle", left.end, blame="submission")
+    reply = made[-1].reply
+    if reply is None:
+        return failed(expected, "it went on", made[-1].call, closed[0])
+    seconds = reply.t - closed[0].t
+    if seconds > plan.LEAVE_SECONDS:
+        if undisturbed_between(streams, closed[0].t, reply.t) <= plan.LEAVE_SECONDS:
+            return too_busy("time the end of the call", reply)
+        return failed(expected, f"it ended after {seconds:.1f} s", reply)
+    return passed(f"the call ended after {seconds:.2f} s", reply)
+
+
+def tests_notice_faults(broken_tests: History) -> Verdict:
+    expected = f"a suite that passes as it is, and fails for {LEAST_NOTICED} of {len(faults.FAULTS)} faults"
+    runs = {event.fault: event for event in broken_tests.of(OwnTests)}
+    plain = runs[""]
+    if plain.problem:
+        return failed(expected, plain.problem, plain)
+    if changed := tampering(broken_tests.of(File)):
+        return failed(expected, f"no test counts: {changed}", plain)
+    suite = Suite(broken_tests, "")
+    if suite.failing or not suite.passing:
+        what = f"{suite.failing[0].name} fails without a fault" if suite.failing else "no test counts"
+        return failed(expected, what, plain)
+    noticed = [fault for fault in faults.FAULTS if runs[fault].problem or Suite(broken_tests, fault).failing]
+    if len(noticed) < LEAST_NOTICED:
+        missed = ", ".join(fault for fault in faults.FAULTS if fault not in noticed)
+        return failed(
+            expected, f"it fails for {len(noticed)}; not for {missed}", runs[missed.partition(",")[0]]
+        )
+    return passed(f"the suite fails for {len(noticed)} of {len(faults.FAULTS)} faults", plain)
