@@ -37,6 +37,11 @@ def field_of(label: str) -> str:
     return label.split()[1].rstrip(":")
 
 
+def what_of(label: str) -> str:
+    """Return what is remarkable in a labelled request."""
+    return label.partition(": ")[2]
+
+
 def user(content: Any) -> Message:
     return {"role": "user", "content": content}
 
@@ -74,7 +79,7 @@ def outside(key: str, source: random.Random) -> Iterator[Case]:
     yield _messages("a content that is a number", "content", [user(7)])
     yield _messages("an empty content after a good message", "content", [good, _assistant("Well."), user("")])
     yield _messages("no messages", "messages", [])
-    too_many = conversation(key, MAX_MESSAGES + over % 100)
+    too_many = conversation(key, MAX_MESSAGES + source.choice([1, 2, 50]))
     yield _messages(f"{len(too_many)} messages", "messages", too_many)
     yield Case("messages that are a text", "messages", {"messages": "hello"})
     yield Case("no field messages", "messages", {"temperature": 1})

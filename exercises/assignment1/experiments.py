@@ -142,7 +142,7 @@ async def limits(lab: Lab) -> None:
     allowed, window = plan.given_limits(lab.settings)
     most = int(lab.settings.variables["MAX_TOKENS_PER_REQUEST"] or 0)
     lab.phase("fault")
-    first, other, crowd = (f"127.0.0.{host}" for host in (250, 251, 252))
+    first, other, crowd = (lab.client.next_source() for _ in range(3))
     for position in range(allowed + 2):
         label = "allowed" if position < allowed else "beyond"
         await lab.generate(label=label, source=first, timeout=PATIENCE)
@@ -184,6 +184,7 @@ async def budget(lab: Lab) -> None:
 async def dotenv(lab: Lab) -> None:
     """Settings come from a .env file, one of them from the environment too; then the file changes."""
     most = int(lab.settings.env_file["MAX_TOKENS_PER_REQUEST"])
+    lab.record_files(*PATTERNS)
     lab.phase("fault")
     await _tokens_and_model(lab, most, "before")
     lab.write_env_file(

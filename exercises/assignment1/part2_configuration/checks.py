@@ -62,7 +62,7 @@ def keys_are_shown_nowhere(
     return passed(f"no key in {len(seen)} lines and answers", seen[-1] if seen else None)
 
 
-def settings_are_read_once(dotenv: History, files: History) -> Verdict:
+def settings_are_read_once(dotenv: History) -> Verdict:
     expected = "the .env that was there at the start counts, whatever becomes of it"
     before, after = (dotenv.exchanges(f"most tokens {when}")[-1] for when in ("before", "after"))
     more = dotenv.exchanges("more tokens after")[-1]
@@ -71,7 +71,7 @@ def settings_are_read_once(dotenv: History, files: History) -> Verdict:
     models = [asked_of(dotenv, one.request.key).get("model") for one in (before, after)]
     if models[0] != models[1] and after.status == 200:
         return failed(expected, f"the default model changed from {models[0]} to {models[1]}", after.end)
-    for file, name in _read_per_request(files):
+    for file, name in _read_per_request(dotenv):
         return failed(
             "no handler or dependency of a request reads the environment", f"{name} in {file.path} does", file
         )
@@ -153,9 +153,9 @@ def _place(history: History, event: Event) -> str:
     return "the service's output"
 
 
-def _read_per_request(files: History) -> Iterator[tuple[File, str]]:
+def _read_per_request(dotenv: History) -> Iterator[tuple[File, str]]:
     """Yield the functions that read the environment for each request: handlers, and what they depend on."""
-    modules = list(parsed([file for file in files.of(File) if file.path.startswith("src/")]))
+    modules = list(parsed([file for file in dotenv.of(File) if file.path.startswith("src/")]))
     dependencies = {
         ast.unparse(node.args[0]).rpartition(".")[2]
         for _, tree in modules

@@ -3,7 +3,6 @@
 from exercises.assignment1.experiments import (
     dotenv,
     failures,
-    files,
     hanging,
     leaks,
     limits,
@@ -11,4 +10,4 @@ from exercises.assignment1.experiments import (
     requests,
 )
 
-__all__ = ["dotenv", "failures", "files", "hanging", "leaks", "limits", "refusals", "requests"]
+__all__ = ["dotenv", "failures", "hanging", "leaks", "limits", "refusals", "requests"]

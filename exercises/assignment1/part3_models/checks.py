@@ -15,8 +15,12 @@ from lab.verdict import Verdict, failed, not_judged, passed
 
 REFUSED = 422
 LEAST_TESTS = 5
-LEAST_WORDS = 3
+LEAST_WORDS = 2
+LEAST_REASONS = 4
+"""So many reasons there are at least for what is refused: too short, too long, another type, missing."""
 
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_PLACES = {"body", "messages", "role", "content", "temperature", "max", "tokens", "max_tokens"}
 _ECHOES = {"input", "body", "received", "value", "ctx", "url"}
 
 
@@ -24,7 +28,7 @@ def bounds_are_enforced(requests: History) -> Verdict:
     outside = _outside(requests)
     for one in outside:
         if one.status != REFUSED:
-            return failed(f"{one.request.label}: {REFUSED}", outcome(one.end), one.end)
+            return failed(f"{REFUSED} for {bounds.what_of(one.request.label)}", outcome(one.end), one.end)
     return passed(f"{len(outside)} bodies that break one bound each are answered {REFUSED}", outside[-1].end)
 
 
@@ -32,9 +36,7 @@ def bounds_are_exact(requests: History) -> Verdict:
     inside = [one for one in requests.exchanges() if one.request.label.startswith(bounds.INSIDE)]
     for one in inside:
         if read(one.end) is None:
-            return failed(
-                f"{one.request.label.removeprefix(bounds.INSIDE)}: a completion", outcome(one.end), one.end
-            )
+            return failed(f"a completion for {bounds.what_of(one.request.label)}", outcome(one.end), one.end)
     return passed(f"{len(inside)} bodies just inside a bound are answered", inside[-1].end)
 
 
@@ -72,17 +74,30 @@ def errors_name_the_field(requests: History) -> Verdict:
     judged = [one for one in _outside(requests) if one.status == REFUSED]
     if not judged:
         return failed("a 422 that says what is wrong", "nothing was refused with 422")
+    reasons: set[str] = set()
     for one in judged:
         assert isinstance(one.end, Answer)
         field = bounds.field_of(one.request.label)
         texts = list(_texts(json_object(one.end)))
         shown = excerpt(one.end.body, 120)
         if not any(_names(text, field) for text in texts):
-            return failed(f"{one.request.label}: an error that names {field}", f"it says {shown}", one.end)
-        if not any(len(text.split()) >= LEAST_WORDS for text in texts):
             return failed(
-                f"{one.request.label}: an error that says why, in words", f"it says {shown}", one.end
+                f"{bounds.what_of(one.request.label)}: an error that names {field}",
+                f"it says {shown}",
+                one.end,
             )
+        if not (told := _reasons(texts)):
+            return failed(
+                f"{bounds.what_of(one.request.label)}: an error that says why, in words",
+                f"it says {shown}",
+                one.end,
+            )
+        reasons |= told
+    if len(reasons) < LEAST_REASONS:
+        expected = (
+            f"what is wrong, in words: {len(judged)} bodies are refused for {LEAST_REASONS} reasons at least"
+        )
+        return failed(expected, f"the errors say {excerpt('; '.join(sorted(reasons)), 100)}", judged[0].end)
     return passed(f"{len(judged)} refusals name their field and say why", judged[-1].end)
 
 
@@ -134,6 +149,12 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _texts(one, depth + 1)
     elif isinstance(value, str):
         yield value
+
+
+def _reasons(texts: list[str]) -> set[str]:
+    """Return what texts say in words, without the names of fields, which say where and not why."""
+    plain = (" ".join(word for word in _WORD.findall(text) if word.lower() not in _PLACES) for text in texts)
+    return {text for text in plain if len(text.split()) >= LEAST_WORDS}
 
 
 def _names(text: str, field: str) -> bool:

@@ -1,6 +1,5 @@
 """The checks of part 5."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from chaos.history import Answer, Exchange, History
@@ -8,11 +7,10 @@ from chaos.keys import answer_code
 from exercises.assignment1 import plan
 from exercises.assignment1.provider import asked_of, calls, reported_usage
 from exercises.assignment1.tests_of_their_own import enough
-from exercises.chat import request_id
+from exercises.chat import id_checks, limit_checks
 from exercises.chat.answer import json_object, read
 from lab.own_tests import Suite
 from lab.reading import excerpt, outcome
-from lab.retry_after import seconds_of
 from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, passed
 
@@ -75,13 +73,8 @@ def statuses_are_right(requests: History) -> Verdict:
 
 
 def request_ids(requests: History) -> Verdict:
-    answers = [(one, one.end) for one in requests.exchanges() if isinstance(one.end, Answer)]
-    for one, end in answers:
-        if not request_id.request_id(end):
-            return failed(
-                "an X-Request-ID on every response", f"none in the {end.status} for {one.request.label}", end
-            )
-    return all_of([_kept(requests), _replaced(requests), _unique(answers)])
+    judged = (id_checks.present, id_checks.kept, id_checks.replaced, id_checks.unique)
+    return all_of(judge(requests) for judge in judged)
 
 
 def token_limit(limits: History) -> Verdict:
@@ -102,23 +95,20 @@ def request_limit(limits: History) -> Verdict:
     lasted = limits.exchanges("beyond")[-1].request.t - limits.exchanges("allowed")[0].request.t
     if lasted > plan.window_of(limits):
         return too_busy("send the requests of one window", limits.exchanges("beyond")[-1].end)
-    served = [
-        *limits.exchanges("allowed"),
-        *limits.exchanges("another address"),
-        *limits.exchanges("after the window"),
-    ]
-    for one in served:
-        if read(one.end) is None:
-            return failed(
-                f"{allowed} requests of each address are answered ({one.request.label})",
-                outcome(one.end),
-                one.end,
-            )
+    served = [limits.exchanges(label) for label in ("allowed", "another address", "after the window")]
     for one in limits.exchanges("health"):
         if one.status == 429:
             return failed("GET /health is not limited", outcome(one.end), one.end)
     refused = [*limits.exchanges("beyond"), *limits.exchanges("forged")]
-    return all_of([*(_limited(limits, one) for one in refused), _crowd(limits, allowed)])
+    return all_of(
+        [
+            *(limit_checks.served(one, f"{allowed} requests of each address are answered") for one in served),
+            *(limit_checks.refused(one, f"one request more ({one.request.label})") for one in refused),
+            *(limit_checks.not_called(limits, one) for one in refused),
+            *(limit_checks.retry_after(one, plan.window_of(limits)) for one in refused),
+            limit_checks.crowd(limits.exchanges("at once"), allowed),
+        ]
+    )
 
 
 def daily_cost_limit(budget: History) -> Verdict:
@@ -220,76 +210,3 @@ def _text(content: Any) -> Any:
 
 def _told(end: Any) -> str:
     return f"{end.status}: {excerpt(end.body, 100)}" if isinstance(end, Answer) else outcome(end)
-
-
-def _kept(requests: History) -> Verdict:
-    for one in requests.exchanges("sane id"):
-        sent = one.request.headers[request_id.HEADER]
-        if isinstance(one.end, Answer) and request_id.request_id(one.end) != sent:
-            return failed(
-                f"the caller's sane id {excerpt(sent, 40)!r}", f"{request_id.request_id(one.end)!r}", one.end
-            )
-    return passed("sane ids are kept", requests.exchanges("sane id")[0].end)
-
-
-def _replaced(requests: History) -> Verdict:
-    for one in requests.exchanges("insane id"):
-        sent = one.request.headers[request_id.HEADER]
-        if isinstance(one.end, Answer) and request_id.request_id(one.end) == sent.strip():
-            return failed(
-                f"an id of the service's own instead of {excerpt(sent, 40)!r}", "the caller's", one.end
-            )
-    return passed("others are replaced", requests.exchanges("insane id")[0].end)
-
-
-def _unique(answers: Sequence[tuple[Exchange, Answer]]) -> Verdict:
-    seen: dict[str, Answer] = {}
-    for one, end in answers:
-        if one.request.headers.get(request_id.HEADER) == request_id.request_id(end):
-            continue
-        if before := seen.get(request_id.request_id(end)):
-            return failed(
-                "an id of its own for each response", f"two have {request_id.request_id(end)!r}", end, before
-            )
-        seen[request_id.request_id(end)] = end
-    return passed(f"{len(seen)} responses have ids of their own", answers[-1][1])
-
-
-def _limited(limits: History, one: Exchange) -> Verdict:
-    what = (
-        "one request more than allowed"
-        if one.request.label == "beyond"
-        else "one more, with another address in its headers"
-    )
-    if one.status != 429:
-        return failed(f"429 for {what}", outcome(one.end), one.end)
-    if calls(limits, one.request.key):
-        return failed("the provider is not called for it", "it was called", one.end)
-    assert isinstance(one.end, Answer)
-    told, window = seconds_of(one.end), plan.window_of(limits)
-    if told is None or not 0 < told <= window + 1:
-        header = one.end.headers.get("retry-after", "none")
-        return failed(
-            f"a Retry-After of 1 to {window} seconds", f"Retry-After: {excerpt(header, 40)}", one.end
-        )
-    return passed(f"429 with Retry-After {told:g}", one.end)
-
-
-def _crowd(limits: History, allowed: int) -> Verdict:
-    crowd = limits.exchanges("at once")
-    answered = [one for one in crowd if read(one.end)]
-    refused = [one for one in crowd if one.status == 429]
-    if len(answered) > allowed:
-        return failed(
-            f"{allowed} of {len(crowd)} requests at once are answered",
-            f"{len(answered)} were",
-            answered[-1].end,
-        )
-    if len(answered) < allowed or len(answered) + len(refused) < len(crowd):
-        other = next((one for one in crowd if one.status not in {200, 429}), crowd[-1])
-        return failed(
-            f"{allowed} of {len(crowd)} requests at once are answered, the others 429",
-            f"{len(answered)} and {len(refused)}",
-            other.end,
-        )
-    return passed(f"{allowed} of {len(crowd)} requests at once were answered", refused[0].end)

@@ -1,0 +1,63 @@
+"""Judges request ids on recorded answers, for every assessment that asks for them."""
+
+from collections.abc import Sequence
+
+from chaos.history import Answer, Exchange, History
+from exercises.chat.request_id import HEADER, request_id
+from lab.reading import excerpt
+from lab.verdict import Verdict, failed, passed
+
+
+def present(history: History) -> Verdict:
+    """Judge that every response has an id."""
+    answers = _answers(history)
+    for one, end in answers:
+        if not request_id(end):
+            return failed(
+                "an X-Request-ID on every response", f"none in the {end.status} ({one.request.label})", end
+            )
+    return passed(f"{len(answers)} responses have one", answers[-1][1])
+
+
+def kept(history: History) -> Verdict:
+    """Judge that sane ids of callers come back."""
+    sane = [(one, end) for one, end in _answers(history) if one.request.label == "sane id"]
+    for one, end in sane:
+        sent = one.request.headers[HEADER]
+        if request_id(end) != sent:
+            return failed(
+                f"the caller's sane id {excerpt(sent, 40)!r}", f"{excerpt(request_id(end), 40)!r}", end
+            )
+    return passed(f"{len(sane)} sane ids are kept", sane[0][1])
+
+
+def replaced(history: History) -> Verdict:
+    """Judge that ids which are not sane do not come back."""
+    insane = [(one, end) for one, end in _answers(history) if one.request.label == "insane id"]
+    for one, end in insane:
+        sent = one.request.headers[HEADER]
+        if request_id(end) == sent.strip():
+            return failed(
+                f"an id of the service's own instead of {excerpt(sent, 40)!r}", "the caller's came back", end
+            )
+    return passed(f"{len(insane)} others are replaced", insane[0][1])
+
+
+def unique(history: History) -> Verdict:
+    """Judge that no two responses have the same id of the service's own."""
+    seen: dict[str, Answer] = {}
+    answers = _answers(history)
+    for one, end in answers:
+        found = request_id(end)
+        if one.request.headers.get(HEADER) == found:
+            continue
+        if before := seen.get(found):
+            return failed(
+                "an id of its own for each response", f"two have {excerpt(found, 40)!r}", end, before
+            )
+        seen[found] = end
+    return passed(f"{len(seen)} responses have ids of their own", answers[-1][1])
+
+
+def _answers(history: History) -> Sequence[tuple[Exchange, Answer]]:
+    return [(one, one.end) for one in history.exchanges() if isinstance(one.end, Answer)]

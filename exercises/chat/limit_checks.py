@@ -1,0 +1,62 @@
+"""Judges a limit of requests on recorded answers, for every assessment that asks for one."""
+
+from collections.abc import Sequence
+
+from chaos.history import Answer, Exchange, History
+from exercises.chat.answer import read
+from lab.reading import excerpt, outcome
+from lab.retry_after import seconds_of
+from lab.verdict import Verdict, failed, passed
+
+
+def served(exchanges: Sequence[Exchange], expected: str) -> Verdict:
+    """Judge that all of these were answered by a completion."""
+    for one in exchanges:
+        if read(one.end) is None:
+            return failed(f"{expected} ({one.request.label})", outcome(one.end), one.end)
+    return passed(f"{len(exchanges)} requests were answered", exchanges[-1].end if exchanges else None)
+
+
+def refused(one: Exchange, what: str) -> Verdict:
+    """Judge that a request was answered 429."""
+    if one.status != 429:
+        return failed(f"429 for {what}", outcome(one.end), one.end)
+    return passed(f"429 for {what}", one.end)
+
+
+def retry_after(one: Exchange, window: float) -> Verdict:
+    """Judge that a refusal says when to come back: from 1 second to the length of the window."""
+    assert isinstance(one.end, Answer)
+    told = seconds_of(one.end)
+    if told is None or not 0 < told <= window + 1:
+        header = one.end.headers.get("retry-after", "none")
+        return failed(
+            f"a Retry-After of 1 to {window:g} seconds", f"Retry-After: {excerpt(header, 40)}", one.end
+        )
+    return passed(f"Retry-After {told:g}", one.end)
+
+
+def not_called(history: History, one: Exchange) -> Verdict:
+    """Judge that no upstream was called for a request."""
+    made = [
+        event for name in history.contract.upstreams for event in history.calls(name, key=one.request.key)
+    ]
+    if made:
+        return failed(
+            "the provider is not called for what is refused", "it was called", made[0].call, one.end
+        )
+    return passed("the provider was not called", one.end)
+
+
+def crowd(exchanges: Sequence[Exchange], allowed: int) -> Verdict:
+    """Judge that of requests at once exactly `allowed` were answered, and the others refused with 429."""
+    answered = [one for one in exchanges if read(one.end)]
+    others = [one for one in exchanges if one.status == 429]
+    expected = f"{allowed} of {len(exchanges)} requests at once are answered, the others 429"
+    if len(answered) != allowed or len(answered) + len(others) != len(exchanges):
+        odd = next(
+            (one for one in exchanges if one.status not in {200, 429}),
+            answered[-1] if answered else exchanges[-1],
+        )
+        return failed(expected, f"{len(answered)} were answered, {len(others)} were 429", odd.end)
+    return passed(f"{allowed} of {len(exchanges)} requests at once were answered", others[0].end)

@@ -1,0 +1,93 @@
+"""The checks of exercise 1. They compute what is asked for from the prices and the load of the page."""
+
+import re
+import tomllib
+from typing import Any
+
+from chaos.history import File, History
+from exercises.chat.prices import PRICES
+from lab.reading import excerpt
+from lab.verdict import Verdict, failed, passed
+
+REQUESTS_A_DAY = 100_000
+INPUT_TOKENS, OUTPUT_TOKENS = 2_000, 500
+DAYS = 30
+TOLERANCE = 0.01
+
+_NUMBER = re.compile(r"\d[\d,_]*(?:\.\d+)?")
+
+
+def month_of_gpt_4o(answers: History) -> Verdict:
+    return _month(answers, "gpt-4o", "gpt_4o_usd_per_month")
+
+
+def month_of_gpt_4o_mini(answers: History) -> Verdict:
+    return _month(answers, "gpt-4o-mini", "gpt_4o_mini_usd_per_month")
+
+
+def day_of_gpt_4o(answers: History) -> Verdict:
+    return _day(answers, "gpt-4o")
+
+
+def day_of_gpt_4o_mini(answers: History) -> Verdict:
+    return _day(answers, "gpt-4o-mini")
+
+
+def cost_of_a_day(model: str) -> float:
+    """Return what a day costs with a model, in US dollars."""
+    return REQUESTS_A_DAY * PRICES[model].cost(INPUT_TOKENS, OUTPUT_TOKENS)
+
+
+def _month(answers: History, model: str, name: str) -> Verdict:
+    expected = f"[cost] {name} in answers.toml, right to {TOLERANCE:.0%}"
+    file = _file(answers, "answers.toml")
+    if file is None:
+        return failed(expected, "there is no answers.toml")
+    try:
+        table: Any = tomllib.loads(file.text).get("cost")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return failed(expected, f"answers.toml is not valid TOML ({excerpt(str(error), 80)})", file)
+    value = table.get(name) if isinstance(table, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return failed(
+            expected, f"{excerpt(str(value), 40)}" if value is not None else "it is not there", file
+        )
+    if not _right(value, DAYS * cost_of_a_day(model)):
+        return failed(expected, f"{value:g}", file)
+    return passed(f"{value:g} USD a month", file)
+
+
+def _day(answers: History, model: str) -> Verdict:
+    expected = f"a line in ANSWERS.md with {model} and what it costs a day, right to {TOLERANCE:.0%}"
+    file = _file(answers, "ANSWERS.md")
+    if file is None:
+        return failed(expected, "there is no ANSWERS.md")
+    lines = [line for line in file.text.splitlines() if _names(line, model)]
+    found = [number for line in lines for number in _numbers(line)]
+    right = cost_of_a_day(model)
+    if not any(_right(number, right) for number in found):
+        told = (
+            f"{len(lines)} lines with {model}, none of them with the right amount"
+            if lines
+            else f"no line names {model}"
+        )
+        return failed(expected, told, file)
+    return passed(f"{model} costs {right:g} USD a day", file)
+
+
+def _file(answers: History, path: str) -> File | None:
+    return next((file for file in answers.of(File) if file.path == path), None)
+
+
+def _names(line: str, model: str) -> bool:
+    """Whether a line names a model, and not one whose name goes on: gpt-4o is not gpt-4o-mini."""
+    written = re.escape(model).replace(r"\-", r"[-_ ]?")
+    return re.search(rf"(?<![\w-]){written}(?![\w]|[-_ ]?mini)", line, re.IGNORECASE) is not None
+
+
+def _numbers(line: str) -> list[float]:
+    return [float(re.sub(r"[,_]", "", number)) for number in _NUMBER.findall(line[:2000])]
+
+
+def _right(value: float, right: float) -> bool:
+    return abs(value - right) <= TOLERANCE * right

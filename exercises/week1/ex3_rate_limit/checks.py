@@ -1,0 +1,88 @@
+"""The checks of exercise 3."""
+
+import re
+
+from chaos.history import File, History
+from exercises.chat import limit_checks
+from exercises.week1.ex3_rate_limit.experiments import ALLOWED
+from lab.timing import too_busy
+from lab.verdict import Verdict, all_of, failed, not_judged, passed
+
+WINDOW = 60.0
+_LIMITER = re.compile(r"rate.?limit|limiter|\b429\b", re.IGNORECASE)
+_REMOVES = re.compile(
+    r"\.pop\(|\.popitem\(|\.clear\(|\bdel [\w.]+\[|\.discard\(|\.remove\(|\bTTLCache\b|\bLRUCache\b|\bmaxsize\s*=|\bexpir|\.delete\("
+    r"|[\w.]+\s*=\s*\{[^{}]*\bfor\b",
+    re.IGNORECASE,
+)
+_LIBRARIES = re.compile(
+    r"^\s*(?:from|import)\s+(limits|slowapi|cachetools|fastapi_limiter|pyrate_limiter|aiolimiter|throttled|expiringdict|diskcache|litestar\.middleware\.rate_limit)\b",
+    re.MULTILINE,
+)
+"""Libraries that remove what has expired by themselves."""
+
+
+def ten_in_a_minute(limit: History) -> Verdict:
+    return _in_one_window(limit) or all_of(
+        [
+            limit_checks.served(limit.exchanges("allowed"), f"{ALLOWED} requests of an address are answered"),
+            *(
+                limit_checks.refused(one, f"more than {ALLOWED} requests")
+                for one in limit.exchanges("beyond")
+            ),
+            limit_checks.crowd(limit.exchanges("at once"), ALLOWED),
+        ]
+    )
+
+
+def tells_when_to_come_back(limit: History) -> Verdict:
+    refused = [one for one in [*limit.exchanges("beyond"), *limit.exchanges("at once")] if one.status == 429]
+    if not refused:
+        return not_judged("no request was refused", limit.exchanges("beyond")[-1].end, blame="submission")
+    return all_of(
+        verdict
+        for one in refused
+        for verdict in (limit_checks.retry_after(one, WINDOW), limit_checks.not_called(limit, one))
+    )
+
+
+def others_are_served(limit: History) -> Verdict:
+    others = limit_checks.served(limit.exchanges("another address"), "another address is served")
+    for one in limit.exchanges("health"):
+        if one.status != 200:
+            return failed("GET /health is for everybody", f"{one.status}", one.end)
+    if not any(one.status == 429 for one in limit.exchanges("beyond")):
+        return not_judged(
+            "there is no limit that could be for one address",
+            limit.exchanges("beyond")[-1].end,
+            blame="submission",
+        )
+    return others
+
+
+def address_of_the_connection(limit: History) -> Verdict:
+    return _in_one_window(limit) or all_of(
+        limit_checks.refused(one, f"one more with {', '.join(one.request.headers)[:60]}")
+        for one in limit.exchanges("forged")
+    )
+
+
+def forgets(sources: History) -> Verdict:
+    expected = "entries that are removed, by the code of the limiter or by a library that does"
+    limiters = [file for file in sources.of(File) if file.path.endswith(".py") and _LIMITER.search(file.text)]
+    if not limiters:
+        return failed(expected, "there is no limiter in src/")
+    for file in limiters:
+        if _LIBRARIES.search(file.text) or _REMOVES.search(file.text):
+            return passed(f"{file.path} removes entries", file)
+    return failed(
+        expected, f"nothing in {', '.join(file.path for file in limiters[:3])} removes an entry", limiters[0]
+    )
+
+
+def _in_one_window(limit: History) -> Verdict | None:
+    """Say that the machine was too busy where the requests took so long that a window may have passed."""
+    first, last = limit.exchanges("allowed")[0], limit.exchanges("forged")[-1]
+    if last.request.t - first.request.t > WINDOW / 2:
+        return too_busy("send the requests of one minute", last.end)
+    return None
