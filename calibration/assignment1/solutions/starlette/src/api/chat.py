@@ -1,5 +1,6 @@
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,7 +25,7 @@ async def chat_completions(request: Request) -> Response:
         errors = [FieldError(field="max_tokens", reason=reason)]
         return error_response(422, "validation_error", f"max_tokens: {reason}", errors)
 
-    params = {
+    params: dict[str, Any] = {
         "messages": chat.messages,
         "model": chat.model or settings.default_model,
         "temperature": 0.7 if chat.temperature is None else chat.temperature,

@@ -33,7 +33,8 @@ class OpenAIProvider(HTTPProvider):
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | StreamEnd]:
         body = body_of(prompt) | {"stream": True, "stream_options": {"include_usage": True}}
-        model, usage, finished = prompt.model, {}, False
+        model, finished = prompt.model, False
+        usage: dict[str, int] = {}
         async for event in self.post_stream("/chat/completions", body):
             if "error" in event:
                 raise ProviderFailed
