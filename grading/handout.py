@@ -1,10 +1,12 @@
 """Writes what students receive: this repository with the starter in place of the solution."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from grading.errors import MachineError, UsageError
@@ -12,9 +14,12 @@ from grading.uv import find_uv
 from lab.assessment import Assessment, Handout
 
 ROOT = Path(__file__).parent.parent
-KEPT = ("grading", "lab", "chaos", "exercises")
+KEPT = ("grading", "lab", "chaos", "exercises/__init__.py", "exercises/catalogue.py", "exercises/demo.py")
 """What students get of the grader: all that they need to test themselves, and nothing of a solution."""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "starter", "handout", "solution", "*.template.md")
+NOT_THE_STARTERS = shutil.ignore_patterns("__pycache__", "pyproject.toml", "uv.lock")
+KEPT_TABLES = ("tool.grading", "tool.pytest.ini_options")
+"""What a starter's pyproject.toml says beside its dependencies."""
 SECONDS = 120.0
 IDENTITY = {"NAME": "LLM in production", "EMAIL": "exam@example.org"}
 
@@ -50,20 +55,37 @@ def write_handout(folder: Path, assessment: Assessment) -> None:
     )
 
 
-def pyproject(root: str, starter: str) -> str:
+def pyproject(root: str, starter: str, packages: Sequence[str]) -> str:
     """Return the students' pyproject.toml: the service depends on what the starter does, and nobody lints.
 
-    `root` and `starter` are the texts of this repository's and the starter's; raises ValueError where they are not
-    laid out as they are here.
+    `root` and `starter` are the texts of this repository's and the starter's, `packages` the folders that are
+    installed. Raises ValueError where the two are not laid out as they are here.
     """
-    dependencies = tomllib.loads(starter)["project"]["dependencies"]
-    listed = "".join(f'    "{one}",\n' for one in dependencies)
+    data = tomllib.loads(starter)
+    groups: dict[str, list[str]] = data.get("dependency-groups", {})
     text = _replaced(
-        r"^# What the service needs.*?\ndependencies = \[\n.*?^\]", f"dependencies = [\n{listed}]", root
+        r"^# What the service needs.*?\ndependencies = \[\n.*?^\]",
+        _list("dependencies", data["project"]["dependencies"]),
+        root,
     )
-    text = _replaced(r"^test = \[\n.*?^\]\nlint = \[\n.*?^\]\n", "", text)
-    text = _replaced(r"^default-groups = .*?$", 'default-groups = ["grading"]', text)
-    return _replaced(r"^\[tool\.mypy\].*\Z", "", text).rstrip() + "\n"
+    own = "".join(f"{_list(name, needed)}\n" for name, needed in groups.items())
+    text = _replaced(r"^test = \[\n.*?^\]\nlint = \[\n.*?^\]\n", own, text)
+    text = _replaced(r"^default-groups = .*?$", f"default-groups = {json.dumps(['grading', *groups])}", text)
+    text = _replaced(r"^packages = .*?$", f"packages = {json.dumps(list(packages))}", text)
+    text = _replaced(r"^\[tool\.mypy\].*\Z", "", text)
+    kept = [table for name in KEPT_TABLES if (table := _table(name, starter))]
+    return "\n\n".join([text.rstrip(), *kept]) + "\n"
+
+
+def _list(name: str, values: Sequence[str]) -> str:
+    listed = "".join(f'    "{one}",\n' for one in values)
+    return f"{name} = [\n{listed}]"
+
+
+def _table(name: str, text: str) -> str:
+    """Return a table of a TOML file as it stands there; an empty string where there is none."""
+    found = re.search(rf"^\[{re.escape(name)}\]\n.*?(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[0].rstrip() if found else ""
 
 
 def _replaced(pattern: str, replacement: str, text: str) -> str:
@@ -75,22 +97,23 @@ def _replaced(pattern: str, replacement: str, text: str) -> str:
 
 def _write_files(folder: Path, assessment: Assessment, handout: Handout) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (*KEPT, *handout.pages):
+    for name in (*KEPT, f"exercises/{assessment.name}", *handout.pages):
         source = ROOT / name
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=LEFT_OUT)
         elif source.exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
     starter = assessment.folder / "starter"
-    shutil.copytree(starter / "src", folder / "src", ignore=LEFT_OUT)
-    shutil.copy(starter / ".env.example", folder / ".env.example")
+    shutil.copytree(starter, folder, ignore=NOT_THE_STARTERS, dirs_exist_ok=True)
     shutil.copytree(assessment.folder / "handout", folder, dirs_exist_ok=True)
     # The lock's versions are kept where they fit, so that everybody has those that the exam was tried with.
     shutil.copy(ROOT / "uv.lock", folder / "uv.lock")
+    installed = ["src/api"] if (starter / "src/api/main.py").exists() else []
     text = pyproject(
-        (ROOT / "pyproject.toml").read_text("utf-8"), (starter / "pyproject.toml").read_text("utf-8")
+        (ROOT / "pyproject.toml").read_text("utf-8"),
+        (starter / "pyproject.toml").read_text("utf-8"),
+        [*installed, "grading", "lab", "chaos", "exercises"],
     )
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
 

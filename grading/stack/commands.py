@@ -2,19 +2,22 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from chaos.contract import Contract
-from grading.errors import GradingError, MachineError, SubmissionError
+from grading import start
+from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.stack import claim, compose, control
 from grading.stack.compose import ComposeStack
 from grading.stack.files import LogName, StackFiles
 from grading.stack.parts import Part
 from grading.stack.ports import Ports
+from grading.submission import Submission
+from lab.assessment import Assessment
 
 FOLLOW_SECONDS = 0.2
 COLUMNS = (11, 23, 6)
@@ -42,12 +45,19 @@ def up(
             " where REPO has the stack's compose file and a Docker engine answers.",
         ),
     ] = None,
+    assessment: Annotated[
+        str | None,
+        typer.Option(
+            "--assessment",
+            "-a",
+            help="Which assessment's upstreams, rather than those of the one that REPO names.",
+        ),
+    ] = None,
 ) -> None:
     """Start a service, with its upstreams behind fault proxies, and leave it running.
 
     What runs is the repository as it is now: after a change, `down` and `up` again.
     """
-    contract: Contract = ctx.obj().contract
     files = StackFiles()
     if claim.find(files.folder) or _containers(files):
         typer.echo("A stack is up, or coming up, already.")
@@ -56,6 +66,7 @@ def up(
     if in_containers is None:
         in_containers = compose.usable(folder)
     try:
+        contract = _contract(ctx.obj, folder, assessment)
         if in_containers:
             _tell(compose.up(folder, port, contract))
         else:
@@ -63,6 +74,16 @@ def up(
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     raise typer.Exit(_show(files))
+
+
+def _contract(find: Callable[..., Assessment], folder: Path, name: str | None) -> Contract:
+    """Return the contract of the assessment of a name, of that which a folder names, or else of the usual one."""
+    if name is None and folder.is_dir():
+        name = start.named_assessment(Submission(str(folder), folder.name, folder))
+    try:
+        return (find(name) if name else find()).contract
+    except KeyError:
+        raise UsageError(f"There is no assessment '{name}'.") from None
 
 
 def down() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from exercises.catalogue import NAMES, assessment
 from grading.errors import UsageError
 from grading.handout import ROOT, pyproject, write_handout
 from tests.exam import EXAM
@@ -95,17 +96,46 @@ def test_its_project_is_locked_and_installs(handout: Path) -> None:
     assert "Exercise 3" in told.stdout
 
 
-def test_the_students_project_has_the_starters_dependencies_and_the_grader() -> None:
-    text = pyproject(
-        (ROOT / "pyproject.toml").read_text(), (ROOT / "exercises/exam/starter/pyproject.toml").read_text()
-    )
+@pytest.mark.parametrize("name", NAMES)
+def test_the_students_project_has_the_starters_dependencies_and_the_grader(name: str) -> None:
+    own = (ROOT / "exercises" / name / "starter/pyproject.toml").read_text()
 
-    project = tomllib.loads(text)
-    starter = tomllib.loads((ROOT / "exercises/exam/starter/pyproject.toml").read_text())
+    project = tomllib.loads(pyproject((ROOT / "pyproject.toml").read_text(), own, ["grading", "exercises"]))
+    starter = tomllib.loads(own)
+    groups = starter.get("dependency-groups", {})
     assert project["project"]["dependencies"] == starter["project"]["dependencies"]
-    assert set(project["dependency-groups"]) == {"grading"}
-    assert project["tool"]["uv"]["default-groups"] == ["grading"]
+    assert set(project["dependency-groups"]) == {"grading", *groups}
+    assert {name: project["dependency-groups"][name] for name in groups} == groups
+    assert project["tool"]["uv"]["default-groups"] == ["grading", *groups]
+    assert project["tool"].get("grading") == starter["tool"].get("grading")
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["grading", "exercises"]
     assert project["project"]["scripts"]["grading"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "exam"])
+def test_the_hand_out_of_another_assessment_is_about_that_one_alone(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "handout"
+    write_handout(folder, assessment(name))
+
+    pages = {path.parent.name for path in folder.glob(f"exercises/{name}/*/README.md")}
+    missing = [
+        (page.name, target)
+        for page in folder.rglob("*.md")
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert pages == {path.parent.name for path in assessment(name).folder.glob("*/exercise.toml")}
+    assert missing == []
+    assert {path.name for path in (folder / "exercises").iterdir() if path.is_dir()} == {name, "chat"}
+    assert not [path for path in folder.rglob("*") if path.name in {"solution", "starter", "CORRECTION.md"}]
+    assert (folder / "src/main.py").is_file()
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "sync", "--locked", "--quiet"], cwd=folder, check=True, capture_output=True)
+    explain = [".venv/bin/grading", "explain", "3"]
+    assert (
+        "Exercise 3" in subprocess.run(explain, cwd=folder, check=True, capture_output=True, text=True).stdout
+    )
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
