@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.calibrate.corpus import cases, sample
+from grading.calibrate.corpus import Corpus, sample
+from tests.exam import EXAM
 
 CASES = 8
 
@@ -14,7 +15,7 @@ CASES = 8
 @pytest.mark.slow
 def test_every_verdict_on_a_sample_of_the_corpus_is_the_expected_one(tmp_path: Path) -> None:
     # The reference solution, which comes first, is graded by test_whole_exam.py.
-    chosen = [word for case in sample(cases()[1:], CASES) for word in ("--only", case.name)]
+    chosen = [word for case in sample(Corpus.of(EXAM).cases()[1:], CASES) for word in ("--only", case.name)]
     words = ["calibrate", "--quick", *chosen, "--out", str(tmp_path)]
     ended = subprocess.run(
         [sys.executable, "-m", "grading", *words], capture_output=True, text=True, timeout=1200, check=False

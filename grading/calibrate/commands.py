@@ -1,5 +1,6 @@
 """The command line of the calibration: `grading calibrate`."""
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ import typer
 from rich.console import Console
 
 from grading.calibrate.busy import busy_loops
-from grading.calibrate.corpus import ROOT, Case, cases, sample
+from grading.calibrate.corpus import ROOT, Case, Corpus, sample
 from grading.calibrate.document import DOCUMENT, document, newest
 from grading.calibrate.matrix import legend, lines, row
 from grading.calibrate.outcome import Conditions, Journal
@@ -49,16 +50,23 @@ def calibrate(
         typer.Option("--out", help="Where outcomes are kept; what stands there is not run again."),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,
+    name: Annotated[
+        str | None, typer.Option("--assessment", "-a", help="Whose corpus, rather than the exam's.")
+    ] = None,
 ) -> None:
     """Prove the grader on known faults and right solutions: exit 0 when every verdict is the expected one, every time."""
-    assessment: Callable[[], Assessment] = ctx.obj
-    exercises = assessment().exercises
-    folder = folder or ROOT / "calibration"
+    assessment: Callable[[], Assessment] = functools.partial(ctx.obj, name) if name else ctx.obj
     try:
-        corpus = cases()
+        exercises = assessment().exercises
+        places = Corpus.of(assessment())
+        corpus = places.cases()
+    except KeyError:
+        err.print(f"There is no assessment {name}.", style="red", markup=False)
+        raise typer.Exit(2) from None
     except GradingError as error:
         err.print(error.message, style="red", markup=False)
         raise typer.Exit(2) from None
+    folder = folder or places.folder
     chosen = _choose(corpus, only or [], exercise or [], count)
     journal = Journal(folder / JOURNAL)
     todo = tasks(

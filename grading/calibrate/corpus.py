@@ -16,6 +16,10 @@ without a verdict. `old` has to occur exactly once, so that a mutant which the s
 
 A half-solution is a file of its own, `calibration/halves/NAME.toml`: changes to a whole solution, `base`, with the
 `points` that a careful human gives what is left, and why (`reason`). `removed` names the files that it does not have.
+
+An assessment whose reference solution is a folder of its own (`exercises/NAME/solution`) has its corpus in
+`calibration/NAME/` instead. A folder of its `solutions` with an `expected.toml` is a half-solution: `points`, `fails` and
+`open` as above.
 """
 
 import hashlib
@@ -30,14 +34,18 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from grading.errors import UsageError
+from lab.assessment import Assessment
 
 ROOT = Path(__file__).parents[2]
-MUTANTS = "calibration/mutants"
-SOLUTIONS = "calibration/solutions"
-HALVES = "calibration/halves"
+CALIBRATION = "calibration"
+MUTANTS = "mutants"
+SOLUTIONS = "solutions"
+HALVES = "halves"
+EXPECTED = "expected.toml"
 
 SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", "src")
-"""What makes the reference solution a submission."""
+"""What makes the reference solution a submission, where this repository is that."""
+WHOLE = (".",)
 DECIDING = ("chaos", "exercises", "grading", "lab", "uv.lock")
 """What decides on a verdict, beside the submission."""
 _NOT_DECIDING = {
@@ -76,14 +84,19 @@ class Mutants(Model):
     mutants: tuple[Mutant, ...]
 
 
-class Half(Model):
-    """A solution with parts undone; what a careful human gives it, and why."""
+class Expected(Model):
+    """What a careful human gives a solution with parts undone, and why."""
 
-    base: str
     points: float
     fails: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
     reason: str
+
+
+class Half(Expected):
+    """A solution with parts undone, as changes to a whole one."""
+
+    base: str
     removed: tuple[str, ...] = ()
     changes: tuple[Change, ...]
 
@@ -99,7 +112,7 @@ class StaleChangeError(ValueError):
 class Case:
     """One submission to be graded, with what must come of it.
 
-    `exercise` is the one that a mutant is about. `points` is None where nothing but the criteria is expected.
+    `exercise` is the one that a mutant is about. `points` are those that it must get, `least` at least so many.
     """
 
     name: str
@@ -112,11 +125,13 @@ class Case:
     changes: tuple[Change, ...] = ()
     exercise: int | None = None
     points: float | None = None
+    least: float | None = None
+    submitted: tuple[str, ...] = WHOLE
 
     def write(self, folder: Path) -> None:
         """Write the submission into an empty folder. Raises StaleChangeError."""
-        ignored = shutil.ignore_patterns("__pycache__")
-        for name in self._submitted:
+        ignored = shutil.ignore_patterns("__pycache__", EXPECTED)
+        for name in self.submitted:
             original = self.source / name
             if original.is_dir():
                 shutil.copytree(original, folder / name, dirs_exist_ok=True, ignore=ignored)
@@ -130,29 +145,60 @@ class Case:
     def fingerprint(self, root: Path = ROOT) -> str:
         """Return a digest of everything that decides on the verdicts: the submission and the grader."""
         changes = "".join(change.model_dump_json() for change in self.changes)
-        parts = (_digest(self.source, self._submitted), _digest(root, DECIDING), *self.removed, changes)
+        parts = (_digest(self.source, self.submitted), _digest(root, DECIDING), *self.removed, changes)
         return hashlib.sha256("/".join(parts).encode()).hexdigest()[:16]
 
-    @property
-    def _submitted(self) -> tuple[str, ...]:
-        """The parts of `source` that are the submission: all of a solution's folder, some of this repository."""
-        return SUBMITTED if self.kind in {"reference", "mutant"} else (".",)
 
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Where the cases of an assessment are: its reference solution, and the folder with all others."""
 
-def cases(root: Path = ROOT) -> tuple[Case, ...]:
-    """Return the corpus: the reference solution first, then mutants by exercise, then other people's solutions.
+    reference: Path
+    folder: Path
+    submitted: tuple[str, ...]
 
-    Raises UsageError where there is none, as in a hand-out, or where it cannot be read.
-    """
-    files = sorted((root / MUTANTS).glob("*.toml"))
-    if not files:
-        raise UsageError(f"There is no {MUTANTS} here; calibrate in the instructor's repository.")
-    reference = Case("reference", "reference", "The reference solution as it is.", root)
-    found = [reference, *_mutants(files, root), *_solutions(root), *_halves(root)]
-    names = [case.name for case in found]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"The corpus has two cases of the name {twice[0]}.")
-    return tuple(found)
+    @classmethod
+    def of(cls, assessment: Assessment, root: Path = ROOT) -> "Corpus":
+        """Return the corpus of an assessment in the repository at `root`."""
+        solution = root / "exercises" / assessment.name / "solution"
+        if solution.is_dir():
+            return cls(solution, root / CALIBRATION / assessment.name, WHOLE)
+        return cls(root, root / CALIBRATION, SUBMITTED)
+
+    def cases(self) -> tuple[Case, ...]:
+        """Return the reference solution first, then mutants by exercise, then other people's solutions.
+
+        Raises UsageError where there are none, as in a hand-out, or where they cannot be read.
+        """
+        files = sorted((self.folder / MUTANTS).glob("*.toml"))
+        if not files:
+            raise UsageError(
+                f"There is nothing in {self.folder / MUTANTS}; calibrate in the instructor's repository."
+            )
+        story = "The reference solution as it is."
+        reference = Case("reference", "reference", story, self.reference, submitted=self.submitted)
+        found = [reference, *self._mutants(files), *_solutions(self.folder), *_halves(self.folder)]
+        names = [case.name for case in found]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(f"The corpus has two cases of the name {twice[0]}.")
+        return tuple(found)
+
+    def _mutants(self, files: Iterable[Path]) -> list[Case]:
+        return [
+            Case(
+                name=one.name,
+                kind="mutant",
+                story=one.story,
+                source=self.reference,
+                fails=frozenset(one.fails),
+                open=frozenset(one.open),
+                changes=one.changes,
+                exercise=int("".join(filter(str.isdigit, path.stem))),
+                submitted=self.submitted,
+            )
+            for path in files
+            for one in _read(path, Mutants).mutants
+        ]
 
 
 def sample(corpus: Sequence[Case], count: int) -> tuple[Case, ...]:
@@ -177,36 +223,36 @@ def apply(change: Change, folder: Path) -> None:
     path.write_text(text.replace(change.old, change.new), encoding="utf-8")
 
 
-def _mutants(files: Iterable[Path], root: Path) -> list[Case]:
-    return [
-        Case(
-            name=one.name,
-            kind="mutant",
-            story=one.story,
-            source=root,
-            fails=frozenset(one.fails),
-            open=frozenset(one.open),
-            changes=one.changes,
-            exercise=int("".join(filter(str.isdigit, path.stem))),
-        )
-        for path in files
-        for one in _read(path, Mutants).mutants
-    ]
+def _solutions(calibration: Path) -> list[Case]:
+    folders = sorted(path for path in (calibration / SOLUTIONS).glob("*") if (path / "src").is_dir())
+    return [_half_folder(path) if (path / EXPECTED).exists() else _complete(path) for path in folders]
 
 
-def _solutions(root: Path) -> list[Case]:
-    folders = sorted(path for path in (root / SOLUTIONS).glob("*") if (path / "src").is_dir())
-    return [Case(path.name, "solution", "A complete solution.", path, points=100) for path in folders]
+def _complete(path: Path) -> Case:
+    return Case(path.name, "solution", "A complete solution.", path, least=100)
 
 
-def _halves(root: Path) -> list[Case]:
-    files = sorted((root / HALVES).glob("*.toml"))
+def _half_folder(path: Path) -> Case:
+    one = _read(path / EXPECTED, Expected)
+    return Case(
+        path.name,
+        "half",
+        one.reason,
+        path,
+        fails=frozenset(one.fails),
+        open=frozenset(one.open),
+        points=one.points,
+    )
+
+
+def _halves(calibration: Path) -> list[Case]:
+    files = sorted((calibration / HALVES).glob("*.toml"))
     return [
         Case(
             name=path.stem,
             kind="half",
             story=one.reason,
-            source=root / SOLUTIONS / one.base,
+            source=calibration / SOLUTIONS / one.base,
             fails=frozenset(one.fails),
             open=frozenset(one.open),
             removed=one.removed,

@@ -30,7 +30,7 @@ class Smoke(BaseModel):
 def smoke(histories: Mapping[str, History]) -> Smoke:
     """Return what a smoke script sees in the histories of a run."""
     own = [history.instance() for history in histories.values()]
-    failing = any(_failed(call) for history in own for call in history.calls("litellm"))
+    failing = any(_failed(call) for history in own for call in history.calls())
     says_retry = any("retry" in line.text.lower() for history in own for line in history.of(Log))
     return Smoke(
         up=any(history.first(Ready) for history in own),

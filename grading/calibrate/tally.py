@@ -34,7 +34,12 @@ def sign(case: Case, outcome: Outcome, number: str) -> Sign:
 def as_expected(case: Case, outcome: Outcome) -> bool:
     """Whether every verdict, and the score where one is written down, is the expected one."""
     fits = all(sign(case, outcome, number) in {"passed", "caught", "open"} for number in outcome.verdicts)
-    return fits and (case.points is None or outcome.points == case.points)
+    points = outcome.points
+    return (
+        fits
+        and (case.points is None or points == case.points)
+        and (case.least is None or points >= case.least)
+    )
 
 
 def caught(case: Case, outcome: Outcome) -> bool:

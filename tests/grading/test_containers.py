@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from grading.calibrate.corpus import ROOT, cases
+from grading.calibrate.corpus import ROOT, Corpus
 from grading.containers import LABEL
 from tests.docker import PYTHON, docker
+from tests.exam import EXAM
 
 pytestmark = pytest.mark.slow
 needs_docker = pytest.mark.usefixtures("container_runtime")
@@ -52,7 +53,7 @@ def test_the_reference_solution_is_complete_in_containers_too() -> None:
 @needs_docker
 @pytest.mark.parametrize("name", ["drain-without-bound", "pending-traces-die"])
 def test_a_mutant_is_caught_in_containers_too(name: str, tmp_path: Path) -> None:
-    [mutant] = [case for case in cases() if case.name == name]
+    [mutant] = [case for case in Corpus.of(EXAM).cases() if case.name == name]
     mutant.write(tmp_path)
 
     report = json.loads(grading(tmp_path, "-e", "2", "--format", "json").stdout)

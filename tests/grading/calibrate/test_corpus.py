@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from grading.calibrate.corpus import Case, Change, StaleChangeError, apply, cases, sample
+from grading.calibrate.corpus import Case, Change, Corpus, StaleChangeError, apply, sample
 from grading.errors import UsageError
 from tests.exam import EXAM
 
-CORPUS = cases()
+CORPUS = Corpus.of(EXAM).cases()
 MUTANTS = [case for case in CORPUS if case.kind == "mutant"]
 HALVES = [case for case in CORPUS if case.kind == "half"]
 NUMBERS = {criterion.number for exercise in EXAM.exercises for criterion in exercise.criteria}
@@ -111,7 +111,7 @@ def test_a_sample_is_spread_over_exercises_and_kinds() -> None:
 
 def test_without_a_corpus_there_is_nothing_to_calibrate(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="calibrate in the instructor's repository"):
-        cases(tmp_path)
+        Corpus.of(EXAM, tmp_path).cases()
 
 
 def test_a_corpus_that_cannot_be_read_is_told_by_its_file(tmp_path: Path) -> None:
@@ -120,4 +120,4 @@ def test_a_corpus_that_cannot_be_read_is_told_by_its_file(tmp_path: Path) -> Non
     (folder / "ex1.toml").write_text("[[mutants]]\nname = 'nameless'\n")
 
     with pytest.raises(UsageError, match=r"ex1\.toml"):
-        cases(tmp_path)
+        Corpus.of(EXAM, tmp_path).cases()

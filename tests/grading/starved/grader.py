@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from grading.calibrate.corpus import Case, cases
+from grading.calibrate.corpus import Case, Corpus
+from tests.exam import EXAM
 
 SECONDS = 500.0
 
 
 def case_named(name: str) -> Case:
-    return next(case for case in cases() if case.name == name)
+    return next(case for case in Corpus.of(EXAM).cases() if case.name == name)
 
 
 @dataclass(frozen=True)
