@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from chaos.history import File, History, OwnTest, OwnTests
+from lab.python_source import parsed
 
 PATTERNS = ("tests/**/*.py", "tests/*.py", "*.py", "src/**/*.py", "src/*.py")
 """What an experiment has to record (`lab.record_files`) so that tests can be counted."""
@@ -86,7 +87,7 @@ class Suite:
     def __init__(self, history: History, fault: str = "") -> None:
         found = [event for event in history.of(OwnTests) if event.fault == fault]
         self.event = found[-1] if found else None
-        self._modules = dict(_modules(history.of(File)))
+        self._modules = {file.path: _module(tree) for file, tree in parsed(history.of(File))}
         self._support = {
             name
             for path, module in self._modules.items()
@@ -134,10 +135,7 @@ class Suite:
 
 def tampering(files: Sequence[File]) -> str:
     """Say what in these files can change the results of tests; an empty string where nothing does."""
-    for file in files:
-        tree = _parse(file.text)
-        if tree is None:
-            continue
+    for file, tree in parsed(files):
         in_tests = file.path.startswith("tests/") or PurePosixPath(file.path).name == "conftest.py"
         for node in ast.walk(tree):
             if isinstance(node, Function) and node.name in _RESULT_HOOKS:
@@ -156,20 +154,6 @@ def _imports(node: ast.Import | ast.ImportFrom) -> set[str]:
         return {alias.name for alias in node.names}
     origin = node.module or ""
     return {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
-
-
-def _modules(files: Sequence[File]) -> Iterator[tuple[str, TestModule]]:
-    for file in files:
-        tree = _parse(file.text)
-        if tree is not None:
-            yield file.path, _module(tree)
-
-
-def _parse(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _module(tree: ast.Module) -> TestModule:

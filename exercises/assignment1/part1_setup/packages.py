@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
 
 _NAME = re.compile(r"^[A-Za-z0-9][\w.-]*")
 
@@ -38,13 +39,26 @@ class PyprojectError(ValueError):
     """A pyproject.toml that declares nothing; the message says why."""
 
 
-def declared(text: str) -> set[str]:
-    """Return the normalised names of all packages that a pyproject.toml declares. Raises PyprojectError."""
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise PyprojectError(f"it is not valid TOML ({error})") from None
-    return {normal(found[0]) for entry in _entries(data) if (found := _NAME.match(entry.strip()))}
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The normalised names of the packages that a pyproject.toml declares: for the service, and for all of the repository."""
+
+    service: set[str]
+    everything: set[str]
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read a pyproject.toml. Raises PyprojectError."""
+        try:
+            data = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise PyprojectError(f"it is not valid TOML ({error})") from None
+        service = _names(_for_service(data))
+        return cls(service, service | _names(_for_development(data)))
+
+
+def _names(entries: Iterable[str]) -> set[str]:
+    return {normal(found[0]) for entry in entries if (found := _NAME.match(entry.strip()))}
 
 
 def is_declared(module: str, packages: set[str]) -> bool:
@@ -64,23 +78,29 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _entries(data: dict[str, Any]) -> Iterator[str]:
-    project = data.get("project")
+def _for_service(data: dict[str, Any]) -> Iterator[str]:
+    project, poetry = data.get("project"), _tool(data, "poetry")
     if isinstance(project, dict):
         yield from _texts(project.get("dependencies"))
-        for extra in _values(project.get("optional-dependencies")):
-            yield from _texts(extra)
-    for group in _values(data.get("dependency-groups")):
+    yield from _keys(poetry.get("dependencies"))
+
+
+def _for_development(data: dict[str, Any]) -> Iterator[str]:
+    """Yield what groups and extras declare."""
+    project, uv, poetry = data.get("project"), _tool(data, "uv"), _tool(data, "poetry")
+    extras = project.get("optional-dependencies") if isinstance(project, dict) else None
+    for group in [*_values(extras), *_values(data.get("dependency-groups"))]:
         yield from _texts(group)
+    yield from _texts(uv.get("dev-dependencies"))
+    yield from _keys(poetry.get("dev-dependencies"))
+    for group in _values(poetry.get("group")):
+        yield from _keys(group.get("dependencies") if isinstance(group, dict) else None)
+
+
+def _tool(data: dict[str, Any], name: str) -> dict[str, Any]:
     tool = data.get("tool")
-    tool = tool if isinstance(tool, dict) else {}
-    uv, poetry = tool.get("uv"), tool.get("poetry")
-    if isinstance(uv, dict):
-        yield from _texts(uv.get("dev-dependencies"))
-    if isinstance(poetry, dict):
-        yield from _keys(poetry.get("dependencies"))
-        for group in _values(poetry.get("group")):
-            yield from _keys(group.get("dependencies") if isinstance(group, dict) else None)
+    table = tool.get(name) if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else {}
 
 
 def _texts(value: Any) -> list[str]:

@@ -6,22 +6,13 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from chaos.history import File
+from lab.python_source import parsed
 
 _ENVIRONMENT = {"environ.get", "getenv", "environ.setdefault", "environ.pop"}
 _SETTINGS = re.compile(r"(Base)?Settings$|Config$")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
 _OF_THE_MACHINE = {"PATH", "HOME", "TMPDIR", "HOST", "PORT", "PYTHONPATH", "HOSTNAME", "USER", "PWD"}
 _METHODS = {"settings_customise_sources", "model_config", "Config"}
-
-
-def parsed(files: Sequence[File]) -> Iterator[tuple[File, ast.Module]]:
-    """Yield the modules that can be read, each with its tree."""
-    for file in files:
-        if file.path.endswith(".py"):
-            try:
-                yield file, ast.parse(file.text)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue
 
 
 def imports(files: Sequence[File]) -> dict[str, str]:
@@ -96,7 +87,7 @@ def _fields(node: ast.ClassDef) -> Iterator[str]:
         name = field.target.id
         if name.startswith("_") or name == "model_config" or "ClassVar" in ast.unparse(field.annotation):
             continue
-        yield _alias(field.value) or f"{prefix}{name}".upper()
+        yield _alias(field.value) or _alias(field.annotation) or f"{prefix}{name}".upper()
 
 
 def _prefix(node: ast.ClassDef) -> str:
@@ -105,11 +96,11 @@ def _prefix(node: ast.ClassDef) -> str:
     return found[1] if found else ""
 
 
-def _alias(value: ast.expr | None) -> str | None:
-    if not isinstance(value, ast.Call):
-        return None
-    for keyword in value.keywords:
+def _alias(tree: ast.expr | None) -> str | None:
+    """Return the name that a field's value or annotation gives it: `Field(alias="...")` and the like."""
+    keywords = [node for node in ast.walk(tree) if isinstance(node, ast.keyword)] if tree else []
+    for keyword in keywords:
         if keyword.arg in {"alias", "validation_alias", "env"}:
             names = [node.value for node in ast.walk(keyword.value) if isinstance(node, ast.Constant)]
-            return next((str(name).upper() for name in names if isinstance(name, str)), None)
+            return next((name.upper() for name in names if isinstance(name, str)), None)
     return None

@@ -1,24 +1,32 @@
 """The checks of exercise 3."""
 
+import ast
 import re
 
 from chaos.history import File, History
 from exercises.chat import limit_checks
 from exercises.week1.ex3_rate_limit.experiments import ALLOWED
+from lab.python_source import parsed
 from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 WINDOW = 60.0
 _LIMITER = re.compile(r"rate.?limit|limiter|\b429\b", re.IGNORECASE)
-_REMOVES = re.compile(
-    r"\.pop\(|\.popitem\(|\.clear\(|\bdel [\w.]+\[|\.discard\(|\.remove\(|\bTTLCache\b|\bLRUCache\b|\bmaxsize\s*=|\bexpir|\.delete\("
-    r"|[\w.]+\s*=\s*\{[^{}]*\bfor\b",
-    re.IGNORECASE,
-)
-_LIBRARIES = re.compile(
-    r"^\s*(?:from|import)\s+(limits|slowapi|cachetools|fastapi_limiter|pyrate_limiter|aiolimiter|throttled|expiringdict|diskcache|litestar\.middleware\.rate_limit)\b",
-    re.MULTILINE,
-)
+_REMOVING = {"pop", "popitem", "clear", "discard", "remove", "delete", "expire", "zremrangebyscore", "setex"}
+_BOUNDED = {"TTLCache", "LRUCache", "TLRUCache", "lru_cache", "Cache", "ExpiringDict"}
+_LIBRARIES = {
+    *(
+        "limits",
+        "slowapi",
+        "cachetools",
+        "fastapi_limiter",
+        "pyrate_limiter",
+        "aiolimiter",
+        "throttled",
+        "expiringdict",
+    ),
+    *("diskcache", "aiocache", "redis", "litestar"),
+}
 """Libraries that remove what has expired by themselves."""
 
 
@@ -72,12 +80,30 @@ def forgets(sources: History) -> Verdict:
     limiters = [file for file in sources.of(File) if file.path.endswith(".py") and _LIMITER.search(file.text)]
     if not limiters:
         return failed(expected, "there is no limiter in src/")
-    for file in limiters:
-        if _LIBRARIES.search(file.text) or _REMOVES.search(file.text):
+    for file, tree in parsed(limiters):
+        if _imports(tree) & _LIBRARIES or any(map(_removes, ast.walk(tree))):
             return passed(f"{file.path} removes entries", file)
     return failed(
         expected, f"nothing in {', '.join(file.path for file in limiters[:3])} removes an entry", limiters[0]
     )
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    return {name.partition(".")[0] for name in names}
+
+
+def _removes(node: ast.AST) -> bool:
+    """Whether a piece of code takes entries out: by a method, by `del`, by making the whole anew, or by a bounded type."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
+            return name in _REMOVING | _BOUNDED
+        case ast.Delete():
+            return any(isinstance(target, ast.Subscript) for target in node.targets)
+        case ast.Assign(value=ast.DictComp()) | ast.AnnAssign(value=ast.DictComp()):
+            return True
+    return False
 
 
 def _in_one_window(limit: History) -> Verdict | None:
