@@ -90,13 +90,11 @@ def tokens_for(dollars: float) -> int:
 
 
 def env_file(source: random.Random) -> Settings:
-    """Return a `.env`, and a default model that the environment sets otherwise."""
+    """Return a `.env` with another default model, and a token limit that the environment sets otherwise."""
+    most = source.randrange(1100, 2500)
     return Settings(
-        variables={"DEFAULT_MODEL": OTHER_MODEL},
-        env_file={
-            "MAX_TOKENS_PER_REQUEST": str(source.randrange(1100, 2500)),
-            "DEFAULT_MODEL": "gpt-4o-mini",
-        },
+        variables={"MAX_TOKENS_PER_REQUEST": str(most)},
+        env_file={"DEFAULT_MODEL": OTHER_MODEL, "MAX_TOKENS_PER_REQUEST": str(most // 2)},
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 _NAME = re.compile(r"^[A-Za-z0-9][\w.-]*")
 
 KNOWN_AS = {
+    "_pytest": "pytest",
     "attr": "attrs",
     "bs4": "beautifulsoup4",
     "dateutil": "python-dateutil",
@@ -16,7 +17,6 @@ KNOWN_AS = {
     "jose": "python-jose",
     "jwt": "pyjwt",
     "multipart": "python-multipart",
-    "opentelemetry": "opentelemetry-api",
     "PIL": "pillow",
     "pkg_resources": "setuptools",
     "prometheus_client": "prometheus-client",
@@ -25,14 +25,10 @@ KNOWN_AS = {
     "yaml": "pyyaml",
 }
 """Packages that are imported under another name than they are installed under."""
-COMES_WITH = {
-    "starlette": {"fastapi"},
-    "pydantic": {"fastapi", "pydantic-settings", "openai", "anthropic", "litestar"},
-    "pydantic_core": {"pydantic", "fastapi", "pydantic-settings"},
-    "_pytest": {"pytest"},
-    "pytest_asyncio": {"pytest-asyncio"},
-}
-"""Imports that everybody counts as part of another package: FastAPI's own pages import these."""
+
+
+NAMESPACES = {"azure", "google", "opentelemetry"}
+"""Names that many packages share."""
 
 
 class PyprojectError(ValueError):
@@ -63,14 +59,9 @@ def _names(entries: Iterable[str]) -> set[str]:
 
 def is_declared(module: str, packages: set[str]) -> bool:
     """Whether one of these packages is what a module is imported from."""
-    candidates = {
-        normal(module),
-        normal(KNOWN_AS.get(module, module)),
-        *map(normal, COMES_WITH.get(module, ())),
-    }
-    return bool(candidates & packages) or any(
-        package.startswith(f"{normal(module)}-") for package in packages
-    )
+    if module in NAMESPACES:
+        return any(package.startswith(f"{normal(module)}-") for package in packages)
+    return bool({normal(module), normal(KNOWN_AS.get(module, module))} & packages)
 
 
 def normal(name: str) -> str:

@@ -29,12 +29,13 @@ def environment_counts(limits: History) -> Verdict:
 
 
 def env_file_counts(dotenv: History) -> Verdict:
-    return all_of(
-        [
-            _token_limit(dotenv, "most tokens before", "more tokens before"),
-            _default_model(dotenv, "most tokens before", plan.OTHER_MODEL),
-        ]
-    )
+    from_file = _default_model(dotenv, "most tokens before", plan.OTHER_MODEL)
+    [most], [more] = (dotenv.exchanges(f"{label} tokens before") for label in ("most", "more"))
+    if most.status in REFUSED:
+        return failed("the environment wins over .env (MAX_TOKENS_PER_REQUEST)", "the file won", most.end)
+    if more.status not in REFUSED:  # no limit, so that nothing shows who wins; 2.1 says so
+        return from_file
+    return all_of([from_file, _token_limit(dotenv, "most tokens before", "more tokens before")])
 
 
 def key_is_required(refusals: History) -> Verdict:
@@ -63,8 +64,7 @@ def keys_are_shown_nowhere(leaks: History, refusals: History, requests: History)
 def settings_are_read_once(dotenv: History) -> Verdict:
     expected = "the .env that was there at the start counts, whatever becomes of it"
     before, after = (dotenv.exchanges(f"most tokens {when}")[-1] for when in ("before", "after"))
-    more = dotenv.exchanges("more tokens after")[-1]
-    if before.status == 200 and (after.status in REFUSED or (more.status == 200 and _refused_before(dotenv))):
+    if before.status == 200 and after.status in REFUSED:
         return failed(expected, "the service followed the changed file", after.end)
     models = [asked_of(dotenv, one.request.key).get("model") for one in (before, after)]
     if models[0] != models[1] and after.status == 200:
@@ -78,10 +78,6 @@ def settings_are_read_once(dotenv: History) -> Verdict:
             f"a completion with all tokens of the .env {outcome(before.end)}", before.end, blame="submission"
         )
     return passed("a .env that changed later changed nothing", after.end)
-
-
-def _refused_before(dotenv: History) -> bool:
-    return dotenv.exchanges("more tokens before")[-1].status in REFUSED
 
 
 def _default_model(history: History, label: str, expected: str) -> Verdict:

@@ -7,7 +7,7 @@ from exercises.assignment1.part6_bonus.events import DONE, events, text_of
 from lab.own_tests import Suite, tampering
 from lab.reading import excerpt, outcome
 from lab.timing import too_busy, undisturbed_between
-from lab.verdict import Verdict, failed, not_judged, passed
+from lab.verdict import Verdict, failed, passed
 
 LEAST_NOTICED = 4
 
@@ -59,7 +59,7 @@ def ends_with_its_caller(streams: History) -> Verdict:
     made = streams.calls(key=left.request.key)
     expected = f"the call to the provider ends within {plan.LEAVE_SECONDS:.0f} s of the caller's leaving"
     if not closed or not made or not any(part.request == left.request.request for part in streams.of(Part)):
-        return not_judged("there was no stream to leave in the middle", left.end, blame="submission")
+        return failed(expected, "there was no stream to leave in the middle", left.end)
     reply = made[-1].reply
     if reply is None:
         return failed(expected, "it went on", made[-1].call, closed[0])
