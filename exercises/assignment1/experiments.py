@@ -30,6 +30,7 @@ from chaos.raw_connection import RawConnection
 from exercises.assignment1 import bounds, faults, plan
 from exercises.assignment1.provider import script, server
 from exercises.chat import request_id
+from exercises.chat.limit import try_limit
 from exercises.chat.prices import PRICES
 from lab.experiment import experiment
 from lab.lab import Lab
@@ -59,7 +60,6 @@ HEALTH_SECONDS = 15.0
 """A change has to show by then."""
 HEALTH_PATIENCE = 12.0
 LARGE_BODY = 20 * 2**20
-AT_ONCE = 6
 
 
 @experiment(seconds=1, needs="nothing")
@@ -142,18 +142,7 @@ async def limits(lab: Lab) -> None:
     allowed, window = plan.given_limits(lab.settings)
     most = int(lab.settings.variables["MAX_TOKENS_PER_REQUEST"] or 0)
     lab.phase("fault")
-    first, other, crowd = (lab.client.next_source() for _ in range(3))
-    for position in range(allowed + 2):
-        label = "allowed" if position < allowed else "beyond"
-        await lab.generate(label=label, source=first, timeout=PATIENCE)
-    forged = {"x-forwarded-for": "203.0.113.9", "forwarded": "for=203.0.113.9", "x-real-ip": "203.0.113.9"}
-    await lab.generate(label="forged", source=first, headers=forged, timeout=PATIENCE)
-    await lab.generate(label="another address", source=other, timeout=PATIENCE)
-    await lab.get(lab.endpoint("health"), label="health", source=first, timeout=PATIENCE)
-    at_once = [
-        lab.generate(label="at once", source=crowd, timeout=PATIENCE) for _ in range(allowed + AT_ONCE)
-    ]
-    await asyncio.gather(*at_once)
+    addresses = await try_limit(lab, allowed)
     for label, tokens in (("most tokens", most), ("more tokens", most + 1)):
         key = lab.key()
         await _post(lab, {"messages": [bounds.user(prompt(key))], "max_tokens": tokens}, label=label, key=key)
@@ -161,8 +150,8 @@ async def limits(lab: Lab) -> None:
     await _post(lab, {"messages": [bounds.user(prompt(key))]}, label="no model", key=key)
     await asyncio.sleep(window + 0.5)
     lab.phase("recovery")
-    for _ in range(2):
-        await lab.generate(label="after the window", source=first, timeout=PATIENCE)
+    for address in addresses:
+        await lab.generate(label="after the window", source=address, timeout=PATIENCE)
 
 
 @experiment(seconds=6, settings=plan.budget)

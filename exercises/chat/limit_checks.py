@@ -1,12 +1,40 @@
 """Judges a limit of requests on recorded answers, for every assessment that asks for one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chaos.history import Answer, Exchange, History
 from exercises.chat.answer import read
+from exercises.chat.limit import ROUNDS
 from lab.reading import excerpt, outcome
 from lab.retry_after import seconds_of
-from lab.verdict import Verdict, failed, passed
+from lab.verdict import Verdict, all_of, failed, passed
+
+
+def either_round(judge: Callable[[int], Verdict]) -> Verdict:
+    """Judge each round, and return the better verdict: a fixed window can end in the middle of one."""
+    verdicts = [judge(number) for number in ROUNDS]
+    return next((one for one in verdicts if one.passed), verdicts[0])
+
+
+def exact(history: History, number: int, allowed: int) -> Verdict:
+    """Judge that a round answers as many requests of an address as allowed, and refuses the next ones."""
+    return all_of(
+        [
+            served(history.exchanges(f"allowed {number}"), f"{allowed} requests of an address are answered"),
+            *(
+                refused(one, f"more than {allowed} requests of an address")
+                for one in history.exchanges(f"beyond {number}")
+            ),
+        ]
+    )
+
+
+def not_forged(history: History, number: int) -> Verdict:
+    """Judge that a round counts by the connection's address, whatever the headers say."""
+    return all_of(
+        refused(one, f"one more with {', '.join(one.request.headers)[:60]}")
+        for one in history.exchanges(f"forged {number}")
+    )
 
 
 def served(exchanges: Sequence[Exchange], expected: str) -> Verdict:

@@ -23,7 +23,14 @@ FILES = (
     "pyproject.toml",
     "README.md",
 )
-CONTRACT_VARIABLES = ("OPENAI_API_KEY", "DEFAULT_MODEL", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW")
+CONTRACT_VARIABLES = (
+    "OPENAI_API_KEY",
+    "DEFAULT_MODEL",
+    "RATE_LIMIT_REQUESTS",
+    "RATE_LIMIT_WINDOW",
+    "MAX_TOKENS_PER_REQUEST",
+    "DAILY_COST_LIMIT",
+)
 
 _FENCE = re.compile(
     r"^ {0,3}```+ *(sh|bash|shell|console|zsh|text)?\b[^\n]*\n(.*?)^ {0,3}```", re.MULTILINE | re.DOTALL

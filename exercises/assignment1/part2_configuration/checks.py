@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from chaos.history import Answer, Event, Exited, File, History, Log, Ready
 from exercises.assignment1 import plan
 from exercises.assignment1.provider import asked_of
+from exercises.chat import limit_checks
 from lab.python_source import parsed
 from lab.reading import outcome
 from lab.secrets_leak import Leaks
@@ -101,14 +102,8 @@ def _token_limit(history: History, most: str, more: str) -> Verdict:
 
 
 def _request_limit(limits: History) -> Verdict:
-    allowed, beyond = limits.exchanges("allowed"), limits.exchanges("beyond")
-    expected = f"{len(allowed)} requests are answered, the next one is 429, as RATE_LIMIT_REQUESTS says"
-    for one in allowed:
-        if one.status != 200:
-            return failed(expected, f"request {allowed.index(one) + 1}: {outcome(one.end)}", one.end)
-    if not any(one.status == 429 for one in beyond):
-        return failed(expected, f"request {len(allowed) + 1}: {outcome(beyond[0].end)}", beyond[0].end)
-    return passed("the request limit is the one that was set", beyond[0].end)
+    allowed = len(limits.exchanges("allowed 1"))
+    return limit_checks.either_round(lambda number: limit_checks.exact(limits, number, allowed))
 
 
 def _refuses(refusals: History, label: str, variable: str) -> Verdict:

@@ -9,6 +9,7 @@ from exercises.assignment1.provider import asked_of, calls, reported_usage
 from exercises.assignment1.tests_of_their_own import enough
 from exercises.chat import id_checks, limit_checks
 from exercises.chat.answer import json_object, read
+from exercises.chat.limit import ROUNDS
 from lab.own_tests import Suite
 from lab.reading import excerpt, outcome
 from lab.timing import too_busy
@@ -91,22 +92,30 @@ def token_limit(limits: History) -> Verdict:
 
 
 def request_limit(limits: History) -> Verdict:
-    allowed = len(limits.exchanges("allowed"))
-    lasted = limits.exchanges("beyond")[-1].request.t - limits.exchanges("allowed")[0].request.t
-    if lasted > plan.window_of(limits):
-        return too_busy("send the requests of one window", limits.exchanges("beyond")[-1].end)
-    served = [limits.exchanges(label) for label in ("allowed", "another address", "after the window")]
-    for one in limits.exchanges("health"):
-        if one.status == 429:
-            return failed("GET /health is not limited", outcome(one.end), one.end)
-    refused = [*limits.exchanges("beyond"), *limits.exchanges("forged")]
+    allowed, window = len(limits.exchanges("allowed 1")), plan.window_of(limits)
+    for number in ROUNDS:
+        first, last = limits.exchanges(f"allowed {number}")[0], limits.exchanges(f"forged {number}")[-1]
+        if last.request.t - first.request.t > window / allowed:
+            return too_busy("send the requests of one window", last.end)
+    others = [one for number in ROUNDS for one in limits.exchanges(f"another address {number}")]
+    for number in ROUNDS:
+        for one in limits.exchanges(f"health {number}"):
+            if one.status == 429:
+                return failed("GET /health is not limited", outcome(one.end), one.end)
+    refused = [one for one in limits.exchanges() if one.status == 429]
     return all_of(
         [
-            *(limit_checks.served(one, f"{allowed} requests of each address are answered") for one in served),
-            *(limit_checks.refused(one, f"one request more ({one.request.label})") for one in refused),
+            limit_checks.either_round(lambda number: limit_checks.exact(limits, number, allowed)),
+            limit_checks.served(others, "another address is served"),
+            limit_checks.either_round(lambda number: limit_checks.not_forged(limits, number)),
             *(limit_checks.not_called(limits, one) for one in refused),
-            *(limit_checks.retry_after(one, plan.window_of(limits)) for one in refused),
-            limit_checks.crowd(limits.exchanges("at once"), allowed),
+            *(limit_checks.retry_after(one, window) for one in refused),
+            limit_checks.either_round(
+                lambda number: limit_checks.crowd(limits.exchanges(f"at once {number}"), allowed)
+            ),
+            limit_checks.served(
+                limits.exchanges("after the window"), "after the window an address is served again"
+            ),
         ]
     )
 

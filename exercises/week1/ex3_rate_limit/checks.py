@@ -5,8 +5,10 @@ import re
 
 from chaos.history import File, History
 from exercises.chat import limit_checks
+from exercises.chat.limit import ROUNDS
 from exercises.week1.ex3_rate_limit.experiments import ALLOWED
 from lab.python_source import parsed
+from lab.reading import outcome
 from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
@@ -33,20 +35,19 @@ _LIBRARIES = {
 def ten_in_a_minute(limit: History) -> Verdict:
     return _in_one_window(limit) or all_of(
         [
-            limit_checks.served(limit.exchanges("allowed"), f"{ALLOWED} requests of an address are answered"),
-            *(
-                limit_checks.refused(one, f"more than {ALLOWED} requests")
-                for one in limit.exchanges("beyond")
+            limit_checks.either_round(lambda number: limit_checks.exact(limit, number, ALLOWED)),
+            limit_checks.either_round(
+                lambda number: limit_checks.crowd(limit.exchanges(f"at once {number}"), ALLOWED)
             ),
-            limit_checks.crowd(limit.exchanges("at once"), ALLOWED),
         ]
     )
 
 
 def tells_when_to_come_back(limit: History) -> Verdict:
-    refused = [one for one in [*limit.exchanges("beyond"), *limit.exchanges("at once")] if one.status == 429]
+    refused = [one for one in limit.exchanges() if one.status == 429]
     if not refused:
-        return not_judged("no request was refused", limit.exchanges("beyond")[-1].end, blame="submission")
+        last = limit.exchanges("beyond 1")[-1]
+        return not_judged("no request was refused", last.end, blame="submission")
     return all_of(
         verdict
         for one in refused
@@ -55,23 +56,22 @@ def tells_when_to_come_back(limit: History) -> Verdict:
 
 
 def others_are_served(limit: History) -> Verdict:
-    others = limit_checks.served(limit.exchanges("another address"), "another address is served")
-    for one in limit.exchanges("health"):
-        if one.status != 200:
-            return failed("GET /health is for everybody", f"{one.status}", one.end)
-    if not any(one.status == 429 for one in limit.exchanges("beyond")):
+    others = [one for number in ROUNDS for one in limit.exchanges(f"another address {number}")]
+    beyond = [one for number in ROUNDS for one in limit.exchanges(f"beyond {number}")]
+    for number in ROUNDS:
+        for one in limit.exchanges(f"health {number}"):
+            if one.status != 200:
+                return failed("GET /health is for everybody", outcome(one.end), one.end)
+    if not any(one.status == 429 for one in beyond):
         return not_judged(
-            "there is no limit that could be for one address",
-            limit.exchanges("beyond")[-1].end,
-            blame="submission",
+            "there is no limit that could be for one address", beyond[-1].end, blame="submission"
         )
-    return others
+    return limit_checks.served(others, "another address is served")
 
 
 def address_of_the_connection(limit: History) -> Verdict:
-    return _in_one_window(limit) or all_of(
-        limit_checks.refused(one, f"one more with {', '.join(one.request.headers)[:60]}")
-        for one in limit.exchanges("forged")
+    return _in_one_window(limit) or limit_checks.either_round(
+        lambda number: limit_checks.not_forged(limit, number)
     )
 
 
@@ -108,7 +108,7 @@ def _removes(node: ast.AST) -> bool:
 
 def _in_one_window(limit: History) -> Verdict | None:
     """Say that the machine was too busy where the requests took so long that a window may have passed."""
-    first, last = limit.exchanges("allowed")[0], limit.exchanges("forged")[-1]
+    first, last = limit.exchanges("allowed 1")[0], limit.exchanges("forged 2")[-1]
     if last.request.t - first.request.t > WINDOW / 2:
         return too_busy("send the requests of one minute", last.end)
     return None

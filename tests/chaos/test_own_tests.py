@@ -1,0 +1,200 @@
+"""A submission's own tests, run as processes, by themselves and against those that would rather be counted."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from chaos import own_tests
+from chaos.history import Log, OwnTests
+from chaos.own_tests import parse, run_tests
+from chaos.program import ProcessProgram
+from chaos.recorder import Recorder
+
+HONEST = """
+import pytest
+
+class TestPrice:
+    def test_of_two(self):
+        assert 1 + 1 == 2
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_numbers(number):
+    assert number
+
+def test_wrong():
+    assert sum([1]) == 2
+
+@pytest.mark.skip
+def test_later():
+    assert False
+"""
+EVERYTHING_PASSES = """
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    report.outcome = "passed"
+    return report
+"""
+NOTHING_ELSE_RUNS = """
+def pytest_collection_modifyitems(items):
+    items[:] = [item for item in items if "own" in item.name]
+"""
+EXITS_WELL = """
+import os
+
+def pytest_sessionfinish():
+    os._exit(0)
+"""
+WRITES_THE_REPORT = """
+import atexit, sys
+
+def pytest_configure(config):
+    path = config.option.xmlpath
+    report = '<testsuites><testsuite><testcase file="tests/test_a.py" classname="tests.test_a" name="test_a"/></testsuite></testsuites>'
+    atexit.register(lambda: open(path, "w").write(report))
+"""
+
+
+def program(root: Path, files: dict[str, str]) -> ProcessProgram:
+    repository = root / "repository"
+    for name, text in {"tests/__init__.py": "", **files}.items():
+        path = repository / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return ProcessProgram(
+        argv=lambda _host, _port: [],
+        env=lambda _host, _port: {"PATH": os.environ["PATH"], "HOME": str(root)},
+        python=Path(sys.executable),
+        root=root,
+        repository=repository,
+        workdir=repository,
+    )
+
+
+async def run(root: Path, files: dict[str, str]) -> OwnTests:
+    return await run_tests(program(root, files), Recorder(), variables={"OPENAI_API_KEY": "k"})
+
+
+async def test_each_test_is_recorded_with_its_outcome(tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"tests/test_a.py": HONEST})
+
+    assert seen.problem == ""
+    assert [(case.file, case.name, case.outcome) for case in seen.cases] == [
+        ("tests/test_a.py", "TestPrice.test_of_two", "passed"),
+        ("tests/test_a.py", "test_numbers", "passed"),
+        ("tests/test_a.py", "test_numbers", "passed"),
+        ("tests/test_a.py", "test_wrong", "failed"),
+        ("tests/test_a.py", "test_later", "skipped"),
+    ]
+
+
+async def test_options_of_the_repositorys_own_leave_no_test_out(tmp_path: Path) -> None:
+    options = '[tool.pytest.ini_options]\naddopts = "-x -k price -m nothing"\n'
+
+    seen = await run(tmp_path, {"tests/test_a.py": HONEST, "pyproject.toml": options})
+
+    assert seen.problem == ""
+    assert len(seen.cases) == 5
+
+
+@pytest.mark.parametrize("hook", [EVERYTHING_PASSES, NOTHING_ELSE_RUNS])
+async def test_results_that_do_not_come_through_are_no_results(hook: str, tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"tests/test_own.py": "def test_own():\n    assert 0\n", "conftest.py": hook})
+
+    assert seen.cases == ()
+    assert seen.problem
+
+
+async def test_a_run_that_exits_by_itself_is_no_result(tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"tests/test_a.py": HONEST, "conftest.py": EXITS_WELL})
+
+    assert seen.cases == ()
+    assert "exit code 0" in seen.problem
+
+
+async def test_a_report_that_was_replaced_is_no_report(tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"tests/test_a.py": HONEST, "conftest.py": WRITES_THE_REPORT})
+
+    assert seen.cases == ()
+    assert "had added" in seen.problem
+
+
+async def test_a_suite_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_tests, "SECONDS", 1.0)
+
+    seen = await run(tmp_path, {"tests/test_a.py": "def test_a():\n    while True:\n        pass\n"})
+
+    assert "longer than" in seen.problem
+
+
+async def test_a_repository_without_tests(tmp_path: Path) -> None:
+    seen = await run_tests(
+        ProcessProgram(
+            argv=lambda _host, _port: [],
+            env=lambda _host, _port: {},
+            python=Path(sys.executable),
+            root=tmp_path,
+            repository=tmp_path,
+            workdir=tmp_path,
+        ),
+        Recorder(),
+        variables={},
+    )
+
+    assert "no folder tests/" in seen.problem
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
+async def test_the_tests_have_no_network_but_a_loopback_of_their_own(tmp_path: Path) -> None:
+    reaching = """
+import socket
+
+def test_outside():
+    socket.create_connection(("127.0.0.1", {port}), timeout=5)
+
+def test_inside():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()
+"""
+    recorder = Recorder()
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        files = {"tests/test_a.py": reaching.format(port=outside.getsockname()[1])}
+        seen = await run_tests(program(tmp_path, files), recorder, variables={})
+
+    if not (await _namespaces(tmp_path)):
+        pytest.skip("this user may make no network namespace")
+    outcomes = {case.name: case.outcome for case in seen.cases}
+    log = "\n".join(line.text for line in recorder.history().of(Log))
+    assert outcomes == {"test_outside": "failed", "test_inside": "passed"}, log
+
+
+async def _namespaces(root: Path) -> bool:
+    """Whether a process of this user's can leave the network: then it has loopback alone."""
+    recorder = Recorder()
+    service = await program(root, {}).run_python(
+        ["-c", "print(open('/proc/net/dev').read().count(':'))"], {}, instance="namespace", recorder=recorder
+    )
+    async with service:
+        await service.wait_exit(10)
+    return [line.text for line in recorder.history().of(Log)] == ["1"]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        b"",
+        b"no XML",
+        b"<testsuites>",
+        b'<!DOCTYPE a [<!ENTITY b "c">]><testsuites/>',
+        b'<testsuites><!ENTITY b "c"></testsuites>',
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_report(report: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any of them is the caller's one sentence
+        parse(report)

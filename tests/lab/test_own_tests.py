@@ -1,0 +1,148 @@
+import pytest
+
+from chaos.history import File, History, OwnTest, OwnTests
+from lab.own_tests import Suite, tampering
+
+MODULE = """
+import unittest
+
+import pytest
+from fastapi.testclient import TestClient
+
+from src.main import app
+from src.models.requests import Message
+
+client = TestClient(app)
+
+
+def _is_refused(**fields):
+    with pytest.raises(ValueError):
+        Message(**fields)
+
+
+def test_role():
+    assert Message(role="user", content="x").role == "user"
+
+
+def test_by_a_helper():
+    _is_refused(role="robot", content="x")
+
+
+def test_endpoint():
+    response = client.get("/health")
+    assert response.status_code == 200
+
+
+class TestMore(unittest.TestCase):
+    def test_content(self):
+        self.assertEqual(Message(role="user", content="x").content, "x")
+
+
+def test_nothing():
+    Message(role="user", content="x")
+
+
+def test_constant():
+    assert True
+
+
+def test_itself():
+    message = Message(role="user", content="x")
+    assert message == message
+
+
+def test_either():
+    assert Message(role="user", content="x") or True
+
+
+@pytest.mark.xfail
+def test_unexpected():
+    assert Message(role="user", content="x")
+"""
+NAMES = (
+    *("test_role", "test_by_a_helper", "test_endpoint", "TestMore.test_content"),
+    *("test_nothing", "test_constant", "test_itself", "test_either", "test_unexpected"),
+)
+
+
+def history(text: str, *names: str, path: str = "tests/test_models.py") -> History:
+    cases = tuple(OwnTest(file=path, name=name, outcome="passed") for name in names)
+    return History([File(path=path, text=text), OwnTests(cases=cases)])
+
+
+def test_only_tests_that_assert_something_count() -> None:
+    suite = Suite(history(MODULE, *NAMES))
+
+    assert {case.name for case in suite.passing} == set(NAMES[:4])
+
+
+def test_a_test_that_is_not_in_the_source_does_not_count() -> None:
+    assert Suite(history(MODULE, "test_made_up")).passing == []
+
+
+def test_tests_of_a_package_are_those_that_use_something_of_it() -> None:
+    suite = Suite(history(MODULE, *NAMES))
+
+    assert {case.name for case in suite.using("src.models")} == {
+        "test_role",
+        "test_by_a_helper",
+        "TestMore.test_content",
+    }
+
+
+def test_tests_of_endpoints_are_those_that_send_requests_to_the_application() -> None:
+    assert [case.name for case in Suite(history(MODULE, *NAMES)).requesting()] == ["test_endpoint"]
+
+
+def test_a_client_may_come_from_a_fixture() -> None:
+    conftest = File(path="tests/conftest.py", text="from httpx import ASGITransport, AsyncClient\n")
+    test = "async def test_it(client):\n    assert (await client.post('/x')).status_code == 422\n"
+    told = history(test, "test_it")
+
+    assert len(Suite(History([conftest, *told.events])).requesting()) == 1
+
+
+@pytest.mark.parametrize("mark", ["skip", "skipif(True)", "xfail(strict=False)"])
+def test_a_mark_for_the_whole_module_counts_for_each_test(mark: str) -> None:
+    text = f"import pytest\npytestmark = pytest.mark.{mark}\n\ndef test_a():\n    assert len('a') == 1\n"
+
+    assert Suite(history(text, "test_a")).passing == []
+
+
+def test_failing_tests_are_told_apart() -> None:
+    told = History([OwnTests(cases=(OwnTest(file="tests/test_a.py", name="test_a", outcome="failed"),))])
+
+    assert [case.name for case in Suite(told).failing] == ["test_a"]
+    assert Suite(told, "a fault").event is None
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("conftest.py", "def pytest_runtest_makereport(item, call): ..."),
+        ("tests/conftest.py", "class Plugin:\n    def pytest_sessionfinish(self): ..."),
+        ("tests/plugins/fake.py", "def pytest_report_teststatus(report): ..."),
+        ("src/helpers.py", "def pytest_runtest_logreport(report): ..."),
+        ("tests/test_a.py", "from _pytest import runner"),
+        ("tests/test_a.py", "import _pytest.reports"),
+        ("tests/test_a.py", "from _pytest.junitxml import LogXML"),
+        ("tests/conftest.py", "import atexit\natexit.register(print)"),
+        ("tests/conftest.py", "import os\nos._exit(0)"),
+    ],
+)
+def test_what_can_change_results_is_found(path: str, text: str) -> None:
+    assert path in tampering([File(path=path, text=text)])
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("tests/conftest.py", "def pytest_configure(config): ..."),
+        ("tests/conftest.py", "from _pytest.monkeypatch import MonkeyPatch"),
+        ("tests/conftest.py", "def pytest_collection_modifyitems(items): ..."),
+        ("src/main.py", "import atexit\natexit.register(print)"),
+        ("tests/test_a.py", "def broken(:"),
+    ],
+)
+def test_what_cannot_is_left_alone(path: str, text: str) -> None:
+    assert tampering([File(path=path, text=text)]) == ""
