@@ -68,8 +68,8 @@ def outside(key: str, source: random.Random) -> Iterator[Case]:
     good = user(prompt(key))
     over = source.choice([1, 7, 1000])
     for role in source.sample(["robot", "tool", "moderator", "users"], 2):
-        yield _messages(f"the role {role!r}", "role", [{**good, "role": role}])
-    yield _messages("a message without a role", "role", [{"content": good["content"]}])
+        yield _messages(f"the role {role!r}", "role", [good, {"role": role, "content": "Well."}, good])
+    yield _messages("a message without a role", "role", [good, {"content": "Well."}, good])
     yield _messages("an empty content", "content", [user("")])
     yield _messages(
         f"a content of {MAX_CONTENT + over} characters", "content", [user("x" * (MAX_CONTENT + over))]
