@@ -209,4 +209,4 @@ def _price(model: str) -> Price | None:
 
 def _same_model(told: str, asked: str) -> bool:
     """Whether an answer names the model that was asked, perhaps with its provider before it."""
-    return told == asked or told.rpartition("/")[2] == asked or (asked.startswith(told) and bool(told))
+    return told.rpartition("/")[2] == asked
