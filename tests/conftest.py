@@ -18,6 +18,7 @@ LONGEST = (
     "tests/test_compose.py",
     "tests/test_calibration.py",
     "tests/test_whole_exam.py",
+    "tests/test_other_assessments.py",
     "tests/grading/starved/",
     "tests/test_demo.py",
     "tests/test_contracts.py",
@@ -27,6 +28,7 @@ LONGEST = (
 SPREAD = (
     "tests/test_contracts.py",
     "tests/test_whole_exam.py",
+    "tests/test_other_assessments.py",
     "tests/grading/starved/",
     "tests/grading/stack/",
     "tests/grading/test_cli.py",

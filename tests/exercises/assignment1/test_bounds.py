@@ -1,0 +1,97 @@
+import itertools
+import random
+from typing import Any
+
+import pytest
+
+from chaos.history import File, History
+from exercises.assignment1 import bounds, plan
+
+ROLES = {"system", "user", "assistant"}
+
+
+def is_valid(body: dict[str, Any]) -> bool:
+    """Whether a body keeps every bound of the contract, and the shape that the page promises for valid ones."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not 1 <= len(messages) <= bounds.MAX_MESSAGES:
+        return False
+    for message in messages:
+        content = message.get("content")
+        if message.get("role") not in ROLES or not isinstance(content, str):
+            return False
+        if not 1 <= len(content) <= bounds.MAX_CONTENT:
+            return False
+    temperature, tokens = body.get("temperature", 1), body.get("max_tokens", 1)
+    return (
+        isinstance(temperature, int | float)
+        and 0 <= temperature <= 2
+        and isinstance(tokens, int)
+        and 1 <= tokens <= bounds.MAX_TOKENS
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_lies_outside_breaks_a_bound_and_what_lies_inside_does_not(seed: int) -> None:
+    source = random.Random(seed)
+    outside = list(bounds.outside("ref-0a0a0a0a0a0a", source))
+    inside = list(bounds.inside(itertools.repeat("ref-0a0a0a0a0a0a"), source))
+
+    assert [case.what for case in outside if is_valid(case.body)] == []
+    assert [case.what for _, case in inside if not is_valid(case.body)] == []
+    assert {case.field for case in outside} == {"role", "content", "messages", "temperature", "max_tokens"}
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 50, 99, 100])
+def test_a_conversation_takes_turns_and_ends_with_the_user(length: int) -> None:
+    roles = [message["role"] for message in bounds.conversation("ref-0a0a0a0a0a0a", length)]
+
+    assert len(roles) == length
+    turns = roles[1:] if roles[0] == "system" else roles
+    assert turns == ["user", "assistant"] * (len(turns) // 2) + ["user"]
+
+
+def test_a_label_tells_its_field_and_what_is_remarkable() -> None:
+    label = bounds.Case("a message without a role: none", "role", {}).label(bounds.OUTSIDE)
+
+    assert bounds.field_of(label) == "role"
+    assert bounds.what_of(label) == "a message without a role: none"
+
+
+RULE = """
+# Service
+```json
+{"not": "this"}
+```
+## Conversation rule
+The last message is the user's.
+```json
+{"messages": [1]}
+```
+and
+
+```JSON title="refused"
+{"messages": [2]}
+```
+## Other
+```json
+{"messages": [3]}
+```
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (RULE, {"accepted": {"messages": [1]}, "refused": {"messages": [2]}}),
+        (
+            RULE.replace("## Conversation rule", "### My conversation-rule"),
+            {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
+        ),
+        (RULE.replace("## Conversation rule", "## Rules"), {}),
+        (RULE.replace('{"messages": [2]}', "{"), {}),
+        (RULE.replace('```JSON title="refused"\n{"messages": [2]}\n```\n', ""), {}),
+        ("", {}),
+    ],
+)
+def test_the_rule_of_a_readme(text: str, found: dict[str, Any]) -> None:
+    assert plan.own_rule(History([File(path="README.md", text=text)])) == found
