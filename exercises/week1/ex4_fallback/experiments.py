@@ -36,20 +36,20 @@ async def fallback(lab: Lab) -> None:
         )
     )
     lab.phase("fault")
-    limited: list[Step] = [Status(429), RateLimited(1)]
+    # Before anything is rate limited: whoever remembers that for some seconds may ask the other model at once.
+    failing = FAILURES.items()
+    await asyncio.gather(
+        *(_ask(lab, f"failing: {name}", ByModel({PRIMARY: step}, Answer())) for name, step in failing)
+    )
+    steps: list[Step] = [Status(429), RateLimited(1), Status(429), RateLimited(1)]
+    models = (None, PRIMARY, PRIMARY, None)
     await asyncio.gather(
         *(
             _ask(lab, "limited", ByModel({PRIMARY: step}, Answer(usage=usage)), model)
-            for step, model, usage in zip(
-                [*limited, *limited], (None, PRIMARY, PRIMARY, None), usages, strict=False
-            )
-        ),
-        *(
-            _ask(lab, f"failing: {name}", ByModel({PRIMARY: step}, Answer()))
-            for name, step in FAILURES.items()
-        ),
-        _ask(lab, "both limited", Status(429)),
+            for step, model, usage in zip(steps, models, usages, strict=False)
+        )
     )
+    await _ask(lab, "both limited", Status(429))
     lab.phase("recovery")
     deadline = lab.recorder.now() + BACK_SECONDS
     while True:
