@@ -109,7 +109,8 @@ def _write_files(folder: Path, assessment: Assessment, handout: Handout) -> None
     shutil.copytree(assessment.folder / "handout", folder, dirs_exist_ok=True)
     # The lock's versions are kept where they fit, so that everybody has those that the exam was tried with.
     shutil.copy(ROOT / "uv.lock", folder / "uv.lock")
-    installed = ["src/api"] if (starter / "src/api/main.py").exists() else []
+    package = assessment.contract.start.main.parent
+    installed = [str(package)] if len(package.parts) > 1 else []  # a folder of its own, such as src/api
     text = pyproject(
         (ROOT / "pyproject.toml").read_text("utf-8"),
         (starter / "pyproject.toml").read_text("utf-8"),
