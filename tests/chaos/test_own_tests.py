@@ -93,6 +93,14 @@ async def test_each_test_is_recorded_with_its_outcome(tmp_path: Path) -> None:
     ]
 
 
+async def test_a_run_leaves_nothing_behind_for_the_next(tmp_path: Path) -> None:
+    own = program(tmp_path, {"tests/test_a.py": HONEST})
+
+    first, second = [await run_tests(own, Recorder(), variables={}) for _ in range(2)]
+
+    assert first.cases == second.cases
+
+
 async def test_options_of_the_repositorys_own_leave_no_test_out(tmp_path: Path) -> None:
     options = '[tool.pytest.ini_options]\naddopts = "-x -k price -m nothing"\n'
 

@@ -83,7 +83,7 @@ def tests_notice_faults(broken_tests: History) -> Verdict:
     if suite.failing or not suite.passing:
         what = f"{suite.failing[0].name} fails without a fault" if suite.failing else "no test counts"
         return failed(expected, what, plain)
-    noticed = [fault for fault in faults.FAULTS if runs[fault].problem or Suite(broken_tests, fault).failing]
+    noticed = [fault for fault in faults.FAULTS if Suite(broken_tests, fault).failing]
     if len(noticed) < LEAST_NOTICED:
         missed = ", ".join(fault for fault in faults.FAULTS if fault not in noticed)
         return failed(
