@@ -158,10 +158,11 @@ async def limits(lab: Lab) -> None:
 async def budget(lab: Lab) -> None:
     """The day's money is spent in two requests; others follow."""
     lab.phase("fault")
-    tokens = plan.tokens_for(float(lab.settings.variables["DAILY_COST_LIMIT"] or 0) * plan.SHARE_OF_BUDGET)
+    limit = float(lab.settings.variables["DAILY_COST_LIMIT"] or 0)
+    spending = plan.usage_for(limit * plan.SHARE_OF_BUDGET)
     for label in ("cheap", "spending", "spending", "beyond", "beyond"):
         key = lab.key()
-        usage = (20, 10) if label == "cheap" else (tokens, 10)
+        usage = (20, 10) if label == "cheap" else spending
         script(lab, key, Answered(usage=usage))
         await _post(
             lab, {"messages": [bounds.user(prompt(key))], "model": plan.SPENDING_MODEL}, label=label, key=key

@@ -84,9 +84,11 @@ def budget(source: random.Random) -> Settings:
     return Settings(variables={"DAILY_COST_LIMIT": f"{source.uniform(0.2, 0.9):.2f}"})
 
 
-def tokens_for(dollars: float) -> int:
-    """Return how many input tokens of the spending model cost so much."""
-    return round(dollars * MILLION / PRICES[SPENDING_MODEL].input)
+def usage_for(dollars: float) -> tuple[int, int]:
+    """Return input and output tokens of the spending model that cost so much, half of it each."""
+    price = PRICES[SPENDING_MODEL]
+    each = dollars / 2 * MILLION
+    return round(each / price.input), round(each / price.output)
 
 
 def env_file(source: random.Random) -> Settings:
