@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.history import Answer, Failure
-from chaos.llm import (
-    Answer as Answered,
-)
+from chaos.llm import Answer as Answered
 from chaos.llm import (
     ByModel,
     Drip,
@@ -122,7 +120,7 @@ async def hanging(lab: Lab) -> None:
 
 @experiment(seconds=30, needs="start")
 async def health(lab: Lab) -> None:
-    """The provider is up, refuses connections, is up again, hangs, is up again, and answers 500."""
+    """The provider is up, refuses connections, is up again, hangs, is up again, and answers 500 for a while."""
     await _health(lab, "up", seconds=0)
     lab.phase("fault")
     await lab.upstreams.outage("openai")
@@ -131,9 +129,13 @@ async def health(lab: Lab) -> None:
     await _health(lab, "up again", seconds=HEALTH_SECONDS)
     await lab.upstreams.hang("openai")
     await _health(lab, "hanging", seconds=HEALTH_SECONDS)
-    lab.phase("recovery")
     await lab.upstreams.heal("openai")
     await _health(lab, "up after hanging", seconds=HEALTH_SECONDS)
+    server(lab, "openai").fail_pages(500)
+    await _health(lab, "answering 500", seconds=HEALTH_SECONDS)
+    lab.phase("recovery")
+    server(lab, "openai").fail_pages(None)
+    await _health(lab, "up after 500", seconds=HEALTH_SECONDS)
 
 
 @experiment(seconds=12, settings=plan.limits)

@@ -40,7 +40,15 @@ def completes_end_to_end(requests: History) -> Verdict:
 
 
 def health_tells_the_provider(health: History) -> Verdict:
-    stages = {"up": True, "refused": False, "up again": True, "hanging": False, "up after hanging": True}
+    stages = {
+        "up": True,
+        "refused": False,
+        "up again": True,
+        "hanging": False,
+        "up after hanging": True,
+        "answering 500": False,
+        "up after 500": True,
+    }
     for label, up in stages.items():
         asked = health.exchanges(label)
         expected = f"GET /health says that the provider is {'up' if up else 'not up'} ({label})"
@@ -52,7 +60,9 @@ def health_tells_the_provider(health: History) -> Verdict:
         if not plan.tells(asked[-1].end, up=up):
             return failed(expected, _told(asked[-1].end), asked[-1].end)
     last = health.exchanges("refused")[-1]
-    return passed(f"up, refused, hanging and up again are told; refused: {_told(last.end)}", last.end)
+    return passed(
+        f"up, refused, hanging, answering 500 and up again are told; refused: {_told(last.end)}", last.end
+    )
 
 
 def statuses_are_right(requests: History) -> Verdict:
