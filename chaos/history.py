@@ -393,6 +393,10 @@ class History:
     def first(self, kind: type[E]) -> E | None:
         return next((event for event in self.events if isinstance(event, kind)), None)
 
+    def file(self, path: str) -> File | None:
+        """Return the recorded file at a path of the submission's."""
+        return next((file for file in self.of(File) if file.path == path), None)
+
     def instance(self, name: str = SERVICE) -> "History":
         """Return the history without what other instances of the service did."""
         return History(event for event in self.events if getattr(event, "instance", name) == name)

@@ -3,9 +3,6 @@
 These take a while: every case is a complete grading run.
 """
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +10,13 @@ import pytest
 
 from exercises.catalogue import assessment
 from grading.handout import write_handout
+from tests.graded import graded
 
 ROOT = Path(__file__).parent.parent
 STRUCTURE_AND_START = {"1.1", "1.2", "1.3"}
 """What the starter of Assignment 1 has already."""
 
 pytestmark = pytest.mark.slow
-
-
-def graded(repository: Path) -> dict[str, Any]:
-    words = [sys.executable, "-m", "grading", "score", str(repository), "--format", "json"]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
-    assert ended.returncode in {0, 1}, ended.stderr
-    report: dict[str, Any] = json.loads(ended.stdout)
-    assert report["judged"]
-    return report
 
 
 def criteria(report: dict[str, Any], *statuses: str) -> dict[str, str]:

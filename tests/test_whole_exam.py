@@ -3,9 +3,6 @@
 These take minutes: every case is a complete grading run.
 """
 
-import json
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import pytest
 from grading.calibrate.corpus import Case, Change
 from grading.handout import write_handout
 from tests.exam import EXAM
+from tests.graded import graded
 
 ROOT = Path(__file__).parent.parent
 REGRESSIONS = tomllib.loads((ROOT / "calibration/regressions/one_exercise_undone.toml").read_text())[
@@ -22,15 +20,6 @@ REGRESSIONS = tomllib.loads((ROOT / "calibration/regressions/one_exercise_undone
 ]
 
 pytestmark = pytest.mark.slow
-
-
-def graded(repository: Path) -> dict[str, Any]:
-    words = [sys.executable, "-m", "grading", "score", str(repository), "--format", "json"]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
-    assert ended.returncode in {0, 1}, ended.stderr
-    report: dict[str, Any] = json.loads(ended.stdout)
-    assert report["judged"]
-    return report
 
 
 def open_criteria(report: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import random
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
@@ -333,10 +334,7 @@ async def _no_requests(lab: Lab, source: random.Random) -> None:
 
 async def _request_ids(lab: Lab, source: random.Random) -> None:
     """Send ids that are sane, and ids that are not."""
-    for value in request_id.sane(source):
-        await lab.get(lab.endpoint("health"), label="sane id", headers={"x-request-id": value})
-    for value in request_id.INSANE:
-        await lab.get(lab.endpoint("health"), label="insane id", headers={"x-request-id": value})
+    await request_id.send_ids(lab, source)
     sane = request_id.sane(source)[1]
     await lab.get("/nowhere", label="sane id", headers={"x-request-id": sane})
     key = lab.key()
@@ -403,7 +401,7 @@ async def _streamed(lab: Lab, label: str, step: Step) -> None:
 
 async def _open_stream(lab: Lab, label: str, key: str) -> RawConnection:
     connection = await RawConnection.open(lab.client, label)
-    body = plan.as_json(_stream_body(lab, key))
+    body = json.dumps(_stream_body(lab, key)).encode()
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     connection.send("POST", lab.ask_path, body=body, headers=headers, key=key)
     return connection

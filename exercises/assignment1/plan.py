@@ -140,7 +140,7 @@ def some_usage(source: random.Random) -> tuple[int, int]:
 
 def own_rule(history: History) -> dict[str, Any]:
     """Return the two bodies of the conversation rule that a README documents; empty where it does not."""
-    readme = next((file for file in history.of(File) if file.path.lower() == "readme.md"), None)
+    readme = history.file("README.md")
     text = readme.text[:_README_CHARACTERS] if readme else ""
     heading = _RULE.search(text)
     if heading is None:
@@ -173,10 +173,6 @@ def tells(end: Answer | Failure | None, *, up: bool) -> bool:
 def early_word(key: str) -> str:
     """Return a telling word from the beginning of the provider's answer."""
     return max(expected_answer(key).split()[:3], key=len)
-
-
-def as_json(body: Any) -> bytes:
-    return json.dumps(body).encode()
 
 
 def attempts(history: History) -> list[str]:

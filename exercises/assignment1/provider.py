@@ -5,6 +5,7 @@ from typing import Any
 
 from chaos.history import History, UpstreamCall
 from chaos.llm import ScriptedLLM, Step
+from exercises.chat.answer import answering
 from lab.lab import Lab
 
 UPSTREAMS = ("openai", "anthropic")
@@ -41,5 +42,5 @@ def asked_of(history: History, key: str | None) -> dict[str, Any]:
 
 def reported_usage(history: History, key: str | None) -> tuple[int, int] | None:
     """Return the input and output tokens that the last answer for a prompt reported; None where there was none."""
-    replies = [one.reply for one in calls(history, key) if one.reply and one.reply.usage] if key else []
-    return replies[-1].usage if replies else None
+    answered = answering(calls(history, key)) if key else None
+    return answered.reply.usage if answered and answered.reply else None

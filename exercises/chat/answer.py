@@ -1,10 +1,11 @@
 """Reads the answers of a chat endpoint, by any of the names that the pages allow."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.history import Answer, Failure
+from chaos.history import Answer, Failure, UpstreamCall
 
 _COSTS = ("cost_usd", "cost", "estimated_cost")
 _ABSENT = object()
@@ -23,6 +24,10 @@ class Chat:
     @property
     def model(self) -> str:
         return str(self.fields.get("model", ""))
+
+    def names(self, model: str) -> bool:
+        """Whether the answer says that this model gave it, perhaps with its provider before it."""
+        return self.model.rpartition("/")[2] == model
 
     @property
     def usage(self) -> tuple[Any, Any, Any]:
@@ -66,6 +71,12 @@ def read(end: Answer | Failure | None) -> Chat | None:
         return None
     body = json_object(end)
     return Chat(body) if body is not None else None
+
+
+def answering(made: Sequence[UpstreamCall]) -> UpstreamCall | None:
+    """Return the last of the calls for a prompt that was answered with a completion."""
+    answered = [call for call in made if call.reply and call.reply.usage]
+    return answered[-1] if answered else None
 
 
 def json_object(end: Answer) -> dict[str, Any] | None:

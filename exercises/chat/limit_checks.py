@@ -10,31 +10,41 @@ from lab.retry_after import seconds_of
 from lab.verdict import Verdict, all_of, failed, passed
 
 
-def either_round(judge: Callable[[int], Verdict]) -> Verdict:
+def sequence(history: History, allowed: int) -> Verdict:
+    """Judge that as many requests of an address as allowed are answered, and the next ones are refused."""
+    expected = f"{allowed} requests of an address are answered"
+    return _either_round(
+        lambda number: all_of(
+            [
+                served(history.exchanges(f"allowed {number}"), expected),
+                *(
+                    refused(one, f"more than {allowed} requests of an address")
+                    for one in history.exchanges(f"beyond {number}")
+                ),
+            ]
+        )
+    )
+
+
+def crowd(history: History, allowed: int) -> Verdict:
+    """Judge that of requests at once exactly `allowed` are answered, and the others refused."""
+    return _either_round(lambda number: _crowd(history.exchanges(f"at once {number}"), allowed))
+
+
+def not_forged(history: History) -> Verdict:
+    """Judge that requests are counted by the connection's address, whatever the headers say."""
+    return _either_round(
+        lambda number: all_of(
+            refused(one, f"one more with {', '.join(one.request.headers)[:60]}")
+            for one in history.exchanges(f"forged {number}")
+        )
+    )
+
+
+def _either_round(judge: Callable[[int], Verdict]) -> Verdict:
     """Judge each round, and return the better verdict: a fixed window can end in the middle of one."""
     verdicts = [judge(number) for number in ROUNDS]
     return next((one for one in verdicts if one.passed), verdicts[0])
-
-
-def exact(history: History, number: int, allowed: int) -> Verdict:
-    """Judge that a round answers as many requests of an address as allowed, and refuses the next ones."""
-    return all_of(
-        [
-            served(history.exchanges(f"allowed {number}"), f"{allowed} requests of an address are answered"),
-            *(
-                refused(one, f"more than {allowed} requests of an address")
-                for one in history.exchanges(f"beyond {number}")
-            ),
-        ]
-    )
-
-
-def not_forged(history: History, number: int) -> Verdict:
-    """Judge that a round counts by the connection's address, whatever the headers say."""
-    return all_of(
-        refused(one, f"one more with {', '.join(one.request.headers)[:60]}")
-        for one in history.exchanges(f"forged {number}")
-    )
 
 
 def served(exchanges: Sequence[Exchange], expected: str) -> Verdict:
@@ -76,8 +86,7 @@ def not_called(history: History, one: Exchange) -> Verdict:
     return passed("the provider was not called", one.end)
 
 
-def crowd(exchanges: Sequence[Exchange], allowed: int) -> Verdict:
-    """Judge that of requests at once exactly `allowed` were answered, and the others refused with 429."""
+def _crowd(exchanges: Sequence[Exchange], allowed: int) -> Verdict:
     answered = [one for one in exchanges if read(one.end)]
     others = [one for one in exchanges if one.status == 429]
     expected = f"{allowed} of {len(exchanges)} requests at once are answered, the others 429"

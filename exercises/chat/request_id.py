@@ -4,6 +4,7 @@ import random
 import string
 
 from chaos.history import Answer
+from lab.lab import Lab
 
 HEADER = "x-request-id"
 MAX_LENGTH = 128
@@ -35,3 +36,10 @@ def sane(source: random.Random) -> list[str]:
 def request_id(answer: Answer) -> str:
     """Return the request id of an answer; an empty string where it has none."""
     return answer.headers.get(HEADER, "").strip()
+
+
+async def send_ids(lab: Lab, source: random.Random) -> None:
+    """Send ids that are sane, and ids that are not, with requests for the health."""
+    for label, values in (("sane id", sane(source)), ("insane id", INSANE)):
+        for value in values:
+            await lab.get(lab.endpoint("health"), label=label, headers={HEADER: value})

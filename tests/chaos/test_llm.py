@@ -23,7 +23,7 @@ from openai import (
 )
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from chaos.history import Call, Connection, Reply
+from chaos.history import Call, Connection
 from chaos.keys import Keys, answer_code, expected_answer
 from chaos.llm import (
     Answer,
@@ -45,10 +45,10 @@ from chaos.llm import (
     WrongContentType,
 )
 from chaos.recorder import Recorder
+from tests.chaos.scripted import PATIENCE, only_call
 
 MODELS = ("model-one", "model-two")
 KEY, OTHER = itertools.islice(Keys(1, "test"), 2)
-PATIENCE = 10.0
 
 
 @pytest.fixture
@@ -93,14 +93,6 @@ async def stream(
 
 def text(pieces: list[ChatCompletionChunk]) -> str:
     return "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
-
-
-async def only_call(llm: ScriptedLLM, recorder: Recorder) -> tuple[Call, Reply]:
-    """The one chat call of a test with its end, taken from the record as a check would."""
-    await llm.wait_for_replies(1, timeout=PATIENCE)
-    [call] = recorder.history().calls("litellm")
-    assert call.reply is not None
-    return call.call, call.reply
 
 
 async def test_an_answer_holds_what_only_the_key_gives(

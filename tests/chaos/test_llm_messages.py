@@ -29,7 +29,6 @@ from anthropic import (
 from anthropic.types import Message, RawMessageStreamEvent
 from openai import AsyncOpenAI
 
-from chaos.history import Call, Reply
 from chaos.keys import Keys, answer_code, expected_answer
 from chaos.llm import (
     Answer,
@@ -51,10 +50,10 @@ from chaos.llm import (
     WrongContentType,
 )
 from chaos.recorder import Recorder
+from tests.chaos.scripted import PATIENCE, only_call
 
 MODEL = "model-one"
 KEY, OTHER = itertools.islice(Keys(2, "test"), 2)
-PATIENCE = 10.0
 
 
 @pytest.fixture
@@ -105,14 +104,6 @@ def said(message: Message) -> str:
 def text(events: list[RawMessageStreamEvent]) -> str:
     deltas = [event.delta for event in events if event.type == "content_block_delta"]
     return "".join(delta.text for delta in deltas if delta.type == "text_delta")
-
-
-async def only_call(llm: ScriptedLLM, recorder: Recorder) -> tuple[Call, Reply]:
-    """The one chat call of a test with its end, taken from the record as a check would."""
-    await llm.wait_for_replies(1, timeout=PATIENCE)
-    [call] = recorder.history().calls("litellm")
-    assert call.reply is not None
-    return call.call, call.reply
 
 
 async def test_an_answer_holds_what_only_the_key_gives(

@@ -67,7 +67,7 @@ def has_the_structure(files: History) -> Verdict:
 
 def declares_its_dependencies(files: History) -> Verdict:
     expected = "pyproject.toml declares every package that src/ and tests/ import"
-    project = _file(files, "pyproject.toml")
+    project = files.file("pyproject.toml")
     if project is None:
         return failed(expected, "there is no pyproject.toml")
     try:
@@ -101,7 +101,7 @@ def starts(requests: History) -> Verdict:
 
 def env_example_is_complete(files: History) -> Verdict:
     expected = ".env.example names every variable that the code reads, with placeholders for secrets"
-    example = _file(files, ".env.example")
+    example = files.file(".env.example")
     if example is None:
         return failed(expected, "there is no .env.example")
     named = {variable.name for variable in variables(example.text)}
@@ -110,7 +110,7 @@ def env_example_is_complete(files: History) -> Verdict:
 
 def readme_sets_up(files: History) -> Verdict:
     expected = "shell blocks that install, configure and start the service"
-    readme = _file(files, "README.md")
+    readme = files.file("README.md")
     if readme is None:
         return failed(expected, "there is no README.md")
     blocks = "\n".join(text for _, text in _FENCE.findall(readme.text))
@@ -133,10 +133,6 @@ def _packages(recorded: dict[str, File]) -> list[str]:
 def _own_modules(code: list[File]) -> set[str]:
     """Return what the submission's files are called where they are imported by their bare names."""
     return {part.removesuffix(".py") for file in code for part in PurePosixPath(file.path).parts[1:]}
-
-
-def _file(files: History, path: str) -> File | None:
-    return next((file for file in files.of(File) if file.path == path), None)
 
 
 def _all_named(files: History, example: File, named: set[str], expected: str) -> Verdict:

@@ -9,10 +9,8 @@ from chaos.history import File
 from lab.python_source import parsed
 
 _ENVIRONMENT = {"environ.get", "getenv", "environ.setdefault", "environ.pop"}
-_SETTINGS = re.compile(r"(Base)?Settings$|Config$")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
 _OF_THE_MACHINE = {"PATH", "HOME", "TMPDIR", "HOST", "PORT", "PYTHONPATH", "HOSTNAME", "USER", "PWD"}
-_METHODS = {"settings_customise_sources", "model_config", "Config"}
 
 
 def imports(files: Sequence[File]) -> dict[str, str]:
@@ -40,12 +38,10 @@ def variables_read(files: Sequence[File]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     modules = list(parsed(files))
-    classes = _settings_classes([tree for _, tree in modules])
+    classes = set(_settings_classes([tree for _, tree in modules]))
     for file, tree in modules:
-        for name in [
-            *_from_environment(tree),
-            *(one for node in classes if node in set(ast.walk(tree)) for one in _fields(node)),
-        ]:
+        own = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node in classes]
+        for name in [*_from_environment(tree), *(one for node in own for one in _fields(node))]:
             if name not in _OF_THE_MACHINE:
                 found.setdefault(name, file.path)
     return found

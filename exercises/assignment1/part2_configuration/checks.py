@@ -24,7 +24,7 @@ def environment_counts(limits: History) -> Verdict:
         [
             _default_model(limits, "no model", plan.OTHER_MODEL),
             _token_limit(limits, "most tokens", "more tokens"),
-            _request_limit(limits),
+            limit_checks.sequence(limits, len(limits.exchanges("allowed 1"))),
         ]
     )
 
@@ -99,11 +99,6 @@ def _token_limit(history: History, most: str, more: str) -> Verdict:
     if refused.status not in REFUSED:
         return failed(expected, f"one more: {outcome(refused.end)}", refused.end)
     return passed("the token limit is the one that was set", refused.end)
-
-
-def _request_limit(limits: History) -> Verdict:
-    allowed = len(limits.exchanges("allowed 1"))
-    return limit_checks.either_round(lambda number: limit_checks.exact(limits, number, allowed))
 
 
 def _refuses(refusals: History, label: str, variable: str) -> Verdict:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from chaos.history import Answer, Exchange, File, History
+from chaos.history import Answer, Exchange, History
 from exercises.assignment1 import bounds, plan
 from exercises.assignment1.provider import reported_usage
 from exercises.assignment1.tests_of_their_own import enough
@@ -60,7 +60,7 @@ def conversations_begin_right(requests: History) -> Verdict:
 def own_rule_holds(requests: History) -> Verdict:
     expected = 'the first example below README.md\'s "Conversation rule" is accepted, the second one refused with 422'
     if not plan.own_rule(requests):
-        readme = next((file for file in requests.of(File) if file.path.lower() == "readme.md"), None)
+        readme = requests.file("README.md")
         return failed(expected, "README.md has no such heading with two JSON blocks below it", readme)
     [accepted], [refused] = (requests.exchanges(f"own rule: {name}") for name in ("accepted", "refused"))
     if read(accepted.end) is None:

@@ -132,7 +132,7 @@ def falls_back(failures: History) -> Verdict:
             one.end,
         )
     answering = asked[-1] if asked else None
-    if not answering or not _same_model(chat.model, answering):
+    if not answering or not chat.names(answering):
         return failed(f"the model that answered, {answering}", f"the answer names {chat.model!r}", one.end)
     usage, price = reported_usage(failures, one.request.key), _price(answering)
     if usage and price and not near(chat.cost, price.cost(*usage)):
@@ -205,8 +205,3 @@ def _price(model: str) -> Price | None:
     """Return the price of a model, whose name may go on with a date."""
     known = [name for name in PRICES if model.startswith(name)]
     return PRICES[max(known, key=len)] if known else None
-
-
-def _same_model(told: str, asked: str) -> bool:
-    """Whether an answer names the model that was asked, perhaps with its provider before it."""
-    return told.rpartition("/")[2] == asked

@@ -115,14 +115,12 @@ def request_limit(limits: History) -> Verdict:
     refused = [one for one in limits.exchanges() if one.status == 429]
     return all_of(
         [
-            limit_checks.either_round(lambda number: limit_checks.exact(limits, number, allowed)),
+            limit_checks.sequence(limits, allowed),
             limit_checks.served(others, "another address is served"),
-            limit_checks.either_round(lambda number: limit_checks.not_forged(limits, number)),
+            limit_checks.not_forged(limits),
             *(limit_checks.not_called(limits, one) for one in refused),
             *(limit_checks.retry_after(one, window) for one in refused),
-            limit_checks.either_round(
-                lambda number: limit_checks.crowd(limits.exchanges(f"at once {number}"), allowed)
-            ),
+            limit_checks.crowd(limits, allowed),
             limit_checks.served(
                 limits.exchanges("after the window"), "after the window an address is served again"
             ),

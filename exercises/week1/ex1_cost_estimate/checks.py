@@ -4,7 +4,7 @@ import re
 import tomllib
 from typing import Any
 
-from chaos.history import File, History
+from chaos.history import History
 from exercises.chat.prices import PRICES
 from lab.reading import excerpt
 from lab.verdict import Verdict, failed, passed
@@ -40,7 +40,7 @@ def cost_of_a_day(model: str) -> float:
 
 def _month(answers: History, model: str, name: str) -> Verdict:
     expected = f"[cost] {name} in answers.toml, right to {TOLERANCE:.0%}"
-    file = _file(answers, "answers.toml")
+    file = answers.file("answers.toml")
     if file is None:
         return failed(expected, "there is no answers.toml")
     try:
@@ -59,7 +59,7 @@ def _month(answers: History, model: str, name: str) -> Verdict:
 
 def _day(answers: History, model: str) -> Verdict:
     expected = f"a line in ANSWERS.md with {model} and what it costs a day, right to {TOLERANCE:.0%}"
-    file = _file(answers, "ANSWERS.md")
+    file = answers.file("ANSWERS.md")
     if file is None:
         return failed(expected, "there is no ANSWERS.md")
     lines = [line for line in file.text.splitlines() if _names(line, model)]
@@ -73,10 +73,6 @@ def _day(answers: History, model: str) -> Verdict:
         )
         return failed(expected, told, file)
     return passed(f"{model} costs {right:g} USD a day", file)
-
-
-def _file(answers: History, path: str) -> File | None:
-    return next((file for file in answers.of(File) if file.path == path), None)
 
 
 def _names(line: str, model: str) -> bool:

@@ -12,6 +12,7 @@ __all__ = ["ids"]
 
 AT_ONCE = 50
 CHATS = 12
+MORE = 3
 DELAYS = (0.1, 0.5)
 PATIENCE = 30.0
 
@@ -21,7 +22,10 @@ async def ids(lab: Lab) -> None:
     """Send ids that are sane and ids that are not, none at all, and chat requests that overlap or fail."""
     source = random.Random(lab.key())  # noqa: S311 - must be replayable
     lab.phase("fault")
-    await _ids(lab, source)
+    await request_id.send_ids(lab, source)
+    for _ in range(MORE):
+        usual = request_id.sane(source)[1]
+        await lab.get(lab.endpoint("health"), label="sane id", headers={request_id.HEADER: usual})
     await asyncio.gather(*(lab.get(f"/nowhere/{number}", label="no id") for number in range(AT_ONCE)))
     as_json = {"content-type": "application/json"}
     await lab.get(lab.ask_path, label="405")
@@ -31,13 +35,6 @@ async def ids(lab: Lab) -> None:
         lab.llm.script(key, step)
         await lab.generate(key, label="failing", timeout=PATIENCE)
     await asyncio.gather(*(_chat(lab, source, number) for number in range(CHATS)))
-
-
-async def _ids(lab: Lab, source: random.Random) -> None:
-    for value in [*request_id.sane(source), *(request_id.sane(source)[1] for _ in range(3))]:
-        await lab.get(lab.endpoint("health"), label="sane id", headers={request_id.HEADER: value})
-    for value in request_id.INSANE:
-        await lab.get(lab.endpoint("health"), label="insane id", headers={request_id.HEADER: value})
 
 
 async def _chat(lab: Lab, source: random.Random, number: int) -> None:

@@ -34,12 +34,7 @@ _LIBRARIES = {
 
 def ten_in_a_minute(limit: History) -> Verdict:
     return _in_one_window(limit) or all_of(
-        [
-            limit_checks.either_round(lambda number: limit_checks.exact(limit, number, ALLOWED)),
-            limit_checks.either_round(
-                lambda number: limit_checks.crowd(limit.exchanges(f"at once {number}"), ALLOWED)
-            ),
-        ]
+        [limit_checks.sequence(limit, ALLOWED), limit_checks.crowd(limit, ALLOWED)]
     )
 
 
@@ -70,9 +65,7 @@ def others_are_served(limit: History) -> Verdict:
 
 
 def address_of_the_connection(limit: History) -> Verdict:
-    return _in_one_window(limit) or limit_checks.either_round(
-        lambda number: limit_checks.not_forged(limit, number)
-    )
+    return _in_one_window(limit) or limit_checks.not_forged(limit)
 
 
 def forgets(sources: History) -> Verdict:

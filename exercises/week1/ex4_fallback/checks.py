@@ -1,8 +1,8 @@
 """The checks of exercise 4."""
 
-from chaos.history import Exchange, History, UpstreamCall
+from chaos.history import Exchange, History
 from chaos.keys import answer_code
-from exercises.chat.answer import Chat, near, read
+from exercises.chat.answer import Chat, answering, near, read
 from exercises.chat.prices import PRICES
 from exercises.week1.ex4_fallback.experiments import BACK_SECONDS, PRIMARY, SECONDARY
 from lab.reading import outcome
@@ -17,7 +17,7 @@ def names_the_model(fallback: History) -> Verdict:
     answers = _answers(fallback)
     for one, chat in answers:
         asked = _last_model(fallback, one)
-        if chat.model.rpartition("/")[2] != asked:
+        if not chat.names(asked):
             return failed(
                 f"{asked}, which answered ({one.request.label})", f"model is {chat.model!r}", one.end
             )
@@ -90,16 +90,11 @@ def _answers(fallback: History) -> list[tuple[Exchange, Chat]]:
     return [(one, chat) for label in labels for one in fallback.exchanges(label) if (chat := read(one.end))]
 
 
-def _answering(fallback: History, one: Exchange) -> UpstreamCall | None:
-    made = [call for call in fallback.calls(key=one.request.key) if call.reply and call.reply.usage]
-    return made[-1] if made else None
-
-
 def _last_model(fallback: History, one: Exchange) -> str:
-    call = _answering(fallback, one)
+    call = answering(fallback.calls(key=one.request.key))
     return (call.call.model or "") if call else ""
 
 
 def _usage(fallback: History, one: Exchange) -> tuple[int, int] | None:
-    call = _answering(fallback, one)
+    call = answering(fallback.calls(key=one.request.key))
     return call.reply.usage if call and call.reply else None
