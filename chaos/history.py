@@ -252,6 +252,14 @@ class Given(Event):
     env_file: str = ""
 
 
+class Tried(Event):
+    """What comes next tries one value of an axis along which a criterion is judged: `/llm/models` of `endpoints`."""
+
+    kind: Literal["tried"] = "tried"
+    axis: str
+    value: str
+
+
 class File(Event):
     """A file of the submission, as it was handed to the service; `path` is relative to the submission."""
 
@@ -335,6 +343,7 @@ AnyEvent = Annotated[
     | Trace
     | Planted
     | Given
+    | Tried
     | File
     | OwnTests
     | Stall

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from chaos.history import Event, History, Launched, Skipped
 from grading.report import ControlFailure
 from lab import control
+from lab.axes import tally
 from lab.control import Need
 from lab.exercise import Criterion, Exercise
 from lab.experiment import Experiment
@@ -85,7 +86,8 @@ def _criteria(exercise: Exercise, histories: Mapping[str, History]) -> list[Crit
     results = []
     for criterion in exercise.criteria:
         needed = {one.name: histories[one.name] for one in criterion.experiments if one.name in histories}
-        results.append(_result(criterion, _verdict(criterion, needed, histories), needed))
+        verdict = _verdict(criterion, needed, histories)
+        results.append(_result(criterion, verdict, histories if criterion.reads_run else needed))
     return results
 
 
@@ -97,7 +99,8 @@ def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping
         if problem := _problem(history, every, criterion.needs) or control.interrupted(history):
             return problem
     try:
-        return _certain(criterion.judge(histories), histories.values())
+        read = every if criterion.reads_run else histories
+        return _certain(criterion.judge(read), histories.values())
     except Exception as error:  # noqa: BLE001 - a check that trips is the grader's fault, never a lost point
         return not_judged(f"the check could not read the history ({type(error).__name__}: {error})")
 
@@ -138,6 +141,7 @@ def _result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, Hist
         status=verdict.status,
         expected=excerpt(verdict.expected, TEXT_LENGTH),
         actual=excerpt(verdict.actual, TEXT_LENGTH),
+        tried=tally(criterion.axes, histories.values()),
         blame=verdict.blame,
         moments=tuple(moment for moment in moments if moment),
         hint=criterion.hint if verdict.status == "failed" else "",

@@ -75,7 +75,7 @@ def _criterion(criterion: CriterionResult) -> RenderableType:
 
 def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str]]:
     if criterion.status == "passed":
-        return [("seen", criterion.actual, "dim")]
+        return [("seen", criterion.actual, "dim"), ("tried", criterion.tried, "dim")]
     if criterion.status == "not judged":
         whose = f" ({criterion.blame})" if criterion.blame != "submission" else ""
         return [("not judged", criterion.actual + whose, style)]
@@ -87,6 +87,7 @@ def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str
         ("actual", criterion.actual, style),
         ("expected", criterion.expected, ""),
         *moments,
+        ("tried", criterion.tried, "dim"),
         ("hint", criterion.hint, "cyan"),
     ]
 

@@ -1,18 +1,22 @@
 """An exercise folder as data: its rubric from exercise.toml, its experiments and checks from their modules."""
 
 import importlib
+import importlib.util
 import inspect
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.history import History
+from lab.axes import Axes, Axis
 from lab.control import Need
 from lab.experiment import Experiment
 from lab.verdict import Verdict
 
 RUBRIC = "exercise.toml"
+RUN = "run"
+"""A check's parameter of this name stands for the histories of the whole run, whatever they were made for."""
 
 Check = Callable[..., Verdict]
 
@@ -33,10 +37,16 @@ class Criterion:
     experiments: tuple[Experiment, ...]
     needs: Need = "answer"
     points: float = 1.0
+    axes: tuple[Axis[object], ...] = ()
+    reads_run: bool = False
 
-    def judge(self, histories: dict[str, History]) -> Verdict:
-        """Apply the check to the histories of its experiments, by experiment name."""
-        return self.check(**{needed.name: histories[needed.name] for needed in self.experiments})
+    def judge(self, histories: Mapping[str, History]) -> Verdict:
+        """Apply the check to the histories of its experiments, by experiment name.
+
+        Where it reads those of the whole run, these are all that are given.
+        """
+        run = {RUN: tuple(histories.values())} if self.reads_run else {}
+        return self.check(**{needed.name: histories[needed.name] for needed in self.experiments}, **run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +74,14 @@ def load(folder: Path, package: str) -> Exercise:
     data = tomllib.loads((folder / RUBRIC).read_text(encoding="utf-8"))
     checks = importlib.import_module(f"{package}.checks")
     experiments = importlib.import_module(f"{package}.experiments")
+    axes = _axes(package)
     criteria = []
     for position, entry in enumerate(data["criteria"], start=1):
         check: Check | None = getattr(checks, entry["name"], None)
         if check is None:
             raise ValueError(f"{package}.checks has no check '{entry['name']}', which {RUBRIC} names")
-        names = list(inspect.signature(check).parameters)
+        parameters = list(inspect.signature(check).parameters)
+        names = [name for name in parameters if name != RUN]
         if missing := [name for name in names if not hasattr(experiments, name)]:
             raise ValueError(
                 f"{package}.experiments has no experiment '{missing[0]}', which '{check.__name__}' reads"
@@ -85,6 +97,8 @@ def load(folder: Path, package: str) -> Exercise:
                 experiments=tuple(getattr(experiments, name) for name in names),
                 needs=entry.get("needs", "answer"),
                 points=entry.get("points", 1),
+                axes=axes.get(entry["name"], ()),
+                reads_run=RUN in parameters,
             )
         )
     return Exercise(
@@ -95,3 +109,11 @@ def load(folder: Path, package: str) -> Exercise:
         criteria=tuple(criteria),
         bonus=data.get("bonus", False),
     )
+
+
+def _axes(package: str) -> Axes:
+    """Return the axes of an exercise's criteria, by name; of an exercise without the module, none."""
+    if importlib.util.find_spec(f"{package}.axes") is None:
+        return {}
+    axes: Axes = importlib.import_module(f"{package}.axes").AXES
+    return axes

@@ -5,10 +5,10 @@ import contextlib
 import json
 import random
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from chaos.contract import Contract, field
 from chaos.history import (
@@ -24,6 +24,7 @@ from chaos.history import (
     Planted,
     Ready,
     Trace,
+    Tried,
     Workers,
 )
 from chaos.http_client import Client
@@ -38,9 +39,13 @@ from chaos.service import Service
 from chaos.toxiproxy import Toxiproxy
 from chaos.upstreams import Upstreams
 from lab import control
+from lab.axes import Axis
 from lab.control import Need
 from lab.prompts import prompt
 from lab.settings import Draw, Settings, no_settings
+
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -83,6 +88,7 @@ class Lab:
         self._given = contract.given(self.secrets)
         self.settings = settings(random.Random(f"{seed}/{name}/settings"))  # noqa: S311 - must be replayable
         self._keys = Keys(seed, name)
+        self._order = random.Random(f"{seed}/{name}/order")  # noqa: S311 - must be replayable
         self._program = program
         self._network = network
         self._starts = starts
@@ -176,6 +182,28 @@ class Lab:
     def key(self) -> str:
         """Return a new nonce for a prompt."""
         return next(self._keys)
+
+    def vary(self, axis: Axis[One]) -> Iterator[tuple[str, One]]:
+        """Yield every value of an axis by its name, in an order that the seed draws, and record that it is tried."""
+        names = list(axis.values)
+        self._order.shuffle(names)
+        for name in names:
+            self.recorder.record(Tried(axis=axis.name, value=name))
+            yield name, axis.values[name]
+
+    def pairs(self, one: Axis[One], other: Axis[Other]) -> Iterator[tuple[str, One, str, Other]]:
+        """Yield pairs of values of two axes, in which each value of both is at least once; other runs pair them otherwise."""
+        longer = max(len(one.values), len(other.values))
+        ones, others = self._cycled(one, longer), self._cycled(other, longer)
+        for name, other_name in zip(ones, others, strict=True):
+            self.recorder.record(Tried(axis=one.name, value=name))
+            self.recorder.record(Tried(axis=other.name, value=other_name))
+            yield name, one.values[name], other_name, other.values[other_name]
+
+    def _cycled(self, axis: Axis[object], count: int) -> list[str]:
+        names = list(axis.values)
+        self._order.shuffle(names)
+        return [names[place % len(names)] for place in range(count)]
 
     async def login(self, role: str) -> str:
         """Return an access token for one of the contract's users; an empty string where the service gives none."""

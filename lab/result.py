@@ -36,6 +36,7 @@ class CriterionResult(Model):
     status: Status
     expected: str
     actual: str
+    tried: str = ""
     blame: Blame | None
     moments: tuple[Moment, ...]
     hint: str

@@ -138,3 +138,17 @@ async def test_a_delayed_upstream_answers_late_until_it_is_restored(lab: Lab) ->
     assert took >= 0.3
     assert prompt.elapsed < took
     assert [fault.name for fault in lab.history.of(Fault)] == ["latency", "heal"]
+
+
+async def test_pairs_meet_every_value_of_both_axes_and_are_on_record(lab: Lab) -> None:
+    numbers, letters = (
+        Axis("numbers", {"one": 1, "two": 2, "three": 3}),
+        Axis("letters", {"a": "A", "b": "B"}),
+    )
+
+    met = [(number, letter) for _, number, _, letter in lab.pairs(numbers, letters)]
+
+    assert len(met) == 3
+    assert {number for number, _ in met} == {1, 2, 3}
+    assert {letter for _, letter in met} == {"A", "B"}
+    assert missed([numbers, letters], [lab.history]) == {}
