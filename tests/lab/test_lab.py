@@ -12,6 +12,7 @@ from chaos.http_client import Client
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
+from lab.axes import Axis, missed
 from lab.lab import Lab
 from tests.exam import CONTRACT
 
