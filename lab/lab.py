@@ -291,12 +291,12 @@ class Lab:
         (self._program.workdir / ".env").write_text(text, encoding="utf-8")
         self.recorder.record(Given(env_file=text))
 
-    async def run_own_tests(self, *, plugin: Path | None = None, fault: str = "") -> None:
-        """Run the submission's own tests, without a network, and record how each ended.
+    async def run_own_tests(self, *, plugin: Path | None = None, faults: Sequence[str] = ("",)) -> None:
+        """Run the submission's own tests once for each fault, without a network, and record how each ended.
 
-        `plugin` is a module that pytest loads first, to put the `fault` into the service.
+        `plugin` is a Python file that puts the faults into the service; an empty one is the service as it is.
         """
-        await run_tests(self._program, self.recorder, variables=self._given, plugin=plugin, fault=fault)
+        await run_tests(self._program, self.recorder, variables=self._given, plugin=plugin, faults=faults)
 
     async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Look for prompts or answers in the files that the service wrote, until all are found or time is up."""
