@@ -36,6 +36,13 @@ class GradingError(Exception):
         self.detail = last_lines(detail)
         super().__init__(self.message)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.message, self.detail)
+
+
+def _restored(kind: type[GradingError], message: str, detail: str) -> GradingError:
+    return kind(message, detail=detail)
+
 
 class UsageError(GradingError):
     """The caller's fault: a path that is no repository, a commit that is not there (exit code 2)."""

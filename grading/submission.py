@@ -24,6 +24,7 @@ from grading.workspace import Workspace, remove_tree
 
 SIZE_LIMIT = 200 << 20
 FILES_LIMIT = 50_000
+TEXT_LIMIT = 4 << 20
 
 _SECRET = ".env"  # noqa: S105 - the file's name
 _NOT_SOURCES = frozenset(
@@ -50,9 +51,14 @@ class Submission:
     dirty: bool = False
 
     def text(self, path: Path | str) -> str | None:
-        """What the file `path`, relative to the root, holds; None if it is not there, or no file."""
+        """What the file `path`, relative to the root, holds; None if it is not there, or no file.
+
+        Raises SubmissionError if it holds more than 4 MB: nothing that is written by hand does.
+        """
         inner = inside(path)
         try:
+            if inner is not None and (self.root / inner).stat().st_size > TEXT_LIMIT:
+                raise SubmissionError(f"{inner} holds more than {TEXT_LIMIT >> 20} MB; make it smaller.")
             return None if inner is None else (self.root / inner).read_text(errors="replace")
         except (OSError, ValueError):
             return None
