@@ -4,6 +4,7 @@ Experiments record, checks judge: everything that a verdict rests on is an event
 Times (`t`) are seconds since the experiment began, on one monotonic clock for every event source.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from chaos.contract import Contract
+from chaos.plain_text import encodable
 
 FORMAT = 2
 
@@ -381,6 +383,14 @@ class UpstreamCall:
     reply: Reply | None
 
 
+def _line(event: Event) -> str:
+    try:
+        return event.model_dump_json()
+    except ValueError:
+        # JSON can spell halves of characters, which a service then has in its texts and UTF-8 has not.
+        return encodable(json.dumps(event.model_dump(mode="json"), ensure_ascii=False))
+
+
 class History:
     """The events of one experiment, in the order in which they were recorded."""
 
@@ -438,7 +448,7 @@ class History:
 
     def dump(self, path: Path) -> None:
         """Write the events to `path` as JSON Lines."""
-        path.write_text("".join(event.model_dump_json() + "\n" for event in self.events), encoding="utf-8")
+        path.write_text("".join(_line(event) + "\n" for event in self.events), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "History":

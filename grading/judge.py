@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from chaos.history import Event, History, Launched, Skipped
+from chaos.plain_text import plain
 from grading.report import ControlFailure
 from lab import control
 from lab.axes import tally
@@ -75,7 +76,7 @@ def control_failure(histories: Mapping[str, History]) -> ControlFailure | None:
         experiment=name,
         reason=problem.actual,
         started=end is not None,
-        answer=describe(history, end) if end else "",
+        answer=plain(describe(history, end)) if end else "",
         log=tuple(map(_shorten, log)),
     )
 
@@ -157,7 +158,9 @@ def _moment(event: Event, histories: Mapping[str, History]) -> Moment | None:
     for name, history in histories.items():
         for position, candidate in enumerate(history.events):
             if candidate is event:
-                return Moment(experiment=name, event=position, t=event.t, text=describe(history, event))
+                return Moment(
+                    experiment=name, event=position, t=event.t, text=plain(describe(history, event))
+                )
     return None
 
 

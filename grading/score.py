@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from chaos.history import History
+from chaos.plain_text import plain
 from grading import judge, reading
 from grading.errors import MachineError, SubmissionError
 from grading.processes import processes
@@ -13,7 +15,7 @@ from grading.progress import Progress
 from grading.report import ControlFailure, Report
 from grading.run import Run, run_again, run_all
 from grading.runtime import OpenRuntime
-from grading.submission import fetch
+from grading.submission import Submission, fetch
 from grading.workspace import Workspace
 from lab.assessment import Assessment
 from lab.exercise import Exercise
@@ -53,8 +55,15 @@ async def score(
     started = datetime.now(UTC)
     clock = time.monotonic()
     progress.announce(f"fetching {spec}")
-    submission = await fetch(spec, workspace)
-    assessment, exercises = choose(reading.named_assessment(submission))
+    refused: SubmissionError | None = None
+    named = None
+    try:
+        submission = await fetch(spec, workspace)
+        named = reading.named_assessment(submission)
+    except SubmissionError as error:
+        refused = error
+        submission = Submission(spec, Path(spec).name, workspace.folder("nothing"))
+    assessment, exercises = choose(named)
     contract, scoring = assessment.contract, assessment.scoring
     histories: dict[str, History] = {}
     repeated: tuple[Experiment, ...] = ()
@@ -63,6 +72,8 @@ async def score(
     machine = False
     faults = "none"
     try:
+        if refused:
+            raise refused
         plan = reading.plan(submission, contract.start, contract.names)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
         async with runtime(submission, plan, workspace, seed=seed, announce=progress.announce) as opened:
@@ -82,7 +93,7 @@ async def score(
         problem, machine = _describe(error), True
         results = judge.fail_all(exercises, not_judged(str(error), blame="machine"), scoring)
     report = Report(
-        submission=submission.name,
+        submission=plain(submission.name),
         assessment=assessment.name,
         scheme=scoring.scheme,
         commit=submission.commit,

@@ -33,6 +33,7 @@ from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
 from chaos.own_tests import run_tests
+from chaos.plain_text import encodable
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service import Service
@@ -222,7 +223,9 @@ class Lab:
         )
         if isinstance(answer, Answer) and answer.status == 200:
             with contextlib.suppress(ValueError, RecursionError):
-                return str(field(json.loads(answer.body), login.token) or "")
+                token = str(field(json.loads(answer.body), login.token) or "")
+                # Anything else is no token: it cannot stand in a header.
+                return token if token.isascii() and token.isprintable() else ""
         return ""
 
     def ask_body(self, key: str, *, model: str | None = None) -> dict[str, Any]:
@@ -283,7 +286,7 @@ class Lab:
             if path.is_symlink() or not path.is_file() or path.stat().st_size > TEXT_BYTES:
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")
-            self.recorder.record(File(path=path.relative_to(root).as_posix(), text=text))
+            self.recorder.record(File(path=encodable(path.relative_to(root).as_posix()), text=text))
 
     def write_env_file(self, lines: Mapping[str, str]) -> None:
         """Write the `.env` in the folder that the service is started in."""
@@ -305,7 +308,7 @@ class Lab:
         while missing:
             for key, path in (await asyncio.to_thread(self._search_files, frozenset(missing))).items():
                 missing.discard(key)
-                detail = str(path.relative_to(self._program.root))
+                detail = encodable(str(path.relative_to(self._program.root)))
                 self.recorder.record(Trace(key=key, place="file", detail=detail))
             if self.recorder.now() > deadline:
                 return
