@@ -57,7 +57,7 @@ def test_the_hand_out_has_none_and_is_told_why(tmp_path: Path) -> None:
     assert all(any(one["hint"] for one in exercise["criteria"]) for exercise in report["exercises"])
 
 
-@pytest.mark.parametrize("pair", zip(REGRESSIONS[:3], REGRESSIONS[3:], strict=True), ids=_exercises)
+@pytest.mark.parametrize("pair", list(zip(REGRESSIONS[:3], REGRESSIONS[3:], strict=True)), ids=_exercises)
 def test_exercises_undone_are_lost_with_what_rests_on_them_and_no_others(
     pair: tuple[dict[str, Any], ...], tmp_path: Path
 ) -> None:
