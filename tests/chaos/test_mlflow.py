@@ -323,3 +323,15 @@ async def test_health_and_version_do_not_count(
     assert [call.call.path for call in recorder.history().calls("mlflow")] == [f"{API}/experiments/search"]
     assert len(recorder.history().of(Call)) == 3
     assert [reply.outcome for reply in recorder.history().of(Reply)] == ["answered"] * 3
+
+
+async def test_it_fails_until_that_is_taken_back(
+    mlflow: MlflowStandIn, http: httpx.AsyncClient, recorder: Recorder
+) -> None:
+    mlflow.fail(500)
+    assert (await http.post(f"{API}/runs/create", json={"run_name": KEY})).status_code == 500
+    assert (await http.get("/health")).status_code == 500
+    assert not recorder.history().of(Trace)
+    mlflow.fail(None)
+    assert (await http.post(f"{API}/runs/create", json={"run_name": KEY})).status_code == 200
+    assert recorder.history().of(Trace)
