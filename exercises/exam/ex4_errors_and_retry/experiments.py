@@ -5,7 +5,6 @@ import functools
 import json
 
 from chaos.history import Answer as Answered
-from chaos.history import Trace
 from chaos.llm import Answer, Status
 from exercises.exam.ex4_errors_and_retry import mlflow_faults
 from exercises.exam.ex4_errors_and_retry.axes import (
@@ -28,6 +27,7 @@ from exercises.exam.ex4_errors_and_retry.own_errors import OWN_ERRORS, Wrong
 from exercises.exam.hanging import hang
 from lab.experiment import experiment
 from lab.lab import Lab
+from lab.traces import kept
 
 __all__ = ["hang", "mlflow_down", "refusals", "transient"]
 
@@ -120,16 +120,25 @@ async def mlflow_down(lab: Lab) -> None:
             await lab.find_traces(fresh, seconds=LAST_FAULT_SECONDS if last else FAULT_SECONDS)
         keys += fresh
     lab.phase("recovery")
-    await lab.wait_for_traces(keys, seconds=DELIVERY_SECONDS)
-    if missing := _untraced(lab, keys):
+    await _await_traces(lab, keys)
+    if any(kept(lab.history, key) is None for key in keys):
         lab.service.signal("TERM")
         await lab.service.wait_exit(EXIT_SECONDS)
-        await lab.find_traces(missing, seconds=0)
+        await lab.find_traces(keys, seconds=0)
 
 
-def _untraced(lab: Lab, keys: list[str]) -> list[str]:
-    traced = {trace.key for trace in lab.history.of(Trace)}
-    return [key for key in keys if key not in traced]
+async def _await_traces(lab: Lab, keys: list[str]) -> None:
+    """Wait until every prompt has its trace, in MLflow or in a file, or time is up."""
+    looking = [
+        asyncio.create_task(look(keys, seconds=DELIVERY_SECONDS))
+        for look in (lab.find_traces, lab.wait_for_traces)
+    ]
+    try:
+        await asyncio.wait(looking, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
 
 
 async def _ask_untraced(lab: Lab, callers: Callers, fault: str) -> list[str]:

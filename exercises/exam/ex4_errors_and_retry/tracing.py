@@ -5,6 +5,7 @@ from chaos.keys import answer_code
 from exercises.exam.ex4_errors_and_retry.axes import MLFLOW_FAULTS, ORDERS
 from lab.reading import outcome
 from lab.timing import blame_stalls, undisturbed
+from lab.traces import kept, shortfall
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 MLFLOW_SECONDS = 2.0
@@ -50,12 +51,12 @@ def _as_fast(history: History, exchange: Exchange, usual: float) -> Verdict:
 
 
 def _traces_kept(history: History, asked: list[Exchange]) -> Verdict:
-    traced = {trace.key for trace in history.of(Trace)}
-    lost = [exchange for exchange in asked if exchange.request.key not in traced]
+    lost = [exchange for exchange in asked if kept(history, exchange.request.key) is None]
     if not lost:
         return passed(f"{len(asked)} traces")
     expected = "every trace in a local file of the service, or in MLflow once that is back"
-    actual = f"{len(lost)} of {len(asked)} are in neither (such as one of '{lost[0].request.label}')"
+    first = lost[0].request
+    actual = f"{len(lost)} of {len(asked)} are not whole ({first.label}: {shortfall(history, first.key)})"
     if not history.calls("mlflow"):
         actual += "; MLflow was never called, even while it was up"
     return failed(expected, actual, lost[0].end, _mlflow_fault(history))

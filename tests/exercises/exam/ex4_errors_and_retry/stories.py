@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from chaos.history import Call, Fault, History, Reply, Request, Trace
+from chaos.history import TRACE_PARTS, Call, Fault, History, Reply, Request, Trace, TracePart
 from chaos.keys import expected_answer
 from exercises.exam.ex4_errors_and_retry.axes import (
     CLIENT_ERRORS,
@@ -202,6 +202,7 @@ def mlflow_down(
     place: Any = "file",
     lost: int = 0,
     called: bool = True,
+    holds: tuple[TracePart, ...] = TRACE_PARTS,
     more: Callable[[Service], None] = lambda _: None,
 ) -> History:
     """Tell of requests while MLflow is in trouble, whose answers take `extra` seconds; the last traces are `lost`."""
@@ -221,5 +222,5 @@ def mlflow_down(
         more(story)
         story.answer(request, status, after=0.01 + extra, body=body, started=begun)
     for key in keys[: len(keys) - lost]:
-        story.add(Trace(key=key, place=place, detail="repo/data/traces.jsonl"))
+        story.add(Trace(key=key, place=place, detail="repo/data/traces.jsonl", holds=holds))
     return story.end()

@@ -359,6 +359,13 @@ def test_mlflow_down_costs_nothing_fails_one_lost_trace() -> None:
     assert "1 of 8" in verdict.actual
 
 
+def test_mlflow_down_costs_nothing_fails_a_file_that_happens_to_hold_the_prompts() -> None:
+    verdict = checks.mlflow_down_costs_nothing(mlflow_down(holds=("prompt", "model")))
+
+    assert verdict.status == "failed"
+    assert "without answer and tokens" in verdict.actual
+
+
 def test_mlflow_down_costs_nothing_says_where_mlflow_is_never_called() -> None:
     verdict = checks.mlflow_down_costs_nothing(mlflow_down(lost=8, called=False))
 
