@@ -132,7 +132,7 @@ AXES: Axes = {
     "transient_recovers": (TRANSIENT, TIMES),
     "backs_off": (LASTING, TRANSIENT, TIMES),
     "client_errors_are_final": (CLIENT_ERRORS, BODIES),
-    "failures_are_told_apart": (CLIENT_ERRORS, BODIES, MALFORMED, LASTING, RATE_LIMITS),
+    "failures_are_told_apart": (CLIENT_ERRORS, BODIES, MALFORMED, LASTING, OWN_ERRORS),
     "errors_have_context": (OWN_ERRORS, CLIENT_ERRORS, MALFORMED, LASTING),
     "mlflow_down_costs_nothing": (MLFLOW_FAULTS, ORDERS),
     "retry_after_is_honoured": (RATE_LIMITS,),

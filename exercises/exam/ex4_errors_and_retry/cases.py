@@ -17,6 +17,8 @@ AT_ONCE = 16
 """Requests under way at a time. A service has to keep 20 waiting and to serve others (3.8)."""
 RELIEF_PATIENCE = 5.0
 REPEATS = 2
+LATEST_REPEAT = 120.0
+"""When in the experiment, in seconds, no more is asked again."""
 COOL_DOWN_LIMIT = 65.0
 COOL_DOWN_MARGIN = 0.5
 
@@ -82,13 +84,15 @@ async def _repeat(lab: Lab, callers: Callers, case: Case) -> bool:
         end = await _ask(lab, callers, case.label, case.steps)
         if not is_rejection(end):
             return True
+        if lab.recorder.now() > LATEST_REPEAT:
+            break
         await _outlast(callers, end)
     return False
 
 
 async def _outlast(callers: Callers, end: Answer | Failure) -> None:
     """Wait as long as rejections say, until a healthy request is served."""
-    for _ in range(1 + REPEATS):
+    for _ in range(REPEATS):
         wait = (seconds_of(end) or 0.0) if is_rejection(end) else 0.0
         await asyncio.sleep(min(wait, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
         end = await healthy(callers)

@@ -23,7 +23,7 @@ from exercises.exam.ex4_errors_and_retry.axes import (
 )
 from exercises.exam.ex4_errors_and_retry.callers import Callers
 from exercises.exam.ex4_errors_and_retry.cases import Case, healthy, run
-from exercises.exam.ex4_errors_and_retry.own_errors import OWN_ERRORS, Wrong
+from exercises.exam.ex4_errors_and_retry.own_errors import OWN_ERRORS, Wrong, path_of
 from exercises.exam.hanging import hang
 from lab.experiment import experiment
 from lab.lab import Lab
@@ -95,13 +95,14 @@ async def refusals(lab: Lab) -> None:
     for name, make in lab.vary(OWN_ERRORS):
         await _ask_wrongly(lab, make(lab), f"wrong: {name}")
     await healthy(callers)
-    await asyncio.gather(*(lab.upstreams.outage(upstream) for upstream in (model, "qdrant")))
+    down = [upstream for upstream in (model, "qdrant") if upstream in lab.contract.upstreams]
+    await asyncio.gather(*map(lab.upstreams.outage, down))
     await asyncio.gather(
         *(callers.ask(label="lasting refused") for _ in range(LASTING_OUTAGE_REQUESTS)),
-        lab.get(lab.endpoint("cache_stats"), label="no cache", token=lab.token),
-        lab.client.request("DELETE", lab.endpoint("cache_clear"), label="no cache", token=lab.token),
+        lab.get(path_of(lab, "cache_stats"), label="no cache", token=lab.token),
+        lab.client.request("DELETE", path_of(lab, "cache_clear"), label="no cache", token=lab.token),
     )
-    await asyncio.gather(*(lab.upstreams.heal(upstream) for upstream in (model, "qdrant")))
+    await asyncio.gather(*map(lab.upstreams.heal, down))
 
 
 @experiment(seconds=12)

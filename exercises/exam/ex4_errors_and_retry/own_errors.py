@@ -44,8 +44,13 @@ def _asking_as(token: str | None) -> Callable[[Lab], Wrong]:
     return lambda lab: Wrong("POST", lab.ask_path, lab.ask_body(lab.key()), token=token)
 
 
+def path_of(lab: Lab, endpoint: str) -> str:
+    """Return the path of an endpoint; a contract that has none gets the answer for an unknown path."""
+    return lab.contract.endpoints.get(endpoint, f"/{endpoint}")
+
+
 def _getting(endpoint: str, method: str = "GET", *, token: bool = False) -> Callable[[Lab], Wrong]:
-    return lambda lab: Wrong(method, lab.endpoint(endpoint), token=lab.token if token else None)
+    return lambda lab: Wrong(method, path_of(lab, endpoint), token=lab.token if token else None)
 
 
 def _logging_in(**content: Any) -> Callable[[Lab], Wrong]:
@@ -78,3 +83,15 @@ OWN_ERRORS: Axis[Callable[[Lab], Wrong]] = Axis(
         "wrong method of a login": lambda lab: Wrong("DELETE", lab.login_path),
     },
 )
+
+PLAIN = (
+    "no token",
+    "bad token",
+    "wrong password",
+    "login without a password",
+    "no prompt",
+    "no JSON",
+    "unknown path",
+    "wrong method",
+)
+"""What is the caller's fault to every service."""

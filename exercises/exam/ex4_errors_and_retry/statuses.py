@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from chaos.history import Exchange, History
 from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, LASTING, LONG, MALFORMED
 from exercises.exam.ex4_errors_and_retry.cases import is_rejection
+from exercises.exam.ex4_errors_and_retry.own_errors import PLAIN
 from lab.reading import outcome
 from lab.verdict import Verdict, failed, passed
 
@@ -18,6 +19,7 @@ UNAVAILABLE = {502, 503}
 MALFORMED_STATUSES = {502}
 RATE_LIMIT_STATUSES = {429}
 GENERIC = 500
+CALLERS_FAULT = set(range(400, 500))
 SHOWN = 4
 
 
@@ -48,6 +50,8 @@ def _of_refusals(history: History) -> Cases:
     for name in MALFORMED.values:
         yield from _last(history, f"malformed: {name}", MALFORMED_STATUSES)
     yield from _last(history, f"rate limit: {LONG}", RATE_LIMIT_STATUSES)
+    for name in PLAIN:
+        yield from _each(history, f"wrong: {name}", CALLERS_FAULT)
     yield from _each(history, "lasting refused", UNAVAILABLE)
 
 
@@ -69,6 +73,8 @@ def _last(history: History, label: str, statuses: set[int]) -> Cases:
 
 
 def _either(statuses: set[int]) -> str:
+    if statuses == CALLERS_FAULT:
+        return "4xx"
     if len(statuses) > SHOWN:
         return f"anything but {GENERIC}"
     return " or ".join(map(str, sorted(statuses)))

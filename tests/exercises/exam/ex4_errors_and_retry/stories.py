@@ -162,7 +162,7 @@ def refusals(
     for name in RATE_LIMITS.values:
         (limits or {}).get(name, honours)(story, name)
     for name in OWN_ERRORS.values:
-        story.refuse(f"wrong: {name}", 422)
+        story.refuse(f"wrong: {name}", told.get(f"wrong: {name}", 422))
     for _ in range(3):
         story.refuse("lasting refused", told.get("refused", 503), after=7)
     more(story)

@@ -164,7 +164,8 @@ def test_failures_are_told_apart_allows_400_for_a_404_and_5xx_passed_on() -> Non
 
 
 @pytest.mark.parametrize(
-    "label", [*(f"model-{code}" for code in CLIENT_ERRORS.values), *MALFORMED.values, "refused"]
+    "label",
+    [*(f"model-{code}" for code in CLIENT_ERRORS.values), *MALFORMED.values, "refused", "wrong: no JSON"],
 )
 def test_failures_are_told_apart_fails_a_generic_500(label: str) -> None:
     verdict = checks.failures_are_told_apart(refusals(statuses={label: 500}), hang(), retries())
