@@ -36,6 +36,13 @@ class Case:
     outlasts: bool = False
     apart: bool = True
 
+    def is_spoiled(self, end: Answer | Failure, *, opened: bool) -> bool:
+        """Whether a breaker has spoiled this case: it rejects, or has `opened` before the answer could come."""
+        if self.outlasts:
+            return False
+        hoped = isinstance(self.steps[-1], ModelAnswer)
+        return is_rejection(end) or (opened and hoped and not is_served(end))
+
 
 async def run(lab: Lab, callers: Callers, cases: Sequence[Case], *, relief: int = 1) -> None:
     """Run cases at once, then one by one those that a breaker has spoiled, under the same label.
@@ -45,8 +52,12 @@ async def run(lab: Lab, callers: Callers, cases: Sequence[Case], *, relief: int 
     count = relief * await lab.count_workers()
     limit = asyncio.Semaphore(AT_ONCE)
 
+    opened = False
+
     async def relieve(model: str) -> None:
-        await asyncio.gather(*(healthy(callers, model=model) for _ in range(count)))
+        nonlocal opened
+        ends = await asyncio.gather(*(healthy(callers, model=model) for _ in range(count)))
+        opened = opened or any(map(is_rejection, ends))
 
     async with Spacing(relieve) as spacing:
 
@@ -56,7 +67,7 @@ async def run(lab: Lab, callers: Callers, cases: Sequence[Case], *, relief: int 
                 return await _ask(lab, callers, case.label, steps)
 
         ends = await asyncio.gather(*map(ask, cases))
-    spoiled = [case for case, end in zip(cases, ends, strict=True) if is_rejection(end) and not case.outlasts]
+    spoiled = [case for case, end in zip(cases, ends, strict=True) if case.is_spoiled(end, opened=opened)]
     for case in spoiled:
         if not await _repeat(lab, callers, case):
             return
@@ -65,6 +76,10 @@ async def run(lab: Lab, callers: Callers, cases: Sequence[Case], *, relief: int 
 async def healthy(callers: Callers, *, model: str = "") -> Answer | Failure:
     """Have a request answered."""
     return await callers.ask(label="healthy", model=model, timeout=RELIEF_PATIENCE)
+
+
+def is_served(end: Answer | Failure) -> bool:
+    return isinstance(end, Answer) and end.status == 200
 
 
 def is_rejection(end: Answer | Failure | None) -> TypeGuard[Answer]:
@@ -82,11 +97,12 @@ async def _repeat(lab: Lab, callers: Callers, case: Case) -> bool:
     """Ask again for a spoiled case, after the breaker's cool-down if need be; whether it was let through."""
     for _ in range(1 + REPEATS):
         end = await _ask(lab, callers, case.label, case.steps)
-        if not is_rejection(end):
+        probe = await healthy(callers)
+        if not case.is_spoiled(end, opened=is_rejection(probe)):
             return True
         if lab.recorder.now() > LATEST_REPEAT:
             break
-        await _outlast(callers, end)
+        await _outlast(callers, probe if is_rejection(probe) else end)
     return False
 
 
@@ -96,5 +112,5 @@ async def _outlast(callers: Callers, end: Answer | Failure) -> None:
         wait = (seconds_of(end) or 0.0) if is_rejection(end) else 0.0
         await asyncio.sleep(min(wait, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
         end = await healthy(callers)
-        if isinstance(end, Answer) and end.status == 200:
+        if is_served(end):
             return

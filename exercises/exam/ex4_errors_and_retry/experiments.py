@@ -1,12 +1,11 @@
 """The experiments of exercise 4: failures that pass, failures that stay, and those that are nobody's to retry."""
 
 import asyncio
-import functools
 import json
 
 from chaos.history import Answer as Answered
+from chaos.history import Failure
 from chaos.llm import Answer, Status
-from exercises.exam.ex4_errors_and_retry import mlflow_faults
 from exercises.exam.ex4_errors_and_retry.axes import (
     BODIES,
     BROKEN,
@@ -15,19 +14,17 @@ from exercises.exam.ex4_errors_and_retry.axes import (
     CLIENT_ROUNDS,
     LASTING,
     MALFORMED,
-    MLFLOW_FAULTS,
-    ORDERS,
     RATE_LIMITS,
     TIMES,
     TRANSIENT,
 )
 from exercises.exam.ex4_errors_and_retry.callers import Callers
-from exercises.exam.ex4_errors_and_retry.cases import Case, healthy, run
+from exercises.exam.ex4_errors_and_retry.cases import Case, healthy, is_served, run
+from exercises.exam.ex4_errors_and_retry.mlflow_faults import ask_in_trouble, ask_usually, await_traces
 from exercises.exam.ex4_errors_and_retry.own_errors import OWN_ERRORS, Wrong, path_of
 from exercises.exam.hanging import hang
 from lab.experiment import experiment
 from lab.lab import Lab
-from lab.traces import kept
 
 __all__ = ["hang", "mlflow_down", "refusals", "transient"]
 
@@ -37,23 +34,15 @@ REFUSED_TRIES = 3
 LASTING_OUTAGE_REQUESTS = 3
 RELIEF = 2
 
-FAULT_SECONDS = 3.0
-LAST_FAULT_SECONDS = 8.0
-"""How long a fault of MLflow's lasts at most, unless all traces are kept before."""
-BASELINE_REQUESTS = 3
-DELIVERY_SECONDS = 40.0
-EXIT_SECONDS = 35.0
-REQUESTS_IN_SEQUENCE = 4
-REQUESTS_AT_ONCE = 12
-MLFLOW_PATIENCE = 10.0
-
 
 @experiment(seconds=12)
 async def transient(lab: Lab) -> None:
     """The model fails once, twice, three times or for good, in every way; then its connections are refused a moment."""
     callers = await Callers.log_in(lab)
     address = lab.upstreams.url(lab.contract.model)
+    await ask_usually(callers)
     lab.phase("fault")
+    untraced = await ask_in_trouble(lab, callers, ["failing"])
     cases = [
         Case(f"{kind} {times}", [*[failing(address)] * count, Answer()])
         for kind, failing, times, count in lab.pairs(TRANSIENT, TIMES)
@@ -69,8 +58,9 @@ async def transient(lab: Lab) -> None:
     await run(lab, callers, cases, relief=RELIEF)
     for _ in range(REFUSED_TRIES):
         end = await _refused_for_a_moment(lab, callers)
-        if isinstance(end, Answered) and end.status == 200:
+        if is_served(end):
             break
+    await await_traces(lab, untraced)
 
 
 @experiment(seconds=16)
@@ -79,7 +69,9 @@ async def refusals(lab: Lab) -> None:
     callers = await Callers.log_in(lab)
     model = lab.contract.model
     address = lab.upstreams.url(model)
+    await ask_usually(callers)
     lab.phase("fault")
+    untraced = await ask_in_trouble(lab, callers, ["slow"])
     cases = [
         Case(f"model-{code}", [body(code, address)], apart=False)
         for _ in range(CLIENT_ROUNDS)
@@ -103,64 +95,21 @@ async def refusals(lab: Lab) -> None:
         lab.client.request("DELETE", path_of(lab, "cache_clear"), label="no cache", token=lab.token),
     )
     await asyncio.gather(*map(lab.upstreams.heal, down))
+    await await_traces(lab, untraced)
 
 
-@experiment(seconds=12)
+@experiment(seconds=16)
 async def mlflow_down(lab: Lab) -> None:
-    """MLflow refuses connections, hangs, is slow and fails, one after the other; later it is back."""
+    """MLflow refuses connections, and hangs; later it is back."""
     callers = await Callers.log_in(lab)
-    for _ in range(BASELINE_REQUESTS):
-        await callers.ask(label="baseline")
+    await ask_usually(callers)
     lab.phase("fault")
-    keys: list[str] = []
-    faults = list(lab.vary(MLFLOW_FAULTS))
-    for fault, _ in faults:
-        async with mlflow_faults.on(lab, fault):
-            fresh = await _ask_untraced(lab, callers, fault)
-            last = len(keys) + len(fresh) == len(faults) * len(fresh)
-            await lab.find_traces(fresh, seconds=LAST_FAULT_SECONDS if last else FAULT_SECONDS)
-        keys += fresh
+    untraced = await ask_in_trouble(lab, callers, ["refused", "hanging"])
     lab.phase("recovery")
-    await _await_traces(lab, keys)
-    if any(kept(lab.history, key) is None for key in keys):
-        lab.service.signal("TERM")
-        await lab.service.wait_exit(EXIT_SECONDS)
-        await lab.find_traces(keys, seconds=0)
+    await await_traces(lab, untraced)
 
 
-async def _await_traces(lab: Lab, keys: list[str]) -> None:
-    """Wait until every prompt has its trace, in MLflow or in a file, or time is up."""
-    looking = [
-        asyncio.create_task(look(keys, seconds=DELIVERY_SECONDS))
-        for look in (lab.find_traces, lab.wait_for_traces)
-    ]
-    try:
-        await asyncio.wait(looking, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in looking:
-            task.cancel()
-        await asyncio.gather(*looking, return_exceptions=True)
-
-
-async def _ask_untraced(lab: Lab, callers: Callers, fault: str) -> list[str]:
-    """Ask in sequence and at once; the keys of the prompts."""
-    keys: list[str] = []
-    for order, at_once in lab.vary(ORDERS):
-        fresh = [lab.key() for _ in range(REQUESTS_AT_ONCE if at_once else REQUESTS_IN_SEQUENCE)]
-        asking = [
-            functools.partial(callers.ask, key, label=f"mlflow {fault}, {order}", timeout=MLFLOW_PATIENCE)
-            for key in fresh
-        ]
-        if at_once:
-            await asyncio.gather(*(ask() for ask in asking))
-        else:
-            for ask in asking:
-                await ask()
-        keys += fresh
-    return keys
-
-
-async def _refused_for_a_moment(lab: Lab, callers: Callers) -> object:
+async def _refused_for_a_moment(lab: Lab, callers: Callers) -> Answered | Failure:
     """Have a request meet refused connections, which are over before it may have tried for the last time."""
     model = lab.contract.model
     await lab.upstreams.outage(model)

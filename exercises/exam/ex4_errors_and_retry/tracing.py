@@ -11,27 +11,28 @@ from lab.verdict import Verdict, all_of, failed, not_judged, passed
 MLFLOW_SECONDS = 2.0
 
 
-def mlflow_down_costs_nothing(mlflow_down: History) -> Verdict:
-    baseline = [one for one in mlflow_down.exchanges("baseline") if one.status == 200 and one.end]
+def mlflow_down_costs_nothing(mlflow_down: History, transient: History, refusals: History) -> Verdict:
+    verdict = all_of(map(_costs_nothing, (mlflow_down, transient, refusals)))
+    return passed(verdict.actual, *verdict.evidence[:1]) if verdict.passed else verdict
+
+
+def _costs_nothing(history: History) -> Verdict:
+    """Judge the requests that one instance has answered while something was wrong with MLflow."""
+    baseline = [one for one in history.exchanges("baseline") if one.status == 200 and one.end]
     if not baseline:
         return not_judged("no request was answered before MLflow went down", blame="submission")
-    usual = max(undisturbed(mlflow_down, one) for one in baseline)
-    asked = [
-        exchange
-        for fault in MLFLOW_FAULTS.values
-        for order in ORDERS.values
-        for exchange in mlflow_down.exchanges(f"mlflow {fault}, {order}")
-    ]
-    verdict = all_of(
-        [*(_as_fast(mlflow_down, one, usual) for one in asked), _traces_kept(mlflow_down, asked)]
-    )
+    usual = max(undisturbed(history, one) for one in baseline)
+    labels = {f"mlflow {fault}, {order}" for fault in MLFLOW_FAULTS.values for order in ORDERS.values}
+    asked = [exchange for exchange in history.exchanges() if exchange.request.label in labels]
+    verdict = all_of([*(_as_fast(history, one, usual) for one in asked), _traces_kept(history, asked)])
     if not verdict.passed:
         return verdict
     slowest = max(one.end.elapsed for one in asked if one.end)
-    places = sorted({trace.place for trace in mlflow_down.of(Trace)})
+    faults = " and ".join(dict.fromkeys(one.request.label.split()[1].strip(",") for one in asked))
+    places = " and ".join(sorted({trace.place for trace in history.of(Trace)}))
     return passed(
-        f"{len(asked)} answers, the slowest after {slowest:.2f} s; traces in {' and '.join(places)}",
-        mlflow_down.first(Trace),
+        f"{faults}: {len(asked)} answers, the slowest after {slowest:.2f} s, traces in {places}",
+        history.first(Trace),
     )
 
 

@@ -336,24 +336,34 @@ def test_errors_have_context_fails_other_bodies(body: str) -> None:
 # mlflow_down_costs_nothing: as fast, and the trace is kept
 
 
+def _costs(history: History) -> Any:
+    return checks.mlflow_down_costs_nothing(history, mlflow_down(), mlflow_down())
+
+
+def test_mlflow_down_costs_nothing_looks_at_all_instances() -> None:
+    verdict = checks.mlflow_down_costs_nothing(mlflow_down(), mlflow_down(), mlflow_down(lost=1))
+
+    assert verdict.status == "failed"
+
+
 @pytest.mark.parametrize("place", ["file", "mlflow"])
 def test_mlflow_down_costs_nothing_passes(place: str) -> None:
-    assert checks.mlflow_down_costs_nothing(mlflow_down(place=place, extra=1.5)).passed
+    assert _costs(mlflow_down(place=place, extra=1.5)).passed
 
 
 def test_mlflow_down_costs_nothing_fails_a_slow_answer() -> None:
-    verdict = checks.mlflow_down_costs_nothing(mlflow_down(extra=5))
+    verdict = _costs(mlflow_down(extra=5))
 
     assert verdict.status == "failed"
     assert "at most 2 s later" in verdict.expected
 
 
 def test_mlflow_down_costs_nothing_fails_an_error() -> None:
-    assert checks.mlflow_down_costs_nothing(mlflow_down(status=500)).status == "failed"
+    assert _costs(mlflow_down(status=500)).status == "failed"
 
 
 def test_mlflow_down_costs_nothing_fails_one_lost_trace() -> None:
-    verdict = checks.mlflow_down_costs_nothing(mlflow_down(lost=1))
+    verdict = _costs(mlflow_down(lost=1))
 
     assert verdict.status == "failed"
     assert "trace" in verdict.expected
@@ -361,14 +371,14 @@ def test_mlflow_down_costs_nothing_fails_one_lost_trace() -> None:
 
 
 def test_mlflow_down_costs_nothing_fails_a_file_that_happens_to_hold_the_prompts() -> None:
-    verdict = checks.mlflow_down_costs_nothing(mlflow_down(holds=("prompt", "model")))
+    verdict = _costs(mlflow_down(holds=("prompt", "model")))
 
     assert verdict.status == "failed"
     assert "without answer and tokens" in verdict.actual
 
 
 def test_mlflow_down_costs_nothing_says_where_mlflow_is_never_called() -> None:
-    verdict = checks.mlflow_down_costs_nothing(mlflow_down(lost=8, called=False))
+    verdict = _costs(mlflow_down(lost=8, called=False))
 
     assert verdict.status == "failed"
     assert "never called" in verdict.actual
@@ -379,7 +389,7 @@ def test_mlflow_down_costs_nothing_blames_the_machine_for_its_own_stall() -> Non
         story.now += 3
         story.add(Stall(seconds=3))
 
-    verdict = checks.mlflow_down_costs_nothing(mlflow_down(more=stall))
+    verdict = _costs(mlflow_down(more=stall))
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
@@ -391,9 +401,7 @@ def test_mlflow_down_is_not_measured_against_a_request_that_stood_still() -> Non
     slow = baseline.end.model_copy(update={"elapsed": 3.0, "t": baseline.end.t + 3.0})
     stretched = History(slow if event is baseline.end else event for event in history.events)
 
-    assert (
-        checks.mlflow_down_costs_nothing(held_up(stretched, baseline.request.t + 3.0, 3.0)).status == "failed"
-    )
+    assert _costs(held_up(stretched, baseline.request.t + 3.0, 3.0)).status == "failed"
 
 
 # retry_after_is_honoured: the model's word
