@@ -2,6 +2,7 @@
 
 from chaos.llm.by_model import ByModel
 from chaos.llm.partial import BrokenStream, ErrorInStream, Held, StalledStream, Truncated
+from chaos.llm.raw import Closed, Raw
 from chaos.llm.server import ScriptedLLM
 from chaos.llm.steps import (
     Answer,
@@ -21,6 +22,7 @@ __all__ = [
     "Answer",
     "BrokenStream",
     "ByModel",
+    "Closed",
     "Drip",
     "EmptyObject",
     "ErrorInStream",
@@ -29,6 +31,7 @@ __all__ = [
     "MalformedJson",
     "NoChoices",
     "RateLimited",
+    "Raw",
     "Reset",
     "ScriptedLLM",
     "StalledStream",

@@ -29,6 +29,7 @@ from chaos.llm import (
     Answer,
     BrokenStream,
     ByModel,
+    Closed,
     Drip,
     EmptyObject,
     ErrorInStream,
@@ -37,6 +38,7 @@ from chaos.llm import (
     MalformedJson,
     NoChoices,
     RateLimited,
+    Raw,
     Reset,
     ScriptedLLM,
     StalledStream,
@@ -478,6 +480,27 @@ async def test_reset_breaks_the_connection_once_the_request_is_read(
     call, reply = await only_call(llm, recorder)
     assert (call.step, call.key, reply.outcome, reply.status) == ("reset", KEY, "broken", None)
     assert [event.state for event in recorder.history().of(Connection)] == ["opened", "closed"]
+
+
+async def test_closed_ends_the_connection_without_an_answer(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, Closed())
+    with pytest.raises(APIConnectionError) as caught:
+        await ask(sdk)
+    assert "without sending a response" in _causes(caught.value)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("closed", "broken", None)
+
+
+async def test_raw_sends_a_body_as_it_is(llm: ScriptedLLM, recorder: Recorder) -> None:
+    llm.script(KEY, Raw(b"no: {", "no-json", 400, "text/plain", {"x-api-base": "gateway"}))
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{llm.url}/v1/chat/completions", json={"messages": [{"content": KEY}]})
+    assert (answer.status_code, answer.content) == (400, b"no: {")
+    assert (answer.headers["content-type"], answer.headers["x-api-base"]) == ("text/plain", "gateway")
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("no-json", "answered", 400)
 
 
 async def test_it_fails_twice_then_succeeds(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
