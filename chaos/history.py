@@ -7,7 +7,7 @@ Times (`t`) are seconds since the experiment began, on one monotonic clock for e
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -224,13 +224,22 @@ class Connection(Event):
     state: Literal["opened", "eof", "reset", "closed"]
 
 
+TracePart = Literal["prompt", "answer", "model", "tokens"]
+TRACE_PARTS: tuple[TracePart, ...] = get_args(TracePart)
+"""What a trace holds of its request."""
+
+
 class Trace(Event):
-    """The nonce `key` was found where traces end up: in the MLflow stand-in, or in a file that the service wrote."""
+    """A trace of the prompt with this `key` was found: in the MLflow stand-in, or in a file that the service wrote.
+
+    `holds` is what is known of the request there by now; it is complete with all of `TRACE_PARTS`.
+    """
 
     kind: Literal["trace"] = "trace"
     key: str
     place: Literal["mlflow", "file"]
     detail: str = ""
+    holds: tuple[TracePart, ...] = TRACE_PARTS
 
 
 class Planted(Event):

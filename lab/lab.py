@@ -28,7 +28,7 @@ from chaos.history import (
     Workers,
 )
 from chaos.http_client import Client
-from chaos.keys import Keys, answer_code
+from chaos.keys import Keys
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
@@ -37,6 +37,8 @@ from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service import Service
 from chaos.toxiproxy import Toxiproxy
+from chaos.trace_files import TraceFiles
+from chaos.traces import generations, is_complete
 from chaos.upstreams import Upstreams
 from lab import control
 from lab.axes import Axis
@@ -52,7 +54,6 @@ POLL_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
 CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
-FILE_BYTES = 32 * 1024 * 1024
 TEXT_BYTES = 1024 * 1024
 
 
@@ -90,6 +91,7 @@ class Lab:
         self._keys = Keys(seed, name)
         self._order = random.Random(f"{seed}/{name}/order")  # noqa: S311 - must be replayable
         self._program = program
+        self._trace_files = TraceFiles(program.root)
         self._network = network
         self._starts = starts
         self._stack = contextlib.AsyncExitStack()
@@ -299,26 +301,30 @@ class Lab:
         await run_tests(self._program, self.recorder, variables=self._given, plugin=plugin, fault=fault)
 
     async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
-        """Look for prompts or answers in the files that the service wrote, until all are found or time is up."""
-        missing = set(keys)
+        """Look for traces in the files that the service wrote, until all are complete or time is up.
+
+        What is found is recorded, and once more when there is more of it.
+        """
         deadline = self.recorder.now() + seconds
-        while missing:
-            for key, path in (await asyncio.to_thread(self._search_files, frozenset(missing))).items():
-                missing.discard(key)
-                detail = str(path.relative_to(self._program.root))
-                self.recorder.record(Trace(key=key, place="file", detail=detail))
+        while missing := set(keys) - self._traced():
+            known = [one for key, one in generations(self.history).items() if key in missing]
+            for trace in await asyncio.to_thread(self._trace_files.look, known):
+                self.recorder.record(trace)
             if self.recorder.now() > deadline:
                 return
             await asyncio.sleep(0.25)
 
     async def wait_for_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Wait until MLflow has a trace of every prompt, or a file has, or time is up."""
-        known = {trace.key for trace in self.history.of(Trace)}
+        known = self._traced()
         mlflow = self.upstreams.of(MlflowStandIn)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for key in set(keys) - known:
                     await mlflow.wait_for_trace(key, timeout=seconds)
+
+    def _traced(self) -> set[str]:
+        return {trace.key for trace in self.history.of(Trace) if is_complete(trace)}
 
     def _give(self, settings: Settings) -> None:
         if settings.variables:
@@ -383,16 +389,3 @@ class Lab:
         return not service.running and any(
             isinstance(event, Log) and control.PORT_TAKEN in event.text.lower() for event in events[begun:]
         )
-
-    def _search_files(self, keys: frozenset[str]) -> dict[str, Path]:
-        found: dict[str, Path] = {}
-        needles = {key: (key.encode(), answer_code(key).encode()) for key in keys}
-        for path in self._program.root.rglob("*"):
-            with contextlib.suppress(OSError):
-                if path.is_symlink() or not path.is_file() or path.stat().st_size > FILE_BYTES:
-                    continue
-                content = path.read_bytes()
-                for key, wanted in needles.items():
-                    if any(needle in content for needle in wanted):
-                        found.setdefault(key, path)
-        return found
