@@ -6,6 +6,7 @@ that name the same run or trace are read together.
 """
 
 import bz2
+import itertools
 import lzma
 import re
 import zlib
@@ -27,6 +28,10 @@ _LARGEST_COUNT = 99_999
 
 _ID = re.compile(
     rb"(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{16}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])",
+    re.IGNORECASE,
+)
+_NAMED_ID = re.compile(
+    rb"""(?:trace|run|span|request|correlation|generation)[_-]?id\\*["']?\s*[:=]\s*\\*["']?(?=[a-z_.-]*\d)([\w.-]{4,64})""",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(rb"(?<![\w.])(?<!\d[:-])(\d{1,5})(?:\.0+)?(?![\w]|[.:-]\d)")
@@ -237,10 +242,9 @@ def _document(content: bytes, models: Iterable[str], ids: frozenset[str], *, is_
 
 def _ids(content: bytes) -> frozenset[str]:
     found: set[str] = set()
-    for match in _ID.finditer(content):
-        found.add(match[0].decode().replace("-", "").lower())
-        if len(found) >= MAX_IDS:
-            break
+    matches = itertools.chain(_ID.finditer(content), _NAMED_ID.finditer(content))
+    for match in itertools.islice(matches, MAX_IDS):
+        found.add(match[match.lastindex or 0].decode(errors="replace").replace("-", "").lower())
     return frozenset(found)
 
 

@@ -29,7 +29,10 @@ HANGING = plain(
     ),
 )
 
-MLFLOW = plain("states of MLflow", ("up", "refusing connections", "hanging", "slow"))
+UPSTREAMS = plain(
+    "states of the upstreams",
+    ("all up", "MLflow refusing connections", "MLflow hanging", "MLflow slow", "Qdrant hanging"),
+)
 
 SITUATIONS = plain(
     "situations at SIGTERM",
@@ -38,11 +41,11 @@ SITUATIONS = plain(
 
 AXES: Axes = {
     "real_answers": (LENGTHS, BODIES),
-    "exit_is_bounded": (HANGING, MLFLOW),
+    "exit_is_bounded": (HANGING, UPSTREAMS),
     "no_new_work": (MOMENTS, CONNECTIONS, WORK),
     "leaves_promptly": (SITUATIONS,),
     "exits_cleanly": (SITUATIONS,),
-    "loses_nothing": (MLFLOW, SITUATIONS),
+    "loses_nothing": (UPSTREAMS, SITUATIONS),
     "says_so": (SITUATIONS,),
     "closes_connections": (SITUATIONS,),
 }

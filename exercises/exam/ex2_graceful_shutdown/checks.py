@@ -227,7 +227,7 @@ def _bounded_while_stuck(stuck: History) -> Verdict:
     hung = [call for one in stuck.exchanges("a silent model") for call in _model_calls(stuck, one)]
     if not any(call.call.t <= told.t for call in hung):
         return not_judged("no request reached the hanging model before SIGTERM", told, blame="submission")
-    return _bounded(stuck, "requests that hang or stop midway, and a slow MLflow")
+    return _bounded(stuck, "requests that hang or stop midway, a slow MLflow and a hanging Qdrant")
 
 
 def _bounded(history: History, what: str) -> Verdict:

@@ -14,9 +14,9 @@ from exercises.exam.ex2_graceful_shutdown.axes import (
     CONNECTIONS,
     HANGING,
     LENGTHS,
-    MLFLOW,
     MOMENTS,
     SITUATIONS,
+    UPSTREAMS,
     WORK,
 )
 from exercises.exam.ex2_graceful_shutdown.times import (
@@ -36,7 +36,7 @@ LONGEST = max(LENGTHS.values.values())
 ARRIVAL_PATIENCE = 10.0
 FOLLOWERS_PATIENCE = 1.0
 SERVED = 3
-PENDING = 12
+PENDING = 20
 """So many traces are due at SIGTERM: one after the other, each with a time-out of its own, they exceed any bound."""
 TRACED_LATE = 2
 """So many more become due while the service stops, `TRACED_LATE_AFTER` seconds after SIGTERM."""
@@ -59,7 +59,7 @@ POLL_SECONDS = 0.05
 async def drain(lab: Lab) -> None:
     """Requests of several lengths are in flight, two in the middle of their bodies, and more is asked after SIGTERM."""
     _say(lab, SITUATIONS, "requests in flight")
-    _say(lab, MLFLOW, "up")
+    _say(lab, UPSTREAMS, "all up")
     await _serve(lab, SERVED)
     async with contextlib.AsyncExitStack() as held:
         kept = {name: [await _hold(lab, held, name) for _ in MOMENTS.values] for name in ("idle", "unused")}
@@ -86,9 +86,9 @@ async def drain(lab: Lab) -> None:
 
 @experiment(seconds=EXIT_SECONDS)
 async def stuck(lab: Lab) -> None:
-    """At SIGTERM the model hangs or drips, heads and bodies stop midway, and MLflow is slow with many traces due."""
+    """At SIGTERM the model hangs or drips, heads and bodies stop midway, MLflow is slow and Qdrant hangs."""
     _say(lab, SITUATIONS, "something hangs")
-    _say(lab, MLFLOW, "slow")
+    _say(lab, UPSTREAMS, "MLflow slow", "Qdrant hanging")
     async with contextlib.AsyncExitStack() as held:
         lab.phase("fault")
         await lab.upstreams.latency("mlflow", SLOW_SECONDS)
@@ -99,6 +99,7 @@ async def stuck(lab: Lab) -> None:
         with contextlib.suppress(TimeoutError):
             await lab.llm.wait_for_calls(1, key=silent, timeout=ARRIVAL_PATIENCE)
         await asyncio.sleep(HALF_ARRIVES_IN)
+        await lab.upstreams.hang("qdrant")
         lab.service.signal("TERM")
         if not await lab.service.wait_exit(EXIT_PATIENCE):
             await _release(lab, connections)
@@ -109,14 +110,14 @@ async def stuck(lab: Lab) -> None:
 @experiment(seconds=EXIT_SECONDS)
 async def mlflow_refused(lab: Lab) -> None:
     """MLflow refuses connections when many traces are due and SIGTERM comes."""
-    _say(lab, MLFLOW, "refusing connections")
+    _say(lab, UPSTREAMS, "MLflow refusing connections")
     await _stop_without_mlflow(lab, lab.upstreams.outage)
 
 
 @experiment(seconds=EXIT_SECONDS)
 async def mlflow_hanging(lab: Lab) -> None:
     """MLflow takes what it is sent and never answers when many traces are due and SIGTERM comes."""
-    _say(lab, MLFLOW, "hanging")
+    _say(lab, UPSTREAMS, "MLflow hanging")
     await _stop_without_mlflow(lab, lab.upstreams.hang)
 
 

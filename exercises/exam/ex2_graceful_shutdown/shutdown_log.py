@@ -8,18 +8,17 @@ from typing import Any
 from chaos.history import Log
 
 _TELLS = re.compile(
-    r"\bshut(?:ting|s)?[ _-]?down|\bdrain|\bgraceful|\bsigterm\b|\b(?:signal|signum)\b|\bterminat(?:ed|ing|ion)\b"
-    r"|\bstopp(?:ed|ing)\b|\bexit(?:ed|ing)\b|\bfinished server process|\bgoodbye\b"
-    r"|\bclos(?:e[ds]?|ing)\b.*\b(?:connection|client|pool|session|resource|upstream|server|service|database)s?\b"
-    r"|\b(?:connection|client|pool|session|resource|upstream|server|service|database)s?\b.*\bclos(?:ed|ing)\b"
-    r"|\barrêt|\bfermeture",
+    r"\bshut(?:ting|s)?[ _-]?down|\bdrain|\bgraceful|\bsigterm\b|\b(?:signal|signum)\b|\btermin(?:at|é)|\bstop(?:s|ped|ping)?\b"
+    r"|\bexit(?:s|ed|ing)?\b|\bclos(?:e[ds]?|ing)\b|\bclean(?:s|ed|ing)?[ -]?up\b|\bteardown\b|\bquit(?:s|ting)?\b|\bhalt"
+    r"|\bfinished server process|\bgoodbye\b|\barrêt|\bfermeture|\bencerr|\bcerrando|\bdeten|\bapagando|\bbeend|\bherunter",
     re.IGNORECASE,
 )
-"""What records of a shutdown say, in English or French; a server's own count where they are let through."""
+"""What records of a shutdown say; a server's own count where they are let through."""
 _OF_A_REQUEST = re.compile(
-    r"\bHTTP/\d|\brequest (?:terminated|stopped|closed)\b|\bcircuit\b|\bbreaker\b", re.IGNORECASE
+    r"\bHTTP/\d|\brequest (?:terminated|stopped|closed)\b|\bcircuit\b|\bbreaker\b|\bclos\w+ by (?:the )?(?:client|peer)\b",
+    re.IGNORECASE,
 )
-"""What access lines and other records of requests say."""
+"""What access lines and other records of requests and calls say."""
 _MESSAGES = {"message", "msg", "event", "text", "body", "description", "action"}
 _IDS = ("requestid", "correlationid", "traceid")
 _DEPTH = 3
