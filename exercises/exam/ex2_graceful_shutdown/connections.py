@@ -22,8 +22,8 @@ def let_go(history: History, exited: Exited, expected: str) -> Verdict:
             return failed(expected, f"one to {event.upstream} was left open", event, exited)
         if end.state == "reset" and _at_rest(history, end):
             return failed(expected, f"one to {event.upstream} was reset", end, exited)
-    count = len({event.upstream for event in opened})
-    return passed(f"{len(opened)} connections to {count} upstreams, none left", *opened[-1:])
+    names = ", ".join(sorted({event.upstream for event in opened})) or "no upstream"
+    return passed(f"none left of {len(opened)} to {names}", *opened[-1:])
 
 
 def _at_rest(history: History, end: Connection) -> bool:
