@@ -152,13 +152,14 @@ async def _begin(
         for _ in range(AT_ONCE[name]):
             keys.append(lab.key())
             label = "in-flight-long" if seconds == LONGEST else "in-flight"
-            group.create_task(_slow(lab, seconds, keys[-1], label=label))
+            group.create_task(_slow(lab, seconds + HALF_ARRIVES_IN, keys[-1], label=label))
     keys.append(lab.key())
-    lab.llm.script(keys[-1], Answer(delay=LENGTHS.values["6 s"]))
+    lab.llm.script(keys[-1], Answer(delay=LENGTHS.values["6 s"] + HALF_ARRIVES_IN))
     work(lab, "a prompt", key=keys[-1]).send(reused)
     for kind, connection in bodies:
         work(lab, kind).send(connection, share=0.5)
     await _arrive(lab, keys)
+    await asyncio.sleep(HALF_ARRIVES_IN)
 
 
 async def _slow(lab: Lab, seconds: float, key: str | None = None, *, label: str) -> None:
