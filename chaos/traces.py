@@ -6,6 +6,7 @@ that name the same run or trace are read together.
 """
 
 import bz2
+import itertools
 import lzma
 import re
 import zlib
@@ -23,15 +24,24 @@ MAX_DOCUMENTS = 20_000
 """Documents that are remembered in one place."""
 MAX_IDS = 200
 """Identifiers that are remembered of one document."""
+MAX_RELATED = 500
+"""Documents that are read together, for one name of a run."""
+MAX_MENTIONS = 1_000
+"""Documents about one request that are tried as its trace."""
+MAX_NUMBERS = 100_000
 _LARGEST_COUNT = 99_999
 
 _ID = re.compile(
     rb"(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{16}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])",
     re.IGNORECASE,
 )
+_NAMED_ID = re.compile(
+    rb"""(?:trace|run|span|request|correlation|generation)[_-]?id\\*["']?\s*[:=]\s*\\*["']?(?=[a-z_.-]*\d)([\w.-]{4,64})""",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(rb"(?<![\w.])(?<!\d[:-])(\d{1,5})(?:\.0+)?(?![\w]|[.:-]\d)")
 """A number by itself: no part of a time, a date, a fraction or a word."""
-_COUNTED = re.compile(r'token\w*"\s*:\s*(\d{1,5})\b')
+_COUNTED = re.compile(r'token\w{0,20}"\s*:\s*(\d{1,5})\b')
 _PROTOBUF_INT = re.compile(rb"\x18([\x80-\xff]{0,2}[\x00-\x7f])")
 _PROTOBUF_TRACE_ID = re.compile(rb"\x0a\x10(.{16})", re.DOTALL)
 """The fields `int_value` of an OTLP attribute and `trace_id` of a span."""
@@ -123,7 +133,8 @@ class TraceBook:
             return
         self._documents.append(document)
         for name in document.ids:
-            self._by_id[name].append(document)
+            if len(self._by_id[name]) < MAX_RELATED:
+                self._by_id[name].append(document)
 
     def nonces_about(self, document: Document) -> set[str]:
         """Return the keys, and the codes of answers, in a document and in those that name the same run."""
@@ -132,7 +143,12 @@ class TraceBook:
     def holds(self, generation: Generation) -> tuple[TracePart, ...]:
         """Return the most that a trace of this request holds here."""
         own = (document for document in self._documents if document.is_about(generation.key))
-        return max((_parts(self._related(one), generation) for one in own), key=len, default=())
+        most: tuple[TracePart, ...] = ()
+        for document in itertools.islice(own, MAX_MENTIONS):
+            most = max(most, _parts(self._related(document), generation), key=len)
+            if most == TRACE_PARTS:
+                break
+        return most
 
     def _related(self, document: Document) -> list[Document]:
         return [document, *(one for name in document.ids for one in self._by_id[name] if one is not document)]
@@ -220,11 +236,13 @@ def _split(content: bytes) -> list[bytes]:
 
 def _document(content: bytes, models: Iterable[str], ids: frozenset[str], *, is_file: bool) -> Document:
     binary = bool(_NOT_TEXT.search(content))
-    numbers = {int(found) for found in _NUMBER.findall(content)}
+    numbers = {int(found[1]) for found in itertools.islice(_NUMBER.finditer(content), MAX_NUMBERS)}
     found_ids = ids | _ids(content)
     if binary:
-        numbers |= {_varint(found) for found in _PROTOBUF_INT.findall(content)}
-        found_ids |= {found.hex() for found in _PROTOBUF_TRACE_ID.findall(content)[:MAX_IDS]}
+        varints = itertools.islice(_PROTOBUF_INT.finditer(content), MAX_NUMBERS)
+        numbers |= {_varint(found[1]) for found in varints}
+        spans = itertools.islice(_PROTOBUF_TRACE_ID.finditer(content), MAX_IDS)
+        found_ids |= {found[1].hex() for found in spans}
     return Document(
         keys=frozenset(find_keys(content)),
         codes=frozenset(find_answer_codes(content)),
@@ -237,10 +255,9 @@ def _document(content: bytes, models: Iterable[str], ids: frozenset[str], *, is_
 
 def _ids(content: bytes) -> frozenset[str]:
     found: set[str] = set()
-    for match in _ID.finditer(content):
-        found.add(match[0].decode().replace("-", "").lower())
-        if len(found) >= MAX_IDS:
-            break
+    matches = itertools.chain(_ID.finditer(content), _NAMED_ID.finditer(content))
+    for match in itertools.islice(matches, MAX_IDS):
+        found.add(match[match.lastindex or 0].decode(errors="replace").replace("-", "").lower())
     return frozenset(found)
 
 

@@ -113,6 +113,18 @@ def test_entries_of_one_run_belong_together() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["01J9Z6Q3W4", "tr-1", RUN])
+def test_lines_that_name_the_same_trace_belong_together(name: str) -> None:
+    asked = json.dumps({"event": "begin", "trace_id": name, "prompt": KEY})
+    said = json.dumps(
+        {"event": "end", "trace_id": name, "answer": expected_answer(KEY), "model": MODEL, "total": 43}
+    )
+    assert held(f"{asked}\n{said}\n") == TRACE_PARTS
+    for other in ("another-1", "none"):
+        assert held(f"{asked}\n{said.replace(name, other)}\n") != TRACE_PARTS
+    assert held(f"{asked.replace(name, 'none')}\n{said.replace(name, 'none')}\n") != TRACE_PARTS
+
+
 def test_counts_are_read_from_spans_in_protobuf() -> None:
     request = ExportTraceServiceRequest()
     spans = request.resource_spans.add().scope_spans.add().spans
