@@ -54,6 +54,7 @@ class Client:
         body: bytes | Sequence[bytes] = b"",
         chunked: bool = False,
         headers: Mapping[str, str] | None = None,
+        raw_headers: bytes = b"",
         token: str | None = None,
         key: str | None = None,
         timeout: float = 10.0,
@@ -64,7 +65,8 @@ class Client:
 
         A body given in pieces is sent piece by piece, with `chunked` in chunked encoding. After `abort_after`
         seconds without an answer the client hangs up. It comes from the address `source`, by default from the next one
-        in turn. Never raises for what the service or network does.
+        in turn. `raw_headers` are whole lines that go out as they are behind the other headers: a header that is sent
+        twice, or one that HTTP does not allow. Never raises for what the service or network does.
         """
         pieces = [body] if isinstance(body, bytes) else list(body)
         size = sum(map(len, pieces))
@@ -77,7 +79,7 @@ class Client:
         ).request
         started = self.recorder.now()
         patience = timeout if abort_after is None else min(timeout, abort_after)
-        outcome = await self._exchange(head, pieces, source, patience)
+        outcome = await self._exchange(head, raw_headers, pieces, source, patience)
         elapsed = round(self.recorder.now() - started, 6)
         if isinstance(outcome, _Broken):
             error: Error = "aborted" if outcome.error == "timeout" and patience != timeout else outcome.error
@@ -162,13 +164,13 @@ class Client:
         return h11.Request(method=method, target=path, headers=fields)
 
     async def _exchange(
-        self, head: h11.Request, pieces: Sequence[bytes], source: str, timeout: float
+        self, head: h11.Request, raw_headers: bytes, pieces: Sequence[bytes], source: str, timeout: float
     ) -> "Received | _Broken":
         link: _Link | None = None
         try:
             async with asyncio.timeout(timeout):
                 link = await self.connect(_Link, source)
-                sending = asyncio.create_task(link.send(head, pieces))
+                sending = asyncio.create_task(link.send(head, raw_headers, pieces))
                 try:
                     return await asyncio.shield(link.done)
                 finally:
@@ -232,9 +234,9 @@ class _Link(asyncio.Protocol):
         self._received: Received | None = None
         self._transport: asyncio.Transport
 
-    async def send(self, head: h11.Request, pieces: Sequence[bytes]) -> None:
+    async def send(self, head: h11.Request, raw_headers: bytes, pieces: Sequence[bytes]) -> None:
         """Send the request; gives way to reading between the pieces, for an answer may come early."""
-        self._write(head)
+        self._write(head, raw_headers)
         for piece in pieces:
             for start in range(0, len(piece), 65536):
                 self._write(h11.Data(data=piece[start : start + 65536]))
@@ -285,9 +287,9 @@ class _Link(asyncio.Protocol):
                 data += piece
         return bytes(data)
 
-    def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+    def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage, raw_headers: bytes = b"") -> None:
         if not self._transport.is_closing() and (data := self._http.send(event)):
-            self._transport.write(data)
+            self._transport.write(data.removesuffix(b"\r\n") + raw_headers + b"\r\n" if raw_headers else data)
 
     def _feed(self, data: bytes) -> None:
         if self.done.done():

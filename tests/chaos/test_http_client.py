@@ -47,6 +47,20 @@ async def test_an_answer_is_recorded_with_its_request() -> None:
     assert b"authorization: Bearer t0ken" in heads[0]
 
 
+async def test_raw_headers_go_out_as_they_are() -> None:
+    heads = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await head(reader))
+        writer.write(OK)
+
+    async with serving(serve) as (client, _):
+        await client.request("POST", "/", label="x", raw_headers=b"X-A: 1\r\nX-A: \x00\r\n", body=b"body")
+
+    assert heads[0].endswith(b"\r\nX-A: 1\r\nX-A: \x00\r\n\r\n")
+    assert b"host: " in heads[0].lower()
+
+
 async def test_each_request_has_a_connection_and_source_address_of_its_own() -> None:
     peers = []
 
