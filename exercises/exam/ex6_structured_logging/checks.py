@@ -197,8 +197,8 @@ def _kept(history: History) -> Verdict:
     ]
     for exchange, own in sent:
         got = answered_id(exchange.end)
-        # An error without any id is for the criterion on that.
-        if not is_same(own, got) and (got or _is_served(exchange)):
+        # An answer without any id is for the criterion on that, unless the model was asked.
+        if not is_same(own, got) and (got or (_is_served(exchange) and exchange.request.key in reached)):
             actual = f"'{own}' was answered with {excerpt(got, 60) if got else 'none'}"
             return failed(expected, f"{actual} ({exchange.request.label})", exchange.end)
     for exchange, own in sent:

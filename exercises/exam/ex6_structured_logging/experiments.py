@@ -47,6 +47,8 @@ CROWD_SIZE = 50
 WITHOUT_ID = 4
 """Each request of the crowd that this divides is sent without an id of its own."""
 AT_ONCE = 6
+HOSTILE_ROUNDS = 2
+"""How many outcomes each hostile id meets."""
 OVER_LIMIT = 1_200_000
 EXIT_SECONDS = 15.0
 HANGING_PATIENCE = 10.0
@@ -131,7 +133,8 @@ async def _send_ids(lab: Lab) -> None:
     for kind, make, outcome, _ in lab.pairs(ODD_IDS, OUTCOMES):
         key = lab.key()
         requests.append(_end_in(lab, f"{ODD_PREFIX}{kind}", outcome, key, id_sent=make(key)))
-    for kind, _, outcome, _ in lab.pairs(HOSTILE_IDS, OUTCOMES):
+    hostile = [pair for _ in range(HOSTILE_ROUNDS) for pair in lab.pairs(HOSTILE_IDS, OUTCOMES)]
+    for kind, _, outcome, _ in hostile:
         key = lab.key()
         label = f"{HOSTILE_PREFIX}{kind}, {outcome}"
         requests.append(_end_in(lab, label, outcome, key, raw=hostile_header(kind, key)))
