@@ -64,10 +64,12 @@ class Variables(Model):
 class Secret(Variables):
     """A secret of the service: `$value`, or `$bcrypt`, its hash.
 
-    It is drawn anew for each instance unless `value` fixes it, as for a service with passwords in its code.
+    It is drawn anew for each instance, with so many hexadecimal `digits`, unless `value` fixes it, as for a service
+    with passwords in its code.
     """
 
     value: str | None = None
+    digits: int = 48
 
 
 class UpstreamSpec(Variables):
@@ -182,8 +184,10 @@ class Contract(Model):
         return next(name for name, one in self.upstreams.items() if one.kind == "model")
 
     def draw(self, source: random.Random) -> dict[str, str]:
-        """Return a value for every secret by its name: the fixed one, or 48 hexadecimal digits from `source`."""
-        drawn = {name: f"{source.getrandbits(192):048x}" for name in self.secrets}
+        """Return a value for every secret by its name: the fixed one, or hexadecimal digits from `source`."""
+        drawn = {
+            name: f"{source.getrandbits(4 * one.digits):0{one.digits}x}" for name, one in self.secrets.items()
+        }
         return {name: one.value or drawn[name] for name, one in self.secrets.items()}
 
     def given(self, secrets: Mapping[str, str]) -> dict[str, str]:

@@ -33,6 +33,7 @@ def test_secrets_differ_and_are_the_same_for_the_same_seed() -> None:
     one, again, other = (CONTRACT.draw(random.Random(seed)) for seed in (1, 1, 2))
 
     assert one == again
+    assert {len(secret) for secret in one.values()} == {48, 64}
     assert len({*one.values(), *other.values()}) == 2 * len(one)
 
 
