@@ -4,8 +4,10 @@ from chaos.llm.by_model import ByModel
 from chaos.llm.partial import BrokenStream, ErrorInStream, Held, StalledStream, Truncated
 from chaos.llm.server import ScriptedLLM
 from chaos.llm.steps import (
+    After,
     Answer,
     Drip,
+    DripHead,
     EmptyObject,
     Hang,
     MalformedJson,
@@ -18,10 +20,12 @@ from chaos.llm.steps import (
 )
 
 __all__ = [
+    "After",
     "Answer",
     "BrokenStream",
     "ByModel",
     "Drip",
+    "DripHead",
     "EmptyObject",
     "ErrorInStream",
     "Hang",
