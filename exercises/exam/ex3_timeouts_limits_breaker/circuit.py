@@ -114,17 +114,18 @@ class Circuit:
                 return
             self.cool_down = _longest(answers)
 
-    async def settle(self) -> None:
-        """Ask until the service serves as many at once as before, and waits for a breaker that opened once more."""
+    async def settle(self) -> bool:
+        """Ask until the service serves many at once, and wait for a breaker that opened once more; whether it does."""
         self._lab.llm.default(Answer())
         for _ in range(SERVING_ROUNDS):
             if not await self._serve_in_a_row():
-                return
+                return False
             self._lab.llm.default(Answer(delay=OVERLAP_SECONDS))
             answers = await self._ask_at_once("recovered at once", SERVED_AT_ONCE)
             self._lab.llm.default(Answer())
             if all(_served(answer) for answer in answers):
-                return
+                return True
+        return True
 
     @property
     def is_late(self) -> bool:

@@ -74,7 +74,8 @@ async def breaker(lab: Lab) -> None:
         _try(lab, axes.SECOND_PROBES)
         lab.llm.default(Answer(delay=PROBE_SECONDS))
         await circuit.recover_under(CALLERS, caller_token)
-        await circuit.settle()
+        if not await circuit.settle():
+            return
     await circuit.open(outages, requests=LATER_FAILED_REQUESTS)
 
 
@@ -90,7 +91,8 @@ async def half_open(lab: Lab) -> None:
         requests = LATER_FAILED_REQUESTS
         await circuit.heal()
         await _PROBES[name](lab, circuit)
-        await circuit.settle()
+        if not await circuit.settle():
+            return
     await circuit.open(outages, requests=requests)
 
 
@@ -108,7 +110,7 @@ async def callers(lab: Lab) -> None:
     leaving = [_leave(lab, step, "abort", ABORTED) for _, step in lab.vary(axes.LEFT_ALONE)]
     await asyncio.gather(*leaving)
     await lab.generate(label="after aborts", timeout=PATIENCE_SECONDS)
-    await asyncio.sleep(axes.THINKS_SECONDS)  # what is not dropped with its caller has its answer by then
+    await _wait_for_answers(lab)
     await lab.generate(label="after aborts", timeout=PATIENCE_SECONDS)
     outages = lab.vary(axes.LAST_OUTAGES)
     if await circuit.open(outages, requests=LATEST_FAILED_REQUESTS):
@@ -117,7 +119,8 @@ async def callers(lab: Lab) -> None:
         _try(lab, axes.LAST_PROBES)
         for _ in range(2):
             await _leave(lab, Answer(delay=PROBE_SECONDS), "abort of a probe", PROBES_AT_ONCE)
-        await circuit.settle()
+        if not await circuit.settle():
+            return
     await circuit.open(outages, requests=LATEST_FAILED_REQUESTS)
 
 
@@ -201,6 +204,12 @@ async def _meet(lab: Lab, step: Step, label: str, count: int) -> None:
     for key in keys:
         lab.llm.script(key, step)
     await asyncio.gather(*(lab.generate(key, label=label, timeout=PATIENCE_SECONDS) for key in keys))
+
+
+async def _wait_for_answers(lab: Lab) -> None:
+    """Wait until calls that were not dropped with their callers have ended."""
+    with contextlib.suppress(TimeoutError):
+        await lab.llm.wait_for_replies(len(lab.llm.calls()), timeout=axes.THINKS_SECONDS + 1)
 
 
 async def _leave(lab: Lab, step: Step, label: str, count: int) -> None:
