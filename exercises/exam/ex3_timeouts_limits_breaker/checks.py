@@ -22,6 +22,7 @@ LARGE_BYTES = 1_200_000
 BYSTANDER_SECONDS = 2.0
 """Other endpoints than the liveness check may have something to do, such as hashing a password."""
 SLOW_BYSTANDERS = 1
+_STOPS_WITHIN = axes.HANGS.values["within the answer"]
 
 
 def deadline(hang: History, crowd: History) -> Verdict:
@@ -173,16 +174,23 @@ def _reached(history: History, exchange: Exchange) -> bool:
 
 def _hung(history: History, exchange: Exchange, expected: str) -> Verdict:
     """Judge one of many requests that hang: a breaker that has opened, or a bulkhead, may turn it away."""
-    end = exchange.end
-    if isinstance(end, Answer) and end.status == 503 and seconds_of(end) is not None:
-        if not _reached(history, exchange):
-            return passed(outcome(end), end)
-        replies = [call.reply for call in history.calls() if call.reply and call.reply.t < end.t]
-        if sum(reply.status != 200 or reply.outcome != "answered" for reply in replies) >= FAILED_REQUESTS:
-            return _within_bound(history, exchange, {503, 504}, expected)
-    if not _reached(history, exchange):
+    end, calls = exchange.end, history.calls(key=exchange.request.key)
+    if not calls:
         return _within_bound(history, exchange, {429, 503, 504}, expected, called=False)
-    return _within_bound(history, exchange, {504}, expected)
+    if any(one.call.step == _STOPS_WITHIN.name for one in calls):
+        return _within_bound(history, exchange, GATEWAY_ERRORS, expected)
+    by_breaker = (
+        isinstance(end, Answer)
+        and seconds_of(end) is not None
+        and _count_failures(history, end.t) >= FAILED_REQUESTS
+    )
+    return _within_bound(history, exchange, {503, 504} if by_breaker else {504}, expected)
+
+
+def _count_failures(history: History, until: float) -> int:
+    """Return how many calls had failed by some moment: enough of them open a breaker."""
+    replies = [one.reply for one in history.calls() if one.reply and one.reply.t < until]
+    return sum(reply.status != 200 or reply.outcome != "answered" for reply in replies)
 
 
 def _within_bound(

@@ -54,6 +54,7 @@ def bounded_probes(history: History, kind: str) -> Iterator[Verdict]:
             until = "while" if label == "ill" else "before"
             expectation = f"of {len(callers)} callers at once at most {limit} reach the model {until} {told}"
             yield _bounded(history, callers, limit, expectation)
+    yield from _turned_away(history, history.exchanges(labelled("caller", kind)))
 
 
 def names_cool_down(history: History, kind: str) -> Verdict | None:
@@ -79,6 +80,15 @@ def names_cool_down(history: History, kind: str) -> Verdict | None:
     if polled and probe.t - first.t < named / 2 - RETRY_AFTER_TOLERANCE:
         return failed(expectation, f"it was called after {probe.t - first.t:.1f} s ({kind})", first, probe)
     return None
+
+
+def _turned_away(history: History, callers: Sequence[Exchange]) -> Iterator[Verdict]:
+    """Judge what callers are told that find a probe under way: they may wait for its end, or are turned away."""
+    for one in callers:
+        if one.status not in {200, 429, 503} and not history.calls(key=one.request.key):
+            yield failed(
+                "503 for those whom a half-open breaker does not let through", outcome(one.end), one.end
+            )
 
 
 def _asked_after(history: History, kind: str) -> list[Exchange]:

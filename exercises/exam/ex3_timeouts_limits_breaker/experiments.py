@@ -109,7 +109,6 @@ async def callers(lab: Lab) -> None:
         await lab.generate(label=labelled("after client errors", name), timeout=PATIENCE_SECONDS)
     leaving = [_leave(lab, step, "abort", ABORTED) for _, step in lab.vary(axes.LEFT_ALONE)]
     await asyncio.gather(*leaving)
-    await lab.generate(label="after aborts", timeout=PATIENCE_SECONDS)
     await _wait_for_answers(lab)
     await lab.generate(label="after aborts", timeout=PATIENCE_SECONDS)
     outages = lab.vary(axes.LAST_OUTAGES)

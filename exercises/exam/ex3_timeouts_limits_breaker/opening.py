@@ -63,7 +63,7 @@ def not_opened(history: History, kind: str) -> Verdict | None:
             continue  # it came so late that it is a probe
         if fault := _not_rejected(kind, one, calls):
             return fault
-    return None
+    return _called_meanwhile(history, kind, turned_away)
 
 
 def expected(kind: str) -> str:
@@ -88,6 +88,18 @@ def _not_opened_by_workers(history: History, kind: str, turned_away: Sequence[Ex
         return failed(expected(kind), actual, *(one.end for one in asked[-1:]))
     faults = (_not_rejected(kind, one, ()) for one in turned_away)
     return next((fault for fault in faults if fault), None)
+
+
+def _called_meanwhile(history: History, kind: str, turned_away: Sequence[Exchange]) -> Verdict | None:
+    """Return what is wrong if something else than a caller had the model called while the breaker was open."""
+    if not turned_away or not turned_away[-1].end:
+        return None
+    keys = {one.request.key for one in turned_away}
+    begin, end = turned_away[0].request.t, max(one.end.t for one in turned_away if one.end)
+    for one in history.calls():
+        if begin < one.call.t < end and one.call.key not in keys:
+            return failed(expected(kind), "the model was still called, though nobody asked for it", one.call)
+    return None
 
 
 def _not_rejected(kind: str, exchange: Exchange, calls: Sequence[UpstreamCall]) -> Verdict | None:

@@ -30,6 +30,7 @@ def _recovery(
     workers: int = 1,
     ill: int = 1,
     callers: int = 50,
+    turned_away_with: int = 503,
 ) -> History:
     story = Story("breaker")
     story.add(Workers(count=workers))
@@ -51,7 +52,7 @@ def _recovery(
         story.add(Reply(call=number, outcome="answered", status=200))
         story.answer(caller)
     for caller in asked[probes:]:
-        story.answer(caller, 503)
+        story.answer(caller, turned_away_with)
     _recovered(story, served=served, at_once=6 - turned_away, turned_away=turned_away)
     return story.end()
 
@@ -124,6 +125,13 @@ def test_breaker_closes_fails_one_request_at_a_time_for_ever() -> None:
 def test_breaker_closes_asks_for_no_more_at_once_than_a_bulkhead_lets_in() -> None:
     assert _judge(_recovery(turned_away=2), crowd=_crowd(4)).passed
     assert _judge(_recovery(turned_away=3), crowd=_crowd(4)).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("status", "fine"), [(503, True), (429, True), (200, True), (500, False), (502, False)]
+)
+def test_breaker_closes_looks_at_what_the_others_are_told_during_a_probe(status: int, *, fine: bool) -> None:
+    assert _judge(_recovery(turned_away_with=status)).passed is fine
 
 
 def test_breaker_closes_fails_a_slot_that_is_never_given_back() -> None:

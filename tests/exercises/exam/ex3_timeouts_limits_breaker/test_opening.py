@@ -122,6 +122,20 @@ def test_breaker_opens_takes_a_call_after_the_cool_down_for_a_probe(waited: floa
     assert _judge(story).passed is fine
 
 
+def test_breaker_opens_fails_calls_that_nobody_asked_for() -> None:
+    story = Story("breaker")
+    fail(story)
+    given_up = story.ask("other")
+    reject(story, count=3)
+    story.call(given_up, status=503)
+    reject(story, count=2)
+
+    verdict = _judge(story)
+
+    assert verdict.status == "failed"
+    assert "nobody asked" in verdict.actual
+
+
 def _two_workers(*, late_failures: int, rejections: int, kind: str = USUAL) -> Story:
     """The second worker meets its failures only when the first one's breaker is open already."""
     story = Story("breaker")
