@@ -43,6 +43,7 @@ class Circuit:
         self._lab = lab
         self._workers = workers
         self._healed = 0.0
+        self._ill = False
         self.kind = ""
         self.outage: Outage = Scripted(Answer())
         self.cool_down: float | None = None
@@ -54,17 +55,19 @@ class Circuit:
     async def open(self, outages: Iterator[tuple[str, Outage]], *, requests: int) -> bool:
         """Have one outage after the other until one has opened the breaker; whether that happened.
 
-        The model fails on, unless the way to it was severed: then it is there again.
+        The model fails on, if it sees whom it fails; if not, it is there again, to show who would be let through.
         """
         for self.kind, self.outage in outages:
             self._lab.phase("fault")
-            await self.outage.begin(self._lab)
-            await self._fail(requests)
-            if not isinstance(self.outage, Scripted):
-                await self.outage.end(self._lab)
-            if await self.reject():
+            await self._begin()
+            pending = await self._fail(requests)
+            if not self.outage.shows_calls:
+                await self._end()
+            opened = await self.reject()
+            await asyncio.gather(*pending)
+            if opened:
                 return True
-            await self.outage.end(self._lab)
+            await self._end()
         return False
 
     async def outlast(
@@ -82,22 +85,22 @@ class Circuit:
         else:
             answers, opened = await self._reject_in_a_row()
         if opened:
-            asked = (self._ask_rejected(self._lab.key(), "rejected at once") for _ in range(REJECTED_AT_ONCE))
+            asked = (self._ask("rejected at once") for _ in range(REJECTED_AT_ONCE))
             answers += await asyncio.gather(*asked)
         self.cool_down = _longest(answers)
         return opened
 
     async def fail_on(self, callers: int) -> None:
         """Meet the outage again after the cool-down: its probes fail, and the breaker opens once more."""
-        await self.outage.begin(self._lab)
+        await self._begin()
         await self._ask_at_once("ill", callers)
         last = await self._ask("ill")  # those who came during the probe were not told how long it is open now
-        await self.outage.end(self._lab)
+        await self._end()
         self.cool_down = _longest([last]) or self.cool_down
 
     async def heal(self) -> None:
         """End the outage; the service has its time to recover from now on."""
-        await self.outage.end(self._lab)
+        await self._end()
         self._lab.phase("recovery")
         self._healed = self._lab.recorder.now()
 
@@ -132,6 +135,16 @@ class Circuit:
         """Whether the service has had its time to recover, what it took over its answers included."""
         return self._lab.recorder.now() - self._healed > COOL_DOWN_LIMIT + TOLERANCE_SECONDS
 
+    async def _begin(self) -> None:
+        if not self._ill:
+            await self.outage.begin(self._lab)
+        self._ill = True
+
+    async def _end(self) -> None:
+        if self._ill:
+            await self.outage.end(self._lab)
+        self._ill = False
+
     async def _serve_in_a_row(self) -> bool:
         served = 0
         while served < SERVED_IN_A_ROW:
@@ -145,16 +158,35 @@ class Circuit:
             await self.cool()
         return True
 
-    async def _fail(self, requests: int) -> None:
-        """Fail so many requests at once, and again if too few of them got through to the model."""
+    async def _fail(self, requests: int) -> set[asyncio.Task[ServiceAnswer | Failure]]:
+        """Fail so many requests at once until enough of them have failed; return those that are still under way.
+
+        A breaker that counts requests is open by then, and its cool-down may be over before the last retry is.
+        """
         if self._workers > 1 and not isinstance(self.outage, Scripted):
             requests = REQUESTS_OF_A_WORKER * self._workers
-        known = {call.key for call in self._lab.llm.calls()}
-        for _ in range(FAILED_ROUNDS if isinstance(self.outage, Scripted) else 1):
-            await self._ask_at_once("failing", requests)
-            reached = {call.key for call in self._lab.llm.calls()} - known
-            if len(reached) >= FAILED_REQUESTS:
-                return
+        elif not self.outage.shows_calls:
+            requests = FAILED_REQUESTS
+        known = len(self._lab.llm.calls())
+        pending: set[asyncio.Task[ServiceAnswer | Failure]] = set()
+        for _ in range(FAILED_ROUNDS if self.outage.shows_calls else 1):
+            keys = {
+                asyncio.create_task(self._ask("failing", key=key)): key for key in self._new_keys(requests)
+            }
+            pending = set(keys)
+            failed = 0
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                reached = {call.key for call in self._lab.llm.calls()[known:]}
+                failed += sum(keys[task] in reached for task in done)
+                if failed >= FAILED_REQUESTS and self._workers == 1:
+                    return pending
+            if failed >= FAILED_REQUESTS:
+                break
+        return pending
+
+    def _new_keys(self, count: int) -> list[str]:
+        return [self._lab.key() for _ in range(count)]
 
     async def _reject_in_a_row(self) -> tuple[list[ServiceAnswer | Failure], bool]:
         """Ask one after the other, with answers there for what gets through: a breaker that is open lets none.
@@ -165,7 +197,7 @@ class Circuit:
         for _ in range(REJECTED_REQUESTS if self._workers == 1 else QUIET_REQUESTS * self._workers):
             key = self._lab.key()
             self._lab.llm.script(key, Answer())
-            answers.append(await self._ask_rejected(key, "rejected"))
+            answers.append(await self._ask("rejected", key=key))
             if self._workers == 1 and (not _rejected(answers[-1]) or self._lab.llm.calls(key)):
                 return answers, False
         return answers, any(_rejected(answer) for answer in answers)
@@ -177,7 +209,7 @@ class Circuit:
             answers: list[ServiceAnswer | Failure] = []
             for _ in range(QUIET_REQUESTS * self._workers):
                 key = self._lab.key()
-                answers.append(await self._ask_rejected(key, "rejected"))
+                answers.append(await self._ask("rejected", key=key))
                 if self._lab.llm.calls(key):
                     break
             else:
@@ -187,16 +219,13 @@ class Circuit:
                 return answers, False
             await self._ask_at_once("failing", FAILED_REQUESTS)
 
-    async def _ask(self, label: str, token: str = "") -> ServiceAnswer | Failure:
+    async def _ask(self, label: str, *, token: str = "", key: str = "") -> ServiceAnswer | Failure:
         return await self._lab.generate(
-            label=labelled(label, self.kind), token=token, timeout=PATIENCE_SECONDS
+            key or None, label=labelled(label, self.kind), token=token, timeout=PATIENCE_SECONDS
         )
 
-    async def _ask_rejected(self, key: str, label: str) -> ServiceAnswer | Failure:
-        return await self._lab.generate(key, label=labelled(label, self.kind), timeout=PATIENCE_SECONDS)
-
     async def _ask_at_once(self, label: str, count: int, token: str = "") -> list[ServiceAnswer | Failure]:
-        return await asyncio.gather(*(self._ask(label, token) for _ in range(count)))
+        return await asyncio.gather(*(self._ask(label, token=token) for _ in range(count)))
 
 
 def labelled(label: str, kind: str) -> str:

@@ -50,14 +50,14 @@ async def drip(lab: Lab) -> None:
 
 @experiment(seconds=DEADLINE_SECONDS + 4)
 async def blackhole(lab: Lab) -> None:
-    """The model's address neither accepts nor refuses connections: one request meets it, then ten at once."""
+    """The model's address neither accepts nor refuses connections: one request meets it, then five at once."""
     circuit = await Circuit.of(lab)
     lab.phase("fault")
     await lab.upstreams.blackhole(lab.contract.model)
     answer = await lab.generate(label="unreachable", timeout=PATIENCE_SECONDS)
     await lab.upstreams.heal(lab.contract.model)
     if isinstance(answer, ServiceAnswer):
-        await circuit.open(lab.vary(axes.UNREACHABLE), requests=2 * FAILED_REQUESTS)
+        await circuit.open(lab.vary(axes.UNREACHABLE), requests=FAILED_REQUESTS)
 
 
 @experiment(seconds=DEADLINE_SECONDS + 1)

@@ -9,7 +9,7 @@ from lab.reading import outcome
 from lab.retry_after import seconds_of
 from lab.verdict import Verdict, failed
 
-LEAST_COOL_DOWN = 2.0
+LEAST_COOL_DOWN = 3.0
 UNCOUNTED = {"refused", "unreachable"}
 """Kinds of failure in which no call arrives at the model."""
 BY_DEADLINE = {"hang", "drip"}
@@ -94,7 +94,10 @@ def _called_meanwhile(history: History, kind: str, turned_away: Sequence[Exchang
     """Return what is wrong if something else than a caller had the model called while the breaker was open."""
     if not turned_away or not turned_away[-1].end:
         return None
-    keys = {one.request.key for one in turned_away}
+    under_way = history.exchanges(
+        labelled("failing", kind)
+    )  # which a breaker around requests has let through
+    keys = {one.request.key for one in (*turned_away, *under_way)}
     begin, end = turned_away[0].request.t, max(one.end.t for one in turned_away if one.end)
     for one in history.calls():
         if begin < one.call.t < end and one.call.key not in keys:

@@ -1,6 +1,6 @@
 """Outages of the model: how each kind begins and ends, and how much of one the circuit breaker of a service may meet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from chaos.history import History, Tried
@@ -15,7 +15,10 @@ KINDS = "kinds of failure"
 
 
 class Outage(Protocol):
-    """One kind of failure that the model shows to everybody."""
+    """One kind of failure that the model shows to everybody. `shows_calls` if the model sees whom it fails."""
+
+    @property
+    def shows_calls(self) -> bool: ...
 
     async def begin(self, lab: Lab) -> None: ...
 
@@ -27,6 +30,7 @@ class Scripted:
     """The model takes calls and fails each of them."""
 
     step: Step
+    shows_calls: bool = field(default=True, init=False)
 
     async def begin(self, lab: Lab) -> None:
         lab.llm.default(self.step)
@@ -39,6 +43,8 @@ class Scripted:
 class ByPrompt:
     """Each of the prompts that meet the failure has a script of its own; all others are answered."""
 
+    shows_calls: bool = field(default=True, init=False)
+
     async def begin(self, lab: Lab) -> None: ...
 
     async def end(self, lab: Lab) -> None: ...
@@ -49,6 +55,10 @@ class Severed:
     """The way to the model is broken: connections are refused (`outage`), reset, or neither taken nor refused."""
 
     fault: Literal["outage", "reset", "blackhole"]
+
+    @property
+    def shows_calls(self) -> bool:
+        return self.fault == "reset"
 
     async def begin(self, lab: Lab) -> None:
         upstreams = lab.upstreams
