@@ -5,8 +5,10 @@ from chaos.llm.partial import BrokenStream, ErrorInStream, Held, StalledStream, 
 from chaos.llm.raw import Closed, Raw
 from chaos.llm.server import ScriptedLLM
 from chaos.llm.steps import (
+    After,
     Answer,
     Drip,
+    DripHead,
     EmptyObject,
     Hang,
     MalformedJson,
@@ -19,11 +21,13 @@ from chaos.llm.steps import (
 )
 
 __all__ = [
+    "After",
     "Answer",
     "BrokenStream",
     "ByModel",
     "Closed",
     "Drip",
+    "DripHead",
     "EmptyObject",
     "ErrorInStream",
     "Hang",
