@@ -35,6 +35,18 @@ WITHOUT_TOKEN: Axis[str | None] = Axis(
     },
 )
 
+WRONG_LOGINS = Axis(
+    "wrong logins",
+    {
+        "an unknown user": ("nobody", "$admin_password"),
+        "a password with a slip": ("admin", "$admin_password!"),
+        "a password cut short": ("admin", "${admin_password_cut}"),
+        "the other user's password": ("admin", "$user_password"),
+        "no password": ("admin", ""),
+    },
+)
+"""Who logs in with which password."""
+
 FOREIGN = Axis(
     "foreign origins",
     {
@@ -98,9 +110,7 @@ ODD_LOGINS = Axis(
         "no text as the user": {"username": None, "password": "$password"},
         "a list as the password": {"username": "admin", "password": ["$password"]},
         "an object as the password": {"username": "admin", "password": {"value": "$password"}},
-        "an unknown user": {"username": "nobody", "password": "$password"},
         "an empty user": {"username": "", "password": "$password"},
-        "a password with a slip": {"username": "admin", "password": "$password!"},
         "one field too many": {"username": "admin", "passwort": "$password"},
     },
 )
@@ -125,7 +135,7 @@ PUBLISHED = plain("insecure keys", starts.PUBLISHED)
 AXES: Axes = {
     "needs_its_key": (),
     "refuses_insecure_keys": (PUBLISHED,),
-    "rejects_forged_tokens": (PROTECTED, FORGERIES, FORGERS_KEYS, WITHOUT_TOKEN),
+    "rejects_forged_tokens": (PROTECTED, FORGERIES, FORGERS_KEYS, WITHOUT_TOKEN, WRONG_LOGINS),
     "cors_is_an_allow_list": (FOREIGN, CALLED_FROM_BROWSERS, PREFLIGHTS),
     "refuses_malformed_values": (starts.MALFORMED,),
     "shows_secrets_nowhere": (PAGES, ODD_LOGINS, ODD_BODIES),

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _REAL = "real token"
-_FORGED, _MISSING = "forged: ", "no token: "
+_FORGED, _MISSING, _WRONG = "forged: ", "no token: ", "wrong login: "
 _ABSENT = {404, 405, 501}
 """How a service answers a real token on an endpoint that it does not have."""
 
@@ -51,6 +51,7 @@ def rejects_forged_tokens(exposed: History) -> Verdict:
     ]
     called = {call.key for call in exposed.of(Call) if call.counted}
     verdicts = [_turned_away(one, called) for one in tried]
+    verdicts += [_no_token(one) for one in exposed.exchanges() if one.request.label.startswith(_WRONG)]
     if not any(one.request.label == f"{_FORGED}{EXPIRED}" for one in tried):
         key = starts.key_variable(exposed.contract)
         reason = f"tokens are not signed (HS256) with {key}, so no expired one could be made"
@@ -86,6 +87,13 @@ def _turned_away(exchange: Exchange, called: set[str | None]) -> Verdict:
         return failed(expected, outcome(exchange.end), exchange.end)
     if exchange.request.key and exchange.request.key in called:
         return failed(expected, "that answer, and a call to the model", exchange.end)
+    return passed(label, exchange.end)
+
+
+def _no_token(exchange: Exchange) -> Verdict:
+    label = exchange.request.label
+    if exchange.status is not None and 200 <= exchange.status < 300:
+        return failed(f"no token from {_asked(exchange)} ({label})", outcome(exchange.end), exchange.end)
     return passed(label, exchange.end)
 
 

@@ -20,6 +20,7 @@ _COOKIE = {"cookie": "session=1"}
 async def intrude(lab: Lab) -> None:
     """Do it all, as somebody with an account."""
     await _try_tokens(lab)
+    await _try_logins(lab)
     await _try_origins(lab)
     await _look_around(lab)
     await _log_in_oddly(lab)
@@ -55,6 +56,13 @@ async def _try_tokens(lab: Lab) -> None:
                 for _, place in lab.vary(axes.PROTECTED)
             )
         )
+
+
+async def _try_logins(lab: Lab) -> None:
+    values = {**lab.secrets, "admin_password_cut": lab.secrets["admin_password"][:-1]}
+    for name, (user, template) in lab.vary(axes.WRONG_LOGINS):
+        content = lab.contract.login_body(user, Template(template).substitute(values))
+        await lab.client.json("POST", lab.login_path, content, label=f"wrong login: {name}")
 
 
 async def _try_origins(lab: Lab) -> None:

@@ -33,7 +33,8 @@ def refuses_longer_variants_of_well_known_keys(exposed: History) -> Verdict:
 
 def refuses_malformed_values(exposed: History) -> Verdict:
     groups = [name for name in _instances(exposed) if starts.is_group(name)]
-    wanted = (*starts.addresses(exposed.contract), *starts.passwords(exposed.contract))
+    contract = exposed.contract
+    wanted = (*starts.addresses(contract), *starts.passwords(contract), *starts.origins(contract))
     if set(wanted) - {variable for name in groups for variable in starts.named_in(name, wanted)}:
         return not_judged("not every variable was tried")
     verdict = all_of(_refused(exposed, name, starts.named_in(name, wanted)) for name in groups)

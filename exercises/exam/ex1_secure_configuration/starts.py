@@ -76,6 +76,7 @@ MALFORMED: Axis[tuple[Sequence[str], Sequence[str]]] = Axis(
 )
 """What is no address: what one of two variables gets, and what the other one."""
 
+_NO_LISTS = ('["https://chat.example.org"', "[https://chat.example.org]", '["https://chat.example.org",')
 _ADDRESSES = ("litellm", "qdrant")
 _MAY_BE_A_PATH = "mlflow"
 """MLflow's client takes paths and other schemes too, but nothing takes an http address without a host."""
@@ -135,6 +136,11 @@ def addresses(contract: Contract) -> tuple[str, ...]:
     return tuple(contract.upstreams[name].variable for name in (*_ADDRESSES, _MAY_BE_A_PATH))
 
 
+def origins(contract: Contract) -> tuple[str, ...]:
+    """Return the variables that hold a JSON list of origins."""
+    return tuple(name for name, template in contract.origin.variables.items() if template == "$origins")
+
+
 def rows(contract: Contract, secrets: Mapping[str, str], choose: Choose) -> list[Faults]:
     """Return environments in which several variables are bad at once: every kind of malformed address meets both.
 
@@ -149,6 +155,7 @@ def rows(contract: Contract, secrets: Mapping[str, str], choose: Choose) -> list
         }
         if kind == "no host":
             row[contract.upstreams[_MAY_BE_A_PATH].variable] = _address("", choose(samples[0]), secrets)
+            row |= {variable: _bad_list(choose) for variable in origins(contract)}
         if kind == "nothing like a URL":
             row |= dict.fromkeys(passwords(contract), Bad("missing", None))
         found.append(row)
@@ -177,6 +184,11 @@ def named_in(text: str, variables: Sequence[str]) -> tuple[str, ...]:
 def patience(usual: float) -> float:
     """Return how many seconds an instance has to refuse, where the service needs `usual` seconds to start."""
     return max(20.0, 2 * usual)
+
+
+def _bad_list(choose: Choose) -> Bad:
+    value = choose(_NO_LISTS)
+    return Bad(f"'{value}'", value)
 
 
 def _address(upstream: str, template: str, secrets: Mapping[str, str]) -> Bad:

@@ -99,6 +99,19 @@ def test_a_real_token_that_an_endpoint_takes_for_forged_fails() -> None:
     assert checks.rejects_forged_tokens(history).status == "failed"
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"), [(200, "failed"), (201, "failed"), (401, "passed"), (429, "passed")]
+)
+def test_a_wrong_login_that_gets_a_token_fails(status: int, expected: str) -> None:
+    story = Story("exposed")
+    for label in ("real token", "real token: user"):
+        story.answer(story.ask(label, path="/auth/me", method="GET"))
+    story.answer(story.ask(f"forged: {EXPIRED}", path="/auth/me", method="GET"), 401)
+    story.answer(story.ask("wrong login: a password with a slip", path="/auth/login"), status)
+
+    assert checks.rejects_forged_tokens(story.end()).status == expected
+
+
 def test_a_forged_token_that_is_refused_after_the_model_was_called_fails() -> None:
     verdict = checks.rejects_forged_tokens(_intruder(called=True))
 

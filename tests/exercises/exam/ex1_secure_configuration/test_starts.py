@@ -29,7 +29,7 @@ def test_every_kind_of_malformed_address_meets_both_and_no_sample_is_a_url(seed:
             parts = urlsplit(value)
             assert parts.scheme not in {"http", "https"} or not parts.hostname
     named = {variable for row in rows for variable in row}
-    assert named == {*starts.addresses(CONTRACT), "AUTH_ADMIN_PASSWORD", "AUTH_USER_PASSWORD"}
+    assert named == {*starts.addresses(CONTRACT), "AUTH_ADMIN_PASSWORD", "AUTH_USER_PASSWORD", "CORS_ORIGINS"}
 
 
 @pytest.mark.parametrize("seed", range(5))
