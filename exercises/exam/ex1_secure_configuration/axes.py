@@ -130,10 +130,11 @@ CONFIGURED = "configured"
 
 FILES = plain("files", (".env.example", "*/.env.example", "*/*/.env.example"))
 
+WITHOUT_KEY = plain("ways to be without a key", ("not set",))
 PUBLISHED = plain("insecure keys", starts.PUBLISHED)
 
 AXES: Axes = {
-    "needs_its_key": (),
+    "needs_its_key": (WITHOUT_KEY,),
     "refuses_insecure_keys": (PUBLISHED,),
     "rejects_forged_tokens": (PROTECTED, FORGERIES, FORGERS_KEYS, WITHOUT_TOKEN, WRONG_LOGINS),
     "cors_is_an_allow_list": (FOREIGN, CALLED_FROM_BROWSERS, PREFLIGHTS),

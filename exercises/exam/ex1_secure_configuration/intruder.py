@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Coroutine, Mapping, Sequence
 from string import Template
 from typing import Any
 
@@ -12,6 +13,9 @@ from exercises.exam.ex1_secure_configuration.axes import ASK, LOGIN, Place
 from lab.lab import Lab
 
 MOST_LISTED_PAGES = 40
+PATIENCE = 8.0
+QUICK, SLOW = 20, 6
+"""So many requests are sent at once; where there are logins among them, which may cost a service a lot, fewer."""
 _PREFLIGHT = {"access-control-request-headers": "authorization,content-type"}
 # With a cookie, for some servers show only then that they let every origin in.
 _COOKIE = {"cookie": "session=1"}
@@ -34,48 +38,55 @@ async def _try_tokens(lab: Lab) -> None:
         if place[1] not in {"me", ASK}:
             await _call(lab, place, label=f"real token: {name}", token=lab.token)
     genuine = forgeries.Genuine(lab.token, user_token, lab.secrets, time.time())
-    for name, forge in lab.vary(axes.FORGERIES):
-        if forged := forge(genuine):
-            await asyncio.gather(
-                *(
-                    _call(lab, place, label=f"forged: {name}", token=forged)
-                    for _, place in lab.vary(axes.PROTECTED)
-                )
-            )
-    await asyncio.gather(
-        *(
-            _call(lab, place, label=f"forged: {name}", token=forgeries.signed_with(genuine, key))
-            for name, key, _, place in lab.pairs(axes.FORGERS_KEYS, axes.PROTECTED)
+    calls = [
+        _call(lab, place, label=f"forged: {name}", token=forged)
+        for name, forge in lab.vary(axes.FORGERIES)
+        if (forged := forge(genuine))
+        for _, place in lab.vary(axes.PROTECTED)
+    ]
+    calls += [
+        _call(lab, place, label=f"forged: {name}", token=forgeries.signed_with(genuine, key))
+        for name, key, _, place in lab.pairs(axes.FORGERS_KEYS, axes.PROTECTED)
+    ]
+    calls += [
+        _call(
+            lab, place, label=f"no token: {name}", headers={} if header is None else {"authorization": header}
         )
-    )
-    for name, header in lab.vary(axes.WITHOUT_TOKEN):
-        headers = {} if header is None else {"authorization": header}
-        await asyncio.gather(
-            *(
-                _call(lab, place, label=f"no token: {name}", headers=headers)
-                for _, place in lab.vary(axes.PROTECTED)
-            )
-        )
+        for name, header in lab.vary(axes.WITHOUT_TOKEN)
+        for _, place in lab.vary(axes.PROTECTED)
+    ]
+    await _at_once(calls)
 
 
 async def _try_logins(lab: Lab) -> None:
     values = {**lab.secrets, "admin_password_cut": lab.secrets["admin_password"][:-1]}
+    calls = []
     for name, (user, template) in lab.vary(axes.WRONG_LOGINS):
         content = lab.contract.login_body(user, Template(template).substitute(values))
-        await lab.client.json("POST", lab.login_path, content, label=f"wrong login: {name}")
+        calls.append(_send(lab, lab.login_path, content, label=f"wrong login: {name}"))
+    await _at_once(calls, SLOW)
 
 
 async def _try_origins(lab: Lab) -> None:
     foreign = axes.foreign_origins(lab.allowed_origins)
-    for name, _, _, place in lab.pairs(axes.FOREIGN, axes.CALLED_FROM_BROWSERS):
-        await _call_from(lab, place, foreign[name], label=f"origin: {name}")
-    for name, _, _, place in lab.pairs(axes.FOREIGN, axes.PREFLIGHTS):
-        await _preflight(lab, place, foreign[name], label=f"preflight: {name}")
+    calls = [
+        _call_from(lab, place, foreign[name], label=f"origin: {name}")
+        for name, _, _, place in lab.pairs(axes.FOREIGN, axes.CALLED_FROM_BROWSERS)
+    ]
+    calls += [
+        _preflight(lab, place, foreign[name], label=f"preflight: {name}")
+        for name, _, _, place in lab.pairs(axes.FOREIGN, axes.PREFLIGHTS)
+    ]
     for origin in lab.allowed_origins:
-        for _, place in lab.vary(axes.CALLED_FROM_BROWSERS):
-            await _call_from(lab, place, origin, label=f"origin: {axes.CONFIGURED}")
-        for _, place in lab.vary(axes.PREFLIGHTS):
-            await _preflight(lab, place, origin, label=f"preflight: {axes.CONFIGURED}")
+        calls += [
+            _call_from(lab, place, origin, label=f"origin: {axes.CONFIGURED}")
+            for _, place in lab.vary(axes.CALLED_FROM_BROWSERS)
+        ]
+        calls += [
+            _preflight(lab, place, origin, label=f"preflight: {axes.CONFIGURED}")
+            for _, place in lab.vary(axes.PREFLIGHTS)
+        ]
+    await _at_once(calls, SLOW)
 
 
 async def _call_from(lab: Lab, place: Place, origin: str, *, label: str) -> None:
@@ -85,31 +96,59 @@ async def _call_from(lab: Lab, place: Place, origin: str, *, label: str) -> None
 async def _preflight(lab: Lab, place: Place, origin: str, *, label: str) -> None:
     method, name = place
     headers = {"origin": origin, "access-control-request-method": method, **_PREFLIGHT}
-    await lab.client.request("OPTIONS", _path(lab, name), label=label, headers=headers)
+    await lab.client.request("OPTIONS", _path(lab, name), label=label, headers=headers, timeout=PATIENCE)
 
 
 async def _look_around(lab: Lab) -> None:
-    listed = _listed_pages(await lab.get("/openapi.json", label="look", token=lab.token))
-    for path in (*lab.contract.endpoints.values(), *listed):
-        await lab.get(path, label="look", token=lab.token)
-    for path, _ in lab.vary(axes.PAGES):
-        await lab.get(path, label="look", token=lab.token)
-        await lab.get(path, label="look")
+    listed = _listed_pages(await lab.get("/openapi.json", label="look", token=lab.token, timeout=PATIENCE))
+    pages = [path for path, _ in lab.vary(axes.PAGES)]
+    calls = [
+        _look(lab, path, token=lab.token) for path in (*lab.contract.endpoints.values(), *listed, *pages)
+    ]
+    await _at_once([*calls, *(_look(lab, path) for path in pages)])
+
+
+async def _look(lab: Lab, path: str, token: str | None = None) -> None:
+    await lab.get(path, label="look", token=token, timeout=PATIENCE)
 
 
 async def _log_in_oddly(lab: Lab) -> None:
     password = lab.secrets["admin_password"]
     bodies = [(json.dumps(content), "application/json") for _, content in lab.vary(axes.ODD_LOGINS)]
     bodies += [body for _, body in lab.vary(axes.ODD_BODIES)]
+    calls = []
     for template, content_type in bodies:
-        body = Template(template).safe_substitute(password=password).encode()
-        headers = {"content-type": content_type}
-        await lab.client.request("POST", lab.login_path, label="odd login", body=body, headers=headers)
-        await lab.client.request(
-            "POST", lab.ask_path, label="odd request", body=body, headers=headers, token=lab.token
-        )
+        body = Template(template).safe_substitute(password=password)
+        calls.append(_send(lab, lab.login_path, body, label="odd login", content_type=content_type))
+        calls.append(_send(lab, lab.ask_path, body, label="odd request", content_type=content_type))
+    calls.append(_send(lab, lab.login_path, {"password": password}, label="odd login", method="PUT"))
+    await _at_once(calls, SLOW)
+
+
+async def _at_once(calls: Sequence[Coroutine[Any, Any, None]], number: int = QUICK) -> None:
+    """Make calls, so many at once: a service that answers none of them must not take longer than the experiment has."""
+    for start in range(0, len(calls), number):
+        await asyncio.gather(*calls[start : start + number])
+
+
+async def _send(
+    lab: Lab,
+    path: str,
+    content: str | dict[str, Any],
+    *,
+    label: str,
+    content_type: str = "application/json",
+    method: str = "POST",
+) -> None:
+    body = content if isinstance(content, str) else json.dumps(content)
     await lab.client.request(
-        "PUT", lab.login_path, label="odd login", body=json.dumps({"password": password}).encode()
+        method,
+        path,
+        label=label,
+        body=body.encode(),
+        headers={"content-type": content_type},
+        token=lab.token if path == lab.ask_path else None,
+        timeout=PATIENCE,
     )
 
 
@@ -123,20 +162,28 @@ def _listed_pages(openapi: Answer | Failure) -> list[str]:
     return found[:MOST_LISTED_PAGES]
 
 
-async def _call(lab: Lab, place: Place, *, label: str, token: str | None = None, **options: Any) -> None:
+async def _call(
+    lab: Lab, place: Place, *, label: str, token: str | None = None, headers: Mapping[str, str] | None = None
+) -> None:
     method, name = place
-    headers = options.pop("headers", {})
+    key, content = None, None
     if name == ASK:
         key = lab.key()
-        await lab.client.json(
-            method, lab.ask_path, lab.ask_body(key), label=label, token=token, key=key, headers=headers
-        )
-    elif name == LOGIN:
+        content = lab.ask_body(key)
+    if name == LOGIN:
         user = next(iter(lab.contract.users.values()))
         content = lab.contract.login_body(user.name, lab.secrets[user.password])
-        await lab.client.json(method, lab.login_path, content, label=label, headers=headers)
-    else:
-        await lab.client.request(method, _path(lab, name), label=label, token=token, headers=headers)
+        token = None
+    await lab.client.request(
+        method,
+        _path(lab, name),
+        label=label,
+        body=json.dumps(content).encode() if content else b"",
+        headers={**(headers or {}), **({"content-type": "application/json"} if content else {})},
+        token=token,
+        key=key,
+        timeout=PATIENCE,
+    )
 
 
 def _path(lab: Lab, name: str) -> str:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from chaos.history import Exited, Log
 from exercises.exam.ex1_secure_configuration import axes, starts
 from exercises.exam.ex1_secure_configuration.starts import Faults
+from lab.axes import Axis
 from lab.lab import Lab
 
 
@@ -26,8 +28,7 @@ class Attempts:
     async def with_weak_keys(self) -> None:
         """Start with every key that is certain, and with one of each kind of longer one."""
         keys = starts.published_keys(self._lab.contract, self._lab.secrets)
-        for _ in self._lab.vary(axes.PUBLISHED):
-            pass
+        self._tried(axes.PUBLISHED)
         for kind, make in self._lab.vary(starts.LONGER_KEYS):
             key = make(self._lab.choose)
             keys[starts.longer_key(self._lab.contract, kind, key)] = key
@@ -39,8 +40,8 @@ class Attempts:
         Where a refusal for one variable names others that are good, each bad value has a start of its own.
         """
         contract = self._lab.contract
-        for _ in self._lab.vary(starts.MALFORMED):
-            pass
+        for axis in (axes.WITHOUT_KEY, starts.MALFORMED):
+            self._tried(axis)
         rows = starts.rows(contract, self._lab.secrets, self._lab.choose)
         missing = starts.missing_key(contract)
         await self._attempt(missing, {self._key: None})
@@ -56,6 +57,10 @@ class Attempts:
             if not named:
                 return
             faults = {variable: bad for variable, bad in faults.items() if variable not in named}
+
+    def _tried(self, axis: Axis[Any]) -> None:
+        """Record that every value of an axis is tried."""
+        list(self._lab.vary(axis))
 
     async def _attempt(self, instance: str, changes: Mapping[str, str | None]) -> None:
         await self._lab.attempt(instance, changes, seconds=self._seconds)
