@@ -4,9 +4,10 @@ A contract is a TOML file. Each assessment brings one, and an instructor can bri
 (`grading score --contract FILE`). docs/AUTHORING.md explains every table.
 """
 
+import json
 import random
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any, Literal, Self
@@ -79,7 +80,7 @@ class UpstreamSpec(Variables):
 
 
 class Origin(Variables):
-    """The origin of a browser application that the service lets in: `$origin`."""
+    """The origins of browser applications that the service lets in: `$origins` is a JSON list, `$origin` its first."""
 
 
 class User(Model):
@@ -151,7 +152,7 @@ class Contract(Model):
         return self
 
     def _groups(self) -> Iterator[tuple[str, Variables, tuple[str, ...]]]:
-        yield "origin", self.origin, ("origin",)
+        yield "origin", self.origin, ("origin", "origins")
         for name, secret in self.secrets.items():
             yield f"secrets.{name}", secret, ("value", "bcrypt")
         for name, upstream in self.upstreams.items():
@@ -199,10 +200,16 @@ class Contract(Model):
         return found
 
     def environment(
-        self, given: Mapping[str, str], addresses: Mapping[str, tuple[str, int]], *, origin: str
+        self,
+        given: Mapping[str, str],
+        addresses: Mapping[str, tuple[str, int]],
+        *,
+        origin: str,
+        more_origins: Sequence[str] = (),
     ) -> dict[str, str]:
         """Return all variables of an instance: `given` of its secrets, and the addresses of its upstreams by name."""
-        found = dict(self.variables) | dict(given) | self.origin.fill(origin=origin)
+        origins = json.dumps([origin, *more_origins])
+        found = dict(self.variables) | dict(given) | self.origin.fill(origin=origin, origins=origins)
         for name, upstream in self.upstreams.items():
             host, port = addresses[name]
             found |= upstream.fill(url=f"http://{host}:{port}", host=host, port=str(port))

@@ -86,7 +86,10 @@ class Lab:
         self.token = ""
         source = random.Random(f"{seed}/{name}/secrets")  # noqa: S311 - must be replayable
         self.secrets = contract.draw(source)
-        self.allowed_origin = f"https://chat-{source.getrandbits(32):08x}.example.org"
+        self.allowed_origins = (
+            f"https://chat-{source.getrandbits(32):08x}.example.org",
+            f"http://console-{source.getrandbits(32):08x}.example.net:{source.randrange(3100, 6400)}",
+        )
         self._given = contract.given(self.secrets)
         self.settings = settings(random.Random(f"{seed}/{name}/settings"))  # noqa: S311 - must be replayable
         self._keys = Keys(seed, name)
@@ -202,6 +205,10 @@ class Lab:
             self.recorder.record(Tried(axis=one.name, value=name))
             self.recorder.record(Tried(axis=other.name, value=other_name))
             yield name, one.values[name], other_name, other.values[other_name]
+
+    def choose(self, values: Sequence[One]) -> One:
+        """Return one of several values of the same kind; the seed draws which."""
+        return self._order.choice(values)
 
     def _cycled(self, axis: Axis[object], count: int) -> list[str]:
         names = list(axis.values)
@@ -350,7 +357,8 @@ class Lab:
 
     async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> tuple[Service, str, int]:
         addresses = self.upstreams.addresses
-        given = self.contract.environment(self._given, addresses, origin=self.allowed_origin)
+        origin, *more = self.allowed_origins
+        given = self.contract.environment(self._given, addresses, origin=origin, more_origins=more)
         return await self._program.start(
             {**given, **self.settings.variables, **changes}, instance=instance, recorder=self.recorder
         )
