@@ -296,7 +296,7 @@ async def _end_in(
 async def _request(
     lab: Lab, label: str, endpoint: str, way: Way, *, key: str, headers: dict[str, str], **options: Any
 ) -> None:
-    origin = {"": "", "allowed": lab.allowed_origin, "foreign": "https://elsewhere.example"}[way.origin]
+    origin = {"": "", "allowed": lab.allowed_origins[0], "foreign": "https://elsewhere.example"}[way.origin]
     token = {"own": lab.token, "none": None, "forged": f"{lab.token[:-8]}AAAAAAAA"}[way.bearer]
     await lab.client.request(
         way.method or ENDPOINTS.values[endpoint],
