@@ -7,7 +7,7 @@ from pathlib import Path
 
 # What is written where a value has to be put in: by marks, or by having nothing in it.
 _MARKED = re.compile(
-    r"^n/?a$|<[^<>]+>|\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|^\{.*\}$|^\[.*\]$|^\$[A-Z_]+$|^%\w+%$|^@\w+@$|^__\w+__$"
+    r"^n/?a$|^(vault|op|ssm|sops|file)://?|<[^<>]+>|\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|^\{.*\}$|^\[.*\]$|^\$[A-Z_]+$|^%\w+%$|^@\w+@$|^__\w+__$"
     r"|\.\.\.|…|\*{3,}|(?<![^\W_])x{3,}(?![^\W_])",
     re.IGNORECASE,
 )

@@ -38,7 +38,7 @@ def whole(**changed: Status) -> dict[str, Status]:
 def test_a_row_has_a_sign_for_every_criterion() -> None:
     told = row(MUTANT, run(whole()), EXAM.exercises)
 
-    assert " ....... ........ ........ xM...... ........ ......... " in told
+    assert " ........ ........ ........ xM...... ........ ......... " in told
     assert "WRONG" in told
 
 

@@ -3,6 +3,11 @@ import pytest
 from exercises.exam.ex1_secure_configuration.placeholders import is_placeholder, random_part
 
 PLACEHOLDERS = [
+    "à remplir",
+    "run: openssl rand -hex 32",
+    "op://team/api/password",
+    "provided-by-ops",
+    "admin_pw",
     "",
     "change_me_or_it_will_not_start",
     "replace-me",
@@ -69,6 +74,9 @@ PLACEHOLDERS = [
     "your-32-character-key-goes-here-123456",
 ]
 WORKING = [
+    "secret123",
+    "dev-password",
+    "bicycle-please-9",
     "admin",
     "user",
     "admin123",
