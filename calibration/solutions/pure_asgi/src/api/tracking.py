@@ -28,7 +28,7 @@ class Tracking:
         self._loop = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        while not self._stop.is_set():
+        while self._waiting or not self._stop.is_set():  # some are added while a batch is on its way
             try:
                 await asyncio.wait_for(self._stop.wait(), EVERY_SECONDS)
             except TimeoutError:
