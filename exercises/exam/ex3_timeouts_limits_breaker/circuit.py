@@ -115,7 +115,8 @@ class Circuit:
             answers = await self._ask_at_once("caller", callers, token)
             if any(_served(answer) for answer in answers):
                 return
-            self.cool_down = _longest(answers)
+            # Some do not say how long: who is in the half-open state for good would be asked at every second.
+            self.cool_down = max(_longest(answers) or 0.0, POLL_SECONDS)
 
     async def settle(self) -> bool:
         """Ask until the service serves many at once, and wait for a breaker that opened once more; whether it does."""
