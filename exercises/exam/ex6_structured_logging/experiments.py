@@ -51,7 +51,9 @@ HOSTILE_ROUNDS = 2
 """How many outcomes each hostile id meets."""
 OVER_LIMIT = 1_200_000
 EXIT_SECONDS = 15.0
-HANGING_PATIENCE = 10.0
+HANGING_PATIENCE = 5.0
+RETRY_PATIENCE = 8.0
+"""Seconds in which four calls that fail at once, with pauses of 1, 2 and 4 seconds, are over."""
 JSON = {"content-type": "application/json"}
 DEPENDENCIES = ("qdrant", "mlflow")
 
@@ -218,7 +220,7 @@ async def _break_dependencies(lab: Lab) -> None:
     await _ask_around(lab, "with hanging dependencies")
     _try(lab, "the model refuses connections")
     await lab.upstreams.outage("litellm")
-    await asyncio.gather(*(_generate(lab, "without the model") for _ in range(2)))
+    await asyncio.gather(*(_generate(lab, "without the model", timeout=RETRY_PATIENCE) for _ in range(2)))
     _try(lab, "SIGTERM with MLflow hanging")
 
 
@@ -240,7 +242,7 @@ async def _ask_around(lab: Lab, label: str) -> None:
 async def _stop(lab: Lab) -> None:
     """Tell the service to end while one request is in flight, and wait for its end: only then all lines are there."""
     key = lab.key()
-    last = asyncio.create_task(_generate(lab, "last", Answer(delay=0.5), key=key))
+    last = asyncio.create_task(_generate(lab, "last", Answer(delay=0.5), key=key, timeout=RETRY_PATIENCE))
     arrived = asyncio.create_task(_arrive(lab, key))
     await asyncio.wait([last, arrived], return_when=asyncio.FIRST_COMPLETED)
     lab.service.signal("TERM")

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from chaos.history import Exchange, History, Log
 from exercises.exam.ex6_structured_logging.ids import answered, known_id
-from exercises.exam.ex6_structured_logging.planted import sent_id
+from exercises.exam.ex6_structured_logging.planted import HOSTILE_PREFIX, sent_id
 from exercises.exam.ex6_structured_logging.records import Record, records, written
 from lab.reading import excerpt, outcome
 from lab.verdict import Verdict, failed, not_judged, passed
@@ -42,7 +42,10 @@ def told_in_time(history: History) -> Verdict:
 
 
 def served_under_ids(history: History) -> Verdict:
-    """Judge that each request to the model has a record with its id, and each other one whose path is logged."""
+    """Judge that each request to the model has a record with its id, and each other one whose path is logged.
+
+    What becomes of a hostile id is judged elsewhere.
+    """
     expected = "a record with the request's id for every request that is served"
     reached = {call.call.key for call in history.calls()}
     ids = carried(history)
@@ -50,6 +53,8 @@ def served_under_ids(history: History) -> Verdict:
     known = {own for one in history.exchanges() if (own := known_id(one))}
     served = 0
     for exchange in answered(history):
+        if exchange.request.label.startswith(HOSTILE_PREFIX):
+            continue
         wanted = known_id(exchange)
         to_the_model = exchange.request.key in reached and exchange.request.key is not None
         if wanted and has_record(ids, exchange):

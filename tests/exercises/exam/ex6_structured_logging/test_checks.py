@@ -283,6 +283,13 @@ def test_records_have_fields_allows_refusals_that_are_not_logged() -> None:
     assert judge_records_have_fields(story.end(), GOOD).passed
 
 
+def test_records_have_fields_leaves_requests_with_hostile_ids() -> None:
+    story = _tour()
+    story.do(f"{HOSTILE_PREFIX}quotes, rubbish from the model", 500, own=False, answered=None, logged=None)
+
+    assert judge_records_have_fields(story.end(), GOOD).passed
+
+
 def test_records_have_fields_fails_without_records() -> None:
     assert judge_records_have_fields(_plus(Story("a"), "INFO: up"), GOOD).status == "failed"
 
