@@ -107,7 +107,7 @@ def _choose(
     chosen = [
         case
         for case in corpus
-        if (not only or case.name in only) and (not numbers or case.exercise in numbers)
+        if (not only or case.name in only) and (not numbers or not case.exercises.isdisjoint(numbers))
     ]
     return tuple(chosen) if count is None else sample(chosen, count)
 

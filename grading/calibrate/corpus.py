@@ -17,6 +17,17 @@ without a verdict. `old` has to occur exactly once, so that a mutant which the s
 A half-solution is a file of its own, `calibration/halves/NAME.toml`: changes to a whole solution, `base`, with the
 `points` that a careful human gives what is left, and why (`reason`). `removed` names the files that it does not have.
 
+A variation is a right service in another dress, and must pass every criterion. `calibration/variations/*.toml` tells
+several: changes to the reference solution, or to the complete solution `base`.
+
+    [[variations]]
+    name = "retry-after-is-a-date"
+    story = "Retry-After holds a date, which RFC 9110 allows as well as seconds."
+    [[variations.changes]]
+    ...
+
+The number in a file's name is the exercise that its cases are about. A file of variations needs none.
+
 An assessment whose reference solution is a folder of its own (`exercises/NAME/solution`) has its corpus in
 `calibration/NAME/` instead. A folder of its `solutions` with an `expected.toml` is a half-solution: `points`, `fails` and
 `open` as above.
@@ -31,7 +42,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from grading.errors import UsageError
 from lab.assessment import Assessment
@@ -41,6 +52,7 @@ CALIBRATION = "calibration"
 MUTANTS = "mutants"
 SOLUTIONS = "solutions"
 HALVES = "halves"
+VARIATIONS = "variations"
 EXPECTED = "expected.toml"
 
 SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", "src")
@@ -53,7 +65,7 @@ _NOT_DECIDING = {
     *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
 }
 
-Kind = Literal["reference", "mutant", "solution", "half"]
+Kind = Literal["reference", "mutant", "generated", "solution", "half", "variation"]
 
 
 class Model(BaseModel):
@@ -84,6 +96,24 @@ class Mutants(Model):
     mutants: tuple[Mutant, ...]
 
 
+class Variation(Model):
+    """A right service in another dress. It fails nothing, and nothing is `open`; a file may say so."""
+
+    name: str
+    story: str
+    base: str | None = None
+    fails: tuple[()] = ()
+    open: tuple[()] = ()
+    removed: tuple[str, ...] = ()
+    changes: tuple[Change, ...]
+
+
+class Variations(Model):
+    """A file of variations, which may call them what files of mutants call theirs."""
+
+    variations: tuple[Variation, ...] = Field(validation_alias=AliasChoices("variations", "mutants"))
+
+
 class Expected(Model):
     """What a careful human gives a solution with parts undone, and why."""
 
@@ -112,7 +142,7 @@ class StaleChangeError(ValueError):
 class Case:
     """One submission to be graded, with what must come of it.
 
-    `exercise` is the one that a mutant is about. `points` are those that it must get, `least` at least so many.
+    `exercises` are those that it is about; empty for all. `points` are those that it must get, `least` at least so many.
     """
 
     name: str
@@ -123,7 +153,7 @@ class Case:
     open: frozenset[str] = frozenset()
     removed: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
-    exercise: int | None = None
+    exercises: frozenset[int] = frozenset()
     points: float | None = None
     least: float | None = None
     submitted: tuple[str, ...] = WHOLE
@@ -166,7 +196,7 @@ class Corpus:
         return cls(root, root / CALIBRATION, SUBMITTED)
 
     def cases(self) -> tuple[Case, ...]:
-        """Return the reference solution first, then mutants by exercise, then other people's solutions.
+        """Return the reference solution first, then mutants by exercise, other people's solutions, and variations.
 
         Raises UsageError where there are none, as in a hand-out, or where they cannot be read.
         """
@@ -177,7 +207,13 @@ class Corpus:
             )
         story = "The reference solution as it is."
         reference = Case("reference", "reference", story, self.reference, submitted=self.submitted)
-        found = [reference, *self._mutants(files), *_solutions(self.folder), *_halves(self.folder)]
+        found = [
+            reference,
+            *self._mutants(files),
+            *_solutions(self.folder),
+            *_halves(self.folder),
+            *self._variations(),
+        ]
         names = [case.name for case in found]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"The corpus has two cases of the name {twice[0]}.")
@@ -193,19 +229,35 @@ class Corpus:
                 fails=frozenset(one.fails),
                 open=frozenset(one.open),
                 changes=one.changes,
-                exercise=int("".join(filter(str.isdigit, path.stem))),
+                exercises=_exercises(path),
                 submitted=self.submitted,
             )
             for path in files
             for one in _read(path, Mutants).mutants
         ]
 
+    def _variations(self) -> list[Case]:
+        return [
+            Case(
+                name=one.name,
+                kind="variation",
+                story=one.story,
+                source=self.folder / SOLUTIONS / one.base if one.base else self.reference,
+                removed=one.removed,
+                changes=one.changes,
+                exercises=_exercises(path),
+                submitted=WHOLE if one.base else self.submitted,
+            )
+            for path in sorted((self.folder / VARIATIONS).glob("*.toml"))
+            for one in _read(path, Variations).variations
+        ]
+
 
 def sample(corpus: Sequence[Case], count: int) -> tuple[Case, ...]:
     """Return `count` cases: the first of each exercise and kind, then the second of each, and so on."""
-    groups: dict[tuple[str, int | None], list[Case]] = {}
+    groups: dict[tuple[str, frozenset[int]], list[Case]] = {}
     for case in corpus:
-        groups.setdefault((case.kind, case.exercise), []).append(case)
+        groups.setdefault((case.kind, case.exercises), []).append(case)
     ranked = [(rank, case) for group in groups.values() for rank, case in enumerate(group)]
     return tuple(case for _, case in sorted(ranked, key=lambda pair: pair[0])[:count])
 
@@ -221,6 +273,11 @@ def apply(change: Change, folder: Path) -> None:
     if (count := text.count(change.old)) != 1:
         raise StaleChangeError(f"{change.file} holds {count} times, and not once: {change.old!r}")
     path.write_text(text.replace(change.old, change.new), encoding="utf-8")
+
+
+def _exercises(path: Path) -> frozenset[int]:
+    digits = "".join(filter(str.isdigit, path.stem))
+    return frozenset({int(digits)} if digits else ())
 
 
 def _solutions(calibration: Path) -> list[Case]:

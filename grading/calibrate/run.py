@@ -122,9 +122,14 @@ async def _run(task: Task) -> Outcome:
 
 
 def chosen_exercises(case: Case, assessment: Assessment, *, quick: bool) -> frozenset[int]:
-    """Return the exercises to grade a case in: all, or for a quick look at a mutant those that it must fail."""
+    """Return the exercises to grade a case in: all, or for a quick look those that it is about.
+
+    What a mutant must fail may be in exercises beside its own.
+    """
     if quick and case.kind == "mutant":
         return _exercises_of(case.fails | case.open)
+    if quick and case.exercises:
+        return case.exercises
     return frozenset(one.number for one in assessment.exercises)
 
 

@@ -7,8 +7,12 @@ from grading.calibrate.run import tasks
 from grading.runtime import RuntimeName
 from tests.grading.calibrate.test_document import run, whole
 
-ONE = Case("mutant", "mutant", "A story.", Path(__file__).parent, fails=frozenset({"4.1"}), exercise=4)
-TWO = Case("two", "mutant", "Another.", Path(__file__).parent, fails=frozenset({"1.1"}), exercise=1)
+ONE = Case(
+    "mutant", "mutant", "A story.", Path(__file__).parent, fails=frozenset({"4.1"}), exercises=frozenset({4})
+)
+TWO = Case(
+    "two", "mutant", "Another.", Path(__file__).parent, fails=frozenset({"1.1"}), exercises=frozenset({1})
+)
 
 
 def missing(
