@@ -143,6 +143,7 @@ class Case:
     """One submission to be graded, with what must come of it.
 
     `exercises` are those that it is about; empty for all. `points` are those that it must get, `least` at least so many.
+    `equivalent` says why a mutant that was made by machine breaks no promise.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Case:
     exercises: frozenset[int] = frozenset()
     points: float | None = None
     least: float | None = None
+    equivalent: str = ""
     submitted: tuple[str, ...] = WHOLE
 
     def write(self, folder: Path) -> None:
@@ -254,12 +256,19 @@ class Corpus:
 
 
 def sample(corpus: Sequence[Case], count: int) -> tuple[Case, ...]:
-    """Return `count` cases: the first of each exercise and kind, then the second of each, and so on."""
+    """Return `count` cases: the first of each exercise and kind, then the second of each, and so on.
+
+    Those that are made by machine come by the place of their fault, and are shuffled, always the same way.
+    """
     groups: dict[tuple[str, frozenset[int]], list[Case]] = {}
-    for case in corpus:
+    for case in sorted(corpus, key=_shuffled):
         groups.setdefault((case.kind, case.exercises), []).append(case)
     ranked = [(rank, case) for group in groups.values() for rank, case in enumerate(group)]
     return tuple(case for _, case in sorted(ranked, key=lambda pair: pair[0])[:count])
+
+
+def _shuffled(case: Case) -> str:
+    return hashlib.sha256(case.name.encode()).hexdigest() if case.kind == "generated" else ""
 
 
 def apply(change: Change, folder: Path) -> None:

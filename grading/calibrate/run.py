@@ -60,7 +60,7 @@ def tasks(
             done = [
                 one
                 for one in journal.of(case.name, fingerprint=case.fingerprint(), **asdict(conditions))
-                if one.exercises >= graded_in
+                if one.exercises >= graded_in or one.stillborn
             ]
             if len(done) <= number:
                 found.append(Task(case, graded_in, surprises, conditions, assessment))
@@ -124,11 +124,11 @@ async def _run(task: Task) -> Outcome:
 def chosen_exercises(case: Case, assessment: Assessment, *, quick: bool) -> frozenset[int]:
     """Return the exercises to grade a case in: all, or for a quick look those that it is about.
 
-    What a mutant must fail may be in exercises beside its own.
+    What a mutant must fail may be in exercises beside its own. Mutants made by machine get a quick look only.
     """
     if quick and case.kind == "mutant":
         return _exercises_of(case.fails | case.open)
-    if quick and case.exercises:
+    if case.kind == "generated" or (quick and case.exercises):
         return case.exercises
     return frozenset(one.number for one in assessment.exercises)
 
