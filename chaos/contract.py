@@ -4,9 +4,10 @@ A contract is a TOML file. Each assessment brings one, and an instructor can bri
 (`grading score --contract FILE`). docs/AUTHORING.md explains every table.
 """
 
+import json
 import random
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any, Literal, Self
@@ -64,10 +65,12 @@ class Variables(Model):
 class Secret(Variables):
     """A secret of the service: `$value`, or `$bcrypt`, its hash.
 
-    It is drawn anew for each instance unless `value` fixes it, as for a service with passwords in its code.
+    It is drawn anew for each instance, with so many hexadecimal `digits`, unless `value` fixes it, as for a service
+    with passwords in its code.
     """
 
     value: str | None = None
+    digits: int = 48
 
 
 class UpstreamSpec(Variables):
@@ -77,7 +80,7 @@ class UpstreamSpec(Variables):
 
 
 class Origin(Variables):
-    """The origin of a browser application that the service lets in: `$origin`."""
+    """The origins of browser applications that the service lets in: `$origins` is a JSON list, `$origin` its first."""
 
 
 class User(Model):
@@ -149,7 +152,7 @@ class Contract(Model):
         return self
 
     def _groups(self) -> Iterator[tuple[str, Variables, tuple[str, ...]]]:
-        yield "origin", self.origin, ("origin",)
+        yield "origin", self.origin, ("origin", "origins")
         for name, secret in self.secrets.items():
             yield f"secrets.{name}", secret, ("value", "bcrypt")
         for name, upstream in self.upstreams.items():
@@ -182,8 +185,10 @@ class Contract(Model):
         return next(name for name, one in self.upstreams.items() if one.kind == "model")
 
     def draw(self, source: random.Random) -> dict[str, str]:
-        """Return a value for every secret by its name: the fixed one, or 48 hexadecimal digits from `source`."""
-        drawn = {name: f"{source.getrandbits(192):048x}" for name in self.secrets}
+        """Return a value for every secret by its name: the fixed one, or hexadecimal digits from `source`."""
+        drawn = {
+            name: f"{source.getrandbits(4 * one.digits):0{one.digits}x}" for name, one in self.secrets.items()
+        }
         return {name: one.value or drawn[name] for name, one in self.secrets.items()}
 
     def given(self, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -195,10 +200,16 @@ class Contract(Model):
         return found
 
     def environment(
-        self, given: Mapping[str, str], addresses: Mapping[str, tuple[str, int]], *, origin: str
+        self,
+        given: Mapping[str, str],
+        addresses: Mapping[str, tuple[str, int]],
+        *,
+        origin: str,
+        more_origins: Sequence[str] = (),
     ) -> dict[str, str]:
         """Return all variables of an instance: `given` of its secrets, and the addresses of its upstreams by name."""
-        found = dict(self.variables) | dict(given) | self.origin.fill(origin=origin)
+        origins = json.dumps([origin, *more_origins])
+        found = dict(self.variables) | dict(given) | self.origin.fill(origin=origin, origins=origins)
         for name, upstream in self.upstreams.items():
             host, port = addresses[name]
             found |= upstream.fill(url=f"http://{host}:{port}", host=host, port=str(port))

@@ -4,20 +4,22 @@ Experiments record, checks judge: everything that a verdict rests on is an event
 Times (`t`) are seconds since the experiment began, on one monotonic clock for every event source.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from chaos.contract import Contract
+from chaos.plain_text import encodable
 
 FORMAT = 2
 
 Upstream = str
 """The name of an upstream, as the contract has it: `litellm`, `qdrant`, `redis`."""
-FaultName = Literal["outage", "blackhole", "hang", "latency", "heal"]
+FaultName = Literal["outage", "blackhole", "hang", "reset", "latency", "heal"]
 SERVICE = "service"
 """The instance that an experiment is about; others are started beside it, to see whether they start."""
 
@@ -164,7 +166,7 @@ class Fault(Event):
     """A fault was switched on for one upstream, or (`heal`) all of its faults off.
 
     `outage`: connections are refused; `blackhole`: neither accepted nor refused; `hang`: accepted and never answered;
-    `latency`: answers arrive late.
+    `reset`: broken (RST) once the upstream answers; `latency`: answers arrive late.
     """
 
     kind: Literal["fault"] = "fault"
@@ -224,13 +226,22 @@ class Connection(Event):
     state: Literal["opened", "eof", "reset", "closed"]
 
 
+TracePart = Literal["prompt", "answer", "model", "tokens"]
+TRACE_PARTS: tuple[TracePart, ...] = get_args(TracePart)
+"""What a trace holds of its request."""
+
+
 class Trace(Event):
-    """The nonce `key` was found where traces end up: in the MLflow stand-in, or in a file that the service wrote."""
+    """A trace of the prompt with this `key` was found: in the MLflow stand-in, or in a file that the service wrote.
+
+    `holds` is what is known of the request there by now; it is complete with all of `TRACE_PARTS`.
+    """
 
     kind: Literal["trace"] = "trace"
     key: str
     place: Literal["mlflow", "file"]
     detail: str = ""
+    holds: tuple[TracePart, ...] = TRACE_PARTS
 
 
 class Planted(Event):
@@ -381,6 +392,14 @@ class UpstreamCall:
     reply: Reply | None
 
 
+def _line(event: Event) -> str:
+    try:
+        return event.model_dump_json()
+    except ValueError:
+        # JSON can spell halves of characters, which a service then has in its texts and UTF-8 has not.
+        return encodable(json.dumps(event.model_dump(mode="json"), ensure_ascii=False))
+
+
 class History:
     """The events of one experiment, in the order in which they were recorded."""
 
@@ -438,7 +457,7 @@ class History:
 
     def dump(self, path: Path) -> None:
         """Write the events to `path` as JSON Lines."""
-        path.write_text("".join(event.model_dump_json() + "\n" for event in self.events), encoding="utf-8")
+        path.write_text("".join(_line(event) + "\n" for event in self.events), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "History":

@@ -53,7 +53,9 @@ class Client:
         label: str,
         body: bytes | Sequence[bytes] = b"",
         chunked: bool = False,
+        withheld: int = 0,
         headers: Mapping[str, str] | None = None,
+        raw_headers: bytes = b"",
         token: str | None = None,
         key: str | None = None,
         timeout: float = 10.0,
@@ -62,12 +64,14 @@ class Client:
     ) -> Answer | Failure:
         """Send one request and wait at most `timeout` seconds for the whole answer.
 
-        A body given in pieces is sent piece by piece, with `chunked` in chunked encoding. After `abort_after`
+        A body given in pieces is sent piece by piece, with `chunked` in chunked encoding. With `withheld` it is never
+        completed: so many bytes more than it has are announced, or are still to come in chunks. After `abort_after`
         seconds without an answer the client hangs up. It comes from the address `source`, by default from the next one
-        in turn. Never raises for what the service or network does.
+        in turn. `raw_headers` are whole lines that go out as they are behind the other headers: a header that is sent
+        twice, or one that HTTP does not allow. Never raises for what the service or network does.
         """
         pieces = [body] if isinstance(body, bytes) else list(body)
-        size = sum(map(len, pieces))
+        size = sum(map(len, pieces)) + withheld
         source = source or self.next_source()
         head = self.head(
             method, path, size, {"connection": "close", **(headers or {})}, token, chunked=chunked
@@ -77,7 +81,7 @@ class Client:
         ).request
         started = self.recorder.now()
         patience = timeout if abort_after is None else min(timeout, abort_after)
-        outcome = await self._exchange(head, pieces, source, patience)
+        outcome = await self._exchange(head, raw_headers, pieces, source, patience, whole=not withheld)
         elapsed = round(self.recorder.now() - started, 6)
         if isinstance(outcome, _Broken):
             error: Error = "aborted" if outcome.error == "timeout" and patience != timeout else outcome.error
@@ -162,13 +166,20 @@ class Client:
         return h11.Request(method=method, target=path, headers=fields)
 
     async def _exchange(
-        self, head: h11.Request, pieces: Sequence[bytes], source: str, timeout: float
+        self,
+        head: h11.Request,
+        raw_headers: bytes,
+        pieces: Sequence[bytes],
+        source: str,
+        timeout: float,
+        *,
+        whole: bool,
     ) -> "Received | _Broken":
         link: _Link | None = None
         try:
             async with asyncio.timeout(timeout):
                 link = await self.connect(_Link, source)
-                sending = asyncio.create_task(link.send(head, pieces))
+                sending = asyncio.create_task(link.send(head, raw_headers, pieces, whole=whole))
                 try:
                     return await asyncio.shield(link.done)
                 finally:
@@ -232,9 +243,14 @@ class _Link(asyncio.Protocol):
         self._received: Received | None = None
         self._transport: asyncio.Transport
 
-    async def send(self, head: h11.Request, pieces: Sequence[bytes]) -> None:
-        """Send the request; gives way to reading between the pieces, for an answer may come early."""
-        self._write(head)
+    async def send(
+        self, head: h11.Request, raw_headers: bytes, pieces: Sequence[bytes], *, whole: bool
+    ) -> None:
+        """Send the request, without the end of its body unless `whole`.
+
+        Gives way to reading between the pieces, for an answer may come early.
+        """
+        self._write(head, raw_headers)
         for piece in pieces:
             for start in range(0, len(piece), 65536):
                 self._write(h11.Data(data=piece[start : start + 65536]))
@@ -242,7 +258,8 @@ class _Link(asyncio.Protocol):
                 await asyncio.sleep(0)
                 if self.done.done():
                     return
-        self._write(h11.EndOfMessage())
+        if whole:
+            self._write(h11.EndOfMessage())
 
     def hang_up(self) -> None:
         self._transport.abort() if self._transport.get_write_buffer_size() else self._transport.close()
@@ -285,9 +302,9 @@ class _Link(asyncio.Protocol):
                 data += piece
         return bytes(data)
 
-    def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+    def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage, raw_headers: bytes = b"") -> None:
         if not self._transport.is_closing() and (data := self._http.send(event)):
-            self._transport.write(data)
+            self._transport.write(data.removesuffix(b"\r\n") + raw_headers + b"\r\n" if raw_headers else data)
 
     def _feed(self, data: bytes) -> None:
         if self.done.done():

@@ -86,6 +86,10 @@ class Responder:
         if data and not self._head_only:
             await self._connection.send(h11.Data(data=data))
 
+    async def write_raw(self, data: bytes) -> None:
+        """Send bytes as they are, whatever HTTP expects there. The connection is closed once its handler is done."""
+        await self._connection.send_raw(data)
+
     async def finish(self) -> None:
         """End the answer; the connection stays open if both sides want that."""
         await self._connection.send(h11.EndOfMessage())
@@ -245,8 +249,11 @@ class _Connection(asyncio.Protocol):
     # The responder's side.
 
     async def send(self, event: h11.Response | h11.Data | h11.EndOfMessage) -> None:
+        await self.send_raw(self._parser.send(event) or b"")
+
+    async def send_raw(self, data: bytes) -> None:
         self._check_client()
-        self._transport.write(self._parser.send(event) or b"")
+        self._transport.write(data)
         await self._writable.wait()
         self._check_client()
 

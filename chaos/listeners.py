@@ -6,12 +6,14 @@ from pathlib import Path
 _LISTENING = "0A"
 
 
-def count_workers(port: int, proc: Path = Path("/proc")) -> int:
-    """Return how many processes accept connections on a TCP port of this machine; 1 where that cannot be seen.
+def count_workers(port: int, proc: Path = Path("/proc"), net: Path | None = None) -> int:
+    """Return how many processes accept connections on a TCP port; 1 where that cannot be seen.
+
+    The port is one of this machine, or of the network whose tables are in the folder `net`.
 
     A process that has handed the socket on to its children is their parent and does not count.
     """
-    parents = _holders(port, proc)
+    parents = _holders(port, proc, net)
     return max(1, len(parents.keys() - set(parents.values())))
 
 
@@ -24,11 +26,11 @@ def find_listeners(port: int, proc: Path = Path("/proc")) -> list[int]:
     return sorted(map(int, parents), key=lambda pid: (parents[str(pid)] in parents, pid))
 
 
-def _holders(port: int, proc: Path) -> dict[str, str]:
+def _holders(port: int, proc: Path, net: Path | None = None) -> dict[str, str]:
     """Return who has a listening socket of the port, each with its parent."""
     parents = {}
     with contextlib.suppress(OSError):
-        sockets = _listening_sockets(port, proc)
+        sockets = _listening_sockets(port, net or proc / "net")
         for folder in proc.iterdir():
             if folder.name.isdecimal() and _holds(folder, sockets):
                 with contextlib.suppress(OSError):
@@ -36,11 +38,11 @@ def _holders(port: int, proc: Path) -> dict[str, str]:
     return parents
 
 
-def _listening_sockets(port: int, proc: Path) -> set[str]:
+def _listening_sockets(port: int, net: Path) -> set[str]:
     rows = [
         line.split()
         for table in ("tcp", "tcp6")
-        if (path := proc / "net" / table).exists()
+        if (path := net / table).exists()
         for line in path.read_text().splitlines()[1:]
     ]
     return {

@@ -6,37 +6,28 @@ they are. What else can be done to a report is looked for in the submission's fi
 """
 
 import asyncio
+import json
 import secrets
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from xml.etree import ElementTree as ET
 
+from chaos import own_tests_runner
 from chaos.history import OwnTest, OwnTests
 from chaos.program import Program
 from chaos.recorder import Recorder
 
 FOLDER = "tests"
-FAULT_VARIABLE = "SERVICE_FAULT"
 SECONDS = 60.0
+SECONDS_PER_FAULT = 20.0
 REPORT_BYTES = 2 * 2**20
+CODES_BYTES = 4096
 SOME_FAILED = 1
 """The exit code of pytest when tests failed, as one of the lab's own does."""
-NO_PYTEST = 72
-
-_RUN = f"""
-import os, sys
-sys.path[0:1] = [os.getcwd()]
-sys.path.append(os.path.dirname(__file__))
-try:
-    import pytest
-except ImportError:
-    sys.exit({NO_PYTEST})
-sys.exit(pytest.main(sys.argv[1:]))
-"""
-_PLUGIN = "service_fault"
-_OPTIONS = ["-q", "--tb=short", "--maxfail=0", "-p", "no:cacheprovider", "-o", "junit_family=xunit1"]
+RUNNER = Path(own_tests_runner.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,64 +66,73 @@ async def run_tests(
     *,
     variables: Mapping[str, str],
     plugin: Path | None = None,
-    fault: str = "",
-) -> OwnTests:
-    """Run what is in `tests/` with these variables, and record how it went.
+    faults: Sequence[str] = ("",),
+) -> tuple[OwnTests, ...]:
+    """Run what is in `tests/` with these variables, once for each fault, and record how each run went.
 
-    `plugin` is a module that pytest loads before the tests; it puts the `fault` into the service.
+    An empty fault is the service as it is. `plugin` is a Python file that puts the others into the service:
+    `chaos/own_tests_runner.py` says how. Its packages are imported once for all runs.
     """
     if not (program.repository / FOLDER).is_dir():
-        return recorder.record(OwnTests(fault=fault, problem=f"there is no folder {FOLDER}/"))
+        return _record(recorder, faults, f"there is no folder {FOLDER}/")
     probes = Probes.draw()
     folder = await asyncio.to_thread(_prepare, program, probes, plugin)
-    report = folder / "report.xml"
-    # The last -m and -k count: the configuration's own could leave tests out.
-    words: list[str | Path] = [
-        folder / "run.py",
-        FOLDER,
-        *_OPTIONS,
-        "-m",
-        "",
-        "-k",
-        "",
-        "--junit-xml",
-        report,
-    ]
     service = await program.run_python(
-        [*words, "-p", _PLUGIN] if plugin else words,
-        {**variables, FAULT_VARIABLE: fault, "PYTHONDONTWRITEBYTECODE": "1"},
-        instance=f"own tests {fault}".strip(),
+        [folder / RUNNER.name, folder, folder / plugin.name if plugin else "", *faults],
+        {**variables, "PYTHONDONTWRITEBYTECODE": "1"},
+        instance="own tests",
         recorder=recorder,
     )
+    seconds = SECONDS + SECONDS_PER_FAULT * (len(faults) - 1)
     async with service:
-        exited = await service.wait_exit(SECONDS)
+        exited = await service.wait_exit(seconds)
     probes.remove(program.repository / FOLDER)
-    cases: tuple[OwnTest, ...] = ()
     if exited is None:
-        problem = f"the tests took longer than {SECONDS:.0f} s"
-    elif exited.cause:
-        problem = f"the tests were ended by the grader: they {exited.cause}"
-    elif exited.code == NO_PYTEST:
+        return _record(recorder, faults, f"the tests took longer than {seconds:.0f} s")
+    if exited.cause:
+        return _record(recorder, faults, f"the tests were ended by the grader: they {exited.cause}")
+    if exited.code == own_tests_runner.NO_PYTEST:
         problem = "pytest is not installed: declare it in the group `dev` of pyproject.toml"
-    elif exited.code != SOME_FAILED:
-        problem = (
-            f"pytest ended with exit code {exited.code}, and not with {SOME_FAILED}, though one test fails"
-        )
-    else:
-        cases, problem = _read(report, probes)
-    return recorder.record(OwnTests(fault=fault, cases=cases, problem=problem))
+        return _record(recorder, faults, problem)
+    codes = _codes(folder / "codes.json", len(faults))
+    runs = []
+    for number, (fault, code) in enumerate(zip(faults, codes, strict=True)):
+        if code == SOME_FAILED:
+            cases, problem = _read(folder / f"{number}.xml", probes)
+            runs.append(recorder.record(OwnTests(fault=fault, cases=cases, problem=problem)))
+        else:
+            said = "no exit code" if code is None else f"exit code {code}"
+            problem = f"pytest ended with {said}, and not with {SOME_FAILED}, though one test fails"
+            runs.append(recorder.record(OwnTests(fault=fault, problem=problem)))
+    return tuple(runs)
+
+
+def _record(recorder: Recorder, faults: Sequence[str], problem: str) -> tuple[OwnTests, ...]:
+    return tuple(recorder.record(OwnTests(fault=fault, problem=problem)) for fault in faults)
 
 
 def _prepare(program: Program, probes: Probes, plugin: Path | None) -> Path:
-    """Write what the run needs; returns the folder in which its report is going to be."""
+    """Write what the run needs; returns the folder in which its reports are going to be."""
     probes.write(program.repository / FOLDER)
     folder = program.root / f"own-tests-{secrets.token_hex(6)}"
     folder.mkdir()
     folder.chmod(0o777)  # in a container the tests run under another user
-    (folder / "run.py").write_text(_RUN, encoding="utf-8")
-    if plugin:
-        (folder / f"{_PLUGIN}.py").write_bytes(plugin.read_bytes())
+    for file in (RUNNER, *([plugin] if plugin else [])):
+        shutil.copyfile(file, folder / file.name)
     return folder
+
+
+def _codes(file: Path, count: int) -> list[int | None]:
+    """Return the exit codes of the runs, as the runner wrote them; None for what is none."""
+    try:
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > CODES_BYTES:
+            return [None] * count
+        codes = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return [None] * count
+    if not isinstance(codes, list) or len(codes) != count:
+        return [None] * count
+    return [code if isinstance(code, int) else None for code in codes]
 
 
 def _read(report: Path, probes: Probes) -> tuple[tuple[OwnTest, ...], str]:

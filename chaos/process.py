@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from chaos import warden
 from chaos.history import SERVICE, Exited, Launched
@@ -51,8 +51,12 @@ class Process(Service):
         limits: Limits | None = None,
         instance: str = SERVICE,
         endless: bool = False,
-    ) -> "Process":
+        before: Sequence[str] = (),
+        depth: int = 0,
+    ) -> Self:
         """Start `argv` in `cwd` with exactly the environment `env`; its events are recorded as `instance`'s.
+
+        `before` are words that put it into a box, `depth` the processes of that box around it (see `warden`).
 
         A program that prints too much is killed, unless it is meant to run `endless`ly and its recorder keeps nothing.
         A program that cannot be executed is not an error here: it exits with 127 and says why on stderr.
@@ -75,7 +79,13 @@ class Process(Service):
         finally:
             os.close(write_end)
         recorder.record(Launched(instance=instance, command=" ".join(argv), cwd=str(cwd)))
-        spec = {"argv": list(argv), "cwd": str(cwd), "env": dict(env), "limits": asdict(limits or Limits())}
+        spec = {
+            "argv": [*before, *argv],
+            "cwd": str(cwd),
+            "env": dict(env),
+            "limits": asdict(limits or Limits()),
+            "depth": depth,
+        }
         self._tell(json.dumps(spec))
         reports = await _reader(read_end)
         assert self._warden.stdout

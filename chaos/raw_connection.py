@@ -37,6 +37,7 @@ class RawConnection(asyncio.Protocol):
         self._received: Received | None = None
         self._outcome: asyncio.Future[Answer | Failure]
         self._transport: asyncio.Transport | None = None
+        self._rest = b""
         self._arrived = asyncio.Event()
 
     @classmethod
@@ -60,23 +61,33 @@ class RawConnection(asyncio.Protocol):
         token: str | None = None,
         key: str | None = None,
     ) -> Request:
-        """Send a request; with `upto`, its whole head but only so many bytes of its body, and never the rest."""
+        """Send a request; with `upto`, its whole head but only so many bytes of its body, until `finish`."""
         head = self._client.head(method, path, len(body), headers or {}, token)
-        self._request = self._client.record_request(
-            method, path, label=self.label, key=key, source=self._source, size=len(body), headers=headers
-        )
-        self._outcome = asyncio.get_running_loop().create_future()
-        if self.ended.done():
-            self._fail(_WITHOUT_ANSWER[self.ended.result()])
-        elif self._http.states != {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE}:
-            self._fail("eof", "the service is about to close the connection")
-        else:
+        request = self._begin(method, path, key=key, size=len(body), headers=headers)
+        if self._may_send():
             self._write(head)
             if body:
                 self._write(h11.Data(data=body[:upto]))
             if upto is None:
                 self._write(h11.EndOfMessage())
-        return self._request
+            else:
+                self._rest = body[upto:]
+        return request
+
+    def finish(self) -> None:
+        """Send the rest of a body that `send` has sent in part; nothing where the connection has ended."""
+        if self.ended.done() or self._http.our_state is not h11.SEND_BODY:
+            return
+        self._write(h11.Data(data=self._rest))
+        self._write(h11.EndOfMessage())
+
+    def send_half_a_head(self, method: str, path: str) -> Request:
+        """Send the first half of a request's head, and never the rest."""
+        request = self._begin(method, path)
+        if self._may_send() and self._transport:
+            head = self._http.send(self._client.head(method, path, 0, {}, None)) or b""
+            self._transport.write(head[: len(head) // 2])
+        return request
 
     async def answer(self, timeout: float) -> Answer | Failure:
         """Wait at most `timeout` seconds for what becomes of the request that was sent last."""
@@ -133,6 +144,31 @@ class RawConnection(asyncio.Protocol):
         self._end("reset" if error else "eof")
 
     # Between the two.
+
+    def _begin(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None = None,
+        size: int = 0,
+        headers: Mapping[str, str] | None = None,
+    ) -> Request:
+        self._request = self._client.record_request(
+            method, path, label=self.label, key=key, source=self._source, size=size, headers=headers
+        )
+        self._outcome = asyncio.get_running_loop().create_future()
+        return self._request
+
+    def _may_send(self) -> bool:
+        """Whether a request can be sent now; where it cannot, it has failed."""
+        if self.ended.done():
+            self._fail(_WITHOUT_ANSWER[self.ended.result()])
+        elif self._http.states != {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE}:
+            self._fail("eof", "the service is about to close the connection")
+        else:
+            return True
+        return False
 
     def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
         assert self._transport

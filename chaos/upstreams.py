@@ -40,7 +40,7 @@ class Server(Protocol):
 class Upstreams:
     """The contract's upstreams and their proxies, from entering to leaving the context.
 
-    A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `latency`); what the
+    A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `reset`, `latency`); what the
     model itself does wrong is its script. Every fault is recorded when it has taken effect.
     """
 
@@ -117,6 +117,11 @@ class Upstreams:
         """Have an upstream accept connections and never see what is sent, until `heal`."""
         await self._proxies[upstream].add_toxic("timeout", stream="upstream", timeout=0)
         self._recorder.record(Fault(name="hang", upstream=upstream, on=True))
+
+    async def reset(self, upstream: Upstream) -> None:
+        """Have connections to an upstream broken (RST) once it begins to answer, until `heal`; it gets the requests."""
+        await self._proxies[upstream].add_toxic("reset_peer", stream="downstream", timeout=0)
+        self._recorder.record(Fault(name="reset", upstream=upstream, on=True))
 
     async def latency(self, upstream: Upstream, seconds: float) -> None:
         """Have everything that an upstream sends arrive so much later, until `heal`."""

@@ -2,9 +2,12 @@
 
 Run as a script by a bare interpreter (`python -I -S warden.py`), one warden per program:
 
-    stdin   first line: the program as JSON {argv, cwd, env, limits}; then one word a line: a signal's name
+    stdin   first line: the program as JSON {argv, cwd, env, limits, depth}; then one word a line: a signal's name
             for the program (TERM, STOP, ...); end of file: kill all that is left, and end
     fd 3    reports, one JSON object a line: {"pid": N}, then {"exit": code, "cause": null or text}
+
+`depth` is how many processes of a box stand between the warden and the program proper, each the first child of the one
+before: signals go to the program. A box ends with it, and with its exit code.
 
 The program inherits stdout and stderr and leads a session of its own. The warden is the reaper of all its
 descendants, so neither a daemon's double fork nor the sudden death of the asking process leaves one behind.
@@ -48,7 +51,7 @@ def main() -> None:
     program = start(spec)
     report({"pid": program})
     release_output()
-    watch(program, lines, wakeup_read, Limits(**spec["limits"]))
+    watch(program, spec["depth"], lines, wakeup_read, Limits(**spec["limits"]))
     kill_all(program)
 
 
@@ -137,7 +140,7 @@ def release_output() -> None:
     os.close(null)
 
 
-def watch(program: int, lines: Lines, wakeup: int, limits: Limits) -> None:
+def watch(program: int, depth: int, lines: Lines, wakeup: int, limits: Limits) -> None:
     """Forward signals, reap, guard the limits, and report the program's end, until the asker is gone."""
     running = True
     cause: str | None = None
@@ -154,7 +157,8 @@ def watch(program: int, lines: Lines, wakeup: int, limits: Limits) -> None:
         if lines.fd in readable:
             for name in lines.read():
                 if running:
-                    os.kill(program, signal.Signals[f"SIG{name}"])
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(innermost(program, depth), signal.Signals[f"SIG{name}"])
         if time.monotonic() >= guard:
             guard = time.monotonic() + GUARD_SECONDS
             if cause is None and (cause := limits.exceeded()):
@@ -197,6 +201,13 @@ def descendants() -> list[int]:
         found += children
         waiting += children
     return found
+
+
+def innermost(pid: int, depth: int) -> int:
+    """Return the process so many first children below another one, or as deep as there are any."""
+    for _ in range(depth):
+        pid = next(iter(children_of(pid)), pid)
+    return pid
 
 
 def children_of(pid: int) -> list[int]:

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from chaos.contract import Contract, ContractError
+from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
@@ -128,6 +129,8 @@ def score(
                 )
         except GradingError as error:
             codes.append(_complain(error))
+        except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades
+            codes.append(_tripped(repository, error))
     if output is Format.JSON:
         _print_json(reports)
     raise typer.Exit(max(codes))
@@ -262,6 +265,14 @@ def _complain(error: GradingError) -> Exit:
     if error.detail:
         err.print(error.detail, style="dim", markup=False)
     return Exit.NOT_JUDGED if isinstance(error, MachineError) else Exit.WRONG_USE
+
+
+def _tripped(repository: str, error: Exception) -> Exit:
+    told = plain(
+        f"{repository} could not be graded: the grader itself failed ({type(error).__name__}: {error})."
+    )
+    err.print(told, style="red", markup=False)
+    return Exit.NOT_JUDGED
 
 
 def _print_json(reports: Sequence[Report]) -> None:

@@ -43,8 +43,8 @@ async def containers(
             network = await stack.enter_async_context(_enclave(engine, lab, workspace, labels, seed))
             proxy = await stack.enter_async_context(Toxiproxy(network.control))
 
-            def program(name: str) -> ContainerProgram:
-                root = instance_folder(submission, workspace, name)
+            def program() -> ContainerProgram:
+                root = instance_folder(submission, workspace)
                 return ContainerProgram(
                     engine=engine,
                     image=image,

@@ -7,12 +7,10 @@ sentence that says what to do about it.
 
 import re
 
+from chaos.plain_text import plain
+
 _LINES = 20
 _WIDTH = 300
-# Output of a submission is shown on an instructor's terminal: it must not steer it.
-_CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
 _CREDENTIALS = re.compile(r"(?<=://)[^@/\s]+(?=@)")
 
 
@@ -23,8 +21,8 @@ def without_credentials(text: str) -> str:
 
 def last_lines(output: str) -> str:
     """The end of a program's output, fit to be shown: at most 20 lines of 300 characters."""
-    plain = _CONTROL.sub("", without_credentials(output).replace("\r", "\n"))
-    lines = [line.rstrip() for line in plain.split("\n") if line.strip()]
+    text = plain(without_credentials(output).replace("\r", "\n"))
+    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
     return "\n".join(line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…" for line in lines[-_LINES:])
 
 
@@ -32,9 +30,16 @@ class GradingError(Exception):
     """A grade that could not be found; `detail` holds the last lines of output behind it."""
 
     def __init__(self, message: str, *, detail: str = "") -> None:
-        self.message = without_credentials(message)
+        self.message = plain(without_credentials(message))
         self.detail = last_lines(detail)
         super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.message, self.detail)
+
+
+def _restored(kind: type[GradingError], message: str, detail: str) -> GradingError:
+    return kind(message, detail=detail)
 
 
 class UsageError(GradingError):

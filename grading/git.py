@@ -1,7 +1,7 @@
 """Git, asked in a way that runs nothing that a repository brings along.
 
-A repository's own configuration can name programs (hooks, fsmonitor, filters, pagers); a URL can
-name one too (`ext::`). All are turned off on the command line, which outranks the repository.
+A repository of this machine is read by way of a shadow (`grading.shadow`), which has none of its configuration. A URL can
+name a program too (`ext::`); what is cloned from the network has the configuration that git has just written.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading import shadow
 from grading.command import Completed, run
 from grading.errors import MachineError, UsageError
 
@@ -25,9 +26,12 @@ _SAFE = (
     "-c", "maintenance.auto=false",
     "-c", "protocol.ext.allow=never",
     "-c", "submodule.recurse=false",
-    # A class's repositories may belong to other users; with the above, listing one is harmless.
-    "-c", "safe.directory=*",
 )  # fmt: skip
+_NO_CONFIGURATION = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
 _INHERITED = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|SSH_AUTH_SOCK|XDG_CONFIG_HOME|GIT_SSL_\w+|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE"
     r"|GIT_SSH_COMMAND|((https?|all|no)_proxy)",
@@ -41,132 +45,112 @@ _NETWORK = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class WorkTree:
-    """A folder in a git work tree: the commit that it is at (None before the first), and whether it differs."""
+class GitUnavailableError(MachineError):
+    """There is no git on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The commit that a work tree is at (None before the first), and whether it differs."""
 
     commit: str | None
     dirty: bool
 
 
-class GitUnavailableError(MachineError):
-    """There is no git on this machine."""
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository that is read by the git directory `directory`, a shadow or a clone of the grader's own.
+
+    `folder` is the part of its work tree, from `top` on, that is asked for.
+    """
+
+    directory: Path
+    top: Path
+    folder: Path
+
+    @property
+    def prefix(self) -> Path:
+        """Where in its work tree the folder is."""
+        return self.folder.relative_to(self.top)
+
+    async def files(self) -> list[str]:
+        """Return the files of the folder, tracked or not, that are not ignored."""
+        answer = await self._ask("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        return _names(answer.stdout)
+
+    async def state(self) -> State:
+        """Return what the folder is a state of."""
+        options = ["--porcelain", "-z", "--no-renames", "--ignore-submodules=all"]
+        status = await self._ask("--no-optional-locks", "status", *options, "--", ".")
+        return State(await self.resolve("HEAD"), dirty=bool(status.stdout))
+
+    async def resolve(self, *names: str) -> str | None:
+        """Return the commit that the first known of `names` stands for."""
+        for name in names:
+            words = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+            answer = await self._ask(*words)
+            if answer.code == 0:
+                return answer.stdout.decode().strip()
+        return None
+
+    async def check_out(self, commit: str, into: Path) -> list[str]:
+        """Write the files of a commit into an empty folder, and return their names."""
+        apart = Repository(self.directory, into, into)
+        (self.directory / "index").unlink(missing_ok=True)
+        answer = await apart._ask("checkout", "--quiet", "--force", "--detach", commit, timeout=CLONE_TIMEOUT)
+        if answer.code != 0:
+            raise MachineError(f"The files of commit {commit} could not be written.", detail=answer.output)
+        return _names((await apart._ask("ls-files", "-z")).stdout)
+
+    async def _ask(self, *words: str, timeout: float = _TIMEOUT) -> Completed:
+        where = [f"--git-dir={self.directory}", f"--work-tree={self.top}"]
+        return await _git(self.folder, *where, *words, timeout=timeout, own=True)
 
 
-async def is_bare(folder: Path) -> bool:
-    """Whether `folder` is a repository without a work tree."""
-    answer = await _git(folder, "rev-parse", "--is-bare-repository")
-    return answer.code == 0 and answer.stdout.strip() == b"true"
+def read(folder: Path, into: Path) -> Repository | None:
+    """Return the repository that a folder of this machine is in, by its shadow in the empty folder `into`.
+
+    None where it is in none, or in one that cannot be read.
+    """
+    place = shadow.find(folder)
+    if place is None:
+        return None
+    try:
+        shadow.make(place, into)
+    except OSError:
+        return None
+    return Repository(into, place.top or into, folder.resolve() if place.top else into)
 
 
-async def files(folder: Path) -> list[str] | None:
-    """The files of a work tree's folder, tracked or not, that are not ignored; None if it is no work tree."""
-    answer = await _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return _names(answer.stdout) if answer.code == 0 else None
+def is_bare(folder: Path) -> bool:
+    """Whether a folder is a repository without a work tree."""
+    place = shadow.find(folder)
+    return place is not None and place.top is None
 
 
-async def work_tree(folder: Path) -> WorkTree:
-    """What `folder` is a state of."""
-    commit = await resolve(folder, "HEAD")
-    status = await _git(
-        folder,
-        *await _without_filters(folder),
-        *(
-            "--no-optional-locks",
-            "status",
-            "--porcelain",
-            "-z",
-            "--no-renames",
-            "--ignore-submodules=all",
-            "--",
-            ".",
-        ),
-    )
-    return WorkTree(commit, dirty=bool(status.stdout))
-
-
-async def resolve(folder: Path, *names: str) -> str | None:
-    """The commit that the first known of `names` stands for."""
-    for name in names:
-        answer = await _git(
-            folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
-        )
-        if answer.code == 0:
-            return answer.stdout.decode().strip()
-    return None
-
-
-async def clone(url: str, into: Path, *, shallow: bool) -> None:
+async def clone(url: str, into: Path, *, shallow: bool) -> Repository:
     """Clone `url` into the empty folder `into`, without its files.
 
     Raises UsageError if there is no such repository (or none for us), and MachineError if the
     network or the disk failed, or 120 s were not enough.
     """
     depth = ["--depth=1"] if shallow else []
-    words = [
-        "clone",
-        "--quiet",
-        "--no-checkout",
-        "--no-recurse-submodules",
-        "--template=",
-        *depth,
-        "--",
-        url,
-        ".",
-    ]
-    answer = await _git(into, *words, timeout=CLONE_TIMEOUT)
+    options = ["--quiet", "--no-checkout", "--no-recurse-submodules", "--template=", *depth]
+    answer = await _git(into, "clone", *options, "--", url, ".", timeout=CLONE_TIMEOUT)
     if answer.code != 0:
         message = f"{url} could not be cloned; check the address, and that it can be read without a password."
         if _NETWORK.search(answer.output):
             message = f"{url} could not be reached; check the network, or grade a local clone."
             raise MachineError(message, detail=answer.output)
         raise UsageError(message, detail=answer.output)
+    return Repository(into / ".git", into, into)
 
 
-async def borrow(folder: Path, into: Path) -> None:
-    """Make `into` a clone that reads the objects of the repository around `folder`, those on no branch too."""
-    place = await _git(folder, "rev-parse", "--path-format=absolute", "--git-common-dir")
-    repository = os.fsdecode(place.stdout.removesuffix(b"\n"))
-    words = ["clone", "--quiet", "--no-checkout", "--shared", "--template=", "--", repository, "."]
-    answer = await _git(into, *words)
-    if answer.code != 0:
-        raise UsageError(f"{folder} could not be read by git.", detail=answer.output)
-
-
-async def check_out(clone: Path, commit: str) -> list[str]:
-    """Write the files of `commit` into the clone, and return their names."""
-    filters = await _without_filters(clone)
-    answer = await _git(
-        clone, *filters, "checkout", "--quiet", "--force", "--detach", commit, timeout=CLONE_TIMEOUT
-    )
-    if answer.code != 0:
-        raise MachineError(f"The files of commit {commit} could not be written.", detail=answer.output)
-    return _names((await _git(clone, "ls-files", "-z")).stdout)
-
-
-async def prefix(folder: Path) -> Path:
-    """Where in its work tree `folder` is, relative to the top."""
-    answer = await _git(folder, "rev-parse", "--show-prefix")
-    return Path(os.fsdecode(answer.stdout.removesuffix(b"\n")))
-
-
-async def _without_filters(folder: Path) -> list[str]:
-    """Options that blank every configured filter: `.gitattributes` must not choose a program to run."""
-    answer = await _git(
-        folder, "config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process)$"
-    )
-    names = _names(answer.stdout)
-    required = {name.rsplit(".", 1)[0] + ".required=false" for name in names}
-    return [
-        word for setting in [*(f"{name}=" for name in names), *sorted(required)] for word in ("-c", setting)
-    ]
-
-
-async def _git(folder: Path, *words: str, timeout: float = _TIMEOUT) -> Completed:
+async def _git(folder: Path, *words: str, timeout: float = _TIMEOUT, own: bool = False) -> Completed:
+    """Run git; `own` is without the user's configuration, whose filters a `.gitattributes` could call."""
+    environment = {**_environment(), **(_NO_CONFIGURATION if own else {})}
     try:
-        return await run(
-            ["git", *_SAFE, *words], cwd=folder, env=_environment(), timeout=timeout, keep=_LISTING
-        )
+        return await run(["git", *_SAFE, *words], cwd=folder, env=environment, timeout=timeout, keep=_LISTING)
     except FileNotFoundError as error:
         raise GitUnavailableError("git is not installed; install it.") from error
     except TimeoutError:
@@ -186,6 +170,7 @@ def _environment() -> Mapping[str, str]:
         "SSH_ASKPASS": "true",
         "GCM_INTERACTIVE": "never",
         "GIT_LFS_SKIP_SMUDGE": "1",
+        "GIT_NO_LAZY_FETCH": "1",
         "GIT_SSH_COMMAND": f"{ssh} -o BatchMode=yes",
     }
 

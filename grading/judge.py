@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from chaos.history import Event, History, Launched, Skipped
+from chaos.plain_text import plain
 from grading.report import ControlFailure
 from lab import control
 from lab.axes import tally
@@ -25,7 +26,10 @@ def judge(
     exercises: Iterable[Exercise], histories: Mapping[str, History], scoring: Scoring
 ) -> tuple[ExerciseResult, ...]:
     """Judge exercises on the histories of their experiments, by experiment name."""
-    return tuple(scoring.result(exercise, _criteria(exercise, histories)) for exercise in exercises)
+    return tuple(
+        scoring.result(exercise, [criterion(one, histories) for one in exercise.criteria])
+        for exercise in exercises
+    )
 
 
 def disturbed(exercises: Iterable[Exercise], results: Iterable[ExerciseResult]) -> tuple[Experiment, ...]:
@@ -44,7 +48,7 @@ def disturbed(exercises: Iterable[Exercise], results: Iterable[ExerciseResult]) 
 def fail_all(exercises: Iterable[Exercise], verdict: Verdict, scoring: Scoring) -> tuple[ExerciseResult, ...]:
     """Give every criterion the same verdict: for a submission that could not be run at all."""
     return tuple(
-        scoring.result(exercise, [_result(criterion, verdict, {}) for criterion in exercise.criteria])
+        scoring.result(exercise, [result(one, verdict, {}) for one in exercise.criteria])
         for exercise in exercises
     )
 
@@ -72,7 +76,7 @@ def control_failure(histories: Mapping[str, History]) -> ControlFailure | None:
         experiment=name,
         reason=problem.actual,
         started=end is not None,
-        answer=describe(history, end) if end else "",
+        answer=plain(describe(history, end)) if end else "",
         log=tuple(map(_shorten, log)),
     )
 
@@ -82,13 +86,11 @@ def _shorten(line: str) -> str:
     return plain if len(plain) <= LOG_HEAD + LOG_TAIL else f"{plain[:LOG_HEAD]} ... {plain[-LOG_TAIL:]}"
 
 
-def _criteria(exercise: Exercise, histories: Mapping[str, History]) -> list[CriterionResult]:
-    results = []
-    for criterion in exercise.criteria:
-        needed = {one.name: histories[one.name] for one in criterion.experiments if one.name in histories}
-        verdict = _verdict(criterion, needed, histories)
-        results.append(_result(criterion, verdict, histories if criterion.reads_run else needed))
-    return results
+def criterion(one: Criterion, histories: Mapping[str, History]) -> CriterionResult:
+    """Judge one criterion on the histories of a run."""
+    needed = {each.name: histories[each.name] for each in one.experiments if each.name in histories}
+    verdict = _verdict(one, needed, histories)
+    return result(one, verdict, histories if one.reads_run else needed)
 
 
 def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping[str, History]) -> Verdict:
@@ -101,6 +103,9 @@ def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping
     try:
         read = every if criterion.reads_run else histories
         return _certain(criterion.judge(read), histories.values())
+    except (MemoryError, RecursionError) as error:
+        # No check needs much of either: what does is in the histories, and the submission's.
+        return failed("answers and log lines that can be read", f"they cannot ({type(error).__name__})")
     except Exception as error:  # noqa: BLE001 - a check that trips is the grader's fault, never a lost point
         return not_judged(f"the check could not read the history ({type(error).__name__}: {error})")
 
@@ -130,7 +135,8 @@ def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:
     return not_judged(reason, *verdict.evidence, blame="machine")
 
 
-def _result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, History]) -> CriterionResult:
+def result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, History]) -> CriterionResult:
+    """Return a verdict on a criterion as data, with the moments of these histories that it rests on."""
     moments = [_moment(event, histories) for event in verdict.evidence]
     return CriterionResult(
         number=criterion.number,
@@ -152,7 +158,9 @@ def _moment(event: Event, histories: Mapping[str, History]) -> Moment | None:
     for name, history in histories.items():
         for position, candidate in enumerate(history.events):
             if candidate is event:
-                return Moment(experiment=name, event=position, t=event.t, text=describe(history, event))
+                return Moment(
+                    experiment=name, event=position, t=event.t, text=plain(describe(history, event))
+                )
     return None
 
 

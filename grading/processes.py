@@ -41,10 +41,10 @@ def base_environment(workspace: Workspace) -> dict[str, str]:
 
 
 def make_program(
-    submission: Submission, start: StartPlan, venv: Path, workspace: Workspace, name: str
+    submission: Submission, start: StartPlan, venv: Path, workspace: Workspace
 ) -> ProcessProgram:
-    """Make a copy of the submission for the experiment `name`; its instances use the virtual environment `venv`."""
-    root = instance_folder(submission, workspace, name)
+    """Make a copy of the submission for an experiment; its instances use the virtual environment `venv`."""
+    root = instance_folder(submission, workspace)
     repository = root / "repository"
     return ProcessProgram(
         argv=lambda host, port: start.argv(host, port, venv / "bin"),

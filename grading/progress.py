@@ -7,7 +7,9 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from chaos.plain_text import plain
 from grading.run import State
 from lab.experiment import Experiment
 
@@ -57,7 +59,9 @@ class PlainLines:
 
     def _line(self, text: str) -> None:
         elapsed = time.monotonic() - self._start
-        self._console.print(f"[{elapsed:6.1f} s] {text}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(
+            f"[{elapsed:6.1f} s] {plain(text)}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 class LiveTable:
@@ -65,7 +69,7 @@ class LiveTable:
 
     def __init__(self, console: Console) -> None:
         self._start = time.monotonic()
-        self._step = ""
+        self._step = Text()
         self._states: dict[str, tuple[Experiment, State, float]] = {}
         self._live = Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
 
@@ -79,7 +83,7 @@ class LiveTable:
         self._live.stop()
 
     def announce(self, text: str) -> None:
-        self._step = text
+        self._step = Text(plain(text))  # names are no markup
 
     def update(self, experiment: Experiment, state: State) -> None:
         self._states[experiment.name] = (experiment, state, time.monotonic())

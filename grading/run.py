@@ -149,7 +149,7 @@ async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:
         experiment.name,
         seed=run.seed,
         contract=run.contract,
-        program=await asyncio.to_thread(run.runtime.program, experiment.name),
+        program=await asyncio.to_thread(run.runtime.program),
         toxiproxy=run.runtime.toxiproxy,
         recorder=recorder,
         starts=run.starts,

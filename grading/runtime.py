@@ -22,19 +22,22 @@ Announce = Callable[[str], None]
 class Runtime:
     """Where the instances of one run are started, with the fault proxy between them and their upstreams.
 
-    `fault_proxy` describes that proxy, and `toxiproxy` controls it. `program` makes a copy of the submission for an
-    experiment, by its name.
+    `fault_proxy` describes that proxy, and `toxiproxy` controls it. `program` makes a copy of the submission for one
+    experiment.
     """
 
     toxiproxy: Toxiproxy
     fault_proxy: str
     network: Network
-    program: Callable[[str], Program]
+    program: Callable[[], Program]
 
 
-def instance_folder(submission: Submission, workspace: Workspace, name: str) -> Path:
-    """Make the folder of an experiment's instances: `repository`, a copy of the submission, `home` and `tmp`."""
-    root = workspace.folder(name)
+def instance_folder(submission: Submission, workspace: Workspace) -> Path:
+    """Make the folder of an experiment's instances: `repository`, a copy of the submission, `home` and `tmp`.
+
+    Its name says nothing of the experiment: a service could read it.
+    """
+    root = workspace.folder("instance")
     submission.copy_to(root / "repository")
     for own in ("home", "tmp"):
         (root / own).mkdir()
@@ -45,6 +48,7 @@ class RuntimeName(StrEnum):
     """The runtimes, as the command line names them."""
 
     PROCESS = "process"
+    SANDBOX = "sandbox"
     DOCKER = "docker"
 
 

@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from chaos.history import History
-from grading import judge, start
+from chaos.plain_text import plain
+from grading import judge, reading
 from grading.errors import MachineError, SubmissionError
 from grading.processes import processes
 from grading.progress import Progress
-from grading.report import Report
+from grading.report import ControlFailure, Report
 from grading.run import Run, run_again, run_all
 from grading.runtime import OpenRuntime
-from grading.submission import fetch
+from grading.submission import Submission, fetch
 from grading.workspace import Workspace
 from lab.assessment import Assessment
 from lab.exercise import Exercise
@@ -53,27 +55,37 @@ async def score(
     started = datetime.now(UTC)
     clock = time.monotonic()
     progress.announce(f"fetching {spec}")
-    submission = await fetch(spec, workspace)
-    assessment, exercises = choose(start.named_assessment(submission))
+    refused: SubmissionError | None = None
+    named = None
+    try:
+        submission = await fetch(spec, workspace)
+        named = reading.named_assessment(submission)
+    except SubmissionError as error:
+        refused = error
+        submission = Submission(spec, Path(spec).name, workspace.folder("nothing"))
+    assessment, exercises = choose(named)
     contract, scoring = assessment.contract, assessment.scoring
     histories: dict[str, History] = {}
     repeated: tuple[Experiment, ...] = ()
+    control_failure: ControlFailure | None = None
     problem = ""
     machine = False
     faults = "none"
     try:
-        plan = start.plan(submission, contract.start, contract.names)
+        if refused:
+            raise refused
+        plan = reading.plan(submission, contract.start, contract.names)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
         async with runtime(submission, plan, workspace, seed=seed, announce=progress.announce) as opened:
             progress.announce("running the experiments")
             faults = opened.fault_proxy
             run = Run(opened, contract, seed, progress.update)
             histories = await run_all(experiments, run)
-            results = judge.judge(exercises, histories, scoring)
+            results, control_failure = reading.results(exercises, histories, scoring)
             if repeated := judge.disturbed(exercises, results):
                 progress.announce("running again what the machine was too busy for")
                 histories |= await run_again(repeated, run)
-                results = judge.judge(exercises, histories, scoring)
+                results, control_failure = reading.results(exercises, histories, scoring)
     except SubmissionError as error:
         problem = _describe(error)
         results = judge.fail_all(exercises, judge.unrunnable(str(error)), scoring)
@@ -81,7 +93,7 @@ async def score(
         problem, machine = _describe(error), True
         results = judge.fail_all(exercises, not_judged(str(error), blame="machine"), scoring)
     report = Report(
-        submission=submission.name,
+        submission=plain(submission.name),
         assessment=assessment.name,
         scheme=scoring.scheme,
         commit=submission.commit,
@@ -91,9 +103,9 @@ async def score(
         seed=seed,
         fault_proxy=faults,
         repeated=tuple(sorted(one.name for one in repeated)),
-        control_failure=judge.control_failure(histories),
+        control_failure=control_failure,
         exercises=results,
-        bonus=assessment.bonus(submission.text) if _is_whole(assessment, exercises) else None,
+        bonus=reading.bonus(assessment, submission) if _is_whole(assessment, exercises) else None,
         problem=problem or None,
         machine_problem=machine,
     )
@@ -105,7 +117,7 @@ def rescored(report: Report, histories: Mapping[str, History], assessment: Asses
     graded = {one.number for one in report.exercises}
     exercises = [one for one in assessment.exercises if one.number in graded]
     if not report.problem:
-        again = judge.judge(exercises, histories, assessment.scoring)
+        again, _ = reading.results(exercises, histories, assessment.scoring)
         report = report.model_copy(update={"exercises": again})
     return concluded(report, assessment)
 

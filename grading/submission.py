@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import stat
+import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +24,14 @@ from grading.workspace import Workspace, remove_tree
 
 SIZE_LIMIT = 200 << 20
 FILES_LIMIT = 50_000
+TEXT_LIMIT = 4 << 20
 
 _SECRET = ".env"  # noqa: S105 - the file's name
 _NOT_SOURCES = frozenset(
     {".git", ".venv", "venv", "node_modules", "__pycache__"}
     | {".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox", ".cache"}
 )
+_LOCAL = "file://"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _CLONED = re.compile(r"(https?|ssh|file)://", re.IGNORECASE)
 _SCP_LIKE = re.compile(r"[\w.-]+@[\w.-]+:(?!//)")
@@ -48,9 +51,14 @@ class Submission:
     dirty: bool = False
 
     def text(self, path: Path | str) -> str | None:
-        """What the file `path`, relative to the root, holds; None if it is not there, or no file."""
+        """What the file `path`, relative to the root, holds; None if it is not there, or no file.
+
+        Raises SubmissionError if it holds more than 4 MB: nothing that is written by hand does.
+        """
         inner = inside(path)
         try:
+            if inner is not None and (self.root / inner).stat().st_size > TEXT_LIMIT:
+                raise SubmissionError(f"{inner} holds more than {TEXT_LIMIT >> 20} MB; make it smaller.")
             return None if inner is None else (self.root / inner).read_text(errors="replace")
         except (OSError, ValueError):
             return None
@@ -90,10 +98,13 @@ async def fetch(spec: str, workspace: Workspace) -> Submission:
     path, ref = _split_path(spec)
     if path is None:
         url, ref = _split_url(spec)
-        return await _from_clone(spec, url, ref, workspace)
-    if await git.is_bare(path):
-        return await _from_clone(spec, str(path), ref, workspace)
-    if ref is not None:
+        if not url.startswith(_LOCAL):
+            return await _from_clone(spec, url, ref, workspace)
+        path = Path(urllib.parse.unquote(url.removeprefix(_LOCAL)))
+        if not path.is_dir():
+            raise UsageError(f"{url} could not be cloned; there is no such folder.")
+        return await _from_commit(spec, path, ref, workspace)
+    if ref is not None or git.is_bare(path):
         return await _from_commit(spec, path, ref, workspace)
     return await _from_folder(spec, path, workspace)
 
@@ -133,13 +144,14 @@ def _checked(ref: str) -> str:
 
 
 async def _from_folder(spec: str, path: Path, workspace: Workspace) -> Submission:
-    root = workspace.folder("snapshot")
+    root, shadow = workspace.folder("snapshot"), workspace.folder("shadow")
     try:
-        names = await git.files(path)
+        repository = await asyncio.to_thread(git.read, path, shadow)
+        names = await repository.files() if repository else []
     except git.GitUnavailableError:
-        names = None
-    if names:
-        state = await git.work_tree(path)
+        names = []
+    if repository and names:
+        state = await repository.state()
         await _take(path, names, root)
         return Submission(spec, path.name, root, state.commit, state.dirty)
     # Under no git, or in a folder that the repository around it ignores.
@@ -147,34 +159,37 @@ async def _from_folder(spec: str, path: Path, workspace: Workspace) -> Submissio
     return Submission(spec, path.name, root)
 
 
-async def _from_commit(spec: str, path: Path, ref: str, workspace: Workspace) -> Submission:
-    commit = await git.resolve(path, ref)
+async def _from_commit(spec: str, path: Path, ref: str | None, workspace: Workspace) -> Submission:
+    repository = await asyncio.to_thread(git.read, path, workspace.folder("shadow"))
+    if repository is None:
+        raise UsageError(f"{path} is in no repository that git can read.")
+    commit = await repository.resolve(ref or "HEAD")
     if commit is None:
-        raise UsageError(f"{path} has no commit, branch or tag {ref}.")
-    clone = workspace.folder("clone")
-    await git.borrow(path, clone)
-    return await _from_checkout(spec, path.name, clone, commit, workspace, folder=await git.prefix(path))
+        raise UsageError(f"{path} has no {f'commit, branch or tag {ref}' if ref else 'commit yet'}.")
+    name = path.name.removesuffix(".git")
+    return await _from_checkout(spec, name, repository, commit, workspace)
 
 
 async def _from_clone(spec: str, url: str, ref: str | None, workspace: Workspace) -> Submission:
-    clone = workspace.folder("clone")
-    await git.clone(url, clone, shallow=ref is None)
+    repository = await git.clone(url, workspace.folder("clone"), shallow=ref is None)
     names = ["HEAD"] if ref is None else [f"refs/remotes/origin/{ref}", f"refs/tags/{ref}", ref]
-    commit = await git.resolve(clone, *names)
+    commit = await repository.resolve(*names)
     if commit is None:
         raise UsageError(f"{url} has no {f'commit, branch or tag {ref}' if ref else 'commit yet'}.")
     name = re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")
-    return await _from_checkout(spec, name, clone, commit, workspace, folder=Path())
+    return await _from_checkout(spec, name, repository, commit, workspace)
 
 
 async def _from_checkout(
-    spec: str, name: str, clone: Path, commit: str, workspace: Workspace, *, folder: Path
+    spec: str, name: str, repository: git.Repository, commit: str, workspace: Workspace
 ) -> Submission:
-    names = await git.check_out(clone, commit)
+    files, folder = workspace.folder("files"), repository.prefix
+    names = await repository.check_out(commit, files)
     inside = [str(Path(name).relative_to(folder)) for name in names if Path(name).is_relative_to(folder)]
     root = workspace.folder("snapshot")
-    await _take(clone / folder, inside, root)
-    await asyncio.to_thread(remove_tree, clone)
+    await _take(files / folder, inside, root)
+    for used in (files, repository.directory):
+        await asyncio.to_thread(remove_tree, used)
     return Submission(without_credentials(spec), name, root, commit)
 
 

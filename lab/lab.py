@@ -28,15 +28,18 @@ from chaos.history import (
     Workers,
 )
 from chaos.http_client import Client
-from chaos.keys import Keys, answer_code
+from chaos.keys import Keys
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
 from chaos.own_tests import run_tests
+from chaos.plain_text import encodable
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service import Service
 from chaos.toxiproxy import Toxiproxy
+from chaos.trace_files import TraceFiles
+from chaos.traces import generations, is_complete
 from chaos.upstreams import Upstreams
 from lab import control
 from lab.axes import Axis
@@ -52,7 +55,6 @@ POLL_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
 CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
-FILE_BYTES = 32 * 1024 * 1024
 TEXT_BYTES = 1024 * 1024
 
 
@@ -84,12 +86,16 @@ class Lab:
         self.token = ""
         source = random.Random(f"{seed}/{name}/secrets")  # noqa: S311 - must be replayable
         self.secrets = contract.draw(source)
-        self.allowed_origin = f"https://chat-{source.getrandbits(32):08x}.example.org"
+        self.allowed_origins = (
+            f"https://chat-{source.getrandbits(32):08x}.example.org",
+            f"http://console-{source.getrandbits(32):08x}.example.net:{source.randrange(3100, 6400)}",
+        )
         self._given = contract.given(self.secrets)
         self.settings = settings(random.Random(f"{seed}/{name}/settings"))  # noqa: S311 - must be replayable
         self._keys = Keys(seed, name)
         self._order = random.Random(f"{seed}/{name}/order")  # noqa: S311 - must be replayable
         self._program = program
+        self._trace_files = TraceFiles(program.root)
         self._network = network
         self._starts = starts
         self._stack = contextlib.AsyncExitStack()
@@ -200,6 +206,10 @@ class Lab:
             self.recorder.record(Tried(axis=other.name, value=other_name))
             yield name, one.values[name], other_name, other.values[other_name]
 
+    def choose(self, values: Sequence[One]) -> One:
+        """Return one of several values of the same kind; the seed draws which."""
+        return self._order.choice(values)
+
     def _cycled(self, axis: Axis[object], count: int) -> list[str]:
         names = list(axis.values)
         self._order.shuffle(names)
@@ -222,7 +232,9 @@ class Lab:
         )
         if isinstance(answer, Answer) and answer.status == 200:
             with contextlib.suppress(ValueError, RecursionError):
-                return str(field(json.loads(answer.body), login.token) or "")
+                token = str(field(json.loads(answer.body), login.token) or "")
+                # Anything else is no token: it cannot stand in a header.
+                return token if token.isascii() and token.isprintable() else ""
         return ""
 
     def ask_body(self, key: str, *, model: str | None = None) -> dict[str, Any]:
@@ -283,7 +295,7 @@ class Lab:
             if path.is_symlink() or not path.is_file() or path.stat().st_size > TEXT_BYTES:
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")
-            self.recorder.record(File(path=path.relative_to(root).as_posix(), text=text))
+            self.recorder.record(File(path=encodable(path.relative_to(root).as_posix()), text=text))
 
     def write_env_file(self, lines: Mapping[str, str]) -> None:
         """Write the `.env` in the folder that the service is started in."""
@@ -291,34 +303,38 @@ class Lab:
         (self._program.workdir / ".env").write_text(text, encoding="utf-8")
         self.recorder.record(Given(env_file=text))
 
-    async def run_own_tests(self, *, plugin: Path | None = None, fault: str = "") -> None:
-        """Run the submission's own tests, without a network, and record how each ended.
+    async def run_own_tests(self, *, plugin: Path | None = None, faults: Sequence[str] = ("",)) -> None:
+        """Run the submission's own tests once for each fault, without a network, and record how each ended.
 
-        `plugin` is a module that pytest loads first, to put the `fault` into the service.
+        `plugin` is a Python file that puts the faults into the service; an empty one is the service as it is.
         """
-        await run_tests(self._program, self.recorder, variables=self._given, plugin=plugin, fault=fault)
+        await run_tests(self._program, self.recorder, variables=self._given, plugin=plugin, faults=faults)
 
     async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
-        """Look for prompts or answers in the files that the service wrote, until all are found or time is up."""
-        missing = set(keys)
+        """Look for traces in the files that the service wrote, until all are complete or time is up.
+
+        What is found is recorded, and once more when there is more of it.
+        """
         deadline = self.recorder.now() + seconds
-        while missing:
-            for key, path in (await asyncio.to_thread(self._search_files, frozenset(missing))).items():
-                missing.discard(key)
-                detail = str(path.relative_to(self._program.root))
-                self.recorder.record(Trace(key=key, place="file", detail=detail))
+        while missing := set(keys) - self._traced():
+            known = [one for key, one in generations(self.history).items() if key in missing]
+            for trace in await asyncio.to_thread(self._trace_files.look, known):
+                self.recorder.record(trace)
             if self.recorder.now() > deadline:
                 return
             await asyncio.sleep(0.25)
 
     async def wait_for_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Wait until MLflow has a trace of every prompt, or a file has, or time is up."""
-        known = {trace.key for trace in self.history.of(Trace)}
+        known = self._traced()
         mlflow = self.upstreams.of(MlflowStandIn)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for key in set(keys) - known:
                     await mlflow.wait_for_trace(key, timeout=seconds)
+
+    def _traced(self) -> set[str]:
+        return {trace.key for trace in self.history.of(Trace) if is_complete(trace)}
 
     def _give(self, settings: Settings) -> None:
         if settings.variables:
@@ -341,7 +357,8 @@ class Lab:
 
     async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> tuple[Service, str, int]:
         addresses = self.upstreams.addresses
-        given = self.contract.environment(self._given, addresses, origin=self.allowed_origin)
+        origin, *more = self.allowed_origins
+        given = self.contract.environment(self._given, addresses, origin=origin, more_origins=more)
         return await self._program.start(
             {**given, **self.settings.variables, **changes}, instance=instance, recorder=self.recorder
         )
@@ -383,16 +400,3 @@ class Lab:
         return not service.running and any(
             isinstance(event, Log) and control.PORT_TAKEN in event.text.lower() for event in events[begun:]
         )
-
-    def _search_files(self, keys: frozenset[str]) -> dict[str, Path]:
-        found: dict[str, Path] = {}
-        needles = {key: (key.encode(), answer_code(key).encode()) for key in keys}
-        for path in self._program.root.rglob("*"):
-            with contextlib.suppress(OSError):
-                if path.is_symlink() or not path.is_file() or path.stat().st_size > FILE_BYTES:
-                    continue
-                content = path.read_bytes()
-                for key, wanted in needles.items():
-                    if any(needle in content for needle in wanted):
-                        found.setdefault(key, path)
-        return found

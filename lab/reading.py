@@ -1,7 +1,6 @@
 """Reads histories for checks: what became of a request, in words, and whether the lab had the processor."""
 
 import json
-import re
 from typing import Any
 
 from chaos.history import (
@@ -16,12 +15,12 @@ from chaos.history import (
     Phase,
     Request,
 )
+from chaos.plain_text import plain
 from lab.timing import stalled
 
 STARVED_SHARE = 0.2
 """A quota or a sleeping lab takes a third of an experiment and more; a machine that is only busy, a tenth at most."""
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 _FAILURES = {
     "refused": "the connection was refused",
     "reset": "the connection was reset",
@@ -59,7 +58,7 @@ def error_fields(answer: Answer) -> dict[str, Any]:
     """Return the object that an error body holds, flat or nested under `detail`; empty where it holds none."""
     try:
         body = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if isinstance(body, dict) and isinstance(body.get("detail"), dict):
         body = {**body, **body["detail"]}
@@ -106,5 +105,5 @@ def _describe_end(history: History, end: Answer | Failure) -> str:
 
 def excerpt(text: str, length: int = 160) -> str:
     """Return the beginning of `text` on one line, without characters that would steer a terminal."""
-    line = " ".join(_CONTROL.sub(" ", text[: 4 * length]).split())
+    line = " ".join(plain(text[: 4 * length]).split())
     return line if len(line) <= length else line[: length - 3] + "..."

@@ -13,12 +13,13 @@ class Leaks:
 
     def __init__(self, histories: Iterable[History]) -> None:
         self._owners = {
-            planted.value[start : start + TELLING_LENGTH]: planted.name
+            planted.value[start : start + TELLING_LENGTH].lower(): planted.name
             for history in histories
             for planted in history.of(Planted)
             for start in range(max(1, len(planted.value) - TELLING_LENGTH + 1))
         }
 
     def find(self, text: str) -> str | None:
-        """Return the name of a secret that shows in `text`; None where none does."""
-        return next((name for part, name in self._owners.items() if part in text), None)
+        """Return the name of a secret that shows in `text`, in capitals or not; None where none does."""
+        lowered = text.lower()
+        return next((name for part, name in self._owners.items() if part in lowered), None)

@@ -54,5 +54,10 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict("passed", actual="; ".join(part.actual for part in parts), evidence=evidence)
 
 
+def in_short(verdict: Verdict, actual: str) -> Verdict:
+    """Return a verdict as it is, or if it is good, with one sentence for all its parts."""
+    return passed(actual, *verdict.evidence[:1]) if verdict.passed else verdict
+
+
 def _present(events: tuple[Event | None, ...]) -> tuple[Event, ...]:
     return tuple(event for event in events if event is not None)

@@ -1,8 +1,12 @@
 """Which tests run when and beside which others, and what tests of every folder ask of the machine."""
 
+import contextlib
 import os
+import time
+from collections.abc import Iterator
 
 import pytest
+from filelock import FileLock, Timeout
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -63,6 +67,22 @@ def _turn(item: pytest.Item) -> int:
         if item.nodeid.startswith(path):
             return turn
     return len(LONGEST) + (item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture
+def grading_slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hold one of as many places as there are processors, for tests that grade whole submissions.
+
+    A grading measures times: with more of them side by side, what they say is about the machine.
+    """
+    shared = tmp_path_factory.getbasetemp().parent  # of all workers of this run
+    slots = [FileLock(shared / f"grading-slot-{number}") for number in range(len(os.sched_getaffinity(0)))]
+    while True:
+        for slot in slots:
+            with contextlib.suppress(Timeout), slot.acquire(timeout=0):
+                yield
+                return
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")

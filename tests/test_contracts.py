@@ -1,9 +1,6 @@
 """Other contracts than the exam's own, and services that break it: on real services."""
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import pytest
 
 from chaos.contract import Contract
 from tests.exam import EXAM
+from tests.graded import graded
 
 ROOT = Path(__file__).parent.parent
 SOLUTION = ROOT / "calibration/solutions/flat_modules"
@@ -48,7 +46,7 @@ BROKEN_LOGIN: Changes = {
     ),
 }
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot")]
 
 
 def fork(folder: Path, *changes: Changes, containers: bool = False) -> Path:
@@ -62,14 +60,6 @@ def fork(folder: Path, *changes: Changes, containers: bool = False) -> Path:
         assert text.count(old) >= 1, f"{name} has outgrown: {old}"
         (folder / name).write_text(text.replace(old, new, 1))
     return folder
-
-
-def graded(repository: Path, *options: str) -> dict[str, Any]:
-    words = [sys.executable, "-m", "grading", "score", str(repository), "--format", "json", *options]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT)
-    assert ended.returncode in {0, 1}, ended.stderr
-    report: dict[str, Any] = json.loads(ended.stdout)
-    return report
 
 
 def statuses(report: dict[str, Any]) -> dict[str, str]:

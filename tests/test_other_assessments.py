@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 STRUCTURE_AND_START = {"1.1", "1.2", "1.3"}
 """What the starter of Assignment 1 has already."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot")]
 
 
 def criteria(report: dict[str, Any], *statuses: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ WRONG = {
     ),
 }
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot")]
 
 
 async def graded(repository: Path) -> Graded:

@@ -1,4 +1,4 @@
-"""The exam as a whole, on real services: who gets all points, who none, and who loses one exercise alone.
+"""The exam as a whole, on real services: who gets all points, who none, and who loses two exercises alone.
 
 These take minutes: every case is a complete grading run.
 """
@@ -19,7 +19,7 @@ REGRESSIONS = tomllib.loads((ROOT / "calibration/regressions/one_exercise_undone
     "regressions"
 ]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot")]
 
 
 def open_criteria(report: dict[str, Any]) -> list[str]:
@@ -27,6 +27,10 @@ def open_criteria(report: dict[str, Any]) -> list[str]:
         one for exercise in report["exercises"] for one in exercise["criteria"] if one["status"] != "passed"
     ]
     return [f"{one['number']} {one['status']}: {one['actual']}" for one in criteria]
+
+
+def _exercises(pair: tuple[dict[str, Any], ...]) -> str:
+    return " and ".join(f"exercise {one['exercise']}" for one in pair)
 
 
 def test_the_reference_solution_has_all_points() -> None:
@@ -53,15 +57,16 @@ def test_the_hand_out_has_none_and_is_told_why(tmp_path: Path) -> None:
     assert all(any(one["hint"] for one in exercise["criteria"]) for exercise in report["exercises"])
 
 
-@pytest.mark.parametrize("regression", REGRESSIONS, ids=lambda one: f"exercise {one['exercise']}")
-def test_one_exercise_undone_loses_that_one_and_what_rests_on_it(
-    regression: dict[str, Any], tmp_path: Path
+@pytest.mark.parametrize("pair", list(zip(REGRESSIONS[:3], REGRESSIONS[3:], strict=True)), ids=_exercises)
+def test_exercises_undone_are_lost_with_what_rests_on_them_and_no_others(
+    pair: tuple[dict[str, Any], ...], tmp_path: Path
 ) -> None:
-    changes = tuple(map(Change.model_validate, regression["changes"]))
-    Case("regression", "mutant", regression["story"], ROOT, changes=changes).write(tmp_path)
+    changes = tuple(Change.model_validate(change) for one in pair for change in one["changes"])
+    Case("regression", "mutant", "", ROOT, changes=changes).write(tmp_path)
+    lost = {number for one in pair for number in one["loses"]}
 
     report = graded(tmp_path)
 
     levels = {exercise["number"]: exercise["level"] for exercise in report["exercises"]}
-    expected = {number: "none" if number in regression["loses"] else "complete" for number in levels}
+    expected = {number: "none" if number in lost else "complete" for number in levels}
     assert levels == expected, open_criteria(report)

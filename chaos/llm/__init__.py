@@ -2,10 +2,13 @@
 
 from chaos.llm.by_model import ByModel
 from chaos.llm.partial import BrokenStream, ErrorInStream, Held, StalledStream, Truncated
+from chaos.llm.raw import Closed, Raw
 from chaos.llm.server import ScriptedLLM
 from chaos.llm.steps import (
+    After,
     Answer,
     Drip,
+    DripHead,
     EmptyObject,
     Hang,
     MalformedJson,
@@ -18,10 +21,13 @@ from chaos.llm.steps import (
 )
 
 __all__ = [
+    "After",
     "Answer",
     "BrokenStream",
     "ByModel",
+    "Closed",
     "Drip",
+    "DripHead",
     "EmptyObject",
     "ErrorInStream",
     "Hang",
@@ -29,6 +35,7 @@ __all__ = [
     "MalformedJson",
     "NoChoices",
     "RateLimited",
+    "Raw",
     "Reset",
     "ScriptedLLM",
     "StalledStream",

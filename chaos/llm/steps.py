@@ -176,6 +176,36 @@ class Drip:
 
 
 @dataclass(frozen=True, slots=True)
+class DripHead:
+    """Send the head of an answer byte by byte, one every `interval` seconds, and never come to its end."""
+
+    interval: float
+    name: str = field(default="drip-head", init=False)
+
+    async def play(self, turn: Turn) -> Outcome:
+        await turn.responder.write_raw(b"HTTP/1.1 200 OK\r\nServer: ")
+        while True:
+            await turn.responder.write_raw(b"a")
+            await turn.responder.sleep(self.interval)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Do nothing for `seconds`, then what `step` does: an outage that is slow to show."""
+
+    seconds: float
+    step: Step
+
+    @property
+    def name(self) -> str:
+        return f"{self.step.name} after {self.seconds:g} s"
+
+    async def play(self, turn: Turn) -> Outcome:
+        await turn.responder.sleep(self.seconds)
+        return await self.step.play(turn)
+
+
+@dataclass(frozen=True, slots=True)
 class MalformedJson:
     """Answer 200 with a body that breaks off inside its JSON, though the transfer is complete."""
 

@@ -7,12 +7,13 @@ import zlib
 from typing import Any
 from urllib.parse import parse_qsl
 
-from chaos.history import Request, Trace
+from chaos.history import Trace
 from chaos.http_server import MAX_BODY_BYTES, HttpRequest, Responder
-from chaos.keys import answer_code, find_answer_codes, find_key, find_keys
+from chaos.keys import answer_code, find_key, find_keys
 from chaos.mlflow.store import MlflowError, Store
 from chaos.recorder import Recorder
 from chaos.stand_in import StandIn
+from chaos.traces import Generation, TraceBook, documents, generations, is_complete
 
 # Clients send spans over OTLP only to a server that says it is new enough to take them.
 VERSION = "3.17.2"
@@ -23,6 +24,7 @@ _HEALTH = {"/health": b"OK", "/version": VERSION.encode()}
 _JSON = "application/json"
 _TEXT = "text/html; charset=utf-8"
 _PROTOBUF = "application/x-protobuf"
+_BEGINS = ("/mlflow/runs/create", "/mlflow/traces")
 
 _ZLIB_OR_GZIP, _NO_HEADER = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 
@@ -31,7 +33,7 @@ class MlflowStandIn(StandIn):
     """A tracking server that remembers no trace, but records which prompts' traces have reached it.
 
     Where a key, or the answer that only this key's prompt gets, stands in a request's body, a Trace is recorded,
-    once for each key and path. Health and version are not counted as calls.
+    once for each key and path, and again when more of that trace has come. Health and version are not counted as calls.
     """
 
     product = "mlflow"
@@ -40,14 +42,21 @@ class MlflowStandIn(StandIn):
         super().__init__(recorder, **options)
         self._recorder = recorder
         self._store = Store()
+        self._book = TraceBook()
         self._traces: dict[tuple[str, str], Trace] = {}
-        self._codes: dict[str, str] = {}
+        self._last: dict[str, Trace] = {}
+        self._failing: int | None = None
+
+    def fail(self, status: int | None) -> None:
+        """Have every request fail with a status from now on; None ends that."""
+        self._failing = status
 
     async def wait_for_trace(self, key: str, timeout: float = 10.0) -> Trace:
-        """Wait until `key` has arrived in any request; raises TimeoutError after `timeout` seconds."""
+        """Wait until the whole trace of `key` has arrived; raises TimeoutError after `timeout` seconds."""
 
         def look() -> Trace | None:
-            return next((trace for trace in self._traces.values() if trace.key == key), None)
+            trace = self._look_again(key)
+            return trace if trace and is_complete(trace) else None
 
         return await self._journal.wait_for(look, timeout)
 
@@ -56,10 +65,16 @@ class MlflowStandIn(StandIn):
         call = self._journal.call(request, key=find_key(text), counted=request.path not in _HEALTH)
         status, kind, body = self._answer(request, text)
         if status < 400:
-            self._note(request, text)
+            self._note(request, text, body)
         await self._journal.answer(call, responder, status, body, kind)
 
     def _answer(self, request: HttpRequest, text: bytes) -> tuple[int, str, bytes]:
+        if self._failing is not None:
+            return (
+                self._failing,
+                _JSON,
+                json.dumps({"error_code": "INTERNAL_ERROR", "message": "failed"}).encode(),
+            )
         if request.path in _HEALTH:
             return 200, _TEXT, _HEALTH[request.path]
         if request.path == "/v1/traces" and request.method == "POST":
@@ -74,20 +89,42 @@ class MlflowStandIn(StandIn):
             return error.status, _JSON, json.dumps(error.body).encode()
         return 200, _JSON, json.dumps(answer).encode()
 
-    def _note(self, request: HttpRequest, text: bytes) -> None:
-        for key in dict.fromkeys([*find_keys(text), *self._answered_keys(text)]):
-            if (key, request.path) not in self._traces:
-                trace = Trace(key=key, place="mlflow", detail=f"{request.method} {request.path}")
-                self._traces[key, request.path] = self._recorder.record(trace)
-                self._journal.changed()
+    def _note(self, request: HttpRequest, text: bytes, answered: bytes) -> None:
+        """Remember what a request holds. A run or trace is named in it, or in the answer of the one that begins it."""
+        history = self._recorder.history()
+        known = generations(history)
+        models = frozenset[str]().union(*(one.models for one in known.values()))
+        named = f"{request.path} {answered.decode()}" if request.path.endswith(_BEGINS) else request.path
+        own: set[str] = set()
+        related: set[str] = set()
+        for document in documents(text, models, name=named):
+            self._book.add(document)
+            own |= document.keys | document.codes
+            related |= self._book.nonces_about(document)
+        answered_keys = {key for key in known if answer_code(key) in related}
+        for key in sorted(answered_keys | set(find_keys(" ".join(related)))):
+            is_new = bool(own & {key, answer_code(key)}) and (key, request.path) not in self._traces
+            self._record(known.get(key, Generation(key)), request, is_new=is_new)
 
-    def _answered_keys(self, text: bytes) -> list[str]:
-        """Return the keys of the prompts whose answers stand in `text`: some services trace nothing but these."""
-        codes = find_answer_codes(text)
-        if any(code not in self._codes for code in codes):
-            asked = self._recorder.history().of(Request)
-            self._codes = {answer_code(event.key): event.key for event in asked if event.key}
-        return [self._codes[code] for code in codes if code in self._codes]
+    def _look_again(self, key: str) -> Trace | None:
+        """Return the trace of `key`. What a model has counted may be known later than the trace that tells of it."""
+        last = self._last.get(key)
+        if last and not is_complete(last):
+            holds = self._book.holds(generations(self._recorder.history()).get(key, Generation(key)))
+            if holds != last.holds:
+                last = self._last[key] = self._recorder.record(last.model_copy(update={"holds": holds}))
+        return last
+
+    def _record(self, generation: Generation, request: HttpRequest, *, is_new: bool) -> None:
+        holds = self._book.holds(generation)
+        last = self._last.get(generation.key)
+        if is_new or (last and last.holds != holds):
+            detail = f"{request.method} {request.path}"
+            trace = Trace(key=generation.key, place="mlflow", detail=detail, holds=holds)
+            self._traces[generation.key, request.path] = self._last[generation.key] = self._recorder.record(
+                trace
+            )
+            self._journal.changed()
 
 
 def _artifact(request: HttpRequest) -> tuple[int, str, bytes]:

@@ -121,22 +121,30 @@ async def hanging(lab: Lab) -> None:
 
 @experiment(seconds=30, needs="start")
 async def health(lab: Lab) -> None:
-    """The provider is up, refuses connections, is up again, hangs, is up again, and answers 500 for a while."""
-    await _health(lab, "up", seconds=0)
+    """The provider is up, refuses connections, is up again, hangs, is up again, and answers 500 for a while.
+
+    It ends with the first of these that the service does not tell.
+    """
+    provider = server(lab, "openai")
+    if not await _health(lab, "up", seconds=0):
+        return
     lab.phase("fault")
     await lab.upstreams.outage("openai")
-    await _health(lab, "refused", seconds=HEALTH_SECONDS)
+    told = await _health(lab, "refused")
     await lab.upstreams.heal("openai")
-    await _health(lab, "up again", seconds=HEALTH_SECONDS)
+    if not (told and await _health(lab, "up again")):
+        return
     await lab.upstreams.hang("openai")
-    await _health(lab, "hanging", seconds=HEALTH_SECONDS)
+    told = await _health(lab, "hanging")
     await lab.upstreams.heal("openai")
-    await _health(lab, "up after hanging", seconds=HEALTH_SECONDS)
-    server(lab, "openai").fail_pages(500)
-    await _health(lab, "answering 500", seconds=HEALTH_SECONDS)
+    if not (told and await _health(lab, "up after hanging")):
+        return
+    provider.fail_pages(500)
+    told = await _health(lab, "answering 500")
     lab.phase("recovery")
-    server(lab, "openai").fail_pages(None)
-    await _health(lab, "up after 500", seconds=HEALTH_SECONDS)
+    provider.fail_pages(None)
+    if told:
+        await _health(lab, "up after 500")
 
 
 @experiment(seconds=12, settings=plan.limits)
@@ -236,12 +244,11 @@ async def own_tests(lab: Lab) -> None:
     await lab.run_own_tests()
 
 
-@experiment(seconds=14, needs="nothing")
+@experiment(seconds=10, needs="nothing")
 async def broken_tests(lab: Lab) -> None:
     """Run the submission's own tests on its service, and on the service with each of five faults in it."""
     lab.record_files(*PATTERNS)
-    for fault in ("", *faults.FAULTS):
-        await lab.run_own_tests(plugin=Path(faults.__file__), fault=fault)
+    await lab.run_own_tests(plugin=Path(faults.__file__), faults=("", *faults.FAULTS))
 
 
 @experiment(seconds=12)
@@ -364,13 +371,14 @@ async def _priced(lab: Lab, model: str, source: random.Random) -> None:
         await _post(lab, body, label=f"priced: {model}", key=key)
 
 
-async def _health(lab: Lab, label: str, *, seconds: float) -> None:
-    """Ask for the health until it says what is so, or time is up."""
+async def _health(lab: Lab, label: str, *, seconds: float = HEALTH_SECONDS) -> bool:
+    """Ask for the health until it says what is so, or time is up; whether it did."""
     deadline = lab.recorder.now() + seconds
     while True:
         answer = await lab.get(lab.endpoint("health"), label=label, timeout=HEALTH_PATIENCE)
-        if lab.recorder.now() >= deadline or plan.tells(answer, up=label.startswith("up")):
-            return
+        told = plan.tells(answer, up=label.startswith("up"))
+        if told or lab.recorder.now() >= deadline:
+            return told
         await asyncio.sleep(0.5)
 
 

@@ -1,31 +1,36 @@
-"""A plugin of pytest that puts a small fault into the service under test: the one that SERVICE_FAULT names.
+"""Puts a small fault into the service under test, in the process that runs its tests.
 
-It runs in the submission's environment, and changes what an application answers by ASGI, whatever framework it is of.
+It is loaded by `chaos/own_tests_runner.py` in the submission's environment, and changes what an application answers by
+ASGI, whatever framework it is of.
 """
 
+import contextlib
+import importlib
 import json
-import os
 from typing import Any
 
 FAULTS = ("accepts-anything", "other-content", "wrong-usage", "no-request-id", "no-request-limit")
+_SLOW_IMPORTS = ("anthropic", "fastapi", "openai", "pydantic_settings", "starlette.testclient")
+_APPLICATIONS = (("starlette.applications", "Starlette"), ("litestar.app", "Litestar"), ("quart", "Quart"))
 _SEEN = "service-fault"
 CHAT = "/api/v1/chat/completions"
 
 
-def pytest_configure() -> None:
+def prepare() -> None:
+    """Import what takes long, where it is there."""
+    for name in (*_SLOW_IMPORTS, *(module for module, _ in _APPLICATIONS)):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+
+
+def put(fault: str) -> None:
     """Put the fault into every application that is made from now on."""
-    fault = os.environ.get("SERVICE_FAULT", "")
-    if fault:
-        for module, name in (
-            ("starlette.applications", "Starlette"),
-            ("litestar.app", "Litestar"),
-            ("quart", "Quart"),
-        ):
-            try:
-                application = getattr(__import__(module, fromlist=[name]), name)
-            except ImportError:
-                continue
-            application.__call__ = _broken(application.__call__, fault)
+    for module, name in _APPLICATIONS:
+        try:
+            application = getattr(importlib.import_module(module), name)
+        except ImportError:
+            continue
+        application.__call__ = _broken(application.__call__, fault)
 
 
 def _broken(serve: Any, fault: str) -> Any:

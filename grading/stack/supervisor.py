@@ -115,7 +115,7 @@ class Supervisor:
         start = plan(submission, self._contract.start, self._contract.names)
         _tell(News(text="installing its dependencies"))
         venv = await prepare(submission, start, cache_folder(), lambda text: _tell(News(text=text)))
-        return await asyncio.to_thread(make_program, submission, start, venv, workspace, "service")
+        return await asyncio.to_thread(make_program, submission, start, venv, workspace)
 
     @contextlib.asynccontextmanager
     async def _upstreams(self) -> AsyncIterator[None]:

@@ -16,6 +16,8 @@ from grading.submission import Submission, inside
 
 _HEREDOC = re.compile(r"<<-?\s*([\"']?)(\w+)\1")
 _FLAG = re.compile(r"--([\w-]+)(?:=(\S+))?\s+")
+_STARS = re.compile(r"\*\*+(?=[^/])|(?<=[^/])\*\*+")
+"""Two stars that are not a whole part of a path mean one to Docker, and an error to some versions of Python."""
 _PYTHON_TAG = re.compile(r"python:?(3\.\d+)")
 
 
@@ -159,7 +161,8 @@ class _Reader:
             return
         if any(character in source for character in "*?["):
             root = self._submission.root
-            yield from sorted(found.relative_to(root) for found in root.glob(str(path)))
+            pattern = _STARS.sub("*", str(path))
+            yield from sorted(found.relative_to(root) for found in root.glob(pattern))
         elif self._submission.has(path):
             yield path
 

@@ -29,10 +29,24 @@ def test_the_exams_variables_are_those_of_its_page() -> None:
     assert set(CONTRACT.required) <= set(CONTRACT.names)
 
 
+def test_several_origins_are_a_json_list_of_which_the_first_is_the_usual_one() -> None:
+    templates = {"ALLOWED": "$origins", "ORIGIN": "$origin"}
+
+    given = contract(origin={"variables": templates}).environment(
+        {}, {}, origin="https://a.example", more_origins=["http://b.example:8080"]
+    )
+
+    assert given == {
+        "ALLOWED": '["https://a.example", "http://b.example:8080"]',
+        "ORIGIN": "https://a.example",
+    }
+
+
 def test_secrets_differ_and_are_the_same_for_the_same_seed() -> None:
     one, again, other = (CONTRACT.draw(random.Random(seed)) for seed in (1, 1, 2))
 
     assert one == again
+    assert {len(secret) for secret in one.values()} == {48, 64}
     assert len({*one.values(), *other.values()}) == 2 * len(one)
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.history import Answer, Began, Call, Ended, Failure, History, Reply, Request
+from chaos.history import Answer, Began, Call, Ended, Failure, History, Log, Reply, Request
 from chaos.recorder import Recorder
 from tests.exam import CONTRACT
 
@@ -82,3 +82,12 @@ def test_the_recorder_stamps_events_on_its_clock() -> None:
 
     assert recorder.record(Ended()).t == 1.5
     assert recorder.now() == 1.5
+
+
+def test_a_text_that_cannot_be_encoded_is_kept_in_what_can(tmp_path: Path) -> None:
+    history = History([Log(stream="stdout", text="half \ud800 of a character")])
+
+    history.dump(tmp_path / "history.jsonl")
+
+    [line] = History.load(tmp_path / "history.jsonl").of(Log)
+    assert line.text == "half ? of a character"

@@ -47,6 +47,20 @@ async def test_an_answer_is_recorded_with_its_request() -> None:
     assert b"authorization: Bearer t0ken" in heads[0]
 
 
+async def test_raw_headers_go_out_as_they_are() -> None:
+    heads = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await head(reader))
+        writer.write(OK)
+
+    async with serving(serve) as (client, _):
+        await client.request("POST", "/", label="x", raw_headers=b"X-A: 1\r\nX-A: \x00\r\n", body=b"body")
+
+    assert heads[0].endswith(b"\r\nX-A: 1\r\nX-A: \x00\r\n\r\n")
+    assert b"host: " in heads[0].lower()
+
+
 async def test_each_request_has_a_connection_and_source_address_of_its_own() -> None:
     peers = []
 
@@ -95,6 +109,27 @@ async def test_an_answer_before_a_reset_counts() -> None:
             await refusing
             assert isinstance(answer, Answer)
             assert (answer.status, answer.body) == (413, "no")
+
+
+async def test_a_body_that_is_never_completed_announces_what_is_withheld() -> None:
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.put_nowait(await reader.read())  # until the client hangs up
+        writer.close()
+
+    async with serving(serve) as (client, recorder):
+        for chunked in (False, True):
+            answer = await client.request(
+                "POST", "/", label="x", body=[b"start"], withheld=995, chunked=chunked, timeout=0.3
+            )
+            assert isinstance(answer, Failure)
+            assert answer.error == "timeout"
+            seen = await received.get()
+            assert (b"content-length: 1000" in seen.lower()) is not chunked
+            assert seen.rstrip().endswith(b"start")
+
+    assert [request.body_bytes for request in recorder.history().of(Request)] == [1000, 1000]
 
 
 async def test_a_chunked_body_arrives_whole_and_names_no_length() -> None:

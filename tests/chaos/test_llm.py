@@ -26,10 +26,13 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from chaos.history import Call, Connection
 from chaos.keys import Keys, answer_code, expected_answer
 from chaos.llm import (
+    After,
     Answer,
     BrokenStream,
     ByModel,
+    Closed,
     Drip,
+    DripHead,
     EmptyObject,
     ErrorInStream,
     Hang,
@@ -37,6 +40,7 @@ from chaos.llm import (
     MalformedJson,
     NoChoices,
     RateLimited,
+    Raw,
     Reset,
     ScriptedLLM,
     StalledStream,
@@ -478,6 +482,49 @@ async def test_reset_breaks_the_connection_once_the_request_is_read(
     call, reply = await only_call(llm, recorder)
     assert (call.step, call.key, reply.outcome, reply.status) == ("reset", KEY, "broken", None)
     assert [event.state for event in recorder.history().of(Connection)] == ["opened", "closed"]
+
+
+async def test_closed_ends_the_connection_without_an_answer(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, Closed())
+    with pytest.raises(APIConnectionError) as caught:
+        await ask(sdk)
+    assert "without sending a response" in _causes(caught.value)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("closed", "broken", None)
+
+
+async def test_raw_sends_a_body_as_it_is(llm: ScriptedLLM, recorder: Recorder) -> None:
+    llm.script(KEY, Raw(b"no: {", "no-json", 400, "text/plain", {"x-api-base": "gateway"}))
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{llm.url}/v1/chat/completions", json={"messages": [{"content": KEY}]})
+    assert (answer.status_code, answer.content) == (400, b"no: {")
+    assert (answer.headers["content-type"], answer.headers["x-api-base"]) == ("text/plain", "gateway")
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("no-json", "answered", 400)
+
+
+async def test_a_dripping_head_outlasts_a_timeout_that_counts_from_the_last_byte(
+    llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder
+) -> None:
+    llm.script(KEY, DripHead(interval=0.1))
+    patience = 0.75
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2 * patience):
+            await ask(sdk, timeout=patience)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.outcome, reply.status) == ("drip-head", "client-gone", None)
+    assert reply.t - call.t >= 2 * patience - 0.25
+
+
+async def test_a_step_can_come_late(llm: ScriptedLLM, sdk: AsyncOpenAI, recorder: Recorder) -> None:
+    llm.script(KEY, After(0.3, Status(500)))
+    with pytest.raises(InternalServerError):
+        await ask(sdk)
+    call, reply = await only_call(llm, recorder)
+    assert (call.step, reply.status) == ("status 500 after 0.3 s", 500)
+    assert reply.t - call.t >= 0.3
 
 
 async def test_it_fails_twice_then_succeeds(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:

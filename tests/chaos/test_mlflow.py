@@ -6,6 +6,7 @@ import os
 import sys
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from chaos.history import Call, Reply, Request, Trace
+from chaos.history import TRACE_PARTS, Call, Reply, Request, Trace
 from chaos.keys import Keys, expected_answer
 from chaos.mlflow import MlflowStandIn
 from chaos.recorder import Recorder
@@ -30,11 +31,13 @@ import mlflow, sys
 mlflow.set_tracking_uri(sys.argv[1])
 mlflow.set_experiment("llm-api")
 
-@mlflow.trace
-def generate(prompt):
-    return "an answer"
+@mlflow.trace(span_type="CHAT_MODEL")
+def generate(model, prompt):
+    usage = {"input_tokens": 31, "output_tokens": 12, "total_tokens": 43}
+    mlflow.get_current_active_span().set_attribute("mlflow.chat.tokenUsage", usage)
+    return sys.argv[3]
 
-generate("Where is " + sys.argv[2] + "?")
+generate("a-model", "Where is " + sys.argv[2] + "?")
 mlflow.flush_trace_async_logging(terminate=True)
 """
 
@@ -51,7 +54,8 @@ run = store.create_run(store.create_experiment("mine"), "me", 1, [], "a run")
 run_id = run.info.run_id
 store.log_param(run_id, Param("prompt", sys.argv[2]))
 store.log_metric(run_id, Metric("latency", 0.5, 1, 0))
-store.log_batch(run_id, [Metric("tokens", 3, 1, 0)], [Param("again", sys.argv[2])], [])
+store.log_param(run_id, Param("model", "a-model"))
+store.log_batch(run_id, [Metric("tokens", 43, 1, 0)], [Param("answer", sys.argv[3])], [])
 with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder, "prompt.txt")
     path.write_text(sys.argv[2])
@@ -79,6 +83,36 @@ async def mlflow(recorder: Recorder) -> AsyncIterator[MlflowStandIn]:
 async def http(mlflow: MlflowStandIn) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=mlflow.url) as http:
         yield http
+
+
+def asked(recorder: Recorder, key: str = KEY, *, number: int = 900) -> None:
+    """Record that the model was asked a prompt."""
+    recorder.record(Request(request=number, label="x", method="POST", path="/llm/generate", key=key))
+    fields: dict[str, Any] = {"upstream": "litellm", "method": "POST", "path": "/v1", "model": "a-model"}
+    recorder.record(Call(call=number, connection=1, key=key, **fields))
+
+
+def counted(recorder: Recorder, *, number: int = 900) -> None:
+    """Record that the model answered, and what it counted."""
+    recorder.record(Reply(call=number, outcome="answered", status=200, usage=(31, 12)))
+
+
+def generated(recorder: Recorder, key: str = KEY, *, number: int = 900) -> None:
+    asked(recorder, key, number=number)
+    counted(recorder, number=number)
+
+
+def whole(key: str = KEY) -> dict[str, object]:
+    return {
+        "prompt": f"Where is {key}?",
+        "response": expected_answer(key),
+        "model": "a-model",
+        "total_tokens": 43,
+    }
+
+
+def holds(recorder: Recorder, key: str = KEY) -> list[tuple[str, ...]]:
+    return [trace.holds for trace in recorder.history().of(Trace) if trace.key == key]
 
 
 def places(recorder: Recorder, key: str = KEY) -> list[str]:
@@ -111,8 +145,9 @@ async def run(code: str, *arguments: str, **environment: str) -> str:
 async def test_the_real_client_delivers_a_trace(
     mlflow: MlflowStandIn, recorder: Recorder, asynchronous: str
 ) -> None:
+    generated(recorder)
     running = asyncio.create_task(
-        run(TRACED, mlflow.url, KEY, MLFLOW_ENABLE_ASYNC_TRACE_LOGGING=asynchronous)
+        run(TRACED, mlflow.url, KEY, expected_answer(KEY), MLFLOW_ENABLE_ASYNC_TRACE_LOGGING=asynchronous)
     )
     trace = await mlflow.wait_for_trace(KEY, PATIENCE)
     assert (trace.key, trace.place) == (KEY, "mlflow")
@@ -126,20 +161,20 @@ async def test_the_real_client_delivers_a_trace(
     assert upload.endswith("/artifacts/traces.json")
     # The client asks for its experiment before it creates it.
     assert [reply.status for reply in recorder.history().of(Reply) if reply.status != 200] == [404]
+    assert holds(recorder)[-1] == TRACE_PARTS
     paths = [call.call.path for call in recorder.history().calls("mlflow")]
     assert paths[:2] == [f"{API}/experiments/get-by-name", f"{API}/experiments/create"]
 
 
 async def test_the_real_client_logs_runs(mlflow: MlflowStandIn, recorder: Recorder) -> None:
-    output = await run(LOGGED, mlflow.url, KEY)
+    generated(recorder)
+    output = await run(LOGGED, mlflow.url, KEY, expected_answer(KEY))
     assert output.split() == ["FINISHED", "mine", "Default,mine"]
-    assert places(recorder) == [
-        f"POST {API}/runs/log-parameter",
-        f"POST {API}/runs/log-batch",
-        places(recorder)[2],
-    ]
-    assert places(recorder)[2].startswith("PUT /api/2.0/mlflow-artifacts/artifacts/1/")
-    assert places(recorder)[2].endswith("/artifacts/prompt.txt")
+    *logged, uploaded = places(recorder)
+    assert logged == [f"POST {API}/runs/log-parameter"] * 2 + [f"POST {API}/runs/log-batch"]
+    assert uploaded.startswith("PUT /api/2.0/mlflow-artifacts/artifacts/1/")
+    assert uploaded.endswith("/artifacts/prompt.txt")
+    assert holds(recorder) == [("prompt",), ("prompt", "model"), TRACE_PARTS, TRACE_PARTS]
 
 
 async def test_spans_may_come_over_otlp(
@@ -160,9 +195,21 @@ async def test_spans_may_come_over_otlp(
 async def test_otlp_in_json_is_answered_in_json(
     mlflow: MlflowStandIn, http: httpx.AsyncClient, recorder: Recorder
 ) -> None:
-    answer = await http.post("/v1/traces", json={"resourceSpans": [{"x": KEY}]})
+    generated(recorder)
+    answer = await http.post("/v1/traces", json={"resourceSpans": [whole()]})
     assert answer.json() == {}
     assert (await mlflow.wait_for_trace(KEY)).detail == "POST /v1/traces"
+
+
+async def test_a_trace_without_its_tokens_is_not_whole_until_they_are_known(
+    mlflow: MlflowStandIn, http: httpx.AsyncClient, recorder: Recorder
+) -> None:
+    asked(recorder)
+    await http.post("/v1/traces", json=whole())
+    with pytest.raises(TimeoutError):
+        await mlflow.wait_for_trace(KEY, 0.05)
+    counted(recorder)
+    assert (await mlflow.wait_for_trace(KEY, PATIENCE)).holds == TRACE_PARTS
 
 
 @pytest.mark.parametrize(
@@ -223,11 +270,16 @@ async def test_what_was_not_accepted_has_not_arrived(
         await mlflow.wait_for_trace(KEY, 0.05)
 
 
-async def test_traces_can_be_waited_for(mlflow: MlflowStandIn, http: httpx.AsyncClient) -> None:
+async def test_traces_can_be_waited_for(
+    mlflow: MlflowStandIn, http: httpx.AsyncClient, recorder: Recorder
+) -> None:
+    generated(recorder)
+    generated(recorder, OTHER, number=901)
     waiting = asyncio.create_task(mlflow.wait_for_trace(KEY, PATIENCE))
-    await http.post("/v1/traces", content=OTHER.encode())
-    assert not waiting.done()
+    await http.post("/v1/traces", json=whole(OTHER))
     await http.post("/v1/traces", content=KEY.encode())
+    assert not waiting.done()
+    await http.post("/v1/traces", json=whole())
     assert (await waiting).key == KEY
 
 
@@ -323,3 +375,15 @@ async def test_health_and_version_do_not_count(
     assert [call.call.path for call in recorder.history().calls("mlflow")] == [f"{API}/experiments/search"]
     assert len(recorder.history().of(Call)) == 3
     assert [reply.outcome for reply in recorder.history().of(Reply)] == ["answered"] * 3
+
+
+async def test_it_fails_until_that_is_taken_back(
+    mlflow: MlflowStandIn, http: httpx.AsyncClient, recorder: Recorder
+) -> None:
+    mlflow.fail(500)
+    assert (await http.post(f"{API}/runs/create", json={"run_name": KEY})).status_code == 500
+    assert (await http.get("/health")).status_code == 500
+    assert not recorder.history().of(Trace)
+    mlflow.fail(None)
+    assert (await http.post(f"{API}/runs/create", json={"run_name": KEY})).status_code == 200
+    assert recorder.history().of(Trace)

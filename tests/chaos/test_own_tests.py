@@ -51,12 +51,10 @@ def pytest_sessionfinish():
     os._exit(0)
 """
 WRITES_THE_REPORT = """
-import atexit, sys
-
-def pytest_configure(config):
-    path = config.option.xmlpath
+def pytest_unconfigure(config):
     report = '<testsuites><testsuite><testcase file="tests/test_a.py" classname="tests.test_a" name="test_a"/></testsuite></testsuites>'
-    atexit.register(lambda: open(path, "w").write(report))
+    with open(config.option.xmlpath, "w") as file:
+        file.write(report)
 """
 
 
@@ -77,7 +75,8 @@ def program(root: Path, files: dict[str, str]) -> ProcessProgram:
 
 
 async def run(root: Path, files: dict[str, str]) -> OwnTests:
-    return await run_tests(program(root, files), Recorder(), variables={"OPENAI_API_KEY": "k"})
+    [seen] = await run_tests(program(root, files), Recorder(), variables={"OPENAI_API_KEY": "k"})
+    return seen
 
 
 async def test_each_test_is_recorded_with_its_outcome(tmp_path: Path) -> None:
@@ -96,9 +95,48 @@ async def test_each_test_is_recorded_with_its_outcome(tmp_path: Path) -> None:
 async def test_a_run_leaves_nothing_behind_for_the_next(tmp_path: Path) -> None:
     own = program(tmp_path, {"tests/test_a.py": HONEST})
 
-    first, second = [await run_tests(own, Recorder(), variables={}) for _ in range(2)]
+    [first], [second] = [await run_tests(own, Recorder(), variables={}) for _ in range(2)]
 
     assert first.cases == second.cases
+
+
+async def test_each_fault_has_a_process_of_its_own_and_imports_are_shared(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(
+        "import os\n\ndef prepare():\n    os.environ['PREPARED'] = str(os.getpid())\n\n"
+        "def put(fault):\n    os.environ['FAULTS'] = os.environ.get('FAULTS', '') + fault\n"
+    )
+    test = """
+import os
+
+def test_shared():
+    assert int(os.environ["PREPARED"]) == os.getppid()
+
+def test_fault():
+    assert os.environ.get("FAULTS", "") == ""
+
+def test_other_fault():
+    assert os.environ.get("FAULTS", "") != "second"
+"""
+    own = program(tmp_path, {"tests/test_a.py": test})
+
+    runs = await run_tests(own, Recorder(), variables={}, plugin=plugin, faults=("", "first", "second"))
+
+    assert [run.fault for run in runs] == ["", "first", "second"]
+    failing = [[case.name for case in run.cases if case.outcome == "failed"] for run in runs]
+    assert failing == [[], ["test_fault"], ["test_fault", "test_other_fault"]]
+
+
+async def test_a_suite_that_makes_warnings_errors_runs_beside_shared_imports(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text("def prepare():\n    import anyio\n\ndef put(fault):\n    pass\n")
+    options = '[tool.pytest.ini_options]\nfilterwarnings = ["error"]\n'
+    options += 'asyncio_default_fixture_loop_scope = "function"\n'
+    own = program(tmp_path, {"tests/test_a.py": HONEST, "pyproject.toml": options})
+
+    [seen] = await run_tests(own, Recorder(), variables={}, plugin=plugin)
+
+    assert (seen.problem, len(seen.cases)) == ("", 5)
 
 
 async def test_options_of_the_repositorys_own_leave_no_test_out(tmp_path: Path) -> None:
@@ -141,7 +179,7 @@ async def test_a_suite_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.
 
 
 async def test_a_repository_without_tests(tmp_path: Path) -> None:
-    seen = await run_tests(
+    [seen] = await run_tests(
         ProcessProgram(
             argv=lambda _host, _port: [],
             env=lambda _host, _port: {},
@@ -172,7 +210,7 @@ def test_inside():
     recorder = Recorder()
     with socket.create_server(("127.0.0.1", 0)) as outside:
         files = {"tests/test_a.py": reaching.format(port=outside.getsockname()[1])}
-        seen = await run_tests(program(tmp_path, files), recorder, variables={})
+        [seen] = await run_tests(program(tmp_path, files), recorder, variables={})
 
     if not (await _namespaces(tmp_path)):
         pytest.skip("this user may make no network namespace")

@@ -201,3 +201,40 @@ async def test_a_refused_connection_is_recorded_and_fails_what_is_sent_on_it() -
     assert isinstance(failure, Failure)
     assert failure.error == "refused"
     assert states(recorder) == ["refused"]
+
+
+async def test_a_body_that_was_sent_in_part_can_be_finished() -> None:
+    bodies = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        bodies.append(await reader.readexactly(4))
+        writer.write(OK)
+
+    async with serving(serve) as (client, _):
+        connection = await RawConnection.open(client, "half-sent")
+        connection.send("POST", "/", body=b"body", upto=1)
+        connection.finish()
+        assert isinstance(await connection.answer(PATIENCE), Answer)
+        connection.finish()
+        connection.close()
+
+    assert bodies == [b"body"]
+
+
+async def test_half_a_head_is_sent() -> None:
+    received = asyncio.Queue[bytes]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await received.put(await reader.read(100))
+
+    async with serving(serve) as (client, recorder):
+        connection = await RawConnection.open(client, "half-head")
+        connection.send_half_a_head("GET", "/health")
+        half = await received.get()
+        connection.close()
+
+    assert half.startswith(b"GET /health HTTP/1.1\r\n")
+    assert b"\r\n\r\n" not in half
+    [exchange] = recorder.history().exchanges("half-head")
+    assert isinstance(exchange.end, Failure)

@@ -3,9 +3,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from anthropic import AsyncAnthropic, OverloadedError
-from openai import AsyncOpenAI
+from openai import APIConnectionError, AsyncOpenAI
 
 from chaos.contract import Contract
+from chaos.history import Fault
 from chaos.keys import Keys, expected_answer
 from chaos.llm import ScriptedLLM, Status
 from chaos.mlflow import MlflowStandIn
@@ -73,3 +74,19 @@ async def test_a_server_is_found_by_its_type_and_its_name(upstreams: Upstreams) 
     for kind, name in ((MlflowStandIn, None), (ScriptedLLM, "tei"), (ScriptedLLM, "other")):
         with pytest.raises(LookupError, match=name or "Mlflow"):
             upstreams.of(kind, name)
+
+
+async def test_a_reset_breaks_connections_that_the_upstream_has_taken(
+    upstreams: Upstreams, recorder: Recorder
+) -> None:
+    async with AsyncOpenAI(base_url=f"{upstreams.url('openai')}/v1", api_key="k", max_retries=0) as openai:
+        await upstreams.reset("openai")
+        with pytest.raises(APIConnectionError):
+            await openai.chat.completions.create(model="o", messages=[{"role": "user", "content": KEY}])
+        await upstreams.heal("openai")
+        answer = await openai.chat.completions.create(model="o", messages=[{"role": "user", "content": KEY}])
+    assert answer.choices[0].message.content == expected_answer(KEY)
+
+    history = recorder.history()
+    assert len(history.calls("openai", key=KEY)) == 2
+    assert [(fault.name, fault.on) for fault in history.of(Fault)] == [("reset", True), ("heal", False)]

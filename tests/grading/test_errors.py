@@ -15,7 +15,7 @@ def test_output_cannot_steer_the_terminal() -> None:
     error = SubmissionError(
         "It failed.", detail="\x1b[2J\x1b]0;owned\x07red\x1b[31m\x00 alert\r\nprogress 1\rprogress 2"
     )
-    assert error.detail == "red alert\nprogress 1\nprogress 2"
+    assert error.detail == "red  alert\nprogress 1\nprogress 2"
 
 
 @pytest.mark.parametrize("kind", [UsageError, SubmissionError, MachineError])

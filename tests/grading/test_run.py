@@ -46,8 +46,8 @@ class Runs:
     async def run_all(self, *experiments: Experiment) -> dict[str, History]:
         return await run_all(experiments, self.run)
 
-    def _program(self, name: str) -> ProcessProgram:
-        root = Path(tempfile.mkdtemp(prefix=name, dir=self._folder))
+    def _program(self) -> ProcessProgram:
+        root = Path(tempfile.mkdtemp(dir=self._folder))
         return ProcessProgram(
             argv=lambda _host, _port: [sys.executable, str(TINY), self._behaviour],
             env=lambda _host, port: {**ENV, "PORT": str(port)},

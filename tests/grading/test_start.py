@@ -389,7 +389,6 @@ def test_dockerfiles_that_are_not_understood(repository: Repository, text: str, 
     "line",
     [
         'COPY "a b .',
-        "COPY **x .",
         f"COPY {'a' * 5000} .",
         *["\n".join(["ENV A=aa", *["ENV A=$A$A"] * 60])],
     ],
@@ -398,6 +397,14 @@ def test_dockerfiles_that_cannot_be_read(repository: Repository, line: str) -> N
     text = f"FROM x\nWORKDIR /app\n{line}\nCMD uvicorn main:app\n"
     with pytest.raises(SubmissionError, match=r"cannot be read.*\[tool\.grading\] command"):
         planned(repository, MODULES | {"Dockerfile": text})
+
+
+@pytest.mark.parametrize("pattern", ["src/**py", "s**", "src/***"])
+def test_stars_that_are_not_a_whole_part_of_a_path_are_one(repository: Repository, pattern: str) -> None:
+    text = f"FROM x\nWORKDIR /app\nCOPY {pattern} src/\nCMD uvicorn main:app\n"
+    with pytest.raises(SubmissionError) as caught:
+        planned(repository, PACKAGE | {"Dockerfile": text})
+    assert "cannot be read" not in str(caught.value)
 
 
 # -- compose files

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import socket
 import threading
@@ -9,7 +10,7 @@ import pytest
 
 from grading import git
 from grading import submission as module
-from grading.errors import MachineError, SubmissionError, UsageError
+from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.submission import Submission, fetch
 from grading.workspace import Workspace
 
@@ -259,9 +260,7 @@ async def test_a_bare_repository_is_cloned(
 async def test_nothing_of_a_repository_is_run(
     repository: Repository, workspace: Workspace, tmp_path: Path
 ) -> None:
-    trap = tmp_path / "trap"
-    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\ncat\n")
-    trap.chmod(0o755)
+    trap = _trap(tmp_path)
     repository.write(FILES | {".gitattributes": "*.py filter=evil diff=evil\n"}).commit()
     for name in ("post-checkout", "pre-commit", "post-index-change", "fsmonitor-watchman"):
         (repository.root / ".git/hooks").mkdir(exist_ok=True)
@@ -276,6 +275,84 @@ async def test_nothing_of_a_repository_is_run(
         await fetch(f"{repository.root}{spec}", workspace)
     await fetch(f"file://{repository.root}", workspace)
     assert not (tmp_path / "sprung").exists()
+
+
+CONFIGURED = {
+    "filter whose name git splits": (["filter.a=b.clean", "filter.a=b.smudge"], "*.py filter=a=b\n"),
+    "diff driver": (["diff.evil.command", "diff.evil.textconv", "diff.external"], "*.py diff=evil\n"),
+    "what packs objects": (["uploadpack.packObjectsHook", "core.alternateRefsCommand"], ""),
+    "credentials": (["credential.helper", "core.askPass", "core.sshCommand", "core.gitProxy"], ""),
+}
+
+
+@pytest.mark.parametrize(("keys", "attributes"), CONFIGURED.values(), ids=CONFIGURED)
+async def test_no_program_of_a_configuration_is_run(
+    repository: Repository, workspace: Workspace, tmp_path: Path, keys: list[str], attributes: str
+) -> None:
+    trap = _trap(tmp_path)
+    repository.write({**FILES, ".gitattributes": attributes}).commit()
+    for key in keys:
+        repository.git("config", key, str(trap))
+    repository.write({"src/api/main.py": "app = 2\n"})
+    (repository.root / "pyproject.toml").touch()
+
+    for spec in (f"{repository.root}", f"{repository.root}@HEAD", f"file://{repository.root}"):
+        await fetch(spec, workspace)
+
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("spec", ["{root}", "{root}@HEAD", "file://{root}", "file://{root}@main"])
+async def test_objects_that_are_missing_are_not_fetched_by_a_program(
+    repository: Repository, workspace: Workspace, tmp_path: Path, spec: str
+) -> None:
+    commit = repository.write(FILES).commit()
+    missing = [
+        repository.git("rev-parse", name) for name in (f"{commit}^{{tree}}", f"{commit}:pyproject.toml")
+    ]
+    promises = {"promisor": "true", "url": str(tmp_path), "partialclonefilter": "blob:none"}
+    for key, value in {**promises, "uploadpack": str(_trap(tmp_path))}.items():
+        repository.git("config", f"remote.origin.{key}", value)
+    repository.git("config", "core.repositoryformatversion", "1")
+    repository.git("config", "extensions.partialClone", "origin")
+    for one in missing:
+        (repository.root / ".git/objects" / one[:2] / one[2:]).unlink()
+
+    with contextlib.suppress(GradingError):
+        await fetch(spec.format(root=repository.root), workspace)
+
+    assert not (tmp_path / "sprung").exists()
+
+
+async def test_a_configured_work_tree_elsewhere_is_not_taken(
+    repository: Repository, workspace: Workspace, tmp_path: Path
+) -> None:
+    repository.write(FILES).commit()
+    elsewhere = Repository(tmp_path / "elsewhere").write({"private.txt": "x"})
+    repository.git("config", "core.worktree", str(elsewhere.root))
+
+    assert "private.txt" not in names(await fetch(str(repository.root), workspace))
+
+
+async def test_a_work_tree_beside_its_repository_is_a_submission(
+    repository: Repository, workspace: Workspace, tmp_path: Path
+) -> None:
+    repository.write(FILES).commit()
+    repository.git("worktree", "add", "--quiet", "-b", "other", str(tmp_path / "other"))
+    (tmp_path / "other/new.py").write_text("")
+
+    found = await fetch(str(tmp_path / "other"), workspace)
+
+    assert names(found) == {*FILES, "new.py"}
+    assert (found.commit, found.dirty) == (repository.git("rev-parse", "other"), True)
+
+
+def _trap(folder: Path) -> Path:
+    """A program that leaves a trace of having been run."""
+    trap = folder / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {folder}/sprung\nexit 1\n")
+    trap.chmod(0o755)
+    return trap
 
 
 async def test_the_variables_of_a_hook_do_not_lead_git_astray(

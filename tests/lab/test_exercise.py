@@ -53,13 +53,13 @@ def test_parts_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("exercise", EXAM.exercises, ids=lambda one: f"exercise {one.number}")
 def test_every_check_is_a_criterion_and_every_experiment_is_read_by_one(exercise: Exercise) -> None:
-    checks = sys.modules[exercise.criteria[0].check.__module__]
-    experiments = sys.modules[checks.__name__.removesuffix("checks") + "experiments"]
+    package = exercise.criteria[0].check.__module__.rpartition(".")[0]
+    checks, experiments = (sys.modules[f"{package}.{name}"] for name in ("checks", "experiments"))
     defined = [
         name
         for name, value in vars(checks).items()
         if inspect.isfunction(value)
-        and value.__module__ == checks.__name__
+        and value.__module__.startswith(f"{package}.")
         and not name.startswith("_")
         and inspect.signature(value).return_annotation is Verdict
     ]

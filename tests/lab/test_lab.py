@@ -141,6 +141,12 @@ async def test_a_delayed_upstream_answers_late_until_it_is_restored(lab: Lab) ->
     assert [fault.name for fault in lab.history.of(Fault)] == ["latency", "heal"]
 
 
+async def test_the_seed_chooses_among_values_of_a_kind(lab: Lab) -> None:
+    chosen = {lab.choose(["a", "b", "c"]) for _ in range(50)}
+
+    assert chosen == {"a", "b", "c"}
+
+
 async def test_pairs_meet_every_value_of_both_axes_and_are_on_record(lab: Lab) -> None:
     numbers, letters = (
         Axis("numbers", {"one": 1, "two": 2, "three": 3}),

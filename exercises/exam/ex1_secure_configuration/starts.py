@@ -1,23 +1,98 @@
 """The environments that a service must refuse to start with, by the name of the instance that meets each."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from string import Template
 
 from chaos.contract import Contract
+from lab.axes import Axis
 
 MINIMUM_LENGTH = 32
 TOKEN_KEY = "token_key"  # noqa: S105 - its name
 """The secret of the contract that tokens are signed with."""
 
+WELL_KNOWN_WORDS = ("changeme", "secret")
+"""What every well-known key has in it that a service must refuse."""
+
 # The long ones are what becomes of a default that somebody made long enough instead of random.
-_DEFAULT_KEYS = {
+PUBLISHED: Mapping[str, str | None] = {
     "empty {key}": "",
     "{key}=secret": "secret",
     "{key}=changeme, four times": "changeme" * 4,
     "{key}=your-secret-key-change-in-production": "your-secret-key-change-in-production",
     "{key}=dev-secret-key-do-not-use-in-production": "dev-secret-key-do-not-use-in-production",
+    "{key} of 31 characters": None,
 }
-_WITH_URL = ("litellm", "qdrant")
-_NO_URL = "not a url"
+"""Keys by the names of the instances that get them; None is a random one, one character too short."""
+
+Choose = Callable[[Sequence[str]], str]
+
+
+def _repeated(choose: Choose) -> str:
+    return choose(("", "-", "_", ".", " ")).join(["secret"] * int(choose(("6", "7", "8"))))
+
+
+def _padded(choose: Choose) -> str:
+    return _beside("secret", choose(("0", "x", "1", "-", ".", "!")) * int(choose(("26", "34", "42"))), choose)
+
+
+def _padded_with_a_sequence(choose: Choose) -> str:
+    sequences = (
+        "12345678901234567890123456789012",
+        "abcdefghijklmnopqrstuvwxyz",
+        "-0123456789-abcdef-0123456789",
+    )
+    return _beside(choose(("ChangeMe", "CHANGEME", "Changeme")), choose(sequences), choose)
+
+
+def _beside(word: str, padding: str, choose: Choose) -> str:
+    return choose((word + padding, padding + word))
+
+
+LONGER_KEYS: Axis[Callable[[Choose], str]] = Axis(
+    "ways to lengthen a key",
+    {
+        "a repeated word": _repeated,
+        "a padded word": _padded,
+        "a word in capitals, padded with a sequence": _padded_with_a_sequence,
+    },
+)
+
+_SCHEMES = ("ftp", "htp", "htpp", "ws", "redis", "file")
+_NOTHING_LIKE_A_URL = ("not a url", "://x", "   ", "$upstream:4000", "localhost", "/v1")
+MALFORMED: Axis[tuple[Sequence[str], Sequence[str]]] = Axis(
+    "kinds of malformed address",
+    {
+        "no ://": (("https", "http", "http//$upstream"), ("https", "http", "http//$upstream")),
+        "no host": (("http://", "https://"), ("http://", "https://")),
+        # What stands before the @ is a password, which nobody may print for being in a malformed address.
+        "another scheme": (
+            [f"{scheme}://api:$password@$upstream:4000" for scheme in _SCHEMES],
+            [f"{scheme}://$upstream:4000" for scheme in _SCHEMES],
+        ),
+        "nothing like a URL": (("",), _NOTHING_LIKE_A_URL),
+    },
+)
+"""What is no address: what one of two variables gets, and what the other one."""
+
+_NO_LISTS = ('["https://chat.example.org"', "[https://chat.example.org]", '["https://chat.example.org",')
+_ADDRESSES = ("litellm", "qdrant")
+_MAY_BE_A_PATH = "mlflow"
+"""MLflow's client takes paths and other schemes too, but nothing takes an http address without a host."""
+_GROUP = "bad "
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A value that a variable must not have, and how it is shown; None takes the variable away."""
+
+    shown: str
+    value: str | None
+
+
+Faults = Mapping[str, Bad]
+"""Bad values by their variables."""
 
 
 def key_variable(contract: Contract) -> str:
@@ -30,33 +105,94 @@ def missing_key(contract: Contract) -> str:
     return f"no {key_variable(contract)}"
 
 
-def short_key(contract: Contract) -> str:
-    """Return the name of the instance whose key is one character too short."""
-    return f"{key_variable(contract)} of {MINIMUM_LENGTH - 1} characters"
-
-
-def default_keys(contract: Contract) -> dict[str, str]:
-    """Return well-known keys, by the names of the instances that get them."""
-    return {name.format(key=key_variable(contract)): value for name, value in _DEFAULT_KEYS.items()}
-
-
-def malformed_urls(contract: Contract) -> dict[str, str]:
-    """Return the variables that hold no URL, by the names of the instances where they do not."""
-    variables = [contract.upstreams[upstream].variable for upstream in _WITH_URL]
-    return {f"malformed {variable}": variable for variable in variables}
-
-
-def changes(contract: Contract, secrets: Mapping[str, str]) -> dict[str, Mapping[str, str | None]]:
-    """Return what each instance's environment differs in; None takes a variable away."""
-    key = key_variable(contract)
+def published_keys(contract: Contract, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return insecure keys that every run tries, by the names of the instances that get them."""
+    short = secrets[TOKEN_KEY][: MINIMUM_LENGTH - 1]
     return {
-        missing_key(contract): {key: None},
-        **{instance: {key: value} for instance, value in default_keys(contract).items()},
-        short_key(contract): {key: secrets[TOKEN_KEY][: MINIMUM_LENGTH - 1]},
-        **{instance: {variable: _NO_URL} for instance, variable in malformed_urls(contract).items()},
+        name.format(key=key_variable(contract)): short if key is None else key
+        for name, key in PUBLISHED.items()
     }
+
+
+def published_names(contract: Contract) -> tuple[str, ...]:
+    """Return the names of the instances with keys that every run tries."""
+    return tuple(name.format(key=key_variable(contract)) for name in PUBLISHED)
+
+
+def longer_key(contract: Contract, kind: str, key: str = "") -> str:
+    """Return the name of the instance whose key is made longer in a way; without the `key`, how such names begin."""
+    return f"{key_variable(contract)}, {kind}: {key}"
+
+
+def passwords(contract: Contract) -> tuple[str, ...]:
+    """Return the variables of passwords that a deployment has to set."""
+    needed = {user.password for user in contract.users.values()}
+    found = (contract.secrets[name] for name in sorted(needed))
+    return tuple(one.variable for one in found if one.value is None and one.variable)
+
+
+def addresses(contract: Contract) -> tuple[str, ...]:
+    """Return the variables that have to hold an address, those first whose every value is judged."""
+    return tuple(contract.upstreams[name].variable for name in (*_ADDRESSES, _MAY_BE_A_PATH))
+
+
+def origins(contract: Contract) -> tuple[str, ...]:
+    """Return the variables that hold a JSON list of origins."""
+    return tuple(name for name, template in contract.origin.variables.items() if template == "$origins")
+
+
+def rows(contract: Contract, secrets: Mapping[str, str], choose: Choose) -> list[Faults]:
+    """Return environments in which several variables are bad at once: every kind of malformed address meets both.
+
+    A service that names all of them refuses a row in one start.
+    """
+    found: list[Faults] = []
+    for kind, samples in MALFORMED.values.items():
+        turn = int(choose(("0", "1")))
+        row = {
+            contract.upstreams[name].variable: _address(name, choose(samples[(place + turn) % 2]), secrets)
+            for place, name in enumerate(_ADDRESSES)
+        }
+        if kind == "no host":
+            row[contract.upstreams[_MAY_BE_A_PATH].variable] = _address("", choose(samples[0]), secrets)
+            row |= {variable: _bad_list(choose) for variable in origins(contract)}
+        if kind == "nothing like a URL":
+            row |= dict.fromkeys(passwords(contract), Bad("missing", None))
+        found.append(row)
+    return found
+
+
+def group(faults: Faults) -> str:
+    """Return the name of the instance in which these variables are bad."""
+    return _GROUP + ", ".join(f"{variable} ({bad.shown})" for variable, bad in faults.items())
+
+
+def is_group(instance: str) -> bool:
+    """Whether an instance had bad addresses or no passwords."""
+    return instance.startswith(_GROUP)
+
+
+def named_in(text: str, variables: Sequence[str]) -> tuple[str, ...]:
+    """Return those variables whose names stand in a text, in whatever case and with whatever between their words."""
+    return tuple(
+        variable
+        for variable in variables
+        if re.search(r"[\W_]*".join(variable.split("_")), text, re.IGNORECASE)
+    )
 
 
 def patience(usual: float) -> float:
     """Return how many seconds an instance has to refuse, where the service needs `usual` seconds to start."""
     return max(20.0, 2 * usual)
+
+
+def _bad_list(choose: Choose) -> Bad:
+    value = choose(_NO_LISTS)
+    return Bad(f"'{value}'", value)
+
+
+def _address(upstream: str, template: str, secrets: Mapping[str, str]) -> Bad:
+    filled = Template(template)
+    hidden = {"upstream": upstream, "password": "***"}
+    value = filled.safe_substitute(hidden | {"password": secrets["user_password"]})
+    return Bad(f"'{filled.safe_substitute(hidden)}'", value)

@@ -4,11 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 
 Claims = dict[str, Any]
 
 _DIGESTS = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,8192}\.[\w-]{8,8192}\.[\w-]{0,8192}")
 _TEN_YEARS = 10 * 365 * 86_400.0
 
 
@@ -26,6 +28,11 @@ def unsigned(claims: Claims, *, algorithm: str = "none") -> str:
 def claims_of(token: str) -> Claims | None:
     """Return what a token says, verified or not; None where it is no JSON Web Token."""
     return _part(token, 1)
+
+
+def legible_parts(text: str) -> list[str]:
+    """Return what the tokens in a text say, which everybody can read who has one."""
+    return [json.dumps(claims) for token in _TOKEN.findall(text) if (claims := claims_of(token))]
 
 
 def algorithm_of(token: str) -> str:

@@ -1,105 +1,171 @@
-"""The experiments of exercise 2: SIGTERM with requests in flight, with ones that never end, without MLflow, and idle."""
+"""The experiments of exercise 2: SIGTERM with requests in flight, with what never ends, without MLflow, and idle."""
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
-from chaos.history import Connection
-from chaos.llm import Answer, Hang
+from chaos.history import Connection, Tried
+from chaos.llm import Answer, Drip, Hang
 from chaos.raw_connection import RawConnection
+from exercises.exam.ex2_graceful_shutdown.axes import (
+    AT_ONCE,
+    BODIES,
+    CONNECTIONS,
+    HANGING,
+    LENGTHS,
+    MOMENTS,
+    SITUATIONS,
+    UPSTREAMS,
+    WORK,
+)
 from exercises.exam.ex2_graceful_shutdown.times import (
     EXIT_PATIENCE,
     EXIT_SECONDS,
     LET_GO_PATIENCE,
 )
+from exercises.exam.ex2_graceful_shutdown.work import work
 from exercises.exam.promises import PATIENCE_SECONDS
+from lab.axes import Axis
 from lab.experiment import experiment
 from lab.lab import Lab
 
 __all__ = ["drain", "idle", "mlflow_hanging", "mlflow_refused", "stuck"]
 
-MODEL_SECONDS = (2.0, 3.0, 5.0)
+LONGEST = max(LENGTHS.values.values())
 ARRIVAL_PATIENCE = 10.0
 FOLLOWERS_PATIENCE = 1.0
-KNOCK_EVERY = 0.1
-KNOCK_AT_LEAST = 2.5
+SERVED = 3
+PENDING = 20
+"""So many traces are due at SIGTERM: one after the other, each with a time-out of its own, they exceed any bound."""
+TRACED_LATE = 2
+"""So many more become due while the service stops, `TRACED_LATE_AFTER` seconds after SIGTERM."""
+TRACED_LATE_AFTER = 2.0
+KNOCKS = 6
+KNOCK_EVERY = 0.15
 KNOCK_PATIENCE = 5.0
-IDLE_REQUEST_AFTER = 1.5
+REST_OF_BODY_AFTER = 1.0
+FAREWELL_SECONDS = 0.3
+"""A server that closes a connection after an answer has done so by then."""
 HALF_ARRIVES_IN = 0.5
-SETTLES_IN = 2.0
-RELEASE_PATIENCE = 3.0
+DRIP_SECONDS = 0.5
+SLOW_SECONDS = 6.0
+RELEASE_PATIENCE = 2.0
 TRACE_PATIENCE = 2.0
 POLL_SECONDS = 0.05
 
 
-@experiment(seconds=8)
+@experiment(seconds=LONGEST + 2)
 async def drain(lab: Lab) -> None:
-    """Requests are in flight, another connection is idle, and more is asked after SIGTERM."""
-    served = lab.key()
-    await lab.generate(served, label="served", timeout=ARRIVAL_PATIENCE)
-    idle_connection = await RawConnection.open(lab.client, "idle")
-    with contextlib.closing(idle_connection):
-        idle_connection.send("GET", lab.endpoint("alive"))
-        await idle_connection.answer(KNOCK_PATIENCE)
+    """Requests of several lengths are in flight, two in the middle of their bodies, and more is asked after SIGTERM."""
+    _say(lab, SITUATIONS, "requests in flight")
+    _say(lab, UPSTREAMS, "all up")
+    await _serve(lab, SERVED)
+    async with contextlib.AsyncExitStack() as held:
+        kept = {name: [await _hold(lab, held, name) for _ in MOMENTS.values] for name in ("idle", "unused")}
+        for connection in kept["idle"]:
+            connection.send("GET", lab.endpoint("alive"))
+            await connection.answer(KNOCK_PATIENCE)
+        bodies = [(kind, await _hold(lab, held, "in-flight")) for kind, _ in lab.vary(BODIES)]
+        reused = await _hold(lab, held, "in-flight")
         lab.phase("fault")
-        keys = {lab.key(): seconds for seconds in MODEL_SECONDS}
         async with asyncio.TaskGroup() as group:
-            in_flight = [group.create_task(_slow(lab, key, seconds)) for key, seconds in keys.items()]
-            await _arrive(lab, list(keys))
+            await _begin(lab, group, reused, bodies)
             lab.service.signal("TERM")
-            group.create_task(_knock(lab, in_flight))
-            group.create_task(_ask_idle(lab, idle_connection))
+            group.create_task(_finish(bodies))
+            group.create_task(_ask_again(lab, reused))
+            kinds = [kind for kind, _ in lab.vary(WORK)]
+            _say(lab, CONNECTIONS, *CONNECTIONS.values)
+            for place, (_, seconds) in enumerate(lab.vary(MOMENTS)):
+                asked = kinds[place:] + kinds[:place]
+                connections = [kept["idle"][place], kept["unused"][place]]
+                group.create_task(_ask_at(lab, seconds, asked, connections))
         await lab.service.wait_exit(EXIT_PATIENCE)
-    await _look_after(lab, [lab.control_key, served, *keys])
+    await _look_after(lab)
 
 
 @experiment(seconds=EXIT_SECONDS)
 async def stuck(lab: Lab) -> None:
-    """At SIGTERM one request hangs at the model, and of another one the second half of the body never comes."""
-    hung = await RawConnection.open(lab.client, "hung")
-    half_sent = await RawConnection.open(lab.client, "half-sent")
-    with contextlib.closing(hung), contextlib.closing(half_sent):
+    """At SIGTERM the model hangs or drips, heads and bodies stop midway, MLflow is slow and Qdrant hangs."""
+    _say(lab, SITUATIONS, "something hangs")
+    _say(lab, UPSTREAMS, "MLflow slow", "Qdrant hanging")
+    async with contextlib.AsyncExitStack() as held:
         lab.phase("fault")
-        key = lab.key()
-        lab.llm.script(key, Hang())
-        _post(lab, hung, key)
-        _post(lab, half_sent, lab.key(), share=0.5)
+        await lab.upstreams.latency("mlflow", SLOW_SECONDS)
+        serving = asyncio.create_task(_serve(lab, PENDING))
+        await asyncio.wait([serving], timeout=ARRIVAL_PATIENCE)
+        silent = lab.key()
+        connections = [await _stick(lab, held, kind, silent) for kind, _ in lab.vary(HANGING)]
         with contextlib.suppress(TimeoutError):
-            await lab.llm.wait_for_calls(1, key=key, timeout=ARRIVAL_PATIENCE)
+            await lab.llm.wait_for_calls(1, key=silent, timeout=ARRIVAL_PATIENCE)
         await asyncio.sleep(HALF_ARRIVES_IN)
+        await lab.upstreams.hang("qdrant")
         lab.service.signal("TERM")
         if not await lab.service.wait_exit(EXIT_PATIENCE):
-            await _release(lab, half_sent, hung)
-    await _look_after(lab, [lab.control_key])
+            await _release(lab, connections)
+        await _give_up(serving)
+    await _look_after(lab)
 
 
 @experiment(seconds=EXIT_SECONDS)
 async def mlflow_refused(lab: Lab) -> None:
-    """MLflow refuses connections when a trace is due and SIGTERM comes."""
+    """MLflow refuses connections when many traces are due and SIGTERM comes."""
+    _say(lab, UPSTREAMS, "MLflow refusing connections")
     await _stop_without_mlflow(lab, lab.upstreams.outage)
 
 
 @experiment(seconds=EXIT_SECONDS)
 async def mlflow_hanging(lab: Lab) -> None:
-    """MLflow takes what it is sent and never answers when a trace is due and SIGTERM comes."""
+    """MLflow takes what it is sent and never answers when many traces are due and SIGTERM comes."""
+    _say(lab, UPSTREAMS, "MLflow hanging")
     await _stop_without_mlflow(lab, lab.upstreams.hang)
 
 
-@experiment(seconds=4)
+@experiment(seconds=LONGEST + 2)
 async def idle(lab: Lab) -> None:
-    """SIGTERM comes when nothing is under way."""
-    await asyncio.sleep(SETTLES_IN)  # what a service puts off until after its start is not idling
-    lab.phase("fault")
-    lab.service.signal("TERM")
-    await lab.service.wait_exit(EXIT_PATIENCE)
-    await _look_after(lab, [lab.control_key])
+    """The model takes its time for one request; SIGTERM comes when nothing is under way, on an open connection."""
+    _say(lab, SITUATIONS, "nothing under way")
+    connection = await RawConnection.open(lab.client, "idle")
+    with contextlib.closing(connection):
+        await _slow(lab, LONGEST, label="patient")
+        connection.send("GET", lab.endpoint("alive"))
+        await connection.answer(KNOCK_PATIENCE)
+        lab.phase("fault")
+        lab.service.signal("TERM")
+        await lab.service.wait_exit(EXIT_PATIENCE)
+    await _look_after(lab)
 
 
-async def _slow(lab: Lab, key: str, seconds: float) -> None:
+# Requests that are under way at SIGTERM.
+
+
+async def _begin(
+    lab: Lab,
+    group: asyncio.TaskGroup,
+    reused: RawConnection,
+    bodies: Sequence[tuple[str, RawConnection]],
+) -> None:
+    """Start what is to be in flight, the longest first, and wait until it is."""
+    keys = []
+    lengths = sorted(lab.vary(LENGTHS), key=lambda one: -one[1])
+    for name, seconds in lengths:
+        for _ in range(AT_ONCE[name]):
+            keys.append(lab.key())
+            label = "in-flight-long" if seconds == LONGEST else "in-flight"
+            group.create_task(_slow(lab, seconds + HALF_ARRIVES_IN, keys[-1], label=label))
+    keys.append(lab.key())
+    lab.llm.script(keys[-1], Answer(delay=LENGTHS.values["6 s"] + HALF_ARRIVES_IN))
+    work(lab, "a prompt", key=keys[-1]).send(reused)
+    for kind, connection in bodies:
+        work(lab, kind).send(connection, share=0.5)
+    await _arrive(lab, keys)
+    await asyncio.sleep(HALF_ARRIVES_IN)
+
+
+async def _slow(lab: Lab, seconds: float, key: str | None = None, *, label: str) -> None:
+    key = key or lab.key()
     lab.llm.script(key, Answer(delay=seconds))
-    await lab.generate(key, label="in-flight", timeout=PATIENCE_SECONDS)
+    await lab.generate(key, label=label, timeout=PATIENCE_SECONDS)
 
 
 async def _arrive(lab: Lab, keys: Sequence[str]) -> None:
@@ -111,44 +177,31 @@ async def _arrive(lab: Lab, keys: Sequence[str]) -> None:
             await lab.llm.wait_for_calls(1, key=key, timeout=FOLLOWERS_PATIENCE)
 
 
-async def _knock(lab: Lab, in_flight: Sequence[asyncio.Task[None]]) -> None:
-    """Ask for new work, each time on a new connection, while requests are in flight and a little longer."""
-    started = lab.recorder.now()
-    last = started + max(MODEL_SECONDS)
-    async with asyncio.TaskGroup() as group:
-        while (now := lab.recorder.now()) < started + KNOCK_AT_LEAST or (
-            now < last and not all(task.done() for task in in_flight)
-        ):
-            group.create_task(_knock_once(lab))
-            await asyncio.sleep(KNOCK_EVERY)
+async def _finish(bodies: Sequence[tuple[str, RawConnection]]) -> None:
+    """Send the rest of what was half sent at SIGTERM."""
+    await asyncio.sleep(REST_OF_BODY_AFTER)
+    for _, connection in bodies:
+        connection.finish()
+    for _, connection in bodies:
+        await connection.answer(PATIENCE_SECONDS)
 
 
-async def _knock_once(lab: Lab) -> None:
-    await lab.generate(label="knock", timeout=KNOCK_PATIENCE)
+async def _stick(lab: Lab, held: contextlib.AsyncExitStack, kind: str, silent: str) -> RawConnection:
+    """Have something of this kind hang."""
+    connection = await _hold(lab, held, kind)
+    match kind:
+        case "a silent model" | "a dripping model":
+            key = silent if kind == "a silent model" else lab.key()
+            lab.llm.script(key, Hang() if kind == "a silent model" else Drip(DRIP_SECONDS))
+            work(lab, "a prompt", key=key).send(connection)
+        case "half a prompt" | "half a login":
+            work(lab, kind.replace("half ", "")).send(connection, share=0.5)
+        case "half a head":
+            connection.send_half_a_head("POST", lab.ask_path)
+    return connection
 
 
-async def _ask_idle(lab: Lab, connection: RawConnection) -> None:
-    """Ask for new work on the connection that was idle, unless the service has closed it by then."""
-    if await connection.wait_end(IDLE_REQUEST_AFTER) is None:
-        _post(lab, connection, lab.key())
-        await connection.answer(KNOCK_PATIENCE)
-
-
-def _post(lab: Lab, connection: RawConnection, key: str, *, share: float = 1.0) -> None:
-    """Send a prompt, or a share of its body, on a connection that stays open."""
-    body = json.dumps(lab.ask_body(key)).encode()
-    connection.send(
-        "POST",
-        lab.ask_path,
-        body=body,
-        upto=None if share == 1.0 else int(share * len(body)),
-        headers={"content-type": "application/json"},
-        token=lab.token,
-        key=key,
-    )
-
-
-async def _release(lab: Lab, *held: RawConnection) -> None:
+async def _release(lab: Lab, held: Sequence[RawConnection]) -> None:
     """Hang up one connection after the other until the service exits, to see which one kept it."""
     for connection in held:
         if connection.ended.done():
@@ -158,25 +211,96 @@ async def _release(lab: Lab, *held: RawConnection) -> None:
             return
 
 
+# What is asked after SIGTERM.
+
+
+async def _ask_at(
+    lab: Lab, seconds: float, kinds: Sequence[str], connections: Sequence[RawConnection]
+) -> None:
+    """Ask for new work so many seconds from now, on new connections and on those that were open before."""
+    await asyncio.sleep(seconds)
+    async with asyncio.TaskGroup() as group:
+        for kind, connection in zip(kinds, connections, strict=False):
+            group.create_task(_ask_on(lab, connection, kind))
+        for place in range(KNOCKS):
+            if not lab.service.running:
+                return
+            kind = kinds[place % len(kinds)]
+            group.create_task(_knock(lab, kind))
+            await asyncio.sleep(KNOCK_EVERY)
+
+
+async def _knock(lab: Lab, kind: str) -> None:
+    await work(lab, kind).ask(lab, label="knock", timeout=KNOCK_PATIENCE)
+
+
+async def _ask_on(lab: Lab, connection: RawConnection, kind: str) -> None:
+    """Ask for new work on an open connection, unless the service has closed it by then."""
+    if not connection.ended.done():
+        work(lab, kind).send(connection)
+        await connection.answer(KNOCK_PATIENCE)
+
+
+async def _ask_again(lab: Lab, connection: RawConnection) -> None:
+    """Ask for new work on a connection on which a request has just been served."""
+    await connection.answer(PATIENCE_SECONDS)
+    if await connection.wait_end(FAREWELL_SECONDS) is None:
+        connection.label = "just-served"
+        await _ask_on(lab, connection, "a prompt")
+
+
+# The rest.
+
+
+def _say(lab: Lab, axis: Axis[object], *values: str) -> None:
+    """Record that these values of an axis are tried, which lie in several experiments."""
+    for value in values:
+        lab.recorder.record(Tried(axis=axis.name, value=value))
+
+
+async def _hold(lab: Lab, held: contextlib.AsyncExitStack, label: str) -> RawConnection:
+    return held.enter_context(contextlib.closing(await RawConnection.open(lab.client, label)))
+
+
+async def _serve(lab: Lab, count: int) -> None:
+    """Have prompts answered, all at once."""
+    async with asyncio.TaskGroup() as group:
+        for _ in range(count):
+            group.create_task(_ask(lab))
+
+
+async def _ask(lab: Lab) -> None:
+    await lab.generate(label="served", timeout=PATIENCE_SECONDS)
+
+
 async def _stop_without_mlflow(lab: Lab, fault: Callable[[Literal["mlflow"]], Awaitable[None]]) -> None:
+    _say(lab, SITUATIONS, "MLflow is broken")
     lab.phase("fault")
     await fault("mlflow")
-    key = lab.key()
-    asking = asyncio.create_task(lab.generate(key, label="served", timeout=PATIENCE_SECONDS))
-    await asyncio.wait([asking], timeout=ARRIVAL_PATIENCE)
+    serving = asyncio.create_task(_serve(lab, PENDING))
+    await asyncio.wait([serving], timeout=ARRIVAL_PATIENCE)
+    keys = [lab.key() for _ in range(TRACED_LATE)]
+    late = [asyncio.create_task(_slow(lab, TRACED_LATE_AFTER, key, label="late")) for key in keys]
+    await _arrive(lab, keys)
     lab.service.signal("TERM")
     await lab.service.wait_exit(EXIT_PATIENCE)
-    asking.cancel()
-    await asyncio.wait([asking])
-    await _look_after(lab, [lab.control_key, key])
+    await _give_up(serving, *late)
+    await _look_after(lab)
 
 
-async def _look_after(lab: Lab, keys: Sequence[str]) -> None:
-    """See what the service has left behind: open connections at its upstreams, and traces."""
+async def _give_up(*asking: "asyncio.Task[None]") -> None:
+    for task in asking:
+        task.cancel()
+    await asyncio.wait(asking)
+
+
+async def _look_after(lab: Lab) -> None:
+    """See what the service has left behind: open connections at its upstreams, and traces of what it has answered."""
     if not lab.service.running:
         await _connections_end(lab)
-    await lab.wait_for_traces(keys, seconds=TRACE_PATIENCE)
+    keys = [one.request.key for one in lab.history.exchanges() if one.request.key and one.status == 200]
     await lab.find_traces(keys, seconds=0)
+    await lab.wait_for_traces(keys, seconds=TRACE_PATIENCE)
 
 
 async def _connections_end(lab: Lab) -> None:

@@ -5,6 +5,9 @@ from exercises.exam.promises import TOLERANCE_SECONDS
 EXIT_SECONDS = 30.0
 """The process has exited by then after SIGTERM, whatever is still under way."""
 
+DRAIN_SECONDS = 15.0
+"""What is answered by then after SIGTERM gets its real answer; the rest of the 30 s is for all that follows."""
+
 PROMPT_SECONDS = 5.0
 """The process has exited by then after its last request, or after SIGTERM where it has none."""
 

@@ -2,232 +2,218 @@
 
 import asyncio
 import contextlib
-import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping
 
 from chaos.history import Answer as ServiceAnswer
-from chaos.history import Failure
-from chaos.llm import Answer, Drip, Hang, Status
-from exercises.exam.ex3_timeouts_limits_breaker.outage import (
-    FAILED_REQUESTS,
-    REJECTED_REQUESTS,
-    most_failed_requests,
-)
+from chaos.llm import Answer, Status, Step
+from exercises.exam.ex3_timeouts_limits_breaker import axes
+from exercises.exam.ex3_timeouts_limits_breaker.bodies import send_bodies
+from exercises.exam.ex3_timeouts_limits_breaker.circuit import LATER_FAILED_REQUESTS, Circuit, labelled
+from exercises.exam.ex3_timeouts_limits_breaker.outage import FAILED_REQUESTS
 from exercises.exam.hanging import hang
-from exercises.exam.promises import DEADLINE_SECONDS, PATIENCE_SECONDS, TOLERANCE_SECONDS
+from exercises.exam.promises import DEADLINE_SECONDS, PATIENCE_SECONDS
+from lab import control
+from lab.axes import Axis
 from lab.experiment import experiment
 from lab.lab import Lab
-from lab.retry_after import seconds_of
 
-__all__ = ["blackhole", "bodies", "breaker", "client_errors", "crowd", "drip", "half_open", "hang"]
+__all__ = ["blackhole", "breaker", "callers", "crowd", "drip", "half_open", "hang"]
 
-QUIET_REQUESTS = 12
-"""So many requests in a row for each of several workers meet every one of them."""
 CALLERS = 50
-COOL_DOWN_MARGIN = 0.5
-COOL_DOWN_LIMIT = 65.0
-POLL_SECONDS = 5.0
+ILL_CALLERS = 12
+PROBE_SECONDS = 1.0
+PROBES_IN_A_ROW = 6
+"""A breaker has few slots for probes: if each of these takes one away for good, none is left."""
+PROBES_AT_ONCE = 4
+POLL_SECONDS = 1.0
+LATEST_FAILED_REQUESTS = 25
+"""More for a window that many refusals are in."""
 CROWD = 20
-HEALTH_SAMPLES = 8
-UNDER_LIMIT = 900_000
-OVER_LIMIT = 1_200_000
-PIECE = 16 * 1024
+HANGING_EACH = (CROWD - len(axes.LATE_FAILURES.values)) // len(axes.HANGS.values)
+ABORTED = 6
+ABORT_SECONDS = 0.5
+CLIENT_ERRORS = 5
+HEALTH_SAMPLES = 5
+BYSTANDER_SAMPLES = 2
 
 
 @experiment(seconds=DEADLINE_SECONDS)
 async def drip(lab: Lab) -> None:
-    """The model answers one byte every half second, without end."""
-    key = lab.key()
-    lab.llm.script(key, Drip(interval=0.5))
+    """The model answers one byte every half second, without end: the head of its answer, or the body."""
+    circuit = await Circuit.of(lab)
     lab.phase("fault")
-    await lab.generate(key, label="dripping", timeout=PATIENCE_SECONDS)
+    dripping = [
+        _meet(lab, step, labelled("failing", "drip"), FAILED_REQUESTS) for _, step in lab.vary(axes.DRIPS)
+    ]
+    await circuit.outlast(lab.vary(axes.DRIP), dripping)
+
+
+@experiment(seconds=DEADLINE_SECONDS + 4)
+async def blackhole(lab: Lab) -> None:
+    """The model's address neither accepts nor refuses connections: one request meets it, then five at once."""
+    circuit = await Circuit.of(lab)
+    lab.phase("fault")
+    await lab.upstreams.blackhole(lab.contract.model)
+    answer = await lab.generate(label="unreachable", timeout=PATIENCE_SECONDS)
+    await lab.upstreams.heal(lab.contract.model)
+    if isinstance(answer, ServiceAnswer):
+        await circuit.open(lab.vary(axes.UNREACHABLE), requests=FAILED_REQUESTS)
+
+
+@experiment(seconds=DEADLINE_SECONDS + 1)
+async def breaker(lab: Lab) -> None:
+    """The model fails for all, also for the first probes; then it recovers and meets 50 callers at once."""
+    caller_token = await lab.login("user")
+    outages = lab.vary(axes.FIRST_OUTAGES)
+    circuit = await Circuit.of(lab)
+    if await circuit.open(outages, requests=FAILED_REQUESTS):
+        await circuit.cool()
+        _try(lab, axes.FIRST_PROBES)
+        await circuit.fail_on(ILL_CALLERS)
+        await circuit.heal()
+        _try(lab, axes.SECOND_PROBES)
+        lab.llm.default(Answer(delay=PROBE_SECONDS))
+        await circuit.recover_under(CALLERS, caller_token)
+        if not await circuit.settle():
+            return
+    await circuit.open(outages, requests=LATER_FAILED_REQUESTS)
 
 
 @experiment(seconds=DEADLINE_SECONDS)
-async def blackhole(lab: Lab) -> None:
-    """The model's address neither accepts nor refuses connections."""
-    lab.phase("fault")
-    await lab.upstreams.blackhole("litellm")
-    await lab.generate(label="unreachable", timeout=PATIENCE_SECONDS)
-    await lab.upstreams.heal("litellm")
-
-
-@experiment(seconds=30)
-async def breaker(lab: Lab) -> None:
-    """The model fails for all, then recovers and meets 50 callers at once."""
-    caller_token = await lab.login("user")
-    cool_down = await _open_breaker(lab)
-    lab.llm.default(Answer(delay=1.0))
-    lab.phase("recovery")
-    healed = lab.recorder.now()
-    while not _is_late(lab, healed):
-        await asyncio.sleep(min(cool_down or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
-        answers = await asyncio.gather(
-            *(
-                lab.generate(label="caller", token=caller_token, timeout=PATIENCE_SECONDS)
-                for _ in range(CALLERS)
-            )
-        )
-        if any(isinstance(answer, ServiceAnswer) and answer.status == 200 for answer in answers):
-            break
-        cool_down = _cool_down(answers)
-    await _serve(lab, healed)
-
-
-@experiment(seconds=30)
 async def half_open(lab: Lab) -> None:
-    """After an outage the first requests meet a cached prompt and a client error."""
-    healed = await _outlast_outage(lab)
-    await lab.generate(lab.control_key, label="cached", timeout=PATIENCE_SECONDS)
-    if len(lab.llm.calls(lab.control_key)) > 1 and await lab.count_workers() == 1:
-        # It was in no cache, and has been the probe itself: the client error has to be one too.
-        healed = await _outlast_outage(lab)
-    refused = lab.key()
-    lab.llm.script(refused, Status(400))
-    await lab.generate(refused, label="client-error", timeout=PATIENCE_SECONDS)
-    await _serve(lab, healed)
+    """After one outage the first requests meet cached prompts, after another one client errors."""
+    outages = lab.vary(axes.MIDDLE_OUTAGES)
+    circuit = await Circuit.of(lab)
+    requests = FAILED_REQUESTS
+    for name, _ in lab.vary(axes.MIDDLE_PROBES):
+        if not await circuit.open(outages, requests=requests):
+            return
+        requests = LATER_FAILED_REQUESTS
+        await circuit.heal()
+        await _PROBES[name](lab, circuit)
+        if not await circuit.settle():
+            return
+    await circuit.open(outages, requests=requests)
 
 
-@experiment(seconds=6)
-async def client_errors(lab: Lab) -> None:
-    """The model refuses many requests as the callers' fault, and many callers hang up."""
+@experiment(seconds=18, needs="start")
+async def callers(lab: Lab) -> None:
+    """Callers send too much, ask for what the model refuses, and hang up; then the model fails, and they hang up again."""
     lab.phase("fault")
-    refused = []
-    for status in (400, 401, 403, 404, 422) * 2:
-        key = lab.key()
-        lab.llm.script(key, Status(status))
-        refused.append(lab.generate(key, label="client-error", timeout=PATIENCE_SECONDS))
-    await asyncio.gather(*refused)
-    await lab.generate(label="after-client-errors", timeout=PATIENCE_SECONDS)
-    aborted = []
-    for _ in range(8):
-        key = lab.key()
-        lab.llm.script(key, Answer(delay=3.0))
-        aborted.append(lab.generate(key, label="abort", abort_after=1.0))
-    await asyncio.gather(*aborted)
-    await lab.generate(label="after-aborts", timeout=PATIENCE_SECONDS)
+    await send_bodies(lab)
+    if control.problem(lab.history):
+        return
+    circuit = await Circuit.of(lab)
+    for name, status in lab.vary(axes.CLIENT_ERRORS):
+        await _meet(lab, Status(status), labelled("client-error", name), CLIENT_ERRORS)
+        await lab.generate(label=labelled("after client errors", name), timeout=PATIENCE_SECONDS)
+    leaving = [_leave(lab, step, "abort", ABORTED) for _, step in lab.vary(axes.LEFT_ALONE)]
+    await asyncio.gather(*leaving)
+    await _wait_for_answers(lab)
+    await lab.generate(label="after aborts", timeout=PATIENCE_SECONDS)
+    outages = lab.vary(axes.LAST_OUTAGES)
+    if await circuit.open(outages, requests=LATEST_FAILED_REQUESTS):
+        await circuit.heal()
+        await circuit.cool()
+        _try(lab, axes.LAST_PROBES)
+        for _ in range(2):
+            await _leave(lab, Answer(delay=PROBE_SECONDS), "abort of a probe", PROBES_AT_ONCE)
+        if not await circuit.settle():
+            return
+    await circuit.open(outages, requests=LATEST_FAILED_REQUESTS)
 
 
-@experiment(seconds=3)
-async def bodies(lab: Lab) -> None:
-    """Bodies under and over the limit of 1 MB arrive, with a length and in chunks."""
-    lab.phase("fault")
-    for label, size, chunked in (
-        ("under", UNDER_LIMIT, False),
-        ("over", OVER_LIMIT, False),
-        ("over-chunked", OVER_LIMIT, True),
-    ):
-        key = lab.key()
-        await lab.client.request(
-            "POST",
-            lab.ask_path,
-            label=label,
-            key=key,
-            body=_padded(lab, key, size),
-            chunked=chunked,
-            headers={"content-type": "application/json"},
-            token=lab.token,
-            timeout=PATIENCE_SECONDS,
-        )
-
-
-@experiment(seconds=6)
+@experiment(seconds=DEADLINE_SECONDS)
 async def crowd(lab: Lab) -> None:
-    """Twenty requests hang at the model while others ask for /health."""
-    lab.llm.default(Hang())
+    """Twenty requests hang at the model, or fail late, while others ask for something else."""
+    circuit = await Circuit.of(lab)
     lab.phase("fault")
     hanging = [
-        asyncio.create_task(lab.generate(label="hanging", timeout=PATIENCE_SECONDS)) for _ in range(CROWD)
+        *(_meet(lab, step, labelled("failing", "hang"), HANGING_EACH) for _, step in lab.vary(axes.HANGS)),
+        *(_meet(lab, step, labelled("late", name), 1) for name, step in lab.vary(axes.LATE_FAILURES)),
     ]
+    tasks = [asyncio.create_task(one) for one in hanging]
     with contextlib.suppress(TimeoutError):
         await lab.llm.wait_for_calls(1 + CROWD, timeout=3)
+    await _ask_elsewhere(lab)
+    await circuit.outlast(lab.vary(axes.HANG), tasks)
+
+
+async def _ask_elsewhere(lab: Lab) -> None:
+    alive = lab.endpoint("alive")
     for _ in range(HEALTH_SAMPLES):
-        await lab.get(lab.endpoint("alive"), label="health", timeout=5)
+        await lab.get(alive, label="health", timeout=5)
         await asyncio.sleep(0.2)
-    for task in hanging:
-        task.cancel()
-    await asyncio.gather(*hanging, return_exceptions=True)
+    await asyncio.gather(*(lab.get(alive, label="health", timeout=5) for _ in range(HEALTH_SAMPLES)))
+    for _ in range(BYSTANDER_SAMPLES):
+        for name, _ in lab.vary(axes.BYSTANDERS):
+            if name == "login":
+                await lab.login("user")
+            elif name in lab.contract.endpoints:
+                await lab.get(lab.endpoint(name), label="bystander", token=lab.token, timeout=5)
 
 
-async def _outlast_outage(lab: Lab) -> float:
-    """Open the breaker, heal the model, and wait until the breaker may probe; when the model was healed."""
-    cool_down = await _open_breaker(lab)
-    lab.llm.default(Answer())
-    lab.phase("recovery")
-    healed = lab.recorder.now()
-    await asyncio.sleep(min(cool_down or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
-    return healed
-
-
-async def _open_breaker(lab: Lab) -> float | None:
-    """Fail as many requests as a breaker may need, then ask on; the cool-down that the service names, in seconds."""
-    workers = await lab.count_workers()
-    lab.llm.default(Status(503))
-    lab.phase("fault")
-    await _fail(lab)
-    if workers > 1:
-        answers = await _fail_each_worker(lab, workers)
-    else:
-        answers = [await _ask_rejected(lab, lab.key()) for _ in range(REJECTED_REQUESTS)]
-    return _cool_down(answers)
-
-
-async def _fail(lab: Lab) -> None:
+async def _cached(lab: Lab, circuit: Circuit) -> None:
+    """Have the first requests after the cool-down meet the cache."""
+    await circuit.cool()
+    for _ in range(PROBES_IN_A_ROW):
+        await lab.generate(lab.control_key, label="cached", timeout=PATIENCE_SECONDS)
     await asyncio.gather(
-        *(lab.generate(label="failing", timeout=PATIENCE_SECONDS) for _ in range(FAILED_REQUESTS))
+        *(
+            lab.generate(lab.control_key, label="cached", timeout=PATIENCE_SECONDS)
+            for _ in range(PROBES_AT_ONCE)
+        )
     )
 
 
-async def _fail_each_worker(lab: Lab, workers: int) -> list[ServiceAnswer | Failure]:
-    """Fail requests until all workers reject them, for each may have a breaker of its own; the last answers."""
-    while True:
-        answers: list[ServiceAnswer | Failure] = []
-        for _ in range(QUIET_REQUESTS * workers):
-            key = lab.key()
-            answers.append(await _ask_rejected(lab, key))
-            if lab.llm.calls(key):
-                break
-        else:
-            return answers
-        failed = {call.key for call in lab.llm.calls()} - {lab.control_key}
-        if len(failed) > most_failed_requests(workers):
-            return answers
-        await _fail(lab)
+async def _refused(lab: Lab, circuit: Circuit) -> None:
+    """Ask through the cool-down for what the model refuses, until it is called; the next ones meet the same."""
+    while not circuit.is_late:
+        key = await _ask_refused(lab, circuit)
+        if lab.llm.calls(key):
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    for _ in range(PROBES_IN_A_ROW):
+        await _ask_refused(lab, circuit)
+    await asyncio.gather(*(_ask_refused(lab, circuit) for _ in range(PROBES_AT_ONCE)))
 
 
-async def _ask_rejected(lab: Lab, key: str) -> ServiceAnswer | Failure:
-    return await lab.generate(key, label="rejected", timeout=PATIENCE_SECONDS)
+async def _ask_refused(lab: Lab, circuit: Circuit) -> str:
+    key = lab.key()
+    lab.llm.script(key, Status(400))
+    await lab.generate(key, label=labelled("refused", circuit.kind), timeout=PATIENCE_SECONDS)
+    return key
 
 
-def _cool_down(answers: Sequence[ServiceAnswer | Failure]) -> float | None:
-    named = [
-        seconds
-        for answer in answers
-        if isinstance(answer, ServiceAnswer) and (seconds := seconds_of(answer)) is not None
-    ]
-    return max(named, default=None)
+_PROBES: Mapping[str, Callable[[Lab, Circuit], Awaitable[None]]] = {
+    "answered from the cache": _cached,
+    "refused as a client error": _refused,
+}
 
 
-def _is_late(lab: Lab, healed: float) -> bool:
-    """Whether the service has had its time to recover, what it took over its answers included."""
-    return lab.recorder.now() - healed > COOL_DOWN_LIMIT + TOLERANCE_SECONDS
+def _try(lab: Lab, axis: Axis[str]) -> None:
+    """Record that every value of an axis is tried."""
+    for _ in lab.vary(axis):
+        pass
 
 
-async def _serve(lab: Lab, healed: float) -> None:
-    """Ask until three requests in a row were served; waits for a breaker that opened once more, within the limit."""
-    served = 0
-    while served < 3:
-        answer = await lab.generate(label="recovered", timeout=PATIENCE_SECONDS)
-        served = served + 1 if isinstance(answer, ServiceAnswer) and answer.status == 200 else 0
-        if served:
-            continue
-        if _is_late(lab, healed):
-            return
-        await asyncio.sleep(min(_cool_down([answer]) or POLL_SECONDS, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
+async def _meet(lab: Lab, step: Step, label: str, count: int) -> None:
+    """Have so many prompts at once meet a step."""
+    keys = [lab.key() for _ in range(count)]
+    for key in keys:
+        lab.llm.script(key, step)
+    await asyncio.gather(*(lab.generate(key, label=label, timeout=PATIENCE_SECONDS) for key in keys))
 
 
-def _padded(lab: Lab, key: str, size: int) -> list[bytes]:
-    """Return a valid JSON body of `size` bytes, most of them white space, in pieces."""
-    body = json.dumps(lab.ask_body(key)).encode()
-    body = body[:-1] + b" " * (size - len(body)) + body[-1:]
-    return [body[start : start + PIECE] for start in range(0, size, PIECE)]
+async def _wait_for_answers(lab: Lab) -> None:
+    """Wait until calls that were not dropped with their callers have ended."""
+    with contextlib.suppress(TimeoutError):
+        await lab.llm.wait_for_replies(len(lab.llm.calls()), timeout=axes.THINKS_SECONDS + 1)
+
+
+async def _leave(lab: Lab, step: Step, label: str, count: int) -> None:
+    """Have so many callers at once hang up before they have their answers."""
+    keys = [lab.key() for _ in range(count)]
+    for key in keys:
+        lab.llm.script(key, step)
+    await asyncio.gather(*(lab.generate(key, label=label, abort_after=ABORT_SECONDS) for key in keys))

@@ -1,28 +1,38 @@
-"""Whether the pauses between a service's attempts are a backoff of about 1 s, 2 s and 4 s.
+"""Whether the pauses between a service's attempts are a backoff of about 1, 2 and 4 seconds, with jitter.
 
-Any jitter is allowed, so one pause says little: under full jitter, a pause drawn from 0 to its cap, a single one
-can be near 0 or shorter than the one before. What is judged holds for every honest design in all but about one in
-twenty thousand runs of four requests, and fails for constant pauses and for none.
+One pause says little: under full jitter it is drawn from 0 to its cap. So the pauses of many requests are judged
+together, each as a share of its cap. The limits hold for full, equal, added, proportional and decorrelated jitter in
+all but one of ten thousand runs, and not for constant, halved, doubled or bare pauses.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import fmean, pstdev
 
 from chaos.history import Call, History, UpstreamCall
 from lab.timing import blur
 
 CAPS = (1.0, 2.0, 4.0)
-JITTER_ABOVE = 1.0
-"""Some designs add up to a second on top of the cap."""
+LONGEST = (3.0, 5.0, 8.0)
+"""What no pause exceeds: decorrelated jitter draws its first from 1 to 3 seconds."""
 TOLERANCE = 1.0
 """What a busy machine may add between the end of an attempt and the arrival of the next."""
-LEAST_SHARE = 0.1
-"""All pauses together reach at least this share of their caps; full jitter reaches half of it on average."""
-CONSTANT_SPREAD = 1.15
-GROWTH = 1.3
-SAMPLES_FOR_CONSTANT = 6
-SAMPLES_FOR_GROWTH = 4
+LEAST_REACH = 0.75
+"""The share of their caps that the longest pauses come to: 1 for full and equal jitter, 0.5 for half of the pauses."""
+MOST_SHARE = 1.75
+"""The share of their caps that the pauses come to on average: 1.4 for decorrelated jitter, 2 for twice the pauses."""
+GROWTH = {2: 1.1, 3: 1.25}
+"""How much longer the longest of the later pauses are than the longest of the first ones, with one retry more or two."""
+GROWTH_SAMPLES = 12
+"""How many pauses tell of growth: of fewer, the later ones may all be short by chance."""
+LEAST_JITTER = 0.05
+"""The share of their caps by which pauses differ."""
+RISK = 1e-6
+"""The probability of too many small draws in a row under full jitter, below which they are no chance."""
+JITTER_SAMPLES = 4
+"""How many pauses tell of jitter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,11 @@ class Pause:
     number: int
     call: Call
     blur: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """The pause as a share of its cap."""
+        return self.seconds / CAPS[min(self.number, len(CAPS) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +70,82 @@ def pauses(history: History, key: str) -> list[Pause]:
     ]
 
 
-def find_fault(requests: Sequence[Sequence[Pause]]) -> Fault | None:
+def find_fault(every: Sequence[Pause]) -> Fault | None:
     """Return the first thing wrong with the pauses of several requests; None for a fair backoff."""
-    every = [pause for request in requests for pause in request]
     for pause in every:
-        if pause.number < len(CAPS) and pause.seconds > CAPS[pause.number] + JITTER_ABOVE + TOLERANCE:
+        if pause.seconds > LONGEST[min(pause.number, len(LONGEST) - 1)] + TOLERANCE:
             return Fault(f"pause {pause.number + 1} took {pause.seconds:.1f} s", pause.call)
-    caps = sum(CAPS[min(pause.number, len(CAPS) - 1)] for pause in every)
-    total = sum(pause.seconds for pause in every)
-    if total < LEAST_SHARE * caps:
-        return Fault(f"no backoff: {_listed(every)}", every[0].call)
-    if _constant(every) or not _growing(requests):
-        return Fault(f"the pauses do not grow: {_listed(every)}", every[-1].call)
+    places = _by_place(every)
+    call = every[-1].call
+    if _reach([pause.share for pause in every]) < _least_reach(len(every)):
+        return Fault(f"the pauses are too short: {describe(every)}", call)
+    if fmean(fmean(pause.share for pause in place) for place in places) > MOST_SHARE:
+        return Fault(f"the pauses are too long: {describe(every)}", call)
+    if not _grow(places):
+        return Fault(f"the pauses do not grow: {describe(every)}", call)
+    if not _vary(places):
+        return Fault(f"the pauses have no jitter: {describe(every)}", call)
     return None
 
 
-def is_certain(requests: Sequence[Sequence[Pause]]) -> bool:
+def is_certain(every: Sequence[Pause]) -> bool:
     """Whether the pauses are judged the same, however their blur has fallen: the first ones shorter and the later ones longer, or the other way round."""
-    favoured, disfavoured = _shifted(requests, 1), _shifted(requests, -1)
-    return len({find_fault(one) is None for one in (requests, favoured, disfavoured)}) == 1
+    judged = (every, _shifted(every, 1), _shifted(every, -1))
+    return len({find_fault(one) is None for one in judged}) == 1
 
 
-def _shifted(requests: Sequence[Sequence[Pause]], direction: int) -> list[list[Pause]]:
-    return [
-        [_moved(pause, direction if pause.number else -direction) for pause in request]
-        for request in requests
-    ]
+def describe(every: Sequence[Pause]) -> str:
+    """Say how long the pauses at each place were: `1st 0.52 to 0.98 s (12)`."""
+    return ", ".join(
+        f"{name} {min(seconds):.2f} to {max(seconds):.2f} s ({len(seconds)} times)"
+        for name, place in zip(("1st", "2nd", "3rd"), _by_place(every), strict=False)
+        if (seconds := [pause.seconds for pause in place])
+    )
+
+
+def _by_place(every: Sequence[Pause]) -> list[list[Pause]]:
+    """Return the pauses before the first retry, the second and the third, as far as there are any."""
+    places = [[pause for pause in every if pause.number == number] for number in range(len(CAPS))]
+    return [place for place in places if place]
+
+
+def _reach(shares: Sequence[float]) -> float:
+    """Return the upper end of the range that values are drawn from, supposed that it is drawn from evenly."""
+    return fmean(shares) + math.sqrt(3) * pstdev(shares)
+
+
+def _least_reach(count: int) -> float:
+    """Return the limit for `_reach`: of few pauses, all may be short by chance."""
+    return min(LEAST_REACH, _least_longest(count))
+
+
+def _least_longest(count: int) -> float:
+    """Return the share of their caps that the longest of so many pauses comes to, but for the RISK."""
+    return float(RISK ** (1 / count))
+
+
+def _grow(places: Sequence[Sequence[Pause]]) -> bool:
+    if any(max(pause.share for pause in place) < _least_longest(len(place)) for place in places):
+        return False
+    first, later = places[0], [pause for place in places[1:] for pause in place]
+    if min(len(first), len(later)) < GROWTH_SAMPLES:
+        return True
+    # Of three places there are enough pauses to leave out the longest, which may be a busy machine's.
+    position = -2 if len(places) == len(CAPS) else -1
+    return _sorted(later)[position] >= GROWTH[len(places)] * _sorted(first)[position]
+
+
+def _vary(places: Sequence[Sequence[Pause]]) -> bool:
+    telling = [sorted(pause.share for pause in place) for place in places if len(place) >= JITTER_SAMPLES]
+    return not telling or any(shares[-2] - shares[0] >= LEAST_JITTER for shares in telling)
+
+
+def _sorted(place: Sequence[Pause]) -> list[float]:
+    return sorted(pause.seconds for pause in place)
+
+
+def _shifted(every: Sequence[Pause], direction: int) -> list[Pause]:
+    return [_moved(pause, direction if pause.number else -direction) for pause in every]
 
 
 def _moved(pause: Pause, direction: int) -> Pause:
@@ -90,19 +155,3 @@ def _moved(pause: Pause, direction: int) -> Pause:
 def _pause(history: History, number: int, earlier: UpstreamCall, later: Call) -> Pause:
     ended = earlier.reply.t if earlier.reply else earlier.call.t
     return Pause(round(later.t - ended, 3), number, later, blur(history, ended, later.t))
-
-
-def _constant(every: Sequence[Pause]) -> bool:
-    seconds = [pause.seconds for pause in every]
-    return len(seconds) >= SAMPLES_FOR_CONSTANT and max(seconds) <= CONSTANT_SPREAD * min(seconds)
-
-
-def _growing(requests: Sequence[Sequence[Pause]]) -> bool:
-    telling = [request for request in requests if len(request) >= len(CAPS)]
-    if len(telling) < SAMPLES_FOR_GROWTH:
-        return True
-    return any(max(later.seconds for later in rest) > GROWTH * first.seconds for first, *rest in telling)
-
-
-def _listed(every: Sequence[Pause]) -> str:
-    return ", ".join(f"{pause.seconds:.2f}" for pause in every) + " s"

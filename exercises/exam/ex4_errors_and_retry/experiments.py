@@ -1,103 +1,129 @@
 """The experiments of exercise 4: failures that pass, failures that stay, and those that are nobody's to retry."""
 
-from chaos.llm import Answer, EmptyObject, MalformedJson, RateLimited, Reset, Status, WrongContentType
-from exercises.exam.ex4_errors_and_retry.planted import INTERNALS, LONG_RETRY_AFTER, RETRY_AFTER
+import asyncio
+import json
+
+from chaos.history import Answer as Answered
+from chaos.history import Failure
+from chaos.llm import Answer, Status
+from exercises.exam.ex4_errors_and_retry.axes import (
+    BODIES,
+    BROKEN,
+    BUSY,
+    CLIENT_ERRORS,
+    CLIENT_ROUNDS,
+    LASTING,
+    MALFORMED,
+    RATE_LIMITS,
+    TIMES,
+    TRANSIENT,
+)
+from exercises.exam.ex4_errors_and_retry.callers import Callers
+from exercises.exam.ex4_errors_and_retry.cases import Case, healthy, is_served, run
+from exercises.exam.ex4_errors_and_retry.mlflow_faults import ask_in_trouble, ask_usually, await_traces
+from exercises.exam.ex4_errors_and_retry.own_errors import OWN_ERRORS, Wrong, path_of
 from exercises.exam.hanging import hang
-from exercises.exam.promises import PATIENCE_SECONDS
-from lab.experiment import Experiment, experiment
+from lab.experiment import experiment
 from lab.lab import Lab
 
-__all__ = ["backoff_500", "backoff_503", "hang", "mlflow_down", "refusals", "transient"]
+__all__ = ["hang", "mlflow_down", "refusals", "transient"]
 
-FILE_SECONDS = 12.0
-DELIVERY_SECONDS = 10.0
-BASELINE_REQUESTS = 3
-MLFLOW_PATIENCE = 10.0
-
-
-@experiment(seconds=10)
-async def transient(lab: Lab) -> None:
-    """The model fails once or twice and then answers, with healthy requests between the failures."""
-    lab.phase("fault")
-    for label, failures in (
-        ("reset-once", [Reset()]),
-        ("500-once", [Status(500)]),
-        ("503-twice", [Status(503), Status(503)]),
-    ):
-        key = lab.key()
-        lab.llm.script(key, *failures, Answer())
-        await lab.generate(key, label=label, timeout=PATIENCE_SECONDS)
-        await _healthy(lab)
-
-
-def _backoff(status: int) -> Experiment:
-    async def run(lab: Lab) -> None:
-        lab.phase("fault")
-        key = lab.key()
-        failure = Status(status, message=INTERNALS)
-        lab.llm.script(key, failure, failure, failure, Answer())
-        await lab.generate(key, label="three-failures", timeout=PATIENCE_SECONDS)
-        await _healthy(lab)
-        key = lab.key()
-        lab.llm.script(key, failure)
-        await lab.generate(key, label="lasting-failure", timeout=PATIENCE_SECONDS)
-
-    run.__doc__ = f"The model answers {status} three times before it answers, then for good."
-    return Experiment(f"backoff_{status}", run, seconds=15)
-
-
-backoff_500 = _backoff(500)
-backoff_503 = _backoff(503)
-
-
-@experiment(seconds=15)
-async def refusals(lab: Lab) -> None:
-    """The model refuses, answers rubbish, sets a rate limit, and at last takes no connections."""
-    lab.phase("fault")
-    for status in (400, 401, 403, 404, 422):
-        key = lab.key()
-        lab.llm.script(key, Status(status))
-        await lab.generate(key, label=f"model-{status}", timeout=PATIENCE_SECONDS)
-    for label, step in (
-        ("malformed-json", MalformedJson()),
-        ("empty-object", EmptyObject()),
-        ("wrong-content-type", WrongContentType()),
-    ):
-        await _healthy(lab)
-        key = lab.key()
-        lab.llm.script(key, step)
-        await lab.generate(key, label=label, timeout=PATIENCE_SECONDS)
-    await _healthy(lab)
-    key = lab.key()
-    lab.llm.script(key, RateLimited(retry_after=RETRY_AFTER), Answer())
-    await lab.generate(key, label="rate-limit", timeout=PATIENCE_SECONDS)
-    key = lab.key()
-    lab.llm.script(key, RateLimited(retry_after=LONG_RETRY_AFTER))
-    await lab.generate(key, label="long-rate-limit", timeout=PATIENCE_SECONDS)
-    await _healthy(lab)
-    await lab.upstreams.outage("litellm")
-    await lab.generate(label="refused", timeout=PATIENCE_SECONDS)
-    await lab.upstreams.heal("litellm")
+REFUSED_SECONDS = 0.25
+"""How long connections are refused: no retries with a pause worth the name all fall into it."""
+REFUSED_TRIES = 3
+LASTING_OUTAGE_REQUESTS = 3
+RELIEF = 2
 
 
 @experiment(seconds=12)
-async def mlflow_down(lab: Lab) -> None:
-    """MLflow refuses connections, then hangs; later it is back."""
-    for _ in range(BASELINE_REQUESTS):
-        await lab.generate(label="baseline", timeout=PATIENCE_SECONDS)
+async def transient(lab: Lab) -> None:
+    """The model fails once, twice, three times or for good, in every way; then its connections are refused a moment."""
+    callers = await Callers.log_in(lab)
+    address = lab.upstreams.url(lab.contract.model)
+    await ask_usually(callers)
     lab.phase("fault")
-    keys = {"mlflow-refused": lab.key(), "mlflow-hanging": lab.key()}
-    await lab.upstreams.outage("mlflow")
-    await lab.generate(keys["mlflow-refused"], label="mlflow-refused", timeout=MLFLOW_PATIENCE)
-    await lab.upstreams.heal("mlflow")
-    await lab.upstreams.hang("mlflow")
-    await lab.generate(keys["mlflow-hanging"], label="mlflow-hanging", timeout=MLFLOW_PATIENCE)
-    await lab.find_traces(list(keys.values()), seconds=FILE_SECONDS)
+    untraced = await ask_in_trouble(lab, callers, ["failing"])
+    cases = [
+        Case(f"{kind} {times}", [*[failing(address)] * count, Answer()])
+        for kind, failing, times, count in lab.pairs(TRANSIENT, TIMES)
+        if failing
+    ]
+    cases += [
+        Case(f"lasting {kind}", [failing(address)], outlasts=True) for kind, failing in lab.vary(LASTING)
+    ]
+    cases += [
+        Case(f"{kind} three times", [*[BROKEN[kind](address)] * 3, Answer()], outlasts=True)
+        for kind in ("500", "503")
+    ]
+    await run(lab, callers, cases, relief=RELIEF)
+    for _ in range(REFUSED_TRIES):
+        end = await _refused_for_a_moment(lab, callers)
+        if is_served(end):
+            break
+    await await_traces(lab, untraced)
+
+
+@experiment(seconds=16)
+async def refusals(lab: Lab) -> None:
+    """The model refuses, answers rubbish and sets rate limits; requests are wrong; at last nothing can be reached."""
+    callers = await Callers.log_in(lab)
+    model = lab.contract.model
+    address = lab.upstreams.url(model)
+    await ask_usually(callers)
+    lab.phase("fault")
+    untraced = await ask_in_trouble(lab, callers, ["slow"])
+    cases = [
+        Case(f"model-{code}", [body(code, address)], apart=False)
+        for _ in range(CLIENT_ROUNDS)
+        for _, code, _, body in lab.pairs(CLIENT_ERRORS, BODIES)
+    ]
+    cases.append(Case("400 after a 503", [Status(503), Status(400)], outlasts=True))
+    cases += [Case(f"malformed: {name}", [failing(address)]) for name, failing in lab.vary(MALFORMED)]
+    cases += [
+        Case(f"rate limit: {name}", steps(address), outlasts=name == BUSY)
+        for name, steps in lab.vary(RATE_LIMITS)
+    ]
+    await run(lab, callers, cases)
+    for name, make in lab.vary(OWN_ERRORS):
+        await _ask_wrongly(lab, make(lab), f"wrong: {name}")
+    await healthy(callers)
+    down = [upstream for upstream in (model, "qdrant") if upstream in lab.contract.upstreams]
+    await asyncio.gather(*map(lab.upstreams.outage, down))
+    await asyncio.gather(
+        *(callers.ask(label="lasting refused") for _ in range(LASTING_OUTAGE_REQUESTS)),
+        lab.get(path_of(lab, "cache_stats"), label="no cache", token=lab.token),
+        lab.client.request("DELETE", path_of(lab, "cache_clear"), label="no cache", token=lab.token),
+    )
+    await asyncio.gather(*map(lab.upstreams.heal, down))
+    await await_traces(lab, untraced)
+
+
+@experiment(seconds=16)
+async def mlflow_down(lab: Lab) -> None:
+    """MLflow refuses connections, and hangs; later it is back."""
+    callers = await Callers.log_in(lab)
+    await ask_usually(callers)
+    lab.phase("fault")
+    untraced = await ask_in_trouble(lab, callers, ["refused", "hanging"])
     lab.phase("recovery")
-    await lab.upstreams.heal("mlflow")
-    await lab.wait_for_traces(list(keys.values()), seconds=DELIVERY_SECONDS)
+    await await_traces(lab, untraced)
 
 
-async def _healthy(lab: Lab) -> None:
-    """Have a request answered, so that the failures before it and after it are not one outage to a breaker."""
-    await lab.generate(label="healthy", timeout=PATIENCE_SECONDS)
+async def _refused_for_a_moment(lab: Lab, callers: Callers) -> Answered | Failure:
+    """Have a request meet refused connections, which are over before it may have tried for the last time."""
+    model = lab.contract.model
+    await lab.upstreams.outage(model)
+    asking = asyncio.create_task(callers.ask(label="refused once"))
+    await asyncio.wait({asking}, timeout=REFUSED_SECONDS)
+    await lab.upstreams.heal(model)
+    end = await asking
+    await healthy(callers)
+    return end
+
+
+async def _ask_wrongly(lab: Lab, wrong: Wrong, label: str) -> None:
+    body = wrong.body if wrong.content is None else json.dumps(wrong.content).encode()
+    headers = {"content-type": "application/json"} if wrong.content is not None else wrong.headers
+    await lab.client.request(
+        wrong.method, wrong.path, label=label, body=body, headers=headers, token=wrong.token
+    )

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chaos.history import Answer, Event, Exchange, Failure, History
+from chaos.history import Answer, Event, Exchange, History
 from chaos.keys import answer_code, find_answer_codes, find_keys
-from exercises.exam.ex6_structured_logging.planted import HEADER, sent_id
+from exercises.exam.ex6_structured_logging.ids import known_id
 from exercises.exam.ex6_structured_logging.records import Record
 from lab.reading import error_fields, excerpt
 
@@ -25,20 +25,6 @@ class Mixup:
 
     description: str
     evidence: tuple[Event | None, ...]
-
-
-def answered_id(end: Answer | Failure | None) -> str | None:
-    """Return the X-Request-ID of an answer, once if it is repeated; None for no answer or no id in it."""
-    if not isinstance(end, Answer):
-        return None
-    header = end.headers.get(HEADER, "").strip()
-    values = {value.strip() for value in header.split(",")}
-    return (values.pop() if len(values) == 1 else header) or None
-
-
-def known_id(exchange: Exchange) -> str | None:
-    """Return the id under which a request's records should be: its answer's, else the one that it was sent with."""
-    return answered_id(exchange.end) or sent_id(exchange.request)
 
 
 def find_mixup(history: History, records: list[Record]) -> Mixup | None:

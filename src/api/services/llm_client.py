@@ -182,10 +182,10 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
 
 
 def _from_broken_body(error: httpx2.HTTPError) -> LLMError:
-    """A connection that failed under the answer is a fault of the network; an answer cut short is a bad answer."""
+    """A connection that failed or ended under the answer is a fault of the network; anything else, a bad answer."""
     if isinstance(error, httpx2.TimeoutException):
         return LLMTimeoutError(_reason(error))
-    if isinstance(error, httpx2.NetworkError):
+    if isinstance(error, httpx2.TransportError):
         return LLMUnavailableError(_reason(error))
     return LLMMalformedError(_reason(error))
 

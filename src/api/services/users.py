@@ -14,5 +14,6 @@ class UserStore:
     def verify(self, username: str, password: str) -> bool:
         """Whether the password is the user's; takes the same time whether or not there is such a user."""
         expected = self._passwords.get(username)
-        matches = hmac.compare_digest(expected or b"", password.encode())
+        # JSON can escape halves of surrogate pairs, which UTF-8 alone does not encode.
+        matches = hmac.compare_digest(expected or b"", password.encode(errors="surrogatepass"))
         return matches and expected is not None

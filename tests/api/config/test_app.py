@@ -36,6 +36,14 @@ async def test_a_wrong_password_is_401(service: httpx.AsyncClient, records: Reco
         assert_error(answer, 401, "bad_credentials", records)
 
 
+async def test_a_password_that_utf_8_cannot_encode_is_401(
+    service: httpx.AsyncClient, records: Records
+) -> None:
+    body = b'{"username": "admin", "password": "half a surrogate pair: \\ud800"}'
+    answer = await service.post("/auth/login", content=body, headers={"Content-Type": "application/json"})
+    assert_error(answer, 401, "bad_credentials", records)
+
+
 async def test_me(service: httpx.AsyncClient) -> None:
     assert (await service.get("/auth/me")).json() == {"username": "admin"}
 

@@ -101,7 +101,7 @@ CHOICE = b'{"choices": [{"message": {"content": "Hi"}}]}'
         (respond(200, b'{"choices": [{"mess'), LLMMalformedError),
         (respond(200, b"\xff\xfe"), LLMMalformedError),
         (respond(200, CHOICE, content_type="text/html"), LLMMalformedError),
-        (respond(200, CHOICE, announce=4000), LLMMalformedError),
+        (respond(200, CHOICE, announce=4000), LLMUnavailableError),
         (respond(200, CHOICE, headers={"content-encoding": "gzip"}), LLMMalformedError),
         (reset, LLMUnavailableError),
     ],

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 REAL = Path(__file__).parents[3] / ".tools/bin/toxiproxy-server"
 CASES = [
     ("reference", 5, "outages: running"),
-    ("constant-pauses", 4, "backoff_500: running"),
+    ("constant-pauses", 4, "transient: running"),
     ("reference", 1, "experiments"),
 ]
 

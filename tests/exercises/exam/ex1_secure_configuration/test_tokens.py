@@ -77,3 +77,10 @@ def test_replaces_texts_wherever_they_stand() -> None:
     assert tokens.replaced(claims, "user", "admin") == json.loads(
         '{"sub": "admin", "roles": ["admin", "reader"], "who": {"name": "admin"}, "user": 1}'
     )
+
+
+def test_what_tokens_in_a_text_say_is_legible() -> None:
+    token = tokens.signed({"sub": "admin", "password": "x"}, KEY)
+
+    assert tokens.legible_parts(f'{{"access_token": "{token}"}}') == ['{"sub": "admin", "password": "x"}']
+    assert tokens.legible_parts("eyJhbGciOiJIUzI1NiJ9.no-claims-here.x " + "eyJ-" * 1000) == []

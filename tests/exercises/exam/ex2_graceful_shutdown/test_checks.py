@@ -58,8 +58,8 @@ class Stop(Story):
         for state in states:
             self.add(Connection(upstream=upstream, connection=number, state=state))
 
-    def in_flight(self) -> Request:
-        request = self.ask("in-flight")
+    def in_flight(self, label: str = "in-flight") -> Request:
+        request = self.ask(label)
         self.call(request, status=None)
         return request
 
@@ -67,7 +67,7 @@ class Stop(Story):
 def _drain(*statuses: Any, body: Any = None, exit_after: float | None = 0.1, code: int = -15) -> History:
     """Three requests in flight, answered 2, 3 and 5 s after SIGTERM with these statuses (or failing so)."""
     story = Stop("drain")
-    requests = [story.in_flight() for _ in range(3)]
+    requests = [story.in_flight("in-flight" if place < 2 else "in-flight-long") for place in range(3)]
     story.terminate()
     for request, status, at in zip(requests, statuses or (200, 200, 200), (2, 3, 5), strict=True):
         story.at(at)
@@ -109,15 +109,15 @@ def _stuck(
 ) -> History:
     """A hung request and a half-sent one; after 36 s the lab hangs up the half-sent one, at 39 s the hung one."""
     story = Stop("stuck")
-    hung = story.ask("hung")
+    hung = story.ask("a silent model")
     if reached:
         story.call(hung, status=None)
-    story.ask("half-sent")
+    story.ask("half a prompt")
     story.terminate()
     if stall:
         story.at(stall + 1)
         story.add(Stall(seconds=stall))
-    for label, at in (("half-sent", 36), ("hung", 39)):
+    for label, at in (("half a prompt", 36), ("a silent model", 39)):
         if exit_at is None or exit_at > at:
             story.at(at)
             story.add(Socket(label=label, state="closed"))
@@ -149,7 +149,7 @@ def _flooded(experiment: str) -> History:
 
 
 def test_real_answers_passes_three_real_answers() -> None:
-    verdict = checks.real_answers(_drain())
+    verdict = checks.real_answers(_drain(), _idle())
 
     assert verdict.passed
     assert "3 answered in full, the last 5.0 s after SIGTERM" in verdict.actual
@@ -167,7 +167,7 @@ def test_real_answers_passes_three_real_answers() -> None:
     ],
 )
 def test_real_answers_fails_whatever_else_they_get(statuses: Sequence[Any], actual: str) -> None:
-    verdict = checks.real_answers(_drain(*statuses))
+    verdict = checks.real_answers(_drain(*statuses), _idle())
 
     assert verdict.status == "failed"
     assert actual in verdict.actual
@@ -175,7 +175,7 @@ def test_real_answers_fails_whatever_else_they_get(statuses: Sequence[Any], actu
 
 
 def test_real_answers_fails_a_200_that_is_not_the_model_s() -> None:
-    verdict = checks.real_answers(_drain(200, 200, 200, body={"response": "shutting down"}))
+    verdict = checks.real_answers(_drain(200, 200, 200, body={"response": "shutting down"}), _idle())
 
     assert verdict.status == "failed"
     assert "without the model's answer" in verdict.actual
@@ -190,7 +190,7 @@ def test_real_answers_counts_a_request_that_the_service_kept_waiting() -> None:
     story.answer(waiting, 503)
     story.exit()
 
-    assert "1 of 2: 503" in checks.real_answers(story.end()).actual
+    assert "1 of 2: 503" in checks.real_answers(story.end(), _idle()).actual
 
 
 def test_real_answers_leaves_out_what_was_answered_before_the_signal() -> None:
@@ -203,7 +203,50 @@ def test_real_answers_leaves_out_what_was_answered_before_the_signal() -> None:
     story.answer(request)
     story.exit()
 
-    assert "1 answered in full" in checks.real_answers(story.end()).actual
+    assert "1 answered in full" in checks.real_answers(story.end(), _idle()).actual
+
+
+def test_real_answers_fails_a_request_that_was_in_the_middle_of_its_body() -> None:
+    for status, body, right in ((200, {"access_token": "t"}, True), (200, {}, False), (503, None, False)):
+        story = Stop("drain")
+        request, login = story.in_flight(), story.ask("in-flight", path="/auth/login")
+        story.terminate()
+        story.at(1)
+        story.answer(login, status, after=0, body=body)
+        story.at(2)
+        story.answer(request, after=0)
+        story.exit()
+
+        assert checks.real_answers(story.end(), _idle()).passed is right
+
+
+def _patient(status: int) -> History:
+    story = Stop("idle")
+    story.serve("patient") if status == 200 else story.answer(story.ask("patient"), status)
+    story.terminate()
+    story.exit(at=1)
+    return story.end()
+
+
+def test_real_answers_asks_for_no_more_patience_than_a_service_has_without_a_signal() -> None:
+    cut = _drain(200, 200, 504)
+
+    assert checks.real_answers(cut, _patient(200)).status == "failed"
+    assert checks.real_answers(cut, _patient(504)).passed
+    assert checks.real_answers(_drain(200, 503, 504), _patient(504)).status == "failed"
+
+
+def test_real_answers_blames_the_machine_for_what_it_could_not_have_in_time() -> None:
+    story = Stop("drain")
+    request = story.in_flight()
+    story.terminate()
+    story.at(15.5)
+    story.fail(request, "eof", after=0)
+    story.exit()
+
+    verdict = checks.real_answers(story.end(), _idle())
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
 
 def test_real_answers_is_not_judged_where_nothing_was_in_flight() -> None:
@@ -213,7 +256,7 @@ def test_real_answers_is_not_judged_where_nothing_was_in_flight() -> None:
     story.answer(request, 500)
     story.exit()
 
-    verdict = checks.real_answers(story.end())
+    verdict = checks.real_answers(story.end(), _idle())
 
     assert (verdict.status, verdict.blame) == ("not judged", "submission")
 
@@ -233,14 +276,14 @@ def test_exit_is_bounded_passes_within_bound_and_tolerance() -> None:
     ("exit_at", "actual"),
     [
         (35.5, "exit after 35.5 s (tolerance 5 s)"),
-        (36.2, "it still ran after 36 s: it left only when the client of the half-sent request had hung up"),
+        (36.2, "it still ran after 36 s: it left only when the client of half a prompt had hung up"),
         (
             39.3,
-            "it left only when the client of the half-sent request and then the client of the hung request had hung up",
+            "it left only when the client of half a prompt and then the client of a silent model had hung up",
         ),
         (
             None,
-            "it still ran after 42 s, even when the client of the half-sent request and the client of the hung request had hung up",
+            "it still ran after 42 s, even when the client of half a prompt and the client of a silent model had hung up",
         ),
     ],
 )
@@ -335,7 +378,38 @@ def test_no_new_work_fails_what_is_served_or_fails(status: int | None, *, called
 def test_no_new_work_gives_the_signal_a_second_to_be_heard() -> None:
     assert checks.no_new_work(_knocks(status=200, at=1.1)).status == "failed"
     verdict = checks.no_new_work(_knocks(status=200, at=0.9))
-    assert (verdict.status, verdict.blame) == ("not judged", "harness")
+    assert verdict.passed
+    assert "it had left 0.9 s after SIGTERM" in verdict.actual
+
+
+@pytest.mark.parametrize("label", ["knock", "idle", "unused", "just-served"])
+@pytest.mark.parametrize("path", ["/llm/generate", "/auth/login", "/llm/models"])
+@pytest.mark.parametrize("at", [1.2, 6.5, 11.5])
+def test_no_new_work_fails_one_request_that_is_served_anywhere(label: str, path: str, at: float) -> None:
+    story = Stop("drain")
+    story.terminate()
+    for moment in (1.2, 6.5, 11.5):
+        story.at(moment)
+        story.fail(story.ask("knock"), "refused", after=0)
+        if moment == at:
+            story.answer(story.ask(label, path=path), 200, after=0)
+    story.exit()
+
+    verdict = checks.no_new_work(story.end())
+
+    assert verdict.status == "failed"
+    assert f"1 of 4 were taken on; {path} on" in verdict.actual
+
+
+def test_no_new_work_does_not_ask_for_endpoints_that_a_service_has_not() -> None:
+    story = Stop("drain")
+    story.terminate()
+    story.at(2)
+    story.answer(story.ask("knock", path="/llm/models", method="GET"), 404)
+    story.answer(story.ask("knock"), 503)
+    story.exit()
+
+    assert checks.no_new_work(story.end()).passed
 
 
 def _on_idle_connection(status: int) -> History:
@@ -352,7 +426,7 @@ def test_no_new_work_asks_on_the_idle_connection_too() -> None:
     verdict = checks.no_new_work(_on_idle_connection(200))
 
     assert verdict.status == "failed"
-    assert "on the idle connection" in verdict.actual
+    assert "on a connection that was idle before" in verdict.actual
     assert checks.no_new_work(_on_idle_connection(503)).passed
 
 
@@ -483,7 +557,7 @@ def _traced(
 def test_loses_nothing_passes_traces_in_mlflow_and_in_files() -> None:
     whole = _traced()
 
-    verdict = checks.loses_nothing(whole, whole, whole, whole)
+    verdict = checks.loses_nothing(whole, whole, whole, whole, whole)
 
     assert verdict.passed
     assert "3 of 3 traces found" in verdict.actual
@@ -493,24 +567,41 @@ def test_loses_nothing_fails_one_lost_trace_anywhere() -> None:
     whole = _traced()
     lost = _traced(lost=lambda story, request: request.label == "in-flight")
     for position, when in enumerate(
-        ("requests in flight", "nothing under way", "refusing connections", "hanging")
+        ("requests in flight", "nothing under way", "slow", "refusing connections", "hanging")
     ):
-        histories = [whole] * 4
+        histories = [whole] * 5
         histories[position] = lost
 
         verdict = checks.loses_nothing(*histories)
 
         assert verdict.status == "failed"
         assert when in verdict.expected
-        assert "1 of 3 were not found; one is of an answer 2.0 s after SIGTERM" in verdict.actual
+        assert (
+            "1 of 3 were not found; one is of an answer 2.0 s after SIGTERM: none was found" in verdict.actual
+        )
         assert "MLflow was never called" in verdict.actual
+
+
+def test_loses_nothing_fails_what_holds_the_prompts_alone() -> None:
+    whole = _traced()
+    logged = History(
+        event.model_copy(update={"holds": ("prompt", "model")})
+        if isinstance(event, Trace) and event.place == "file"
+        else event
+        for event in whole.events
+    )
+
+    verdict = checks.loses_nothing(logged, whole, whole, whole, whole)
+
+    assert verdict.status == "failed"
+    assert "is without answer and tokens" in verdict.actual
 
 
 def test_loses_nothing_asks_for_no_trace_of_what_was_not_answered() -> None:
     unanswered = _traced(status=503, lost=lambda story, request: request.label == "served")
     whole = _traced()
 
-    verdict = checks.loses_nothing(unanswered, whole, unanswered, whole)
+    verdict = checks.loses_nothing(unanswered, whole, unanswered, whole, whole)
 
     assert verdict.passed
     assert "2 of 2 traces found" in verdict.actual
@@ -532,6 +623,11 @@ def _saying(*lines: str, before: bool = False) -> History:
     return story.end()
 
 
+def _says_so(*lines: str, before: bool = False) -> Verdict:
+    history = _saying(*lines, before=before)
+    return checks.says_so(history, history, history)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -544,18 +640,47 @@ def _saying(*lines: str, before: bool = False) -> History:
         '{"message": "Closing database connections"}',
         '{"message": "Arr\\u00eat du service"}',
         "Arrêt en cours",
+        '{"log": {"level": "info"}, "message": "graceful stop", "http": {"request": {"id": null}}}',
+        '{"message": "stopping", "request_id": "-"}',
+        '{"message": "Waiting for application shutdown.", "request_id": "startup"}',
+        '{"message": "exiting", "trace_id": "00000000000000000000000000000000"}',
+        "[2026-11-27 00:31:12 +0000] [7] [INFO] Handling signal: term",
+        '{"event": "closed http client"}',
+        '{"message": "2 connections to the upstreams are closed"}',
     ],
 )
 def test_says_so_passes_records_of_a_shutdown(line: str) -> None:
-    assert checks.says_so(_saying(line)).passed
+    assert _says_so(line).passed
 
 
 def test_says_so_fails_silence_and_records_of_other_things() -> None:
-    silent = checks.says_so(_saying(before=True))
-    beside = checks.says_so(_saying('{"message": "request", "path": "/llm/generate", "status": 200}'))
+    silent = _says_so(before=True)
+    beside = _says_so('{"message": "request", "path": "/llm/generate", "status": 200}')
 
     assert (silent.status, silent.actual) == ("failed", "no line at all")
     assert (beside.status, beside.actual) == ("failed", "none among 1 lines")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"message": "answered", "path": "/shutdown", "logger": "api.shutdown"}',
+        '{"message": "answered", "prompt": "What does SIGTERM mean?"}',
+        '{"message": "shutdown: request finished", "request_id": "2f6c1a90b7"}',
+        '{"message": "stopped early", "http": {"request": {"id": "2f6c1a90b7"}}}',
+        '{"message": "circuit closed"}',
+        '{"message": "request terminated", "status": 503}',
+        'INFO:     127.0.0.1:4711 - "GET /drain HTTP/1.1" 404 Not Found',
+    ],
+)
+def test_says_so_fails_records_of_requests_and_other_fields(line: str) -> None:
+    assert _says_so(line).status == "failed"
+
+
+def test_says_so_asks_for_a_record_of_each_shutdown() -> None:
+    said, silent = _saying(SHUTTING_DOWN), _saying()
+    for histories in ((silent, said, said), (said, silent, said), (said, said, silent)):
+        assert checks.says_so(*histories).status == "failed"
 
 
 # Connections to the upstreams.
@@ -581,27 +706,33 @@ def _connections(
     return story.end()
 
 
+def _closes(*histories: History) -> Verdict:
+    """Judge these histories, in the order of the check's parameters; the others are without fault."""
+    others = [_connections()] * (5 - len(histories))
+    return checks.closes_connections(*histories, *others)
+
+
 def test_closes_connections_passes_ends_before_the_exit_and_soon_after() -> None:
-    assert checks.closes_connections(_connections(), _connections(end_at=1.5), _connections()).passed
+    assert _closes(_connections(), _connections(end_at=1.5)).passed
 
 
 def test_closes_connections_takes_the_upstream_s_own_close_for_an_end() -> None:
     closed = _connections(end="closed")
 
-    assert checks.closes_connections(closed, closed, closed).passed
+    assert _closes(closed, closed, closed).passed
 
 
-@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize("position", range(5))
 def test_closes_connections_fails_a_reset_and_what_is_left(position: int) -> None:
     for broken, actual in (
         (_connections(end="reset"), "one to litellm was reset"),
         (_connections(end_at=None), "one to litellm was left open"),
         (_connections(end_at=6.5), "one to litellm was left open"),
     ):
-        histories = [_connections()] * 3
+        histories = [_connections()] * 5
         histories[position] = broken
 
-        verdict = checks.closes_connections(*histories)
+        verdict = _closes(*histories)
 
         assert verdict.status == "failed"
         assert actual in verdict.actual
@@ -622,14 +753,24 @@ def test_closes_connections_lets_a_call_be_given_up(status: int | None) -> None:
     story.exit(at=3)
     history = story.end()
 
-    assert checks.closes_connections(history, history, history).passed
+    assert _closes(history, history, history).passed
+
+
+def test_closes_connections_does_not_judge_those_to_what_the_lab_has_broken() -> None:
+    story = Stop("mlflow")
+    story.add(Fault(name="hang", upstream="mlflow", on=True))
+    story.connection(7, "opened", "reset", upstream="mlflow")
+    story.terminate()
+    story.exit(at=1)
+
+    assert _closes(_connections(), _connections(), _connections(), story.end()).passed
 
 
 def test_closes_connections_needs_an_exit_but_leaves_bounds_to_their_own_check() -> None:
     stays = _connections(exits=False)
 
-    assert checks.closes_connections(stays, _connections(), _connections()).status == "failed"
-    assert checks.closes_connections(_connections(), _connections(), stays).passed
+    assert _closes(stays).status == "failed"
+    assert _closes(_connections(), _connections(), stays, stays, stays).passed
 
 
 # A service that is not there to be told.
@@ -638,14 +779,14 @@ def test_closes_connections_needs_an_exit_but_leaves_bounds_to_their_own_check()
 def test_a_service_that_ended_before_sigterm_fails_everything() -> None:
     died = _died("drain")
     for verdict in (
-        checks.real_answers(died),
+        checks.real_answers(died, _idle()),
         checks.exit_is_bounded(died, died, died),
         checks.no_new_work(died),
         checks.leaves_promptly(died, died),
         checks.exits_cleanly(died, died, died, died, died),
-        checks.loses_nothing(died, died, died, died),
-        checks.says_so(died),
-        checks.closes_connections(died, died, died),
+        checks.loses_nothing(died, died, died, died, died),
+        checks.says_so(died, died, died),
+        checks.closes_connections(died, died, died, died, died),
     ):
         assert verdict.status == "failed"
         assert verdict.actual == "it had exited with code 1 before SIGTERM"
@@ -663,7 +804,7 @@ def test_a_service_that_the_grader_ended_fails_with_the_reason() -> None:
 def test_nothing_is_judged_without_a_signal() -> None:
     history = Stop("drain").end()
 
-    verdict = checks.says_so(history)
+    verdict = checks.says_so(history, history, history)
 
     assert (verdict.status, verdict.blame) == ("not judged", "harness")
 

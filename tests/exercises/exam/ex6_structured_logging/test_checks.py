@@ -4,18 +4,33 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Exited, File, History, Log, Planted, Ready, Request, Signalled
+from chaos.history import (
+    Exited,
+    Fault,
+    HarnessFault,
+    History,
+    Log,
+    Phase,
+    Planted,
+    Ready,
+    Request,
+    Signalled,
+)
 from chaos.keys import answer_code
 from exercises.exam.ex6_structured_logging import checks
+from exercises.exam.ex6_structured_logging.careless import PLACES, sent_secrets
+from exercises.exam.ex6_structured_logging.careless import label as careless_label
 from exercises.exam.ex6_structured_logging.planted import (
     HEADER,
     HOSTILE,
-    SECRETS,
-    hostile_id,
+    HOSTILE_PREFIX,
+    KEPT,
+    ODD_PREFIX,
     mark,
     planted_name,
     request_id,
 )
+from lab.verdict import Verdict
 from tests.lab.story import Story, held_up
 
 CROWD = 20
@@ -24,20 +39,18 @@ CROWD = 20
 class Service(Story):
     """A story in which every answer has an id, and one record at its end that carries it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, started: bool = True) -> None:
         self.made = itertools.count(1)
-        super().__init__(name)
+        super().__init__(name, started=started)
 
     def record(self, **fields: Any) -> None:
         defaults = {"timestamp": "2026-11-21T10:00:00Z", "level": "info", "message": "said"}
         self.log(json.dumps({**defaults, **fields}))
 
-    def send(
-        self, label: str, *, own: bool = True, path: str = "/llm/generate", hostile: str = ""
-    ) -> Request:
+    def send(self, label: str, *, own: bool = True, path: str = "/llm/generate", sent: str = "") -> Request:
         """Record a request, by default with an id of its own; `{key}` in a path is its key."""
         key = next(self._keys)
-        value = hostile_id(hostile, key) if hostile else request_id(key)
+        value = sent or request_id(key)
         request = Request(
             request=next(self._requests),
             label=label,
@@ -61,8 +74,7 @@ class Service(Story):
         after: float = 0.01,
     ) -> None:
         """Record the log record and the answer of a request; an empty id is its own, None stands for no id."""
-        sane = request.headers.get(HEADER, "") if not request.label.startswith("hostile") else ""
-        own = sane or f"made-{next(self.made)}"
+        own = request.headers.get(HEADER) or f"made-{next(self.made)}"
         if logged is not None:
             level = level or ("error" if status >= 500 else "info")
             self.record(
@@ -73,7 +85,7 @@ class Service(Story):
 
     def do(self, label: str, status: int = 200, *, calls: int = 1, **options: Any) -> None:
         """Record a request to the model from beginning to end."""
-        sending = {name: options.pop(name) for name in ("own", "hostile") if name in options}
+        sending = {name: options.pop(name) for name in ("own", "sent", "path") if name in options}
         request = self.send(label, **sending)
         for _ in range(calls):
             self.call(request)
@@ -93,17 +105,18 @@ def _tour(**changed: dict[str, Any] | None) -> Service:
     kinds: list[tuple[str, int, int, dict[str, Any]]] = [
         ("no-id", 200, 1, {"own": False}),
         ("own-id", 200, 1, {}),
+        ("me", 200, 0, {"path": "/auth/me"}),
         ("unknown-path", 404, 0, {}),
         ("missing-prompt", 422, 0, {}),
-        *((f"hostile-{kind}", 200, 1, {"hostile": kind}) for kind in HOSTILE),
+        *((f"{HOSTILE_PREFIX}{kind}, a good answer", 200, 1, {"own": False}) for kind in HOSTILE),
         ("malformed-json", 502, 1, {}),
     ]
     for label, status, calls, options in kinds:
+        if label == "unknown-path":
+            story.add(Phase(name="fault"))
         change = changed.get(label.replace("-", "_"), {})
         if change is not None:
             story.do(label, **{"status": status, "calls": calls, **options, **change})
-    me = story.send("me", path="/auth/me")
-    story.reply(me, **(changed.get("me") or {}))
     return story
 
 
@@ -132,6 +145,30 @@ def _crowd(*, records: int = 2, spoil: Any = None) -> History:
 GOOD = _crowd()
 
 
+def judge_every_line_is_json(tour: History, crowd: History, *run: History) -> Verdict:
+    return checks.every_line_is_json(tour, crowd, (tour, crowd, *run))
+
+
+def judge_records_have_fields(tour: History, crowd: History, *run: History) -> Verdict:
+    return checks.records_have_fields(tour, crowd, (tour, crowd, *run))
+
+
+def judge_every_answer_has_id(tour: History, crowd: History, *run: History) -> Verdict:
+    return checks.every_answer_has_id(tour, crowd, (tour, crowd, *run))
+
+
+def judge_incoming_id_is_kept(tour: History) -> Verdict:
+    return checks.incoming_id_is_kept(tour, GOOD)
+
+
+def judge_levels_fit(tour: History, *run: History) -> Verdict:
+    return checks.levels_fit(tour, GOOD, (tour, GOOD, *run))
+
+
+def judge_secrets_are_not_logged(tour: History, crowd: History, *run: History) -> Verdict:
+    return checks.secrets_are_not_logged(tour, crowd, (tour, crowd, *run))
+
+
 def _plus(story: Story, *lines: str) -> History:
     for line in lines:
         story.log(line)
@@ -142,7 +179,7 @@ def _plus(story: Story, *lines: str) -> History:
 
 
 def test_every_line_is_json_passes() -> None:
-    verdict = checks.every_line_is_json(_tour().end(), GOOD)
+    verdict = judge_every_line_is_json(_tour().end(), GOOD)
 
     assert verdict.passed
     assert "each a JSON object" in verdict.actual
@@ -152,7 +189,7 @@ def test_every_line_is_json_passes() -> None:
     "line", ['INFO: 127.0.0.1 - "GET /health"', "Traceback (most recent call last):", "[1]", "  File x"]
 )
 def test_every_line_is_json_fails_another_line(line: str) -> None:
-    verdict = checks.every_line_is_json(_plus(_tour(), line), GOOD)
+    verdict = judge_every_line_is_json(_plus(_tour(), line), GOOD)
 
     assert verdict.status == "failed"
     assert isinstance(verdict.evidence[0], Log)
@@ -165,21 +202,44 @@ def test_every_line_is_json_fails_last_words_and_the_crowd() -> None:
     story.log("Shutting down")
     story.add(Exited(code=-15))
 
-    assert checks.every_line_is_json(story.end(), GOOD).status == "failed"
+    assert judge_every_line_is_json(story.end(), GOOD).status == "failed"
 
     crowd = Service("fifty_at_once")
-    assert checks.every_line_is_json(_tour().end(), _plus(crowd, "INFO: x")).status == "failed"
+    assert judge_every_line_is_json(_tour().end(), _plus(crowd, "INFO: x")).status == "failed"
 
 
 def test_every_line_is_json_fails_silence() -> None:
-    assert checks.every_line_is_json(Story("a").end(), Story("b").end()).status == "failed"
+    assert judge_every_line_is_json(Story("a").end(), Story("b").end()).status == "failed"
+
+
+def test_every_line_is_json_fails_a_line_in_another_experiment() -> None:
+    other = _plus(Service("mlflow_down"), "Traceback (most recent call last):")
+
+    assert judge_every_line_is_json(_tour().end(), GOOD, other).status == "failed"
+
+
+def test_every_line_is_json_leaves_what_a_killed_service_has_torn_off() -> None:
+    other = Service("stuck")
+    other.log('{"message": "to')
+    other.add(Exited(code=137, cause="ran out of memory"))
+
+    assert judge_every_line_is_json(_tour().end(), GOOD, other.end()).passed
+
+
+def test_every_line_is_json_leaves_instances_that_did_not_start_and_experiments_that_broke_off() -> None:
+    refused = Story("misconfigured", started=False)
+    refused.crash(1, "JWT_SECRET_KEY is missing")
+    broken = Service("drain")
+    broken.log("plain")
+
+    assert judge_every_line_is_json(_tour().end(), GOOD, refused.end(), broken._recorder.history()).passed
 
 
 # records_have_fields
 
 
 def test_records_have_fields_passes() -> None:
-    assert checks.records_have_fields(_tour().end(), GOOD).passed
+    assert judge_records_have_fields(_tour().end(), GOOD).passed
 
 
 @pytest.mark.parametrize(
@@ -195,7 +255,7 @@ def test_records_have_fields_fails_one_that_is_missing(fields: dict[str, Any], a
     story = _tour()
     story.record(**fields)
 
-    verdict = checks.records_have_fields(story.end(), GOOD)
+    verdict = judge_records_have_fields(story.end(), GOOD)
 
     assert verdict.status == "failed"
     assert f"no {actual}" in verdict.actual
@@ -204,7 +264,7 @@ def test_records_have_fields_fails_one_that_is_missing(fields: dict[str, Any], a
 @pytest.mark.parametrize("label", ["own_id", "no_id", "malformed_json"])
 @pytest.mark.parametrize("logged", [None, "another"])
 def test_records_have_fields_fails_a_request_without_its_id(label: str, logged: str | None) -> None:
-    verdict = checks.records_have_fields(_tour(**{label: {"logged": logged}}).end(), GOOD)
+    verdict = judge_records_have_fields(_tour(**{label: {"logged": logged}}).end(), GOOD)
 
     assert verdict.status == "failed"
     assert "no record has the id" in verdict.actual
@@ -214,30 +274,66 @@ def test_records_have_fields_fails_a_refusal_that_is_logged_under_no_id() -> Non
     story = _tour()
     story.reply(story.send("unknown-path", path="/nowhere/{key}"), 404, logged="another")
 
-    assert checks.records_have_fields(story.end(), GOOD).status == "failed"
+    assert judge_records_have_fields(story.end(), GOOD).status == "failed"
 
 
 def test_records_have_fields_allows_refusals_that_are_not_logged() -> None:
     story = _tour(unknown_path={"logged": None}, missing_prompt={"logged": None})
 
-    assert checks.records_have_fields(story.end(), GOOD).passed
+    assert judge_records_have_fields(story.end(), GOOD).passed
 
 
 def test_records_have_fields_fails_without_records() -> None:
-    assert checks.records_have_fields(_plus(Story("a"), "INFO: up"), GOOD).status == "failed"
+    assert judge_records_have_fields(_plus(Story("a"), "INFO: up"), GOOD).status == "failed"
 
 
 def test_records_have_fields_is_not_judged_without_an_id_to_look_for() -> None:
     story = _tour(no_id={"answered": None})
 
-    assert checks.records_have_fields(story.end(), GOOD).status == "not judged"
+    assert judge_records_have_fields(story.end(), GOOD).status == "not judged"
+
+
+def test_records_have_fields_fails_a_record_in_another_experiment() -> None:
+    other = Service("mlflow_down")
+    other.record(level=None)
+
+    assert "no level" in judge_records_have_fields(_tour().end(), GOOD, other.end()).actual
+
+
+def _visited(*, logged: str | None, path: str = "/auth/me") -> Verdict:
+    """Tell of a visit without a record of its own, and of one that names its path with the id `logged`."""
+    story = _tour()
+    visit = story.send("visit: me", path="/auth/me")
+    fields = {} if logged is None else {"request_id": logged or visit.headers[HEADER]}
+    story.record(message=f"GET {path} 200", **fields)
+    story.reply(visit, logged=None)
+    return judge_records_have_fields(story.end(), GOOD)
+
+
+def test_records_have_fields_fails_a_path_that_is_logged_without_its_id() -> None:
+    assert "visit: me" in _visited(logged=None).actual
+    assert "visit: me" in _visited(logged="of-nobody").actual
+
+
+def test_records_have_fields_allows_a_path_with_its_id_or_another_path() -> None:
+    assert _visited(logged="").passed
+    assert _visited(logged=None, path="/auth/mean").passed
+    assert _visited(logged=None, path="http://127.0.0.1:4000/auth/me").passed
+
+
+def test_records_have_fields_fails_a_clock_that_stands_still() -> None:
+    story = _tour()
+    story.now += 10
+    story.record()
+
+    assert "tells when" in judge_records_have_fields(story.end(), GOOD).expected
 
 
 # every_answer_has_id
 
 
 def test_every_answer_has_id_passes() -> None:
-    verdict = checks.every_answer_has_id(_tour().end(), GOOD)
+    verdict = judge_every_answer_has_id(_tour().end(), GOOD)
 
     assert verdict.passed
     assert "(200, 404, 422, 502)" in verdict.actual
@@ -245,7 +341,7 @@ def test_every_answer_has_id_passes() -> None:
 
 @pytest.mark.parametrize("label", ["no_id", "unknown_path", "missing_prompt", "malformed_json"])
 def test_every_answer_has_id_fails_one_without(label: str) -> None:
-    verdict = checks.every_answer_has_id(_tour(**{label: {"answered": None}}).end(), GOOD)
+    verdict = judge_every_answer_has_id(_tour(**{label: {"answered": None}}).end(), GOOD)
 
     assert verdict.status == "failed"
     assert label.replace("_", "-") in verdict.actual
@@ -254,45 +350,113 @@ def test_every_answer_has_id_fails_one_without(label: str) -> None:
 def test_every_answer_has_id_fails_one_id_for_two() -> None:
     story = _tour(no_id={"answered": "same"}, unknown_path={"answered": "same"})
 
-    assert "for two requests" in checks.every_answer_has_id(story.end(), GOOD).actual
+    assert "for two requests" in judge_every_answer_has_id(story.end(), GOOD).actual
 
 
 @pytest.mark.parametrize("status", [400, 431])
 def test_every_answer_has_id_allows_a_server_that_refuses_a_hostile_head(status: int) -> None:
-    story = _tour(hostile_long={"status": status, "answered": None, "calls": 0, "logged": None})
+    story = _tour()
+    story.do(_hostile_label("a null"), status, own=False, answered=None, calls=0, logged=None)
 
-    assert checks.every_answer_has_id(story.end(), GOOD).passed
+    assert judge_every_answer_has_id(story.end(), GOOD).passed
     assert checks.hostile_id_does_no_harm(story.end()).passed
+
+
+def _late(status: int, body: Any) -> Verdict:
+    story = _tour()
+    story.add(Signalled(signal="SIGTERM"))
+    story.do("last", status, own=False, answered=None, body=body)
+    return judge_every_answer_has_id(story.end(), GOOD)
+
+
+def test_every_answer_has_id_allows_what_the_server_says_of_a_request_that_it_cuts() -> None:
+    assert _late(500, "Internal Server Error").passed
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, {"error": "internal"}), (503, "draining")])
+def test_every_answer_has_id_fails_what_the_service_says_while_it_stops(status: int, body: Any) -> None:
+    assert "(last)" in _late(status, body).actual
+
+
+def test_every_answer_has_id_fails_one_without_in_another_experiment() -> None:
+    other = Service("intruder")
+    other.do("preflight: configured", own=False, answered=None)
+
+    assert "preflight" in judge_every_answer_has_id(_tour().end(), GOOD, other.end()).actual
+
+
+def test_every_answer_has_id_leaves_what_the_lab_has_broken_off() -> None:
+    other = Service("intruder")
+    other.do("look", own=False, answered=None)
+    other.add(HarnessFault(reason="the proxy is gone"))
+
+    assert judge_every_answer_has_id(_tour().end(), GOOD, other.end()).passed
+
+
+def test_every_answer_has_id_fails_two_ids_in_one_answer() -> None:
+    assert "two of them" in judge_every_answer_has_id(_tour(no_id={"answered": "a1, b2"}).end(), GOOD).actual
+
+
+def test_every_answer_has_id_fails_a_cached_one() -> None:
+    story = _tour()
+    first = story.send("own-id")
+    story.reply(first)
+    story.do("no-id", own=False, answered=first.headers[HEADER])
+
+    assert "for two requests" in judge_every_answer_has_id(story.end(), GOOD).actual
 
 
 # incoming_id_is_kept
 
 
 def test_incoming_id_is_kept_passes() -> None:
-    assert checks.incoming_id_is_kept(_tour().end()).passed
+    assert judge_incoming_id_is_kept(_tour().end()).passed
 
 
 @pytest.mark.parametrize("label", ["own_id", "unknown_path", "malformed_json"])
 def test_incoming_id_is_kept_fails_another(label: str) -> None:
-    verdict = checks.incoming_id_is_kept(_tour(**{label: {"answered": "other"}}).end())
+    verdict = judge_incoming_id_is_kept(_tour(**{label: {"answered": "other"}}).end())
 
     assert verdict.status == "failed"
     assert "answered with other" in verdict.actual
 
 
 def test_incoming_id_is_kept_fails_one_that_is_not_logged() -> None:
-    verdict = checks.incoming_id_is_kept(_tour(own_id={"logged": "other"}).end())
+    verdict = judge_incoming_id_is_kept(_tour(own_id={"logged": "other"}).end())
 
     assert verdict.status == "failed"
-    assert "in no log line" in verdict.actual
+    assert "is in no record" in verdict.actual
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_incoming_id_is_kept_fails_a_uuid_of_any_version_that_is_replaced(kind: str) -> None:
+    story = _tour()
+    story.do("a good answer", sent=KEPT[kind]("ref-1"), answered="other", logged="other")
+
+    assert judge_incoming_id_is_kept(story.end()).status == "failed"
+
+
+def test_incoming_id_is_kept_allows_small_letters_for_capitals() -> None:
+    story = _tour()
+    sent = KEPT["UUID in capitals"]("ref-1")
+    story.do("a good answer", sent=sent, answered=sent.lower(), logged=sent.lower())
+
+    assert judge_incoming_id_is_kept(story.end()).passed
+
+
+def test_incoming_id_is_kept_allows_an_odd_one_to_be_replaced() -> None:
+    story = _tour()
+    story.do(f"{ODD_PREFIX}ULID", sent="01J9Z3NDEKTSV4RRFFQ69G5FAV", answered="other", logged="other")
+
+    assert judge_incoming_id_is_kept(story.end()).passed
 
 
 def test_incoming_id_is_kept_leaves_errors_without_any_id_to_their_own_criterion() -> None:
-    assert checks.incoming_id_is_kept(_tour(malformed_json={"answered": None}).end()).passed
+    assert judge_incoming_id_is_kept(_tour(malformed_json={"answered": None}).end()).passed
 
 
 def test_incoming_id_is_kept_is_not_judged_where_nothing_was_served() -> None:
-    assert checks.incoming_id_is_kept(_tour(own_id={"status": 503}).end()).status == "not judged"
+    assert judge_incoming_id_is_kept(_tour(own_id={"status": 503}).end()).status == "not judged"
 
 
 # ids_hold_in_a_crowd
@@ -430,12 +594,12 @@ def test_ids_hold_in_a_crowd_is_not_judged_without_ids() -> None:
 
 
 def test_levels_fit_passes() -> None:
-    assert checks.levels_fit(_tour().end()).passed
+    assert judge_levels_fit(_tour().end()).passed
 
 
 @pytest.mark.parametrize("change", [{"level": "info"}, {"logged": None}, {"logged": "another"}])
 def test_levels_fit_fails_a_failure_that_is_not_told(change: dict[str, Any]) -> None:
-    verdict = checks.levels_fit(_tour(malformed_json=change).end())
+    verdict = judge_levels_fit(_tour(malformed_json=change).end())
 
     assert verdict.status == "failed"
     assert "malformed-json" in verdict.actual
@@ -446,7 +610,7 @@ def test_levels_fit_takes_the_incident_for_the_id() -> None:
     story.record(level="warning", incident_id="incident-1")
     story.do("malformed-json", 502, logged=None, body={"incident_id": "incident-1"})
 
-    assert checks.levels_fit(story.end()).passed
+    assert judge_levels_fit(story.end()).passed
 
 
 def test_levels_fit_goes_by_the_time_where_an_error_has_no_id() -> None:
@@ -455,40 +619,86 @@ def test_levels_fit_goes_by_the_time_where_an_error_has_no_id() -> None:
     story.record(level="error")
     story.reply(request, 502, answered=None, logged=None)
 
-    assert checks.levels_fit(story.end()).passed
+    assert judge_levels_fit(story.end()).passed
 
 
 @pytest.mark.parametrize("label", ["no_id", "own_id", "me"])
 def test_levels_fit_fails_a_warning_about_what_went_well(label: str) -> None:
-    verdict = checks.levels_fit(_tour(**{label: {"level": "warning"}}).end())
+    verdict = judge_levels_fit(_tour(**{label: {"level": "warning"}}).end())
 
     assert verdict.status == "failed"
     assert label.replace("_", "-") in verdict.actual
 
 
-def test_levels_fit_allows_warnings_beside_what_went_well() -> None:
-    story = _tour()
+def _warned(*, broken: bool = False, calls: int = 1) -> History:
+    """Tell of a request that went well, with a warning of a library beside its own record."""
+    story = Service("every_kind")
+    if broken:
+        story.add(Fault(name="outage", upstream="qdrant", on=True))
     request = story.send("own-id")
-    story.call(request)
-    story.record(level="warning", message="the cache is not there", request_id=request.headers[HEADER])
+    for _ in range(calls):
+        story.call(request)
+    story.record(level="warning", message="deprecated", request_id=request.headers[HEADER])
     story.reply(request)
+    story.add(Phase(name="fault"))
+    story.do("malformed-json", 502)
+    return story.end()
 
-    assert checks.levels_fit(story.end()).passed
+
+def test_levels_fit_fails_a_warning_of_a_library_beside_what_went_well() -> None:
+    assert "deprecated" in judge_levels_fit(_warned()).actual
+
+
+def test_levels_fit_allows_warnings_of_what_was_retried_or_met_a_fault() -> None:
+    assert judge_levels_fit(_warned(calls=2)).passed
+    assert judge_levels_fit(_warned(broken=True)).passed
+
+
+def test_levels_fit_fails_failures_and_warnings_in_other_experiments() -> None:
+    quiet = Service("breaker")
+    quiet.do("failing", 503, level="info")
+    assert "failing" in judge_levels_fit(_tour().end(), quiet.end()).actual
+
+    assert "deprecated" in judge_levels_fit(_tour().end(), _warned()).actual
+
+
+def test_levels_fit_allows_a_report_of_503_and_what_is_refused_after_sigterm() -> None:
+    story = Service("outages")
+    story.reply(story.send("down", path="/health/detailed"), 503, level="info")
+    story.add(Signalled(signal="SIGTERM"))
+    story.do("late", 503, level="info")
+
+    assert judge_levels_fit(_tour().end(), story.end()).passed
+
+
+@pytest.mark.parametrize(("failure", "good", "passes"), [(50, 30, True), (40, 30, True), (30, 30, False)])
+def test_levels_fit_reads_numbers_as_pino_has_them(failure: int, good: int, passes: bool) -> None:  # noqa: FBT001
+    story = Service("every_kind")
+    for label, status, level in (("own-id", 200, good), ("malformed-json", 502, failure)):
+        request = story.send(label)
+        story.log(
+            json.dumps(
+                {"level": level, "time": 1795255200123, "msg": "request", "reqId": request.headers[HEADER]}
+            )
+        )
+        story.reply(request, status, logged=None)
+
+    assert judge_levels_fit(story.end()).passed == passes
 
 
 def test_levels_fit_allows_a_warning_of_what_is_slow() -> None:
-    assert checks.levels_fit(_tour(me={"level": "warning", "after": 1.2}).end()).passed
+    assert judge_levels_fit(_tour(me={"level": "warning", "after": 1.2}).end()).passed
 
 
 def test_levels_fit_is_not_judged_where_nothing_failed() -> None:
-    assert checks.levels_fit(_tour(malformed_json=None).end()).status == "not judged"
+    assert judge_levels_fit(_tour(malformed_json=None).end()).status == "not judged"
 
 
 def test_levels_fit_fails_without_records() -> None:
     story = Story("every_kind")
     story.answer(story.ask("malformed-json"), 500)
 
-    assert checks.levels_fit(story.end()).status == "failed"
+    assert judge_levels_fit(story.end()).status == "failed"
 
 
 # secrets_are_not_logged
@@ -499,13 +709,13 @@ def _secretive(*lines: str) -> History:
     story.add(Planted(name="JWT_SECRET_KEY", value="8f14e45fceea167a5a36dedd4bea2543"))
     login = story.ask("login", path="/auth/login")
     story.answer(login, body={"access_token": f"eyJh.eyJz.{'s' * 43}"})
-    for label in SECRETS:
-        story.do(label, 401, calls=0)
+    for place in PLACES:
+        story.do(careless_label(place), 401, calls=0)
     return _plus(story, *lines)
 
 
 def test_secrets_are_not_logged_passes() -> None:
-    assert checks.secrets_are_not_logged(_secretive('{"message": "Bearer eyJh..."}'), GOOD).passed
+    assert judge_secrets_are_not_logged(_secretive('{"message": "Bearer eyJh..."}'), GOOD).passed
 
 
 @pytest.mark.parametrize(
@@ -518,33 +728,44 @@ def test_secrets_are_not_logged_passes() -> None:
     ],
 )
 def test_secrets_are_not_logged_fails_what_the_service_was_given_or_issued(line: str, what: str) -> None:
-    verdict = checks.secrets_are_not_logged(_secretive(line), GOOD)
+    verdict = judge_secrets_are_not_logged(_secretive(line), GOOD)
 
     assert verdict.status == "failed"
     assert what in verdict.actual
 
 
-@pytest.mark.parametrize("label", SECRETS)
-def test_secrets_are_not_logged_fails_what_was_sent(label: str) -> None:
-    what, value_for = SECRETS[label]
-    [sent] = _secretive().exchanges(label)
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("shown", [slice(None), slice(0, 16), slice(-16, None)])
+def test_secrets_are_not_logged_fails_what_was_sent(place: str, shown: slice) -> None:
+    [exchange] = _secretive().exchanges(careless_label(place))
+    for value, what in sent_secrets(exchange.request.label, exchange.request.key or "").items():
+        verdict = judge_secrets_are_not_logged(_secretive(f"got {value[shown]}"), GOOD)
 
-    verdict = checks.secrets_are_not_logged(_secretive(f"got {value_for(sent.request.key or '')}"), GOOD)
+        assert verdict.status == "failed"
+        assert what in verdict.actual
 
-    assert verdict.status == "failed"
-    assert what in verdict.actual
+
+def test_secrets_are_not_logged_fails_a_leak_in_another_experiment() -> None:
+    assert (
+        judge_secrets_are_not_logged(_tour().end(), GOOD, _secretive("8f14e45fceea167a5a3")).status
+        == "failed"
+    )
 
 
 def test_secrets_are_not_logged_looks_at_lines_before_the_start_too() -> None:
     story = Story("every_kind", started=False)
     story.add(Planted(name="AUTH_ADMIN_PASSWORD", value="8f14e45fceea167a5a36dedd4bea2543"))
 
-    verdict = checks.secrets_are_not_logged(_plus(story, "password 8f14e45fceea167a5a36dedd4bea2543"), GOOD)
+    verdict = judge_secrets_are_not_logged(_plus(story, "password 8f14e45fceea167a5a36dedd4bea2543"), GOOD)
 
     assert verdict.status == "failed"
 
 
 # hostile_id_does_no_harm
+
+
+def _hostile_label(kind: str) -> str:
+    return f"{HOSTILE_PREFIX}{kind}, a good answer"
 
 
 def test_hostile_id_does_no_harm_passes() -> None:
@@ -554,20 +775,36 @@ def test_hostile_id_does_no_harm_passes() -> None:
     assert f"{len(HOSTILE)} hostile ids" in verdict.actual
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_id_does_no_harm_fails_an_echo(kind: str) -> None:
-    story = Service("every_kind")
-    request = story.send(f"hostile-{kind}", hostile=kind)
-    story.reply(request, answered=request.headers[HEADER])
-    verdict = checks.hostile_id_does_no_harm(story.end())
+WITH_MARK = [kind for kind, make in HOSTILE.items() if b"mark" in make("mark") and kind != "two headers"]
 
-    assert verdict.status == "failed"
-    assert f"'{kind}' is echoed" in verdict.actual
+
+def _echoed(kind: str, *, header: str = HEADER, body: bool = False, changed: Any = str) -> Verdict:
+    story = Service("every_kind")
+    request = story.send(_hostile_label(kind), own=False)
+    raw = changed(HOSTILE[kind](mark(request.key or "")).decode("latin-1"))
+    headers = {HEADER: "made", **({} if body else {header: raw})}
+    story.answer(request, headers=headers, body={"request_id": raw} if body else None)
+    return checks.hostile_id_does_no_harm(story.end())
+
+
+@pytest.mark.parametrize("kind", WITH_MARK)
+def test_hostile_id_does_no_harm_fails_an_echo(kind: str) -> None:
+    for verdict in (_echoed(kind), _echoed(kind, header="x-correlation-id"), _echoed(kind, body=True)):
+        assert verdict.status == "failed"
+        assert kind in verdict.actual
+
+
+@pytest.mark.parametrize("kind", WITH_MARK)
+def test_hostile_id_does_no_harm_allows_a_cleaned_or_shortened_one(kind: str) -> None:
+    def clean(raw: str) -> str:
+        return "".join(char for char in raw if char.isascii() and (char.isalnum() or char == "-"))[:128]
+
+    assert _echoed(kind, changed=clean).status != "failed"
 
 
 def _hostile(line: Any) -> Any:
     story = _tour()
-    [asked] = story._recorder.history().exchanges("hostile-quotes")
+    [asked] = story._recorder.history().exchanges(_hostile_label("quotes"))
     story.log(line(mark(asked.request.key or "")))
     return checks.hostile_id_does_no_harm(story.end())
 
@@ -590,73 +827,22 @@ def test_hostile_id_does_no_harm_allows_a_quoted_one() -> None:
 
 
 def test_hostile_id_does_no_harm_is_not_judged_without_ids() -> None:
-    nothing = {f"hostile_{kind.replace('-', '_')}": {"answered": None} for kind in HOSTILE}
-
-    assert checks.hostile_id_does_no_harm(_tour(**nothing).end()).status == "not judged"
-
-
-# nothing_is_printed
-
-
-def _files(**files: str) -> Any:
     story = Service("every_kind")
-    for path, text in files.items():
-        story.add(File(path=path, text=text))
-    return checks.nothing_is_printed(story.end())
+    story.do(_hostile_label("quotes"), own=False, answered=None)
 
-
-def _one(text: str, path: str = "src/api/main.py") -> Any:
-    return _files(**{path: text, "src/api/clean.py": "log.info('x')\n"})
-
-
-def test_nothing_is_printed_passes() -> None:
-    text = "# print('x')\ntext = \"print('x')\"\nconsole.print(text)\npprint(text)\nhook = print\n"
-
-    assert _one(text).passed
-
-
-@pytest.mark.parametrize(
-    "text", ["print('x')\n", "def f():\n    print('x', file=sys.stderr)\n", "a = [print(b) for b in c]\n"]
-)
-def test_nothing_is_printed_fails(text: str) -> None:
-    verdict = _one(text)
-
-    assert verdict.status == "failed"
-    assert "src/api/main.py, line" in verdict.actual
-
-
-@pytest.mark.parametrize("path", ["src/api/tools/a.py", "main.py", "app/routers/llm.py"])
-def test_nothing_is_printed_looks_at_other_layouts(path: str) -> None:
-    assert _one("print('x')\n", path).status == "failed"
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["src/api/tests/a.py", "src/api/test_a.py", "scripts/seed.py", "grading/cli.py", "src/api/notes.md"],
-)
-def test_nothing_is_printed_leaves_what_is_not_the_service(path: str) -> None:
-    assert _one("print('x')\n", path).passed
-
-
-def test_nothing_is_printed_allows_a_module_that_is_run_by_itself() -> None:
-    assert _one("x = 1\nif __name__ == '__main__':\n    print(x)\n").passed
-
-
-def test_nothing_is_printed_passes_over_what_cannot_be_parsed() -> None:
-    assert _one("def (:\n").passed
-
-
-def test_nothing_is_printed_is_not_judged_without_files() -> None:
-    verdict = checks.nothing_is_printed(Service("every_kind").end())
-
-    assert (verdict.status, verdict.blame) == ("not judged", "harness")
+    assert checks.hostile_id_does_no_harm(story.end()).status == "not judged"
 
 
 def test_levels_fit_is_not_judged_where_a_stall_made_all_that_is_normal_slow() -> None:
-    history = _tour(me={"level": "warning", "after": 1.2}).end()
-    [me] = history.exchanges("me")
-    assert me.end
+    story = Service("every_kind", started=False)
+    story.add(Ready())
+    story.do("own-id", level="warning", after=1.2)
+    story.add(Phase(name="fault"))
+    story.do("malformed-json", 502)
+    history = story.end()
+    [own] = history.exchanges("own-id")
+    assert own.end
 
-    verdict = checks.levels_fit(held_up(history, me.end.t, 1.0))
+    verdict = judge_levels_fit(held_up(history, own.end.t, 1.0))
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")

@@ -33,7 +33,7 @@ def test_a_line_that_was_cut_carries_the_ids_in_its_text() -> None:
     assert record.carries("r1")
 
 
-@pytest.mark.parametrize("name", ["message", "msg", "event", "Message"])
+@pytest.mark.parametrize("name", ["message", "msg", "event", "Message", "Body", "short_message"])
 def test_names_of_the_message(name: str) -> None:
     assert read({name: "hello"}).has_message
 
@@ -65,6 +65,28 @@ def test_levels(fields: dict[str, Any], severity: int | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "severity"),
+    [
+        ({"SeverityText": "WARN2", "SeverityNumber": 14}, 30),
+        ({"severityNumber": 9}, 20),
+        ({"severityNumber": 17}, 40),
+        ({"severity": 400}, 30),
+        ({"level": 30, "levelname": "INFO"}, 20),
+        ({"level": "dpanic"}, 50),
+        ({"level": "W"}, 30),
+        ({"log": {"level": "warn"}}, 30),
+    ],
+)
+def test_levels_of_other_loggers(fields: dict[str, Any], severity: int) -> None:
+    assert read(fields).severity == severity
+
+
+def test_numbers_are_pinos_only_in_records_that_look_like_its() -> None:
+    assert read({"level": 40, "time": 1795255200500, "msg": "x"}).severity_as_pino == 30
+    assert read({"level": 40, "timestamp": 1795255200500, "message": "x"}).severity_as_pino == 40
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"timestamp": "2026-11-21T10:00:00.123456Z"},
@@ -74,18 +96,36 @@ def test_levels(fields: dict[str, Any], severity: int | None) -> None:
         {"ts": 1795255200500},
         {"ts": "1795255200.5"},
         {"record": {"time": {"repr": "2026-11-21 10:00:00+00:00", "timestamp": 1795255200.5}}},
+        {"ts": 1795255200500000},
+        {"timeUnixNano": "1795255200500000000"},
+        {"timestamp": {"seconds": 1795255200, "nanos": 500}},
+        {"time": "[2026-11-21 10:00:00 +0000]"},
+        {"time": "21/Nov/2026:10:00:00 +0000"},
+        {"time": "Sat, 21 Nov 2026 10:00:00 GMT"},
+        {"time": "2026/11/21 10:00:00"},
+        {"time": "20261121T100000Z"},
     ],
 )
 def test_timestamps(fields: dict[str, Any]) -> None:
-    assert read(fields).has_timestamp
+    assert read(fields).timestamp is not None
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"time": "10:00:00"}, {"ts": 12.5}, {"timestamp": "yesterday"}, {"ts": True}, {"when": 1795255200}],
+    [
+        {},
+        {"time": "10:00:00"},
+        {"time": "2026-11-21"},
+        {"time": "20261121"},
+        {"ts": "nan"},
+        {"ts": 12.5},
+        {"timestamp": "yesterday"},
+        {"ts": True},
+        {"when": 1795255200},
+    ],
 )
 def test_no_timestamp(fields: dict[str, Any]) -> None:
-    assert not read(fields).has_timestamp
+    assert read(fields).timestamp is None
 
 
 @pytest.mark.parametrize(
@@ -100,6 +140,17 @@ def test_no_timestamp(fields: dict[str, Any]) -> None:
         {"context": {"correlationId": "r1"}},
         {"record": {"extra": {"request_id": "r1"}}},
         {"trace_id": "t1", "request_id": "r1"},
+        {"http.request.id": "r1"},
+        {"http": {"request": {"id": "r1"}}},
+        {"trace": {"id": "r1"}},
+        {"trace.id": "r1"},
+        {"req": {"id": "r1"}},
+        {"reqId": "r1"},
+        {"labels": {"request_id": "r1"}},
+        {"logging.googleapis.com/labels": {"request_id": "r1"}},
+        {"logging.googleapis.com/trace": "projects/shop/traces/r1"},
+        {"Attributes": {"http.request.id": "r1"}},
+        {"attributes": [{"key": "request_id", "value": {"stringValue": "r1"}}]},
     ],
 )
 def test_names_of_the_id(fields: dict[str, Any]) -> None:

@@ -1,11 +1,19 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from fastapi.responses import ORJSONResponse
+import orjson
+from fastapi import Response
 
 from api import log as logs
 
 log = logs.get("api.failure")
+
+
+class Json(Response):
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        return orjson.dumps(content)
 
 
 class Failure(Exception):
@@ -34,9 +42,9 @@ Open = failure(503, "CIRCUIT_OPEN")
 Late = failure(504, "MODEL_LATE", counts=True)
 
 
-def body(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> ORJSONResponse:
+def body(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> Json:
     incident = uuid4().hex
     tell = log.error if status >= 500 else log.info
     tell(text, incident_id=incident, code=code, status=status)
     content = {"error": code, "message": text, "incident_id": incident, "timestamp": datetime.now(UTC)}
-    return ORJSONResponse(content, status, headers)
+    return Json(content, status, headers)

@@ -11,7 +11,6 @@ import jwt
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import ORJSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.datastructures import Headers
@@ -198,7 +197,7 @@ async def health():
 async def detailed():
     known = await app.state.status.report()
     ok = all(one["healthy"] for one in known.values())
-    return ORJSONResponse({"status": "ok" if ok else "unavailable", "dependencies": known}, 200 if ok else 503)
+    return f.Json({"status": "ok" if ok else "unavailable", "dependencies": known}, 200 if ok else 503)
 
 
 @app.get("/metrics")

@@ -117,6 +117,6 @@ class Upstream:
             usage = {name: int(data["usage"][name]) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
             price_in, price_out = PRICES[model]
             cost = (usage["prompt_tokens"] * price_in + usage["completion_tokens"] * price_out) / 1e6
-            return {"response": str(data["choices"][0]["message"]["content"]), "model": model, **usage, "cost": cost}
+            return {"response": "" + data["choices"][0]["message"]["content"], "model": model, **usage, "cost": cost}
         except (ValueError, KeyError, IndexError, TypeError):
             raise AppError(502, "bad_answer", "The model's answer is not understood.", outage=True) from None

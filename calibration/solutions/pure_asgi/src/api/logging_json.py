@@ -37,6 +37,8 @@ def configure() -> None:
         if name.startswith("uvicorn"):
             logging.getLogger(name).handlers = []
             logging.getLogger(name).propagate = True
+    # Ours tells the same without the query, which may hold a token.
+    logging.getLogger("uvicorn.access").setLevel("WARNING")
     logging.getLogger("httpx").setLevel("WARNING")
     logging.getLogger("httpcore").setLevel("WARNING")
     logging.captureWarnings(True)

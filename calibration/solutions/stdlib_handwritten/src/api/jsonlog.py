@@ -28,6 +28,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class WithoutQuery(logging.Filter):
+    """The server's access records tell the path alone: a query may hold what is not for logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(arg.split("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
 def setup() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
@@ -37,5 +46,6 @@ def setup() -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    logging.getLogger("uvicorn.access").addFilter(WithoutQuery())
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.captureWarnings(True)

@@ -36,7 +36,8 @@ def configure() -> None:
             "loggers": {
                 "uvicorn": {"handlers": [], "propagate": True},
                 "uvicorn.error": {"handlers": [], "propagate": True},
-                "uvicorn.access": {"handlers": [], "propagate": True},
+                # Ours tells the same without the query, which may hold a token.
+                "uvicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
                 "httpx": {"level": "WARNING"},
                 "httpx2": {"level": "WARNING"},
                 "openai": {"level": "WARNING"},

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Self, cast
 
 import anthropic
 import httpx2
@@ -24,7 +24,7 @@ from src.services.errors import (
     ProviderUnreachableError,
     from_status,
 )
-from src.services.providers import Completion, Prompt, StreamEnd
+from src.services.providers import CONNECT_SECONDS, TIMEOUT_SECONDS, Completion, Prompt, StreamEnd
 
 _HIGHEST_TEMPERATURE = 1.0
 
@@ -36,6 +36,12 @@ class AnthropicProvider:
 
     def __init__(self, client: anthropic.AsyncAnthropic) -> None:
         self._client = client
+
+    @classmethod
+    def connect(cls, key: str, base_url: str | None) -> Self:
+        """Return a provider with a client of its own. A base URL of None is the SDK's."""
+        timeout = anthropic.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS)
+        return cls(anthropic.AsyncAnthropic(api_key=key, base_url=base_url, timeout=timeout, max_retries=0))
 
     async def complete(self, prompt: Prompt) -> Completion:
         with _provider_errors():

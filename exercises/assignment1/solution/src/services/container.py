@@ -2,20 +2,12 @@
 
 from dataclasses import dataclass
 
-import anthropic
-import openai
-
 from src.config.settings import Settings
-from src.services.anthropic_provider import AnthropicProvider
 from src.services.budget import DailyBudget
 from src.services.health import HealthChecker
 from src.services.limits import SlidingWindow
 from src.services.llm import LLMService
-from src.services.openai_provider import OpenAIProvider
 from src.services.providers import Providers
-
-_TIMEOUT_SECONDS = 25.0
-_CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +34,16 @@ def make_services(settings: Settings, providers: Providers | None = None) -> Ser
 
 
 def make_providers(settings: Settings) -> Providers:
-    """Return OpenAI, and Anthropic if there is a key for it. A base URL of None is the SDK's own."""
-    first = OpenAIProvider(
-        openai.AsyncOpenAI(
-            api_key=settings.openai_api_key.get_secret_value(),
-            base_url=settings.openai_base_url,
-            timeout=openai.Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS),
-            max_retries=0,
-        )
-    )
+    """Return OpenAI, and Anthropic if there is a key for it."""
+    # An SDK takes a second to import: only what is used is, and only once the settings were found valid.
+    from src.services.openai_provider import OpenAIProvider
+
+    first = OpenAIProvider.connect(settings.openai_api_key.get_secret_value(), settings.openai_base_url)
     if settings.anthropic_api_key is None:
         return Providers(first)
-    second = AnthropicProvider(
-        anthropic.AsyncAnthropic(
-            api_key=settings.anthropic_api_key.get_secret_value(),
-            base_url=settings.anthropic_base_url,
-            timeout=anthropic.Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS),
-            max_retries=0,
-        )
+    from src.services.anthropic_provider import AnthropicProvider
+
+    return Providers(
+        first,
+        AnthropicProvider.connect(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url),
     )
-    return Providers(first, second)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Self, cast
 
 import openai
 from openai.types import CompletionUsage
@@ -21,7 +21,7 @@ from src.services.errors import (
     ProviderUnreachableError,
     from_status,
 )
-from src.services.providers import Completion, Prompt, StreamEnd
+from src.services.providers import CONNECT_SECONDS, TIMEOUT_SECONDS, Completion, Prompt, StreamEnd
 
 
 class OpenAIProvider:
@@ -31,6 +31,12 @@ class OpenAIProvider:
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
         self._client = client
+
+    @classmethod
+    def connect(cls, key: str, base_url: str | None) -> Self:
+        """Return a provider with a client of its own. A base URL of None is the SDK's."""
+        timeout = openai.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS)
+        return cls(openai.AsyncOpenAI(api_key=key, base_url=base_url, timeout=timeout, max_retries=0))
 
     async def complete(self, prompt: Prompt) -> Completion:
         with _provider_errors():

@@ -7,6 +7,9 @@ from typing import Protocol
 from src.models.requests import Message
 from src.models.responses import Usage
 
+TIMEOUT_SECONDS = 25.0
+CONNECT_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

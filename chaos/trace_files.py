@@ -1,0 +1,53 @@
+"""Looks for traces in the files that a service wrote."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from chaos.history import Trace, TracePart
+from chaos.keys import answer_code
+from chaos.traces import MAX_BYTES, Generation, TraceBook, decompressed, documents, names_a_run
+
+
+class TraceFiles:
+    """What is known of the traces in the files below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._found: dict[str, tuple[TracePart, ...]] = {}
+
+    def look(self, known: Iterable[Generation]) -> list[Trace]:
+        """Return what the files hold of these requests' traces, as far as that is news."""
+        wanted = list(known)
+        nonces = [nonce.encode() for one in wanted for nonce in (one.key, answer_code(one.key))]
+        models = frozenset[str]().union(*(one.models for one in wanted))
+        book = TraceBook()
+        places: dict[str, str] = {}
+        for path, content in self._contents():
+            name = path.relative_to(self._root).as_posix()
+            mentioned = any(nonce in content for nonce in nonces)
+            if not mentioned and not names_a_run(name):
+                continue
+            for document in documents(content, models, name=name, is_file=True):
+                book.add(document)
+            if mentioned:
+                places.update({one.key: name for one in wanted if _mentions(content, one)})
+        return [trace for one in wanted if (trace := self._news(one, book, places.get(one.key, "")))]
+
+    def _news(self, generation: Generation, book: TraceBook, place: str) -> Trace | None:
+        holds = book.holds(generation)
+        if not holds or self._found.get(generation.key) == holds:
+            return None
+        self._found[generation.key] = holds
+        return Trace(key=generation.key, place="file", detail=place, holds=holds)
+
+    def _contents(self) -> Iterator[tuple[Path, bytes]]:
+        for path in self._root.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_BYTES:
+                    continue
+                yield path, decompressed(path.read_bytes())
+
+
+def _mentions(content: bytes, generation: Generation) -> bool:
+    return generation.key.encode() in content or answer_code(generation.key).encode() in content

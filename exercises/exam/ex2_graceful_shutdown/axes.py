@@ -1,0 +1,51 @@
+"""The axes of what exercise 2 promises: what is under way at SIGTERM, what is asked after it, and what is broken."""
+
+from lab.axes import Axes, Axis, plain
+
+LENGTHS = Axis("lengths of requests in flight", {"1 s": 1.0, "6 s": 6.0, "13 s": 13.0})
+"""How long after SIGTERM the model answers, in seconds."""
+
+AT_ONCE = {"1 s": 3, "6 s": 1, "13 s": 1}
+"""How many requests of each length are in flight, beside one of the middle length on a connection that is kept."""
+
+BODIES = plain("bodies in the middle of which SIGTERM comes", ("a prompt", "a login"))
+
+MOMENTS = Axis("moments after SIGTERM", {"early": 1.2, "midway": 6.5, "late": 11.5})
+"""When more is asked, in seconds after SIGTERM."""
+
+CONNECTIONS = plain("kinds of connection", ("new", "idle", "unused", "just served"))
+
+WORK = plain("kinds of new work", ("a prompt", "a login", "the models"))
+
+HANGING = plain(
+    "things that hang",
+    (
+        "a silent model",
+        "a dripping model",
+        "half a prompt",
+        "half a login",
+        "half a head",
+        "a silent connection",
+    ),
+)
+
+UPSTREAMS = plain(
+    "states of the upstreams",
+    ("all up", "MLflow refusing connections", "MLflow hanging", "MLflow slow", "Qdrant hanging"),
+)
+
+SITUATIONS = plain(
+    "situations at SIGTERM",
+    ("requests in flight", "nothing under way", "something hangs", "MLflow is broken"),
+)
+
+AXES: Axes = {
+    "real_answers": (LENGTHS, BODIES),
+    "exit_is_bounded": (HANGING, UPSTREAMS),
+    "no_new_work": (MOMENTS, CONNECTIONS, WORK),
+    "leaves_promptly": (SITUATIONS,),
+    "exits_cleanly": (SITUATIONS,),
+    "loses_nothing": (UPSTREAMS, SITUATIONS),
+    "says_so": (SITUATIONS,),
+    "closes_connections": (SITUATIONS,),
+}

@@ -1,0 +1,125 @@
+"""Judges whether the circuit breaker closed after an outage, how many probes it took, and whether Retry-After was right."""
+
+from collections.abc import Iterator, Sequence
+
+from chaos.history import Answer, Call, Exchange, History
+from exercises.exam.ex3_timeouts_limits_breaker.circuit import SERVED_AT_ONCE, labelled
+from exercises.exam.ex3_timeouts_limits_breaker.opening import count_workers, is_open, rejected
+from exercises.exam.ex3_timeouts_limits_breaker.outage import kinds_tried
+from lab.reading import outcome
+from lab.retry_after import seconds_of
+from lab.timing import stalled, too_busy
+from lab.verdict import Verdict, failed, passed
+
+PROBES = 10
+"""How many calls a half-open breaker may let through before the first of them has succeeded; each worker has one."""
+PROBE_SECONDS = 1.0
+"""How long the model takes to answer a probe."""
+RETRY_AFTER_TOLERANCE = 2.0
+"""Whole seconds, the lab's own margin, and a poll a second."""
+
+
+def recoveries(history: History) -> list[str]:
+    """Return the kinds of failure after which a history asked until the service had recovered."""
+    return [kind for kind in kinds_tried(history) if history.exchanges(labelled("recovered", kind))]
+
+
+def recovers(history: History, kind: str, at_once: int, when: str) -> Verdict:
+    """Judge that all is served again after an outage: one by one, and `at_once` together."""
+    expectation = f"requests are served again after the cool-down, {when}"
+    one_by_one = history.exchanges(labelled("recovered", kind))
+    last = one_by_one[-1]
+    waited = last.request.t - rejected(history, kind)[-1].request.t
+    if last.status != 200 or not history.calls(key=last.request.key):
+        return failed(expectation, f"{outcome(last.end)}, {waited:.0f} s after the outage", last.end)
+    together = history.exchanges(labelled("recovered at once", kind))[-SERVED_AT_ONCE:]
+    served = [one for one in together if one.status == 200]
+    if len(served) < min(at_once, len(together)):
+        turned_away = next(one for one in together if one.status != 200)
+        total = sum(one.status == 200 for one in one_by_one)
+        actual = (
+            f"{len(together) - len(served)} of {len(together)} at once were not ({outcome(turned_away.end)}), "
+            f"after {total} had been served one by one"
+        )
+        return failed(expectation, actual, turned_away.end)
+    return passed(f"served again {waited:.0f} s after the outage ({kind})", last.end)
+
+
+def bounded_probes(history: History, kind: str) -> Iterator[Verdict]:
+    """Judge how many callers a half-open breaker lets through to a model that is still ill, and to a healthy one."""
+    limit = PROBES * count_workers(history)
+    for label, told in (("ill", "the model fails its first probes"), ("caller", "one of them has succeeded")):
+        callers = history.exchanges(labelled(label, kind))
+        if callers:
+            until = "while" if label == "ill" else "before"
+            expectation = f"of {len(callers)} callers at once at most {limit} reach the model {until} {told}"
+            yield _bounded(history, callers, limit, expectation)
+    yield from _turned_away(history, history.exchanges(labelled("caller", kind)))
+
+
+def names_cool_down(history: History, kind: str) -> Verdict | None:
+    """Return what is wrong with the cool-down that Retry-After named; None for nothing, or where it cannot be told."""
+    if count_workers(history) > 1 or not is_open(history, kind):
+        return None
+    told = [
+        (one.end, seconds)
+        for one in rejected(history, kind)
+        if isinstance(one.end, Answer) and (seconds := seconds_of(one.end)) is not None
+    ]
+    probe = _first_probe(history, kind)
+    if not told or probe is None:
+        return None
+    (first, named), latest = told[0], max(end.t + seconds for end, seconds in told)
+    expectation = f"the model is called again when the time in Retry-After has passed ({named:g} s)"
+    for one in _asked_after(history, kind):
+        overdue = one.request.t - latest - stalled(history, first.t, one.request.t)
+        if overdue > RETRY_AFTER_TOLERANCE and one.request.t < probe.t and one.status == 503:
+            actual = f"{outcome(one.end)}, asked {one.request.t - first.t:.1f} s later ({kind})"
+            return failed(expectation, actual, first, one.end)
+    polled = bool(history.exchanges(labelled("refused", kind)))
+    if polled and probe.t - first.t < named / 2 - RETRY_AFTER_TOLERANCE:
+        return failed(expectation, f"it was called after {probe.t - first.t:.1f} s ({kind})", first, probe)
+    return None
+
+
+def _turned_away(history: History, callers: Sequence[Exchange]) -> Iterator[Verdict]:
+    """Judge what callers are told that find a probe under way: they may wait for its end, or are turned away."""
+    for one in callers:
+        if one.status not in {200, 429, 503} and not history.calls(key=one.request.key):
+            yield failed(
+                "503 for those whom a half-open breaker does not let through", outcome(one.end), one.end
+            )
+
+
+def _asked_after(history: History, kind: str) -> list[Exchange]:
+    """Return the requests that could have been probes after an outage."""
+    labels = ("ill", "caller", "refused", "recovered")
+    return [one for label in labels for one in history.exchanges(labelled(label, kind))]
+
+
+def _first_probe(history: History, kind: str) -> Call | None:
+    """Return the first call that reached the model after the breaker had turned callers away."""
+    turned_away = rejected(history, kind)[-1].request.t
+    return next((one.call for one in history.calls() if one.call.t > turned_away), None)
+
+
+def _bounded(history: History, callers: Sequence[Exchange], limit: int, expectation: str) -> Verdict:
+    keys = {one.request.key for one in callers}
+    calls = [call for call in history.calls() if call.call.key in keys]
+    first_success = min(
+        (
+            call.reply.t
+            for call in calls
+            if call.reply and call.reply.outcome == "answered" and call.reply.status == 200
+        ),
+        default=float("inf"),
+    )
+    probes = [call.call for call in calls if call.call.t < first_success]
+    if len(probes) > limit:
+        return failed(expectation, f"{len(probes)} reached it", probes[limit])
+    # Of what comes together after a stall, the order is the lab's own.
+    if len(calls) > limit and any(
+        stalled(history, call.call.t, call.call.t + PROBE_SECONDS) for call in calls
+    ):
+        return too_busy("tell the calls' order", *probes[:1])
+    return passed(f"{len(probes)} of {len(keys)} callers let through half-open", *probes[:1])

@@ -1,0 +1,116 @@
+"""Runs many requests that each meet a script of their own, at once, whatever circuit breaker the service has."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from chaos.history import Answer, Failure
+from chaos.llm import Answer as ModelAnswer
+from chaos.llm import Step
+from exercises.exam.ex4_errors_and_retry.callers import Callers
+from exercises.exam.ex4_errors_and_retry.spacing import Spacing
+from lab.lab import Lab
+from lab.retry_after import seconds_of
+
+AT_ONCE = 16
+"""Requests under way at a time. A service has to keep 20 waiting and to serve others (3.8)."""
+RELIEF_PATIENCE = 5.0
+REPEATS = 2
+LATEST_REPEAT = 120.0
+"""When in the experiment, in seconds, no more is asked again."""
+COOL_DOWN_LIMIT = 65.0
+COOL_DOWN_MARGIN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request whose calls meet `steps` one after the other, the last one for good.
+
+    A case that `outlasts` breakers says something although one rejects it in the end. What is no outage to a breaker
+    need not come `apart` from other failures.
+    """
+
+    label: str
+    steps: Sequence[Step]
+    outlasts: bool = False
+    apart: bool = True
+
+    def is_spoiled(self, end: Answer | Failure, *, opened: bool) -> bool:
+        """Whether a breaker has spoiled this case: it rejects, or has `opened` before the answer could come."""
+        if self.outlasts:
+            return False
+        hoped = isinstance(self.steps[-1], ModelAnswer)
+        return is_rejection(end) or (opened and hoped and not is_served(end))
+
+
+async def run(lab: Lab, callers: Callers, cases: Sequence[Case], *, relief: int = 1) -> None:
+    """Run cases at once, then one by one those that a breaker has spoiled, under the same label.
+
+    After each failure `relief` healthy requests are answered, for every process that may have a breaker of its own.
+    """
+    count = relief * await lab.count_workers()
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    opened = False
+
+    async def relieve(model: str) -> None:
+        nonlocal opened
+        ends = await asyncio.gather(*(healthy(callers, model=model) for _ in range(count)))
+        opened = opened or any(map(is_rejection, ends))
+
+    async with Spacing(relieve) as spacing:
+
+        async def ask(case: Case) -> Answer | Failure:
+            steps = [step if isinstance(step, ModelAnswer) else spacing.space(step) for step in case.steps]
+            async with limit:
+                return await _ask(lab, callers, case.label, steps)
+
+        ends = await asyncio.gather(*map(ask, cases))
+    spoiled = [case for case, end in zip(cases, ends, strict=True) if case.is_spoiled(end, opened=opened)]
+    for case in spoiled:
+        if not await _repeat(lab, callers, case):
+            return
+
+
+async def healthy(callers: Callers, *, model: str = "") -> Answer | Failure:
+    """Have a request answered."""
+    return await callers.ask(label="healthy", model=model, timeout=RELIEF_PATIENCE)
+
+
+def is_served(end: Answer | Failure) -> bool:
+    return isinstance(end, Answer) and end.status == 200
+
+
+def is_rejection(end: Answer | Failure | None) -> TypeGuard[Answer]:
+    """Whether an answer may be an open breaker's: 503 with a Retry-After."""
+    return isinstance(end, Answer) and end.status == 503 and seconds_of(end) is not None
+
+
+async def _ask(lab: Lab, callers: Callers, label: str, steps: Sequence[Step]) -> Answer | Failure:
+    key = lab.key()
+    lab.llm.script(key, *steps)
+    return await callers.ask(key, label=label)
+
+
+async def _repeat(lab: Lab, callers: Callers, case: Case) -> bool:
+    """Ask again for a spoiled case, after the breaker's cool-down if need be; whether it was let through."""
+    for _ in range(1 + REPEATS):
+        end = await _ask(lab, callers, case.label, case.steps)
+        probe = await healthy(callers)
+        if not case.is_spoiled(end, opened=is_rejection(probe)):
+            return True
+        if lab.recorder.now() > LATEST_REPEAT:
+            break
+        await _outlast(callers, probe if is_rejection(probe) else end)
+    return False
+
+
+async def _outlast(callers: Callers, end: Answer | Failure) -> None:
+    """Wait as long as rejections say, until a healthy request is served."""
+    for _ in range(REPEATS):
+        wait = (seconds_of(end) or 0.0) if is_rejection(end) else 0.0
+        await asyncio.sleep(min(wait, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
+        end = await healthy(callers)
+        if is_served(end):
+            return

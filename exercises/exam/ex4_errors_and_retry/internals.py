@@ -1,0 +1,50 @@
+"""4.8: what an error answer must not show, in its body or in its head."""
+
+import re
+from collections.abc import Iterator
+
+from chaos.history import Answer, Exchange, History
+from exercises.exam.ex4_errors_and_retry.error_body import every_error
+from exercises.exam.ex4_errors_and_retry.planted import GATEWAY
+from lab.reading import excerpt
+from lab.verdict import Verdict, failed, not_judged, passed
+
+EXPECTED = "no traceback, file path or upstream address in an error answer"
+
+_ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|\blocalhost):\d{2,5}\b"
+_INTERNALS = re.compile(
+    r"Traceback \(most recent call last\)|File \\?\"[^\"]+\"|\bsite-packages\b|\b[\w/.-]+\.py\b"
+    r"|(?<![\w.])/(?:home|usr|srv|app|root|tmp|var|opt)/[\w./-]+"
+    rf"|{_ADDRESS}|\b{re.escape(GATEWAY)}\b",
+    re.IGNORECASE,
+)
+_UNESCAPED = re.compile(r"\\/")
+
+
+def errors_hide_internals(
+    refusals: History, hang: History, transient: History, mlflow_down: History
+) -> Verdict:
+    looked = 0
+    for history in (refusals, hang, transient, mlflow_down):
+        for exchange in every_error(history):
+            looked += 1
+            answer = exchange.answer
+            assert answer
+            for where, text in _texts(exchange, answer):
+                if leak := _INTERNALS.search(text):
+                    return failed(
+                        EXPECTED,
+                        f"{where} of a {answer.status} says '{excerpt(leak.group(), 80)}' ({exchange.request.label})",
+                        answer,
+                    )
+    if not looked:
+        return not_judged("the service gave no error to look at", blame="submission")
+    return passed(f"none in {looked} error answers")
+
+
+def _texts(exchange: Exchange, answer: Answer) -> Iterator[tuple[str, str]]:
+    """Yield what an answer shows, and where; the address that the caller asked at is no upstream's."""
+    own = re.compile(rf"https?://[\w.:\[\]-]+(?={re.escape(exchange.request.path)})")
+    yield "the body", own.sub("", _UNESCAPED.sub("/", answer.body))
+    for name, value in answer.headers.items():
+        yield f"the header {name}", own.sub("", value)

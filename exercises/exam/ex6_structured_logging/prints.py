@@ -1,0 +1,148 @@
+"""Finds what prints in the service's Python files, and which files those are."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from chaos.contract import Contract
+from chaos.history import File
+
+KINDS = (
+    "a call of print",
+    "builtins.print",
+    "print under another name",
+    "print handed on",
+    "print of a library",
+)
+"""What is looked for."""
+
+_PRINTERS = {"builtins", "rich"}
+"""Modules with a function `print`."""
+_NOT_THE_SERVICE = {"test", "tests", "script", "scripts", "venv", ".venv", "site-packages", "node_modules"}
+_AROUND_THE_SERVICE = {
+    "testing", "tools", "bin", "example", "examples", "demo", "docs", "doc", "notebooks", "benchmark", "benchmarks",
+    "migrations", "alembic", "evaluation", "exercises", "grading", "chaos", "lab", "env", "build", "dist",
+}  # fmt: skip
+_STARTED = {"main.py", "__main__.py", "app.py", "server.py", "asgi.py", "wsgi.py"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    file: File
+    path: PurePosixPath
+    tree: ast.Module
+
+    @property
+    def names(self) -> Iterator[str]:
+        """The names under which others can import it: from the repository's root, and from the folder `src` in it."""
+        parts = self.path.with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        yield ".".join(parts)
+        yield ".".join(parts[1:])
+        if self.path.name != "__init__.py":
+            yield parts[-1]
+
+    @property
+    def imported(self) -> Iterator[str]:
+        """The names of all that it imports, as far as they can be told from its text."""
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Import():
+                    for alias in node.names:
+                        yield from _prefixes(alias.name)
+                case ast.ImportFrom():
+                    yield from _prefixes(node.module or "")
+                    for alias in node.names:
+                        yield f"{node.module}.{alias.name}" if node.module else alias.name
+
+
+def service_files(files: Iterable[File], contract: Contract) -> list[tuple[File, list[int]]]:
+    """Return the service's files with the lines of each that print.
+
+    They are all below the folder of its main module, and what those import from elsewhere in the repository; without
+    such a folder, all that have no other purpose by their names. Files that cannot be parsed are left out.
+    """
+    modules = [module for file in files if (module := _parsed(file)) and not _is_test(module.path)]
+    home = contract.start.main.parent
+    inside = [one for one in modules if one.path.is_relative_to(PurePosixPath(home))]
+    chosen = inside or [one for one in modules if _AROUND_THE_SERVICE.isdisjoint(one.path.parts[:-1])]
+    chosen = _with_imported(chosen, modules)
+    imported = _imported(chosen)
+    return [(one.file, _prints(one.tree)) for one in chosen if not _is_script(one, imported)]
+
+
+def _parsed(file: File) -> _Module | None:
+    try:
+        tree = ast.parse(file.text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return _Module(file, PurePosixPath(file.path), tree) if file.path.endswith(".py") else None
+
+
+def _is_test(path: PurePosixPath) -> bool:
+    is_test = path.name.startswith("test_") or path.name.endswith("_test.py") or path.name == "conftest.py"
+    return is_test or not _NOT_THE_SERVICE.isdisjoint(path.parts[:-1])
+
+
+def _with_imported(chosen: list[_Module], modules: list[_Module]) -> list[_Module]:
+    """Add the modules that those chosen import, and what these import in turn."""
+    left = [one for one in modules if one not in chosen]
+    while left:
+        imported = _imported(chosen)
+        found = [one for one in left if not imported.isdisjoint([*one.names][:2])]
+        if not found:
+            break
+        chosen = chosen + found
+        left = [one for one in left if one not in found]
+    return chosen
+
+
+def _imported(modules: Iterable[_Module]) -> set[str]:
+    return {name for one in modules for name in one.imported}
+
+
+def _is_script(module: _Module, imported: set[str]) -> bool:
+    """Whether a module is run by itself, and neither the service's own beginning nor a part of it."""
+    guarded = any(_is_main_guard(node) for node in module.tree.body)
+    return guarded and module.path.name not in _STARTED and imported.isdisjoint(module.names)
+
+
+def _prints(tree: ast.Module) -> list[int]:
+    """Return the lines that print, or hand `print` on, but for those that run only in a program of the module's own."""
+    served = [part for node in tree.body for part in _served(node)]
+    return sorted({line for top in served for node in ast.walk(top) if (line := _printing_line(node))})
+
+
+def _served(node: ast.stmt) -> list[ast.stmt]:
+    """Return what of a statement also runs where its module is imported."""
+    return node.orelse if isinstance(node, ast.If) and _is_main_guard(node) else [node]
+
+
+def _printing_line(node: ast.AST) -> int | None:
+    """Return the line of a node that takes `print` to call it, or to hand it on; None for any other."""
+    match node:
+        case ast.Name(id="print", ctx=ast.Load(), lineno=line):
+            return line
+        case ast.Attribute(value=ast.Name(id=module), attr="print", lineno=line) if module in _PRINTERS:
+            return line
+        case ast.ImportFrom(module=module, names=names, lineno=line) if module in _PRINTERS:
+            return line if any(alias.name == "print" for alias in names) else None
+    return None
+
+
+def _is_main_guard(node: ast.stmt) -> bool:
+    match node:
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[other])):
+            return isinstance(other, ast.Constant) and other.value == "__main__"
+        case ast.If(
+            test=ast.Compare(left=ast.Constant(value="__main__"), ops=[ast.Eq()], comparators=[other])
+        ):
+            return isinstance(other, ast.Name) and other.id == "__name__"
+    return False
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        yield ".".join(parts[:count])

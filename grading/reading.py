@@ -1,0 +1,76 @@
+"""What is made of a submission's files and of its recorded histories, within bounds that it cannot leave."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
+
+from chaos.contract import StartDefaults
+from chaos.history import History
+from grading import judge, start
+from grading.bounded import OverBoundsError, bounded
+from grading.errors import SubmissionError
+from grading.report import ControlFailure
+from grading.start import StartPlan
+from grading.submission import Submission
+from lab.assessment import Assessment
+from lab.exercise import Criterion, Exercise
+from lab.result import Bonus, CriterionResult, ExerciseResult
+from lab.scoring import Scoring
+from lab.verdict import failed
+
+FILES_SECONDS = 20
+JUDGE_SECONDS = 60
+CRITERION_SECONDS = 15
+
+T = TypeVar("T")
+Judged = tuple[tuple[ExerciseResult, ...], ControlFailure | None]
+
+
+def named_assessment(submission: Submission) -> str | None:
+    """Return the assessment that a submission names. Raises SubmissionError where that cannot be read."""
+    return _read_files(lambda: start.named_assessment(submission))
+
+
+def plan(submission: Submission, defaults: StartDefaults, reserved: Collection[str]) -> StartPlan:
+    """Return how a submission is installed and started. Raises SubmissionError where that cannot be read."""
+    return _read_files(lambda: start.plan(submission, defaults, reserved))
+
+
+def bonus(assessment: Assessment, submission: Submission) -> Bonus | None:
+    """Return the bonus of a submission; none where what it is for cannot be read."""
+    try:
+        return bounded(lambda: assessment.bonus(submission.text), seconds=FILES_SECONDS)
+    except (OverBoundsError, SubmissionError):
+        return assessment.bonus(lambda _: None)
+
+
+def results(exercises: Sequence[Exercise], histories: Mapping[str, History], scoring: Scoring) -> Judged:
+    """Judge exercises, and say why the service did not work, if so.
+
+    A criterion whose histories cannot be read within bounds fails: what they hold comes from the submission.
+    """
+    try:
+        return bounded(
+            lambda: (judge.judge(exercises, histories, scoring), judge.control_failure(histories)),
+            seconds=JUDGE_SECONDS,
+        )
+    except OverBoundsError:
+        one_by_one = tuple(
+            scoring.result(exercise, [_criterion(one, histories) for one in exercise.criteria])
+            for exercise in exercises
+        )
+        return one_by_one, None
+
+
+def _criterion(criterion: Criterion, histories: Mapping[str, History]) -> CriterionResult:
+    try:
+        return bounded(lambda: judge.criterion(criterion, histories), seconds=CRITERION_SECONDS)
+    except OverBoundsError as error:
+        verdict = failed("files, answers and log lines that can be read", str(error))
+        return judge.result(criterion, verdict, {})
+
+
+def _read_files(work: Callable[[], T]) -> T:
+    try:
+        return bounded(work, seconds=FILES_SECONDS)
+    except OverBoundsError as error:
+        raise SubmissionError(f"The submission's files cannot be read: {error}.") from error

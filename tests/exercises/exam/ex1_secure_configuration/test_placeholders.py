@@ -1,0 +1,132 @@
+import pytest
+
+from exercises.exam.ex1_secure_configuration.placeholders import is_placeholder, random_part
+
+PLACEHOLDERS = [
+    "",
+    "change_me_or_it_will_not_start",
+    "replace-me",
+    "<openssl rand -hex 32>",
+    "<at least 32 characters>",
+    "<choose one>",
+    "TBD",
+    "tbd",
+    "???",
+    "-",
+    "***",
+    "xxx",
+    "XXXXXXXX",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "à_remplacer",
+    "remplacez-moi",
+    "votre-mot-de-passe",
+    "mot-de-passe",
+    "cambiar",
+    "cambiame",
+    "hier-passwort-eintragen",
+    "dein_passwort",
+    "zmień_mnie",
+    "ZMIEN_MNIE",
+    "twoje-hasło",
+    "${JWT_SECRET_KEY:?}",
+    "$(openssl rand -hex 32)",
+    "your-secret-key-change-in-production",
+    "changeme123",
+    "change-me-32-chars-minimum",
+    "generate with: openssl rand -hex 32",
+    "at least 8 characters",
+    "password",
+    "secret",
+    "N/A",
+    "none",
+    "todo",
+    "измени_меня",
+    "请修改",
+    "a-remplacer-par-une-cle-de-32-caracteres",
+    "ändere-mich",
+    "SENHA_AQUI",
+    "insira-sua-senha",
+    "<mot de passe administrateur>",
+    "vaihda-minut",
+    "{{ jwt_secret }}",
+    "[your key]",
+    "CHANGE_ME",
+    "ChangeMe!",
+    "changeMe",
+    "choose-a-strong-one",
+    "00000000",
+    "set-me",
+    "SET_ME_TO_32_RANDOM_CHARS",
+    "YOUR_ADMIN_PASSWORD",
+    "sk-...",
+    "a_definir_avant_le_deploiement",
+    "admin-password",
+    "bitte-ändern",
+    "wachtwoord-hier",
+    "değiştir",
+    "__JWT_SECRET__",
+    "replace-with-64-hex-characters-from-openssl-rand-hex-32",
+    "your-32-character-key-goes-here-123456",
+]
+WORKING = [
+    "admin",
+    "user",
+    "admin123",
+    "Exchange2024!",
+    "sunset-harbour-42",
+    "Thereset9",
+    "hunter2",
+    "mustang-sunset",
+    "SunsetMustang",
+    "correct-horse-battery-staple",
+    "letmein",
+    "P@ssw0rd",
+    "password123",
+    "workplace-mustang",
+    "postgres",
+    "exchange",
+    "asset-manager",
+    "Tr0ub4dor&3",
+    "9f41c07de2b85a6390d7e1f24b8c6a05e3d19b72f84a60cd",
+    "prod-secret-9f41c07de2b85a6390d7e1f24b8c6a05e3d1",
+    "kJ8s+Wq/0ZpT4xY7vB2nM9rL1cD5fG3h",
+    "${JWT_SECRET_KEY:-9f41c07de2b85a6390d7e1f24b8c6a05e3d19b72}",
+    "<9f41c07de2b85a6390d7e1f24b8c6a05e3d19b72f84a60cd>",
+    "enterprise",
+    "spring2024",
+    "qwerty",
+    "hereford-united",
+    "Winter2025",
+    "S3cret!Garden",
+    "musterbrand77",
+    "Yourkshire1",
+    "winter-is-here-2024",
+    "love-your-dog-77",
+    "Set4Life!",
+    "here2stay99",
+]
+
+
+@pytest.mark.parametrize("value", PLACEHOLDERS)
+def test_what_asks_to_be_replaced_is_a_placeholder(value: str) -> None:
+    assert is_placeholder(value)
+
+
+@pytest.mark.parametrize("value", WORKING)
+def test_what_works_as_it_stands_is_none(value: str) -> None:
+    assert not is_placeholder(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0123456789",
+        "a" * 40,
+        "at-least-32-characters-2024",
+        "http://localhost:3000",
+        "replace_with_a_random_one",
+    ],
+)
+def test_words_and_numbers_are_not_random(text: str) -> None:
+    assert random_part(text) is None

@@ -1,0 +1,99 @@
+"""What reads a submission's texts, and does not hang or die with them."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from grading.bounded import OverBoundsError, bounded
+from grading.errors import SubmissionError
+from grading.reading import plan
+from tests.grading.conftest import EXAM, RESERVED, Repository
+
+
+def test_a_value_comes_back() -> None:
+    assert bounded(lambda: {"a": [1, "x" * 2_000_000]}, seconds=10)["a"][0] == 1
+
+
+def test_an_error_that_was_meant_is_raised_as_it_was() -> None:
+    def refuse() -> None:
+        raise SubmissionError("It has no start; add one.", detail="a line")
+
+    with pytest.raises(SubmissionError, match="It has no start; add one") as caught:
+        bounded(refuse, seconds=10)
+    assert caught.value.detail == "a line"
+
+
+def _nested_quantifier() -> object:
+    return re.match(r"(a+)+$", "a" * 64 + "b")
+
+
+def _memory() -> object:
+    return ["x" * 1_000_000 * number for number in range(1, 5000)]
+
+
+def _trips() -> object:
+    raise LookupError("no such thing")
+
+
+def _dies() -> object:
+    os._exit(9)
+
+
+@pytest.mark.parametrize(
+    ("work", "says"),
+    [
+        (_nested_quantifier, "more than 1 s of processor time"),
+        (_memory, "memory"),
+        (_trips, "LookupError: no such thing"),
+        (_dies, "broke the process"),
+    ],
+)
+def test_what_cannot_be_read_is_told(work: object, says: str) -> None:
+    began = time.process_time()
+    with pytest.raises(OverBoundsError, match=says):
+        bounded(work, seconds=1)  # type: ignore[arg-type]
+    assert time.process_time() - began < 1  # whoever asked did not read it
+
+
+def test_no_process_is_left() -> None:
+    before = os.listdir("/proc/self/task")  # noqa: PTH208
+    with pytest.raises(OverBoundsError):
+        bounded(_trips, seconds=1)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert os.listdir("/proc/self/task") == before  # noqa: PTH208
+
+
+NOT_READ = {
+    "pyproject.toml": ("a = " + "[" * 100_000, "pyproject.toml is not valid TOML"),
+    "docker-compose.yml": (
+        "a: &a [" + "x," * 10 + "]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(2_000)),
+        "docker-compose.yml is not valid YAML",
+    ),
+    "Dockerfile": (
+        'FROM python:3.12\nCOPY "unbalanced .\nCMD ["uvicorn", "main:app"]\n',
+        "cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_READ)
+def test_files_that_make_no_sense_end_in_a_sentence(name: str, tmp_path: Path) -> None:
+    text, says = NOT_READ[name]
+    files = {"src/api/main.py": "app = 1\n", "requirements.txt": "fastapi\n", name: text}
+    submission = Repository(tmp_path / "repository").write(files).submission()
+
+    with pytest.raises(SubmissionError, match=says) as caught:
+        plan(submission, EXAM, RESERVED)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_file_too_large_to_be_read_is_told(tmp_path: Path) -> None:
+    files = {"src/api/main.py": "app = 1\n", "pyproject.toml": "#" * (5 << 20)}
+    submission = Repository(tmp_path / "repository").write(files).submission()
+
+    with pytest.raises(SubmissionError, match=r"pyproject.toml holds more than 4 MB"):
+        plan(submission, EXAM, RESERVED)

@@ -1,0 +1,254 @@
+"""A box: what a program in it has, and all that it has not."""
+
+import contextlib
+import itertools
+import json
+import os
+import socket
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.history import Answer, Exited, History, Log
+from chaos.http_client import Client
+from chaos.recorder import Recorder
+from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, refusal, write_settings
+from chaos.sandbox.program import SandboxProgram
+from grading import sandbox
+from grading.sandbox import CONTROL_PORT, Nest
+from grading.workspace import Workspace
+
+pytestmark = pytest.mark.skipif(
+    bool(refusal(find_bubblewrap())), reason="no box can be made on this machine by this user"
+)
+SERVER = """
+import http.server, os
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.client_address[0].encode())
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+class Boxes:
+    """Programs in boxes, in the network of a nest."""
+
+    def __init__(self, nest: Nest, folder: Path) -> None:
+        self.nest = nest
+        self.root = folder / "root"
+        self.root.mkdir()
+        settings = folder / "settings"
+        settings.mkdir()
+        write_settings(settings)
+        program = find_bubblewrap()
+        assert program
+        python = Path(sys.executable)
+        readable = (Path(sys.prefix), *interpreter_folders(python))
+        self.box = Box(program, settings, readable, (self.root,))
+        self.recorder = Recorder()
+        self._ports = itertools.count(20_000)
+
+    @property
+    def history(self) -> History:
+        return self.recorder.history()
+
+    def program(self, source: str) -> SandboxProgram:
+        def env(_host: str, port: int) -> Mapping[str, str]:
+            return {"PATH": "/usr/bin:/bin", "PORT": str(port), "HOME": str(self.root)}
+
+        return SandboxProgram(
+            argv=lambda _host, _port: [sys.executable, "-c", textwrap.dedent(source)],
+            env=env,
+            python=Path(sys.executable),
+            root=self.root,
+            repository=self.root,
+            workdir=self.root,
+            box=self.box,
+            services=self.nest.services,
+            address=self.nest.address_of_services,
+            ports=self._ports,
+        )
+
+    async def said(self, source: str) -> Any:
+        """Run a program to its end; returns what it prints as JSON."""
+        service, _, _ = await self.program(source).start({}, instance="service", recorder=self.recorder)
+        async with service:
+            assert await service.wait_exit(20)
+        lines = [line.text for line in self.history.of(Log)]
+        assert len(lines) == 1, lines
+        return json.loads(lines[0])
+
+
+@pytest.fixture
+async def boxes(tmp_path: Path) -> AsyncIterator[Boxes]:
+    with Workspace.open(tmp_path) as workspace:
+        async with sandbox.nest_of(workspace, seed=1) as nest:
+            yield Boxes(nest, tmp_path)
+
+
+async def test_a_service_is_reached_from_the_labs_addresses(boxes: Boxes) -> None:
+    service, host, port = await boxes.program(SERVER).start({}, instance="service", recorder=boxes.recorder)
+    client = Client(f"http://{host}:{port}", boxes.recorder, boxes.nest)
+    async with service:
+        seen: set[str] = set()
+        while len(seen) < 3:
+            answer = await client.request("GET", "/", label="asked")
+            if isinstance(answer, Answer):
+                seen.add(answer.body)
+        assert await service.count_listeners(port) == 1
+
+    assert seen <= set(boxes.nest.addresses)
+
+
+async def test_a_signal_reaches_the_program_itself(boxes: Boxes) -> None:
+    source = """
+        import signal, sys
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+        print("ready", flush=True)
+        signal.pause()
+    """
+    service, _, _ = await boxes.program(source).start({}, instance="service", recorder=boxes.recorder)
+    async with service:
+        while not boxes.history.of(Log):
+            await service.wait_exit(0.05)
+        service.signal("TERM")
+        exited = await service.wait_exit(10)
+
+    assert exited is not None
+    assert exited.code == 7
+
+
+async def test_a_program_that_handles_no_signal_dies_of_it_as_anywhere(boxes: Boxes) -> None:
+    source = "import signal\nprint('ready', flush=True)\nsignal.pause()"
+    service, _, _ = await boxes.program(source).start({}, instance="service", recorder=boxes.recorder)
+    async with service:
+        while not boxes.history.of(Log):
+            await service.wait_exit(0.05)
+        service.signal("TERM")
+        exited = await service.wait_exit(10)
+
+    assert exited is not None
+    assert exited.code == 128 + 15
+
+
+async def test_it_sees_no_process_but_its_own(boxes: Boxes) -> None:
+    source = """
+        import json, os
+        print(json.dumps([int(name) for name in os.listdir("/proc") if name.isdigit()]))
+    """
+    assert max(await boxes.said(source)) < 10
+
+
+async def test_it_reads_nothing_of_this_machine_but_the_system(boxes: Boxes, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("x")
+    places = [
+        str(tmp_path / "private"),
+        str(Path.home()),
+        "/etc/shadow",
+        "/etc/hostname",
+        "/root",
+        "/var",
+        "/home",
+    ]
+    source = f"import json, os\nprint(json.dumps([os.path.exists(one) for one in {places!r}]))"
+
+    found = dict(zip(places, await boxes.said(source), strict=True))
+
+    # The folders above the interpreter are there, with nothing else in them.
+    above = [place for place in places if sys.prefix.startswith(place) or sys.base_prefix.startswith(place)]
+    assert [place for place, there in found.items() if there and place not in above] == []
+
+
+async def test_it_writes_to_its_folder_and_its_tmp_alone(boxes: Boxes) -> None:
+    places = [str(boxes.root), "/tmp", "/", "/usr", "/etc", sys.prefix, "/proc/sys/kernel", "/dev"]
+    source = f"""
+        import json, os
+        def writes(place):
+            try:
+                with open(os.path.join(place, "written"), "w") as file:
+                    file.write("x")
+                return True
+            except OSError:
+                return False
+        print(json.dumps([writes(place) for place in {places!r}]))
+    """
+    found = dict(zip(places, await boxes.said(source), strict=True))
+
+    assert [place for place, writes in found.items() if writes] == [str(boxes.root), "/tmp", "/dev"]
+
+
+async def test_it_reaches_neither_this_machine_nor_the_labs_loopback(boxes: Boxes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        addresses = [
+            ("127.0.0.1", here.getsockname()[1]),
+            ("127.0.0.1", CONTROL_PORT),
+            (boxes.nest.address, CONTROL_PORT),
+            ("192.0.2.1", 80),
+        ]
+        source = f"""
+            import json, socket
+            def reaches(address):
+                try:
+                    socket.create_connection(address, timeout=2).close()
+                    return True
+                except OSError:
+                    return False
+            print(json.dumps([reaches(address) for address in {addresses!r}]))
+        """
+        assert await boxes.said(source) == [False] * len(addresses)
+
+
+async def test_it_has_no_rights_and_gains_none(boxes: Boxes) -> None:
+    source = """
+        import json
+        status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
+        print(json.dumps([int(status["CapEff"], 16), int(status["CapBnd"], 16), int(status["NoNewPrivs"])]))
+    """
+    assert await boxes.said(source) == [0, 0, 1]
+
+
+async def test_a_daemon_ends_with_its_box(boxes: Boxes) -> None:
+    source = """
+        import os, time
+        if not os.fork():
+            os.setsid()
+            if not os.fork():
+                time.sleep(60)
+    """
+    service, _, _ = await boxes.program(source).start({}, instance="service", recorder=boxes.recorder)
+    async with service:
+        assert await service.wait_exit(10)
+
+    assert [event.code for event in boxes.history.of(Exited)] == [0]
+    assert not [one for one in _boxed() if str(boxes.root) in one]
+
+
+async def test_own_tests_have_a_loopback_alone(boxes: Boxes) -> None:
+    words = ["-c", "print(open('/proc/net/dev').read().count(':'))"]
+    service = await boxes.program("").run_python(words, {}, instance="tests", recorder=boxes.recorder)
+    async with service:
+        assert await service.wait_exit(10)
+
+    assert [line.text for line in boxes.history.of(Log)] == ["1"]
+
+
+def _boxed() -> list[str]:
+    """The command lines of this user's processes."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                if folder.stat().st_uid == os.getuid():
+                    found.append((folder / "cmdline").read_text())
+    return found
