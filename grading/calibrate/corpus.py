@@ -35,15 +35,13 @@ An assessment whose reference solution is a folder of its own (`exercises/NAME/s
 
 import hashlib
 import shutil
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
-
+from grading.calibrate.files import Change, Expected, Half, Mutants, Variations, apply, read
 from grading.errors import UsageError
 from lab.assessment import Assessment
 
@@ -66,76 +64,6 @@ _NOT_DECIDING = {
 }
 
 Kind = Literal["reference", "mutant", "generated", "solution", "half", "variation"]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Change(Model):
-    """Text to be replaced in a file. A file without `old` is new, or replaced as a whole."""
-
-    file: str
-    old: str = ""
-    new: str
-
-
-class Mutant(Model):
-    """A fault in the reference solution, with the criteria that must fail for it and no others."""
-
-    name: str
-    story: str
-    fails: tuple[str, ...]
-    open: tuple[str, ...] = ()
-    changes: tuple[Change, ...]
-
-
-class Mutants(Model):
-    """A file of mutants."""
-
-    mutants: tuple[Mutant, ...]
-
-
-class Variation(Model):
-    """A right service in another dress. It fails nothing, and nothing is `open`; a file may say so."""
-
-    name: str
-    story: str
-    base: str | None = None
-    fails: tuple[()] = ()
-    open: tuple[()] = ()
-    removed: tuple[str, ...] = ()
-    changes: tuple[Change, ...]
-
-
-class Variations(Model):
-    """A file of variations, which may call them what files of mutants call theirs."""
-
-    variations: tuple[Variation, ...] = Field(validation_alias=AliasChoices("variations", "mutants"))
-
-
-class Expected(Model):
-    """What a careful human gives a solution with parts undone, and why."""
-
-    points: float
-    fails: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
-    reason: str
-
-
-class Half(Expected):
-    """A solution with parts undone, as changes to a whole one."""
-
-    base: str
-    removed: tuple[str, ...] = ()
-    changes: tuple[Change, ...]
-
-
-M = TypeVar("M", bound=Model)
-
-
-class StaleChangeError(ValueError):
-    """The text that a change replaces is not in the service, or more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +163,7 @@ class Corpus:
                 submitted=self.submitted,
             )
             for path in files
-            for one in _read(path, Mutants).mutants
+            for one in read(path, Mutants).mutants
         ]
 
     def _variations(self) -> list[Case]:
@@ -251,7 +179,7 @@ class Corpus:
                 submitted=WHOLE if one.base else self.submitted,
             )
             for path in sorted((self.folder / VARIATIONS).glob("*.toml"))
-            for one in _read(path, Variations).variations
+            for one in read(path, Variations).variations
         ]
 
 
@@ -271,19 +199,6 @@ def _shuffled(case: Case) -> str:
     return hashlib.sha256(case.name.encode()).hexdigest() if case.kind == "generated" else ""
 
 
-def apply(change: Change, folder: Path) -> None:
-    """Make a change in the copy of the service in `folder`. Raises StaleChangeError where it does not fit."""
-    path = folder / change.file
-    if not change.old:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(change.new, encoding="utf-8")
-        return
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if (count := text.count(change.old)) != 1:
-        raise StaleChangeError(f"{change.file} holds {count} times, and not once: {change.old!r}")
-    path.write_text(text.replace(change.old, change.new), encoding="utf-8")
-
-
 def _exercises(path: Path) -> frozenset[int]:
     digits = "".join(filter(str.isdigit, path.stem))
     return frozenset({int(digits)} if digits else ())
@@ -299,7 +214,7 @@ def _complete(path: Path) -> Case:
 
 
 def _half_folder(path: Path) -> Case:
-    one = _read(path / EXPECTED, Expected)
+    one = read(path / EXPECTED, Expected)
     return Case(
         path.name,
         "half",
@@ -325,16 +240,8 @@ def _halves(calibration: Path) -> list[Case]:
             changes=one.changes,
             points=one.points,
         )
-        for path, one in ((path, _read(path, Half)) for path in files)
+        for path, one in ((path, read(path, Half)) for path in files)
     ]
-
-
-def _read(path: Path, model: type[M]) -> M:
-    """Return what a file holds; raises UsageError where that cannot be read."""
-    try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
 
 
 @cache

@@ -14,7 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from grading import results
-from grading.calibrate.corpus import Case, StaleChangeError
+from grading.calibrate.corpus import Case
+from grading.calibrate.files import StaleChangeError
 from grading.calibrate.outcome import Conditions, Journal, Outcome, outcome_of
 from grading.calibrate.smoke import smoke
 from grading.calibrate.tally import as_expected

@@ -1,6 +1,7 @@
 """The mutants made by machine as cases of a corpus."""
 
-from grading.calibrate.corpus import Case, Change, Corpus
+from grading.calibrate.corpus import Case, Corpus
+from grading.calibrate.files import Change
 from grading.calibrate.generated.mutants import mutants
 from grading.calibrate.generated.plan import Plan
 from grading.errors import UsageError

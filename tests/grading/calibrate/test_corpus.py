@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.calibrate.corpus import Case, Change, Corpus, StaleChangeError, apply, sample
+from grading.calibrate.corpus import Case, Corpus, sample
+from grading.calibrate.files import Change, StaleChangeError, apply
 from grading.errors import UsageError
 from tests.exam import EXAM
 
