@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from grading.calibrate.corpus import Case, Change
+from grading.calibrate.corpus import Case
+from grading.calibrate.files import Change
 from grading.handout import write_handout
 from tests.exam import EXAM
 from tests.graded import graded

@@ -10,15 +10,17 @@ from rich.console import Console
 
 from grading.calibrate.busy import busy_loops
 from grading.calibrate.corpus import ROOT, Case, Corpus, sample
-from grading.calibrate.document import DOCUMENT, document, newest
+from grading.calibrate.document import DOCUMENT, document, latest
+from grading.calibrate.generated.cases import GENERATED, cases
+from grading.calibrate.generated.section import line
+from grading.calibrate.generated.starts import stillborn
 from grading.calibrate.matrix import legend, lines, row
-from grading.calibrate.outcome import Conditions, Journal
+from grading.calibrate.outcome import Conditions, Journal, Outcome, not_graded
 from grading.calibrate.run import Task, run_all, tasks
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
 from grading.runtime import RuntimeName
 from lab.assessment import Assessment
-from lab.exercise import Exercise
 
 JOURNAL = "outcomes.jsonl"
 SURPRISES = "surprises"
@@ -50,25 +52,34 @@ def calibrate(
         typer.Option("--out", help="Where outcomes are kept; what stands there is not run again."),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,
+    generated: Annotated[
+        bool,
+        typer.Option(
+            "--generated", help="Mutants made by machine instead, each in the exercises it is about."
+        ),
+    ] = False,
     name: Annotated[
         str | None, typer.Option("--assessment", "-a", help="Whose corpus, rather than the exam's.")
     ] = None,
 ) -> None:
     """Prove the grader on known faults and right solutions: exit 0 when every verdict is the expected one, every time."""
-    assessment: Callable[[], Assessment] = functools.partial(ctx.obj, name) if name else ctx.obj
+    load: Callable[[], Assessment] = functools.partial(ctx.obj, name) if name else ctx.obj
     try:
-        exercises = assessment().exercises
-        places = Corpus.of(assessment())
+        assessment = load()
+        places = Corpus.of(assessment)
         corpus = places.cases()
+        machine_made = cases(places)
     except KeyError:
         err.print(f"There is no assessment {name}.", style="red", markup=False)
         raise typer.Exit(2) from None
     except GradingError as error:
         err.print(error.message, style="red", markup=False)
         raise typer.Exit(2) from None
+    pool = machine_made if generated else corpus
     folder = folder or places.folder
-    chosen = _choose(corpus, only or [], exercise or [], count)
-    journal = Journal(folder / JOURNAL)
+    journals = Journal(folder / JOURNAL), Journal(folder / GENERATED / JOURNAL)
+    journal = journals[generated]
+    chosen = _choose(pool, only or [], exercise or [], count)
     todo = tasks(
         chosen,
         journal,
@@ -76,19 +87,28 @@ def calibrate(
         repeat=repeat,
         quick=quick,
         conditions=Conditions(busy, runtime),
-        assessment=assessment,
+        assessment=load,
     )
+    if generated:
+        todo = _without_stillborn(todo, journal, assessment)
+    show = line if generated else functools.partial(row, exercises=assessment.exercises)
     try:
+        if not generated:
+            err.print(legend(assessment.exercises), markup=False)
         with busy_loops(busy if todo else 0):
-            _run_all(todo, journal, jobs, exercises)
+            _run_all(todo, journal, jobs, show)
     except KeyboardInterrupt:
         err.print("Interrupted; what has been run is kept.")
         raise typer.Exit(130) from None
-    runs = [(case, found) for case in corpus if (found := newest(journal, case))]
-    for line in lines(runs, exercises):
-        out.print(line, markup=False)
+    runs = latest(journal, chosen if generated else pool)
+    for text in (
+        map(line, *zip(*runs, strict=True)) if generated and runs else lines(runs, assessment.exercises)
+    ):
+        out.print(text, markup=False)
     if write:
-        (ROOT / DOCUMENT).write_text(document(corpus, journal, exercises), encoding="utf-8")
+        made = (machine_made, latest(journals[True], machine_made))
+        page = document(corpus, journals[False], assessment.exercises, made)
+        (ROOT / DOCUMENT).write_text(page, encoding="utf-8")
     raise typer.Exit(0 if all(_is_right(case, journal) for case in chosen) else 1)
 
 
@@ -107,16 +127,25 @@ def _choose(
     chosen = [
         case
         for case in corpus
-        if (not only or case.name in only) and (not numbers or case.exercise in numbers)
+        if (case.name in only if only else not case.equivalent)
+        and (not numbers or not case.exercises.isdisjoint(numbers))
     ]
     return tuple(chosen) if count is None else sample(chosen, count)
 
 
-def _run_all(todo: Sequence[Task], journal: Journal, jobs: int, exercises: Sequence[Exercise]) -> None:
-    err.print(legend(exercises), markup=False)
+def _without_stillborn(todo: Sequence[Task], journal: Journal, assessment: Assessment) -> list[Task]:
+    """Return the tasks whose services start, and note of the others that they do not."""
+    reasons = stillborn([task.case for task in todo], assessment.contract)
+    for task in todo:
+        if reason := reasons.get(task.case.name):
+            journal.add(not_graded(task.case.name, task.case.fingerprint(), reason))
+    return [task for task in todo if task.case.name not in reasons]
+
+
+def _run_all(todo: Sequence[Task], journal: Journal, jobs: int, show: Callable[[Case, Outcome], str]) -> None:
     for number, (case, outcome) in enumerate(run_all(todo, jobs), start=1):
         if isinstance(outcome, str):
             err.print(f"{case.name}: {outcome}", style="red", markup=False)
             continue
         journal.add(outcome)
-        err.print(f"{row(case, outcome, exercises)}  {number} of {len(todo)}", markup=False)
+        err.print(f"{show(case, outcome)}  {number} of {len(todo)}", markup=False)

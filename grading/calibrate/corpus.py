@@ -17,6 +17,17 @@ without a verdict. `old` has to occur exactly once, so that a mutant which the s
 A half-solution is a file of its own, `calibration/halves/NAME.toml`: changes to a whole solution, `base`, with the
 `points` that a careful human gives what is left, and why (`reason`). `removed` names the files that it does not have.
 
+A variation is a right service in another dress, and must pass every criterion. `calibration/variations/*.toml` tells
+several: changes to the reference solution, or to the complete solution `base`.
+
+    [[variations]]
+    name = "retry-after-is-a-date"
+    story = "Retry-After holds a date, which RFC 9110 allows as well as seconds."
+    [[variations.changes]]
+    ...
+
+The number in a file's name is the exercise that its cases are about. A file of variations needs none.
+
 An assessment whose reference solution is a folder of its own (`exercises/NAME/solution`) has its corpus in
 `calibration/NAME/` instead. A folder of its `solutions` with an `expected.toml` is a half-solution: `points`, `fails` and
 `open` as above.
@@ -24,15 +35,13 @@ An assessment whose reference solution is a folder of its own (`exercises/NAME/s
 
 import hashlib
 import shutil
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from grading.calibrate.files import Change, Expected, Half, Mutants, Variations, apply, read
 from grading.errors import UsageError
 from lab.assessment import Assessment
 
@@ -41,6 +50,7 @@ CALIBRATION = "calibration"
 MUTANTS = "mutants"
 SOLUTIONS = "solutions"
 HALVES = "halves"
+VARIATIONS = "variations"
 EXPECTED = "expected.toml"
 
 SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", "src")
@@ -53,66 +63,15 @@ _NOT_DECIDING = {
     *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
 }
 
-Kind = Literal["reference", "mutant", "solution", "half"]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Change(Model):
-    """Text to be replaced in a file. A file without `old` is new, or replaced as a whole."""
-
-    file: str
-    old: str = ""
-    new: str
-
-
-class Mutant(Model):
-    """A fault in the reference solution, with the criteria that must fail for it and no others."""
-
-    name: str
-    story: str
-    fails: tuple[str, ...]
-    open: tuple[str, ...] = ()
-    changes: tuple[Change, ...]
-
-
-class Mutants(Model):
-    """A file of mutants."""
-
-    mutants: tuple[Mutant, ...]
-
-
-class Expected(Model):
-    """What a careful human gives a solution with parts undone, and why."""
-
-    points: float
-    fails: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
-    reason: str
-
-
-class Half(Expected):
-    """A solution with parts undone, as changes to a whole one."""
-
-    base: str
-    removed: tuple[str, ...] = ()
-    changes: tuple[Change, ...]
-
-
-M = TypeVar("M", bound=Model)
-
-
-class StaleChangeError(ValueError):
-    """The text that a change replaces is not in the service, or more than once."""
+Kind = Literal["reference", "mutant", "generated", "solution", "half", "variation"]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One submission to be graded, with what must come of it.
 
-    `exercise` is the one that a mutant is about. `points` are those that it must get, `least` at least so many.
+    `exercises` are those that it is about; empty for all. `points` are those that it must get, `least` at least so many.
+    `equivalent` says why a mutant that was made by machine breaks no promise.
     """
 
     name: str
@@ -123,9 +82,10 @@ class Case:
     open: frozenset[str] = frozenset()
     removed: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
-    exercise: int | None = None
+    exercises: frozenset[int] = frozenset()
     points: float | None = None
     least: float | None = None
+    equivalent: str = ""
     submitted: tuple[str, ...] = WHOLE
 
     def write(self, folder: Path) -> None:
@@ -166,7 +126,7 @@ class Corpus:
         return cls(root, root / CALIBRATION, SUBMITTED)
 
     def cases(self) -> tuple[Case, ...]:
-        """Return the reference solution first, then mutants by exercise, then other people's solutions.
+        """Return the reference solution first, then mutants by exercise, other people's solutions, and variations.
 
         Raises UsageError where there are none, as in a hand-out, or where they cannot be read.
         """
@@ -177,7 +137,13 @@ class Corpus:
             )
         story = "The reference solution as it is."
         reference = Case("reference", "reference", story, self.reference, submitted=self.submitted)
-        found = [reference, *self._mutants(files), *_solutions(self.folder), *_halves(self.folder)]
+        found = [
+            reference,
+            *self._mutants(files),
+            *_solutions(self.folder),
+            *_halves(self.folder),
+            *self._variations(),
+        ]
         names = [case.name for case in found]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"The corpus has two cases of the name {twice[0]}.")
@@ -193,34 +159,49 @@ class Corpus:
                 fails=frozenset(one.fails),
                 open=frozenset(one.open),
                 changes=one.changes,
-                exercise=int("".join(filter(str.isdigit, path.stem))),
+                exercises=_exercises(path),
                 submitted=self.submitted,
             )
             for path in files
-            for one in _read(path, Mutants).mutants
+            for one in read(path, Mutants).mutants
+        ]
+
+    def _variations(self) -> list[Case]:
+        return [
+            Case(
+                name=one.name,
+                kind="variation",
+                story=one.story,
+                source=self.folder / SOLUTIONS / one.base if one.base else self.reference,
+                removed=one.removed,
+                changes=one.changes,
+                exercises=_exercises(path),
+                submitted=WHOLE if one.base else self.submitted,
+            )
+            for path in sorted((self.folder / VARIATIONS).glob("*.toml"))
+            for one in read(path, Variations).variations
         ]
 
 
 def sample(corpus: Sequence[Case], count: int) -> tuple[Case, ...]:
-    """Return `count` cases: the first of each exercise and kind, then the second of each, and so on."""
-    groups: dict[tuple[str, int | None], list[Case]] = {}
-    for case in corpus:
-        groups.setdefault((case.kind, case.exercise), []).append(case)
+    """Return `count` cases: the first of each exercise and kind, then the second of each, and so on.
+
+    Those that are made by machine come by the place of their fault, and are shuffled, always the same way.
+    """
+    groups: dict[tuple[str, frozenset[int]], list[Case]] = {}
+    for case in sorted(corpus, key=_shuffled):
+        groups.setdefault((case.kind, case.exercises), []).append(case)
     ranked = [(rank, case) for group in groups.values() for rank, case in enumerate(group)]
     return tuple(case for _, case in sorted(ranked, key=lambda pair: pair[0])[:count])
 
 
-def apply(change: Change, folder: Path) -> None:
-    """Make a change in the copy of the service in `folder`. Raises StaleChangeError where it does not fit."""
-    path = folder / change.file
-    if not change.old:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(change.new, encoding="utf-8")
-        return
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if (count := text.count(change.old)) != 1:
-        raise StaleChangeError(f"{change.file} holds {count} times, and not once: {change.old!r}")
-    path.write_text(text.replace(change.old, change.new), encoding="utf-8")
+def _shuffled(case: Case) -> str:
+    return hashlib.sha256(case.name.encode()).hexdigest() if case.kind == "generated" else ""
+
+
+def _exercises(path: Path) -> frozenset[int]:
+    digits = "".join(filter(str.isdigit, path.stem))
+    return frozenset({int(digits)} if digits else ())
 
 
 def _solutions(calibration: Path) -> list[Case]:
@@ -233,7 +214,7 @@ def _complete(path: Path) -> Case:
 
 
 def _half_folder(path: Path) -> Case:
-    one = _read(path / EXPECTED, Expected)
+    one = read(path / EXPECTED, Expected)
     return Case(
         path.name,
         "half",
@@ -259,16 +240,8 @@ def _halves(calibration: Path) -> list[Case]:
             changes=one.changes,
             points=one.points,
         )
-        for path, one in ((path, _read(path, Half)) for path in files)
+        for path, one in ((path, read(path, Half)) for path in files)
     ]
-
-
-def _read(path: Path, model: type[M]) -> M:
-    """Return what a file holds; raises UsageError where that cannot be read."""
-    try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
 
 
 @cache

@@ -3,16 +3,25 @@
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from grading.calibrate.corpus import Case
+from grading.calibrate.corpus import Case, Kind
+from grading.calibrate.generated.section import section
 from grading.calibrate.matrix import MEANINGS, legend, row, surprises
 from grading.calibrate.outcome import Journal, Outcome
 from grading.calibrate.tally import Accuracy, accuracies, as_expected, caught, flakes
 from lab.exercise import Exercise
 
 DOCUMENT = "docs/CALIBRATION.md"
+KINDS: Mapping[Kind, str] = {
+    "reference": "the reference solution",
+    "mutant": "mutants written by hand",
+    "generated": "mutants made by machine",
+    "solution": "complete solutions",
+    "half": "half solutions",
+    "variation": "variations",
+}
 ROUND_COLUMNS = (
     "begun",
     "services in",
@@ -25,6 +34,9 @@ ROUND_COLUMNS = (
     "seconds a case",
 )
 Run = tuple[Case, Outcome]
+Generated = tuple[Sequence[Case], Sequence[Run]]
+"""The mutants made by machine, and runs of some."""
+NONE: Generated = ((), ())
 
 
 def newest(journal: Journal, case: Case) -> Outcome | None:
@@ -37,13 +49,20 @@ def newest(journal: Journal, case: Case) -> Outcome | None:
     )
 
 
-def document(corpus: Sequence[Case], journal: Journal, exercises: Sequence[Exercise]) -> str:
+def latest(journal: Journal, cases: Iterable[Case]) -> list[Run]:
+    """Return the run of each case that tells most, where there is one."""
+    return [(case, found) for case in cases if (found := newest(journal, case))]
+
+
+def document(
+    corpus: Sequence[Case], journal: Journal, exercises: Sequence[Exercise], generated: Generated = NONE
+) -> str:
     """Return the page."""
-    runs = [(case, found) for case in corpus if (found := newest(journal, case))]
+    runs = latest(journal, corpus)
     every = [(case, outcome) for case in corpus for outcome in journal.of(case.name)]
     numbers = [criterion.number for exercise in exercises for criterion in exercise.criteria]
     sections = [
-        _summary(corpus, runs, len(exercises)),
+        _summary(corpus, runs, len(exercises), generated),
         _rounds(every, len(exercises)),
         _wrong(runs),
         _once_wrong(corpus, runs, journal),
@@ -51,28 +70,36 @@ def document(corpus: Sequence[Case], journal: Journal, exercises: Sequence[Exerc
         "\n".join(["## Matrix", "", "```text", *_matrix(runs, exercises), "```"]),
         _accuracy(accuracies(numbers, every)),
         _flakes(journal.outcomes),
+        section(*generated),
+        _variations(runs),
         _mutants(runs),
         _not_run(corpus, runs),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _summary(corpus: Sequence[Case], runs: Sequence[Run], count: int) -> str:
+def _summary(corpus: Sequence[Case], runs: Sequence[Run], count: int, generated: Generated) -> str:
     day = max((outcome.started[:10] for _, outcome in runs), default="never")
     whole = sum(len(outcome.exercises) == count for _, outcome in runs)
     stale = sum(case.fingerprint() != outcome.fingerprint for case, outcome in runs)
     right = sum(as_expected(case, outcome) for case, outcome in runs)
+    every, all_runs = [*corpus, *generated[0]], [*runs, *generated[1]]
     rows = [
-        (kind, [case for case in corpus if case.kind == kind], [run for run in runs if run[0].kind == kind])
-        for kind in ("reference", "mutant", "solution", "half")
+        (
+            KINDS[kind],
+            [case for case in every if case.kind == kind],
+            [run for run in all_runs if run[0].kind == kind],
+        )
+        for kind in KINDS
     ]
     return "\n".join(
         [
             "# Calibration",
             "",
             "How right the grader is, measured: on mutants of the reference solution, each a small fault that a student",
-            "would really make, and on whole solutions of other people's. Written by `grading calibrate --write`; the",
-            "corpus is in `calibration/`.",
+            "would really make; on mutants that were made by machine, a fault of every kind at every place; on whole solutions",
+            "of other people's; and on variations, right services in another dress. Written by",
+            "`grading calibrate --write`; the corpus is in `calibration/`.",
             "",
             f"Last run {day} on {os.cpu_count()} cores, {platform.system()}.",
             f"{len(runs)} of {len(corpus)} cases were run, and {right} of them came out as expected in every verdict.",
@@ -212,7 +239,22 @@ def _mutants(runs: Iterable[Run]) -> str:
         for case, outcome in runs
         if case.kind == "mutant"
     ]
-    head = ["## Mutants", "", "| mutant | story | must fail | passes a smoke script |", "|---|---|---|---|"]
+    head = [
+        "## Mutants written by hand",
+        "",
+        "| mutant | story | must fail | passes a smoke script |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) if rows else ""
+
+
+def _variations(runs: Iterable[Run]) -> str:
+    rows = [
+        f"| `{case.name}` | {case.story} | {'yes' if as_expected(case, outcome) else 'no'} |"
+        for case, outcome in runs
+        if case.kind == "variation"
+    ]
+    head = ["## Variations", "", "| variation | story | passes everything |", "|---|---|---|"]
     return "\n".join([*head, *rows]) if rows else ""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ class Outcome(BaseModel):
     repeated: tuple[str, ...] = ()
 
     @property
+    def stillborn(self) -> bool:
+        """Whether the case was not graded: its service does not start, so that it would test no verdict."""
+        return not self.verdicts
+
+    @property
     def exercises(self) -> frozenset[int]:
         """The exercises that the case was graded in."""
         return frozenset(int(number.partition(".")[0]) for number in self.verdicts)
@@ -68,6 +74,22 @@ def outcome_of(case: str, fingerprint: str, report: Report, smoke: Smoke, condit
         busy=conditions.busy,
         runtime=conditions.runtime,
         repeated=report.repeated,
+    )
+
+
+def not_graded(case: str, fingerprint: str, reason: str) -> Outcome:
+    """Return the outcome of a case whose service does not start."""
+    return Outcome(
+        case=case,
+        fingerprint=fingerprint,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0,
+        seed=0,
+        points=0,
+        judged=False,
+        verdicts={},
+        reasons={"start": reason},
+        smoke=Smoke(up=False, answered=False, says_retry=None),
     )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from grading import results
-from grading.calibrate.corpus import Case, StaleChangeError
+from grading.calibrate.corpus import Case
+from grading.calibrate.files import StaleChangeError
 from grading.calibrate.outcome import Conditions, Journal, Outcome, outcome_of
 from grading.calibrate.smoke import smoke
 from grading.calibrate.tally import as_expected
@@ -60,7 +61,7 @@ def tasks(
             done = [
                 one
                 for one in journal.of(case.name, fingerprint=case.fingerprint(), **asdict(conditions))
-                if one.exercises >= graded_in
+                if one.exercises >= graded_in or one.stillborn
             ]
             if len(done) <= number:
                 found.append(Task(case, graded_in, surprises, conditions, assessment))
@@ -122,9 +123,14 @@ async def _run(task: Task) -> Outcome:
 
 
 def chosen_exercises(case: Case, assessment: Assessment, *, quick: bool) -> frozenset[int]:
-    """Return the exercises to grade a case in: all, or for a quick look at a mutant those that it must fail."""
+    """Return the exercises to grade a case in: all, or for a quick look those that it is about.
+
+    What a mutant must fail may be in exercises beside its own. Mutants made by machine get a quick look only.
+    """
     if quick and case.kind == "mutant":
         return _exercises_of(case.fails | case.open)
+    if case.kind == "generated" or (quick and case.exercises):
+        return case.exercises
     return frozenset(one.number for one in assessment.exercises)
 
 

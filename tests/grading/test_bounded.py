@@ -58,15 +58,6 @@ def test_what_cannot_be_read_is_told(work: object, says: str) -> None:
     assert time.process_time() - began < 1  # whoever asked did not read it
 
 
-def test_no_process_is_left() -> None:
-    before = os.listdir("/proc/self/task")  # noqa: PTH208
-    with pytest.raises(OverBoundsError):
-        bounded(_trips, seconds=1)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-    assert os.listdir("/proc/self/task") == before  # noqa: PTH208
-
-
 NOT_READ = {
     "pyproject.toml": ("a = " + "[" * 100_000, "pyproject.toml is not valid TOML"),
     "docker-compose.yml": (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.exercise import Exercise, load
+from lab.exercise import RUN, Exercise, load
 from lab.experiment import Experiment
 from lab.verdict import Verdict
 from tests.exam import EXAM
@@ -55,6 +55,7 @@ def test_parts_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.Mon
 def test_every_check_is_a_criterion_and_every_experiment_is_read_by_one(exercise: Exercise) -> None:
     package = exercise.criteria[0].check.__module__.rpartition(".")[0]
     checks, experiments = (sys.modules[f"{package}.{name}"] for name in ("checks", "experiments"))
+    readable = {*vars(experiments), RUN}
     defined = [
         name
         for name, value in vars(checks).items()
@@ -62,6 +63,7 @@ def test_every_check_is_a_criterion_and_every_experiment_is_read_by_one(exercise
         and value.__module__.startswith(f"{package}.")
         and not name.startswith("_")
         and inspect.signature(value).return_annotation is Verdict
+        and set(inspect.signature(value).parameters) <= readable
     ]
 
     assert set(defined) == {criterion.name for criterion in exercise.criteria}

@@ -27,6 +27,27 @@ def test_a_sample_of_nothing_prints_what_is_known(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_mutants_made_by_machine_are_a_corpus_of_their_own(tmp_path: Path) -> None:
+    none = calibrate("--generated", "--sample", "0", "--out", tmp_path)
+    other = calibrate("--generated", "--only", "reference", "--out", tmp_path)
+
+    assert none.returncode == 0
+    assert other.returncode == 2
+    assert "There is no case reference." in other.stderr
+
+
+@pytest.mark.slow
+def test_a_mutant_made_by_machine_is_graded_in_its_exercises(tmp_path: Path) -> None:
+    words = ("--generated", "--only", "env.example-lacks.QDRANT_URL", "--out", tmp_path)
+
+    ended = calibrate(*words, timeout=300)
+
+    assert ended.returncode == 0, ended.stdout
+    [outcome] = Journal(tmp_path / "generated" / "outcomes.jsonl").outcomes
+    assert outcome.exercises == {1}
+    assert ended.stdout.startswith("caught")
+
+
 @pytest.mark.slow
 def test_a_mutant_is_graded_once_and_then_known(tmp_path: Path) -> None:
     words = ("--only", "env-example-lacks-a-variable", "--quick", "--out", tmp_path)

@@ -3,17 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from grading.calibrate.corpus import Case, Change, Corpus, StaleChangeError, apply, sample
+from grading.calibrate.corpus import Case, Corpus, sample
+from grading.calibrate.files import Change, StaleChangeError, apply
 from grading.errors import UsageError
 from tests.exam import EXAM
 
 CORPUS = Corpus.of(EXAM).cases()
 MUTANTS = [case for case in CORPUS if case.kind == "mutant"]
 HALVES = [case for case in CORPUS if case.kind == "half"]
+VARIATIONS = [case for case in CORPUS if case.kind == "variation"]
 NUMBERS = {criterion.number for exercise in EXAM.exercises for criterion in exercise.criteria}
 
 
-@pytest.mark.parametrize("case", [*MUTANTS, *HALVES], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*MUTANTS, *HALVES, *VARIATIONS], ids=lambda case: case.name)
 def test_changes_fit_the_service_and_leave_python(case: Case, tmp_path: Path) -> None:
     case.write(tmp_path)
 
@@ -30,7 +32,7 @@ def test_a_mutant_names_criteria_that_there_are(case: Case) -> None:
     assert case.fails
     assert case.fails | case.open <= NUMBERS
     assert not case.fails & case.open
-    assert any(number.startswith(f"{case.exercise}.") for number in case.fails)
+    assert case.exercises & {int(number.partition(".")[0]) for number in case.fails}
 
 
 @pytest.mark.parametrize("case", HALVES, ids=lambda case: case.name)
@@ -56,10 +58,54 @@ def test_a_half_lacks_what_it_removes_and_keeps_the_rest_of_its_solution(tmp_pat
     )
 
 
+def test_a_variation_must_pass_everything() -> None:
+    assert len(VARIATIONS) >= 8
+    assert all(case.story and not case.fails and not case.open for case in VARIATIONS)
+    assert any(case.source != CORPUS[0].source for case in VARIATIONS)
+    assert any(not case.exercises for case in VARIATIONS)
+
+
+@pytest.mark.parametrize("key", ["variations", "mutants"])
+def test_a_file_may_call_its_variations_mutants(key: str, tmp_path: Path) -> None:
+    write_corpus(
+        tmp_path,
+        "variations/ex4.toml",
+        f"[[{key}]]\nname = 'other'\nstory = 'So.'\nchanges = []\nfails = []\n",
+    )
+
+    found = Corpus.of(EXAM, tmp_path).cases()
+
+    assert [(case.name, case.kind, case.exercises) for case in found if case.name == "other"] == [
+        ("other", "variation", frozenset({4}))
+    ]
+
+
+def test_a_variation_that_fails_something_is_none(tmp_path: Path) -> None:
+    write_corpus(
+        tmp_path,
+        "variations/ex4.toml",
+        "[[variations]]\nname = 'x'\nstory = 'S'\nchanges = []\nfails = ['4.1']\n",
+    )
+
+    with pytest.raises(UsageError, match=r"variations/ex4\.toml"):
+        Corpus.of(EXAM, tmp_path).cases()
+
+
+def write_corpus(root: Path, name: str, text: str) -> None:
+    """Write a file of a corpus that has one mutant besides."""
+    files = {
+        "mutants/ex1.toml": "[[mutants]]\nname = 'm'\nstory = 'S'\nfails = ['1.1']\nchanges = []\n",
+        name: text,
+    }
+    for path, content in files.items():
+        (root / "calibration" / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / "calibration" / path).write_text(content)
+
+
 def test_every_criterion_has_a_mutant_and_every_exercise_three() -> None:
     assert frozenset[str]().union(*(case.fails for case in MUTANTS)) == NUMBERS
-    counts = Counter(case.exercise for case in MUTANTS)
-    assert all(counts[exercise.number] >= 3 for exercise in EXAM.exercises)
+    counts = Counter(case.exercises for case in MUTANTS)
+    assert all(counts[frozenset({exercise.number})] >= 3 for exercise in EXAM.exercises)
     assert len(MUTANTS) >= 60
 
 
@@ -104,7 +150,8 @@ def test_a_fingerprint_is_of_the_change_and_the_grader(tmp_path: Path) -> None:
 def test_a_sample_is_spread_over_exercises_and_kinds() -> None:
     picked = sample(CORPUS, 7)
 
-    assert {case.exercise for case in picked if case.kind == "mutant"} == {1, 2, 3, 4, 5, 6}
+    about = {number for case in picked if case.kind == "mutant" for number in case.exercises}
+    assert about == {1, 2, 3, 4, 5, 6}
     assert sample(CORPUS, len(CORPUS)) == tuple(sorted(CORPUS, key=sample(CORPUS, len(CORPUS)).index))
     assert sample(CORPUS, 0) == ()
 

@@ -10,9 +10,16 @@ from tests.exam import EXAM
 
 NUMBERS = [criterion.number for exercise in EXAM.exercises for criterion in exercise.criteria]
 MUTANT = Case(
-    "mutant", "mutant", "A story.", Path(__file__).parent, fails=frozenset({"4.1", "4.2"}), exercise=4
+    "mutant",
+    "mutant",
+    "A story.",
+    Path(__file__).parent,
+    fails=frozenset({"4.1", "4.2"}),
+    exercises=frozenset({4}),
 )
-OTHER = Case("other", "mutant", "Another.", Path(__file__).parent, fails=frozenset({"1.1"}), exercise=1)
+OTHER = Case(
+    "other", "mutant", "Another.", Path(__file__).parent, fails=frozenset({"1.1"}), exercises=frozenset({1})
+)
 
 
 def run(verdicts: dict[str, Status], *, says_retry: bool | None = True, fingerprint: str = "old") -> Outcome:
@@ -38,7 +45,9 @@ def whole(**changed: Status) -> dict[str, Status]:
 def test_a_row_has_a_sign_for_every_criterion() -> None:
     told = row(MUTANT, run(whole()), EXAM.exercises)
 
-    assert " ........ ........ ........ xM...... ........ ......... " in told
+    signs = [".".join([""] * (len(exercise.criteria) + 1)) for exercise in EXAM.exercises]
+    signs[3] = "xM" + signs[3][2:]
+    assert f" {' '.join(signs)} " in told
     assert "WRONG" in told
 
 

@@ -2,13 +2,17 @@ from pathlib import Path
 
 from exercises.catalogue import assessment
 from grading.calibrate.corpus import Case
-from grading.calibrate.outcome import Conditions, Journal
-from grading.calibrate.run import tasks
+from grading.calibrate.outcome import Conditions, Journal, not_graded
+from grading.calibrate.run import chosen_exercises, tasks
 from grading.runtime import RuntimeName
 from tests.grading.calibrate.test_document import run, whole
 
-ONE = Case("mutant", "mutant", "A story.", Path(__file__).parent, fails=frozenset({"4.1"}), exercise=4)
-TWO = Case("two", "mutant", "Another.", Path(__file__).parent, fails=frozenset({"1.1"}), exercise=1)
+ONE = Case(
+    "mutant", "mutant", "A story.", Path(__file__).parent, fails=frozenset({"4.1"}), exercises=frozenset({4})
+)
+TWO = Case(
+    "two", "mutant", "Another.", Path(__file__).parent, fails=frozenset({"1.1"}), exercises=frozenset({1})
+)
 
 
 def missing(
@@ -48,3 +52,19 @@ def test_a_quick_look_is_at_the_exercises_that_must_fail(tmp_path: Path) -> None
 
     assert missing(journal, quick=True) == ["two"]
     assert missing(journal) == ["mutant", "two"]
+
+
+def test_a_mutant_made_by_machine_is_graded_in_its_exercises(tmp_path: Path) -> None:
+    case = Case("made", "generated", "", Path(__file__).parent, exercises=frozenset({1, 4}))
+    other = Case("other", "variation", "", Path(__file__).parent, exercises=frozenset({4}))
+
+    assert chosen_exercises(case, assessment(), quick=False) == {1, 4}
+    assert chosen_exercises(other, assessment(), quick=True) == {4}
+    assert len(chosen_exercises(other, assessment(), quick=False)) == 6
+
+
+def test_what_does_not_start_is_not_tried_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.add(not_graded("mutant", ONE.fingerprint(), "exit code 2"))
+
+    assert missing(journal) == ["two"]

@@ -72,6 +72,40 @@ def test_points_are_compared_where_they_are_written_down() -> None:
     assert not as_expected(solution, outcome(verdicts, points=85))
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "judged", "found"),
+    [
+        ({"1.1": "passed", "1.2": "failed"}, True, True),
+        ({"1.1": "passed", "1.2": "not judged"}, True, True),
+        ({"1.1": "passed", "1.2": "not judged"}, False, False),
+        ({"1.1": "passed"}, True, False),
+        ({}, False, True),
+    ],
+    ids=["failed", "to blame itself", "the machine's fault", "nothing lost", "does not start"],
+)
+def test_a_mutant_made_by_machine_must_lose_something(
+    verdicts: dict[str, Status], *, judged: bool, found: bool
+) -> None:
+    run = outcome(verdicts).model_copy(update={"judged": judged})
+
+    assert as_expected(Case("made", "generated", "", Path()), run) == found
+
+
+def test_one_that_breaks_no_promise_must_not() -> None:
+    case = Case("made", "generated", "", Path(), equivalent="Nobody can tell.")
+
+    assert as_expected(case, outcome({"1.1": "passed"}))
+    assert not as_expected(case, outcome({"1.1": "failed"}))
+
+
+def test_no_verdict_on_a_mutant_made_by_machine_is_a_surprise() -> None:
+    case = Case("made", "generated", "", Path())
+
+    assert sign(case, outcome({"1.1": "failed"}), "1.1") == "caught"
+    assert sign(case, outcome({"1.1": "passed"}), "1.1") == "passed"
+    assert sign(case, outcome({"1.1": "not judged"}), "1.1") == "open"
+
+
 def test_accuracy_counts_what_had_to_fail_and_what_had_to_pass() -> None:
     healthy = Case("reference", "reference", "", Path())
     runs = [
