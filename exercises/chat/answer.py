@@ -1,5 +1,6 @@
 """Reads the answers of a chat endpoint, by any of the names that the pages allow."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +54,11 @@ class Chat:
                 return float(value)
             except ValueError:
                 return None
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        with contextlib.suppress(OverflowError):
+            return float(value)
+        return None
 
     @property
     def _cost(self) -> Any:

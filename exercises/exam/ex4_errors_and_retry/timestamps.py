@@ -17,11 +17,17 @@ _FRACTION = re.compile(r"([.,]\d{6})\d+")
 _UTC = re.compile(r"\s*(?:UTC|GMT)$|\s+(?=[+-]\d{2}:?\d{2}$)", re.IGNORECASE)
 
 
+_LARGEST = 10**20
+"""Beyond the nanoseconds of any year; what JSON can write beyond that is more than a float holds."""
+
+
 def seconds_of(value: Any) -> tuple[float, bool] | None:
     """Return the seconds since 1970 of a timestamp, and whether it has a zone; None where it cannot be read."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
+        if not -_LARGEST < value < _LARGEST:
+            return None
         return next(
             ((value / unit, True) for unit in UNITS if PLAUSIBLE[0] <= value / unit < PLAUSIBLE[1]), None
         )

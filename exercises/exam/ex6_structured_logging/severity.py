@@ -28,6 +28,10 @@ def of_word(value: Any) -> int | None:
     return _WORDS.get(word) or _WORDS.get(word.rstrip("234"))
 
 
+_LARGEST = 10**6
+"""No scale of levels goes that far; infinity and what is no number are beyond it, too."""
+
+
 def of_number(value: Any, name: str, *, pino: bool = False) -> int | None:
     """Return the level that a number stands for in a field of this name; None for what is no number.
 
@@ -36,7 +40,7 @@ def of_number(value: Any, name: str, *, pino: bool = False) -> int | None:
     if isinstance(value, dict):
         return of_number(value.get("no"), name, pino=pino)
     number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
+    if isinstance(number, bool) or not isinstance(number, int | float) or not -_LARGEST < number < _LARGEST:
         return None
     if name == OPENTELEMETRY_NUMBER:
         return _OPENTELEMETRY[(int(number) - 1) // 4] if 1 <= number <= 24 else None
