@@ -1,7 +1,7 @@
 """Judges which origins a browser would let call the service (the CORS protocol of the Fetch standard)."""
 
 from chaos.history import Answer, Exchange, History
-from exercises.exam.ex1_secure_configuration.axes import CONFIGURED
+from exercises.exam.ex1_secure_configuration.axes import CONFIGURED, FOREIGN
 from lab.reading import excerpt, outcome
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
@@ -14,13 +14,20 @@ def cors_is_an_allow_list(exposed: History) -> Verdict:
     asked = [one for one in exposed.exchanges() if one.request.label.startswith((_REQUEST, _PREFLIGHT))]
     variable = exposed.contract.origin.variable
     own = [one for one in asked if one.request.label in {_REQUEST + CONFIGURED, _PREFLIGHT + CONFIGURED}]
-    foreign = [one for one in asked if one not in own]
+    foreign = sorted((one for one in asked if one not in own), key=_plainness)
     verdict = all_of(
         [*(_kept_out(one, variable) for one in foreign), *(_let_in(one, variable) for one in own)]
     )
     origins = len({one.request.headers["origin"] for one in own})
     kinds = len({one.request.headers["origin"] for one in foreign})
     return in_short(verdict, f"the {origins} configured origins are let in, {kinds} foreign ones are not")
+
+
+def _plainness(exchange: Exchange) -> int:
+    """Where a foreign origin stands among all: the first to be let in is told, and that is best a plain one."""
+    name = exchange.request.label.partition(": ")[2]
+    names = list(FOREIGN.values)
+    return names.index(name) if name in names else len(names)
 
 
 def _kept_out(exchange: Exchange, variable: str) -> Verdict:

@@ -60,21 +60,17 @@ LONGER_KEYS: Axis[Callable[[Choose], str]] = Axis(
 )
 
 _SCHEMES = ("ftp", "htp", "htpp", "ws", "redis", "file")
-_NOTHING_LIKE_A_URL = ("not a url", "://x", "   ", "$upstream:4000", "localhost", "/v1")
-MALFORMED: Axis[tuple[Sequence[str], Sequence[str]]] = Axis(
+MALFORMED: Axis[Sequence[str]] = Axis(
     "kinds of malformed address",
     {
-        "no ://": (("https", "http", "http//$upstream"), ("https", "http", "http//$upstream")),
-        "no host": (("http://", "https://"), ("http://", "https://")),
+        "no ://": ("https", "http", "http//$upstream"),
+        "no host": ("http://", "https://"),
         # What stands before the @ is a password, which nobody may print for being in a malformed address.
-        "another scheme": (
-            [f"{scheme}://api:$password@$upstream:4000" for scheme in _SCHEMES],
-            [f"{scheme}://$upstream:4000" for scheme in _SCHEMES],
-        ),
-        "nothing like a URL": (("",), _NOTHING_LIKE_A_URL),
+        "another scheme": [f"{scheme}://api:$password@$upstream:4000" for scheme in _SCHEMES],
+        "nothing like a URL": ("not a url", "://x", "   ", "$upstream:4000", "localhost", "/v1"),
+        "empty": ("",),
     },
 )
-"""What is no address: what one of two variables gets, and what the other one."""
 
 _NO_LISTS = ('["https://chat.example.org"', "[https://chat.example.org]", '["https://chat.example.org",')
 _ADDRESSES = ("litellm", "qdrant")
@@ -148,15 +144,13 @@ def rows(contract: Contract, secrets: Mapping[str, str], choose: Choose) -> list
     """
     found: list[Faults] = []
     for kind, samples in MALFORMED.values.items():
-        turn = int(choose(("0", "1")))
         row = {
-            contract.upstreams[name].variable: _address(name, choose(samples[(place + turn) % 2]), secrets)
-            for place, name in enumerate(_ADDRESSES)
+            contract.upstreams[name].variable: _address(name, choose(samples), secrets) for name in _ADDRESSES
         }
         if kind == "no host":
-            row[contract.upstreams[_MAY_BE_A_PATH].variable] = _address("", choose(samples[0]), secrets)
+            row[contract.upstreams[_MAY_BE_A_PATH].variable] = _address("", choose(samples), secrets)
             row |= {variable: _bad_list(choose) for variable in origins(contract)}
-        if kind == "nothing like a URL":
+        if kind == "empty":
             row |= dict.fromkeys(passwords(contract), Bad("missing", None))
         found.append(row)
     return found

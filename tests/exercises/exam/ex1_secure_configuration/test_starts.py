@@ -25,6 +25,7 @@ def test_every_kind_of_malformed_address_meets_both_and_no_sample_is_a_url(seed:
     for variable in ("LITELLM_URL", "QDRANT_URL"):
         values = [row[variable].value or "" for row in rows]
         assert len(set(values)) == len(starts.MALFORMED.values)
+        assert "" in values
         for value in values:
             parts = urlsplit(value)
             assert parts.scheme not in {"http", "https"} or not parts.hostname
