@@ -85,7 +85,11 @@ def names_cool_down(history: History, kind: str) -> Verdict | None:
 def _turned_away(history: History, callers: Sequence[Exchange]) -> Iterator[Verdict]:
     """Judge what callers are told that find a probe under way: they may wait for its end, or are turned away."""
     for one in callers:
-        if one.status not in {200, 429, 503} and not history.calls(key=one.request.key):
+        if (
+            isinstance(one.end, Answer)
+            and one.status not in {200, 429, 503}
+            and not history.calls(key=one.request.key)
+        ):
             yield failed(
                 "503 for those whom a half-open breaker does not let through", outcome(one.end), one.end
             )
