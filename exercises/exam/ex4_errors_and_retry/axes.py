@@ -85,7 +85,7 @@ BODIES: Axis[Callable[[int, str], Step]] = Axis(
         "nothing": lambda code, _: Raw(b"", f"status {code}", code, headers=HEADERS),
     },
 )
-CLIENT_ROUNDS = 3
+CLIENT_ROUNDS = 2
 
 MALFORMED: Axis[Failing] = Axis(
     "malformed answers",

@@ -44,19 +44,19 @@ class Case:
         return is_rejection(end) or (opened and hoped and not is_served(end))
 
 
-async def run(lab: Lab, callers: Callers, cases: Sequence[Case], *, relief: int = 1) -> None:
+async def run(lab: Lab, callers: Callers, cases: Sequence[Case]) -> None:
     """Run cases at once, then one by one those that a breaker has spoiled, under the same label.
 
-    After each failure `relief` healthy requests are answered, for every process that may have a breaker of its own.
+    After each failure a healthy request is answered for every process that may have a breaker of its own.
     """
-    count = relief * await lab.count_workers()
+    workers = await lab.count_workers()
     limit = asyncio.Semaphore(AT_ONCE)
 
     opened = False
 
     async def relieve(model: str) -> None:
         nonlocal opened
-        ends = await asyncio.gather(*(healthy(callers, model=model) for _ in range(count)))
+        ends = await asyncio.gather(*(healthy(callers, model=model) for _ in range(workers)))
         opened = opened or any(map(is_rejection, ends))
 
     async with Spacing(relieve) as spacing:

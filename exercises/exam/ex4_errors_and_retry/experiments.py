@@ -32,7 +32,6 @@ REFUSED_SECONDS = 0.25
 """How long connections are refused: no retries with a pause worth the name all fall into it."""
 REFUSED_TRIES = 3
 LASTING_OUTAGE_REQUESTS = 3
-RELIEF = 2
 
 
 @experiment(seconds=12)
@@ -55,7 +54,7 @@ async def transient(lab: Lab) -> None:
         Case(f"{kind} three times", [*[BROKEN[kind](address)] * 3, Answer()], outlasts=True)
         for kind in ("500", "503")
     ]
-    await run(lab, callers, cases, relief=RELIEF)
+    await run(lab, callers, cases)
     for _ in range(REFUSED_TRIES):
         end = await _refused_for_a_moment(lab, callers)
         if is_served(end):

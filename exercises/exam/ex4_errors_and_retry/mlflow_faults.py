@@ -17,7 +17,7 @@ MLFLOW = "mlflow"
 LATENCY_SECONDS = 5.0
 """Longer than an answer may come later than usual."""
 BASELINE_REQUESTS = 3
-REQUESTS_IN_SEQUENCE = 4
+REQUESTS_IN_SEQUENCE = 3
 REQUESTS_AT_ONCE = 12
 PATIENCE = 10.0
 FAULT_SECONDS = 3.0
