@@ -139,10 +139,10 @@ async def health(lab: Lab) -> None:
     await lab.upstreams.heal("openai")
     if not (told and await _health(lab, "up after hanging")):
         return
-    provider.fail_pages(500)
+    provider.fail(500)
     told = await _health(lab, "answering 500")
     lab.phase("recovery")
-    provider.fail_pages(None)
+    provider.fail(None)
     if told:
         await _health(lab, "up after 500")
 
