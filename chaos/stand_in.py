@@ -1,6 +1,5 @@
 """What all stand-ins for upstreams share: an HTTP server, and a journal of the calls that reach it."""
 
-import json
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import ClassVar, Self
@@ -8,7 +7,6 @@ from typing import ClassVar, Self
 from chaos.history import Upstream
 from chaos.http_server import HttpRequest, HttpServer, Responder
 from chaos.journal import Journal
-from chaos.keys import find_key
 from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
@@ -29,10 +27,7 @@ class StandIn(ABC):
     ) -> None:
         self.name = name or self.product
         self._journal = Journal(recorder, self.name)
-        self._failing: int | None = None
-        self._server = HttpServer(
-            self._answer_or_fail, recorder, self.name, host=host, port=port, network=network
-        )
+        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
@@ -50,21 +45,6 @@ class StandIn(ABC):
     @property
     def url(self) -> str:
         return self._server.url
-
-    def fail(self, status: int | None) -> None:
-        """Have every request fail with a status from now on, but those that follow a script; None ends that."""
-        self._failing = status
-
-    async def _answer_or_fail(self, request: HttpRequest, responder: Responder) -> None:
-        if self._failing is None or self._is_scripted(request):
-            await self._serve(request, responder)
-            return
-        call = self._journal.call(request, key=find_key(request.body), counted=False)
-        body = json.dumps({"error": {"code": self._failing, "message": "failed"}}).encode()
-        await self._journal.answer(call, responder, self._failing, body)
-
-    def _is_scripted(self, _request: HttpRequest) -> bool:
-        return False
 
     @abstractmethod
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:

@@ -15,7 +15,6 @@ from chaos.ports import free_port
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
 from chaos.redis import RedisServer
-from chaos.stand_in import StandIn
 from chaos.tei import TeiStandIn
 from chaos.toxiproxy import ProxyHandle, Toxiproxy, ToxiproxyError
 
@@ -123,15 +122,6 @@ class Upstreams:
         """Have connections to an upstream broken (RST) once it begins to answer, until `heal`; it gets the requests."""
         await self._proxies[upstream].add_toxic("reset_peer", stream="downstream", timeout=0)
         self._recorder.record(Fault(name="reset", upstream=upstream, on=True))
-
-    def fail(self, upstream: Upstream, status: int | None) -> None:
-        """Have a stand-in answer everything but scripted calls with an error status from now on; None ends that."""
-        server = self._servers[upstream]
-        assert isinstance(server, StandIn)
-        server.fail(status)
-        self._recorder.record(
-            Fault(name="status", upstream=upstream, on=status is not None, detail=str(status or ""))
-        )
 
     async def latency(self, upstream: Upstream, seconds: float) -> None:
         """Have everything that an upstream sends arrive so much later, until `heal`."""

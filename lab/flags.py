@@ -16,19 +16,18 @@ _FIELDS = (
     *("success", "status", "state", "health", "result"),
 )
 _UP = re.compile(
-    r"(healthy|ok(ay)?|up|pass(ed|es|ing)?|connected|reachable|available|alive|ready|success(ful)?|running|online"
+    r"(healthy|ok(ay)?|up|pass(ed|ing)?|connected|reachable|available|alive|ready|success(ful)?|running|online"
     r"|operational|serving|green|good|true|yes)\b",
     re.IGNORECASE,
 )
 _DOWN = re.compile(
     r"(un(healthy|reachable|available)|down|fail(ed|ing|ure)?|err(or)?|disconnected|offline|time(d)?[ _-]?out|dead"
-    r"|degraded|critical|refused|red|bad|false|ko|nok|broken|lost|missing|not?[ _-]\w+|no|none)\b",
+    r"|degraded|critical|refused|red|bad|false|not?[ _-]\w+|no)\b",
     re.IGNORECASE,
 )
 _ENTRY_NAMES = ("name", "service", "component", "dependency", "check", "id")
 # What may stand beside a dependency's name in the name of its flag; in other company it names something else.
 _BESIDE = {
-    *("tracking", "tracing", "store", "vector", "database"),
     *(re.sub(r"\W|_", "", field) for field in _FIELDS),
     *("proxy", "gateway", "service", "server", "api", "db"),
 }
@@ -58,13 +57,11 @@ def _flag(entries: list[tuple[str, Any]], names: tuple[str, ...]) -> bool | None
     return min(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
 
 
-def _plainness(key: str, names: tuple[str, ...]) -> tuple[bool, int, int] | None:
+def _plainness(key: str, names: tuple[str, ...]) -> tuple[int, int] | None:
     for preference, name in enumerate(names):
         if name in key.lower():
             rest = re.sub(r"\W|_", "", key.lower().replace(name, "", 1))
-            plainness = 0 if not rest else 1 if rest in _BESIDE else 2
-            # Its own name with usual company goes before another name by itself.
-            return plainness == 2, preference, plainness
+            return (0 if not rest else 1 if rest in _BESIDE else 2), preference
     return None
 
 
@@ -88,13 +85,6 @@ def _healthy(value: Any) -> bool | None:
             return None
 
 
-def _listed(key: str, names: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what a list such as `"down": ["qdrant"]` says of the names in it."""
-    healthy = _healthy(key)
-    if healthy is not None and isinstance(names, list):
-        yield from ((name, healthy) for name in names if isinstance(name, str))
-
-
 def _entries(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Yield everything that has a name, the outer before the inner."""
     if depth > _DEPTH:
@@ -103,8 +93,6 @@ def _entries(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from value.items()
         inner = list(value.values())
-        for key, names in value.items():
-            yield from _listed(str(key), names)
     elif isinstance(value, list):
         for entry in value:
             if isinstance(entry, dict):

@@ -210,11 +210,6 @@ class Lab:
         """Return one of several values of the same kind; the seed draws which."""
         return self._order.choice(values)
 
-    def tried(self, axis: Axis[object], value: str) -> None:
-        """Record that what comes next tries a value of an axis, where an experiment cannot take them in any order."""
-        assert value in axis.values
-        self.recorder.record(Tried(axis=axis.name, value=value))
-
     def _cycled(self, axis: Axis[object], count: int) -> list[str]:
         names = list(axis.values)
         self._order.shuffle(names)

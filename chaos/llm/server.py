@@ -77,6 +77,7 @@ class ScriptedLLM(StandIn):
         self._default = Script(Answer())
         self._scripts: dict[str, Script] = {}
         self._failures = Failures() if controls else None
+        self._pages_status: int | None = None
 
     def script(self, key: str, *steps: Step) -> None:
         """Set what calls with this key meet, one after the other, from now on; the last step repeats."""
@@ -85,6 +86,10 @@ class ScriptedLLM(StandIn):
     def default(self, *steps: Step) -> None:
         """Set what calls without a script of their own meet, one after the other whatever their keys; the last repeats."""
         self._default = Script(*steps)
+
+    def fail_pages(self, status: int | None) -> None:
+        """Have everything that is no chat call fail with a status from now on; None ends that."""
+        self._pages_status = status
 
     def calls(self, key: str | None = None) -> list[Call]:
         """The chat calls until now; with `key`, only its own."""
@@ -119,10 +124,6 @@ class ScriptedLLM(StandIn):
 
         return await self._journal.wait_for(enough, timeout)
 
-    def _is_scripted(self, request: HttpRequest) -> bool:
-        is_chat = request.method == "POST" and request.path in _CHATS
-        return is_chat or (self._failures is not None and request.path == failures.PATH)
-
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:
         if request.method == "POST" and (dialect := _CHATS.get(request.path)):
             await self._chat(request, dialect, responder)
@@ -137,6 +138,10 @@ class ScriptedLLM(StandIn):
 
     def _surface(self, request: HttpRequest) -> tuple[int, Any]:
         """Answer what is no chat call, as LiteLLM's proxy does."""
+        if self._pages_status is not None:
+            return self._pages_status, {
+                "error": {"message": "the provider failed", "code": str(self._pages_status)}
+            }
         if request.method in {"GET", "HEAD"} and request.path in self._pages:
             return 200, self._pages[request.path]
         if request.method == "POST" and request.path in _EMBEDDINGS:

@@ -139,10 +139,10 @@ async def health(lab: Lab) -> None:
     await lab.upstreams.heal("openai")
     if not (told and await _health(lab, "up after hanging")):
         return
-    provider.fail(500)
+    provider.fail_pages(500)
     told = await _health(lab, "answering 500")
     lab.phase("recovery")
-    provider.fail(None)
+    provider.fail_pages(None)
     if told:
         await _health(lab, "up after 500")
 

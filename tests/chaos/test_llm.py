@@ -596,12 +596,12 @@ async def test_what_is_still_held_at_the_end_has_no_reply(recorder: Recorder) ->
 
 
 async def test_pages_fail_for_as_long_as_they_are_told_to(llm: ScriptedLLM, sdk: AsyncOpenAI) -> None:
-    llm.fail(500)
+    llm.fail_pages(500)
     with pytest.raises(InternalServerError):
         await sdk.models.list()
     assert (await sdk.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])).choices
 
-    llm.fail(None)
+    llm.fail_pages(None)
     assert [model.id async for model in sdk.models.list()] == list(MODELS)
 
 

@@ -24,10 +24,6 @@ def _report(litellm: Any) -> dict[str, Any]:
         {"checks": {"Qdrant": "OK (12 ms)", "LLM": "connected", "MLflow": "pass"}},
         {"checks": [{"name": "qdrant", "ok": True}, {"name": "litellm", "ok": True}, {"name": "mlflow", "ok": True}]},
         _report(200),
-        {"up": ["qdrant", "litellm", "mlflow"], "down": []},
-        {"checks": {"vector_db": "OK", "gateway": "pass", "tracking": {"state": "running"}}},
-        {"mlflow_tracking": {"healthy": True}, "tracing": False, "qdrant": True, "litellm": True},
-        {"status": "healthy", "checks": {**_report(True), "circuit_breaker": {"state": "open", "failures": 5}}},
         {
             **_report(True),
             "litellm_url": "http://litellm:4000",
@@ -57,10 +53,6 @@ def test_reads_reports_of_any_layout(body: Any) -> None:
         "not reachable",
         "degraded",
         "disconnected",
-        "KO",
-        "nok",
-        "broken",
-        {"status": "fail"},
         503,
     ],
 )
@@ -76,9 +68,3 @@ def test_does_not_guess_what_a_report_does_not_say(value: Any) -> None:
 @pytest.mark.parametrize("body", ["", "ok", "[]", "null", '"qdrant"', "[" * 100_000, '{"status": "ok"}'])
 def test_finds_nothing_where_no_dependency_is_named(body: str) -> None:
     assert flags(body, NAMES) == {"qdrant": None, "litellm": None, "mlflow": None}
-
-
-def test_lists_of_names_say_which_are_down() -> None:
-    body = {"status": "degraded", "healthy": ["qdrant", "mlflow"], "unhealthy": ["litellm"]}
-
-    assert flags(json.dumps(body), NAMES) == {**ALL_UP, "litellm": False}

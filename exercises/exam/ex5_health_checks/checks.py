@@ -3,22 +3,8 @@
 import re
 from collections.abc import Collection
 
-from chaos.history import (
-    Answer,
-    Call,
-    Connection,
-    Exchange,
-    Failure,
-    Fault,
-    File,
-    History,
-    Phase,
-    Tried,
-    Upstream,
-)
-from exercises.exam.ex5_health_checks.axes import KINDS
+from chaos.history import Answer, Call, Connection, Exchange, Failure, Fault, File, History, Upstream
 from exercises.exam.ex5_health_checks.compose import has_health_check
-from exercises.exam.ex5_health_checks.outage import ALL_FAIL, down_label
 from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, NAMES, SEEN_SECONDS, shows, told
 from lab.flags import flags
 from lab.promptness import prompt
@@ -29,8 +15,6 @@ from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 HANGING_SECONDS = 10.0
 HANGING_TOLERANCE = 1.0
-MODELS_ARE_CALLED = "/health"
-"""LiteLLM's own check, which calls each model; `/health/liveliness` and `/health/readiness` do not."""
 FEW = 15
 """So many calls of an upstream for a hundred callers are few; without a cache there are a hundred."""
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
@@ -49,25 +33,18 @@ def readiness(outages: History) -> Verdict:
     return failed(expected, told(last.end), last.end)
 
 
-def outages_show(outages: History, swallowed: History) -> Verdict:
+def outages_show(outages: History) -> Verdict:
     # What does not recover is still false in the outages after its own: that is judged once, as recovery.
     recovers = _recovered(outages).passed
-    down = _down(outages)
-    alone = [
+    return all_of(
         _shown(
             outages,
-            down_label(upstream, kind),
+            f"refused: {upstream}",
             [upstream],
-            f"{upstream} is down ({kind})",
+            f"{upstream} refuses connections",
             whatever=() if recovers else DEPENDENCIES[:position],
         )
-        for position, (upstream, kind) in enumerate(down.items())
-    ]
-    if not swallowed.exchanges(ALL_FAIL):
-        return all_of(alone)
-    told_kinds = ", ".join(f"{upstream} {kind}" for upstream, kind in _down(swallowed).items())
-    return all_of(
-        [*alone, _shown(swallowed, ALL_FAIL, DEPENDENCIES, f"all are down in other ways ({told_kinds})")]
+        for position, upstream in enumerate(DEPENDENCIES)
     )
 
 
@@ -96,39 +73,16 @@ def recovery_shows(outages: History, swallowed: History) -> Verdict:
     return all_of(_recovered(history) for history in (outages, swallowed))
 
 
-def probes_are_few(outages: History, swallowed: History) -> Verdict:
-    return all_of(
-        [
-            _no_work(outages, swallowed),
-            _few(outages, "crowd"),
-            *([_few(swallowed, "hanging crowd")] if swallowed.exchanges("hanging crowd") else []),
-        ]
-    )
-
-
-def _no_work(*histories: History) -> Verdict:
-    """Judge that no health check has the model work: asks for a completion, or for LiteLLM's check of all models."""
-    expected = "health checks that make no model work: no completion, and not LiteLLM's /health"
-    for history in histories:
-        broken = next((phase.t for phase in history.of(Phase) if phase.name != "control"), float("inf"))
-        for one in history.of(Call):
-            if one.upstream != history.contract.model:
-                continue
-            if one.path.rstrip("/") == MODELS_ARE_CALLED or (one.counted and one.t >= broken and not one.key):
-                return failed(expected, f"{one.method} {one.path} reached {one.upstream}", one)
-    return passed("no health check made the model work")
-
-
-def _few(history: History, label: str) -> Verdict:
-    crowd = history.exchanges(label)
-    expected = f"for {len(crowd)} callers at once ({label}) at most {FEW} calls of each dependency"
+def probes_are_few(outages: History) -> Verdict:
+    expected = f"for 100 callers at once at most {FEW} calls of each dependency"
+    crowd = outages.exchanges("crowd")
     start = crowd[0].request.t
     end = max((one.end.t for one in crowd if one.end), default=start)
-    counts = {upstream: _asked(history, upstream, start, end) for upstream in DEPENDENCIES}
+    counts = {upstream: _asked(outages, upstream, start, end) for upstream in DEPENDENCIES}
     if most := [upstream for upstream, count in counts.items() if count > FEW]:
         actual = ", ".join(f"{counts[one]} of {one}" for one in most)
-        return failed(expected, actual, *_calls(history, most[0], start, end)[:1], crowd[0].end)
-    if not _follows(history):
+        return failed(expected, actual, *_calls(outages, most[0], start, end)[:1], crowd[0].end)
+    if not _follows(outages):
         reason = "the report does not follow its dependencies, so it does not matter how often it asks them"
         return not_judged(reason, crowd[0].end, blame="submission")
     answered = [one for one in crowd if one.status in {200, 503}]
@@ -138,7 +92,7 @@ def _few(history: History, label: str) -> Verdict:
             return not_judged("a rate limit kept the callers out", other.end, blame="submission")
         return failed(expected, f"only {len(answered)} were answered: {outcome(other.end)}", other.end)
     actual = ", ".join(f"{count} of {upstream}" for upstream, count in counts.items())
-    return passed(f"calls for {len(crowd)} callers ({label}): {actual}", answered[-1].end)
+    return passed(f"calls for {len(crowd)} callers: {actual}", answered[-1].end)
 
 
 def no_secrets(outages: History, blackholes: History, swallowed: History) -> Verdict:
@@ -249,19 +203,11 @@ def _recovered(history: History) -> Verdict:
 
 def _follows(history: History) -> bool:
     """Whether an outage has ever shown in its flag."""
-    asked = [(upstream, down_label(upstream, kind)) for upstream, kind in _down(history).items()]
-    asked += [(upstream, "swallowed") for upstream in DEPENDENCIES]
     return any(
         isinstance(one.end, Answer) and flags(one.end.body, NAMES)[upstream] is False
-        for upstream, label in asked
-        for one in history.exchanges(label)
+        for upstream in DEPENDENCIES
+        for one in history.exchanges(f"refused: {upstream}")
     )
-
-
-def _down(history: History) -> dict[Upstream, str]:
-    """Return how each dependency was down, alone or with all, in the order in which that was tried."""
-    kinds = [event.value for event in history.of(Tried) if event.axis == KINDS.name]
-    return dict(zip(DEPENDENCIES, kinds, strict=False))
 
 
 def _longest(history: History, label: str) -> float:

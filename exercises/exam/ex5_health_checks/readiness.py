@@ -7,9 +7,9 @@ from lab.flags import flags
 from lab.reading import outcome
 
 NAMES: dict[Upstream, tuple[str, ...]] = {
-    "qdrant": ("qdrant", "vector_db", "vectordb", "vector_store", "vectorstore", "vector_database"),
-    "litellm": ("litellm", "llm", "gateway", "model"),
-    "mlflow": ("mlflow", "tracking", "tracing", "traces"),
+    "qdrant": ("qdrant",),
+    "litellm": ("litellm", "llm"),
+    "mlflow": ("mlflow",),
 }
 """What the flag of a dependency may be called."""
 DEPENDENCIES: tuple[Upstream, ...] = tuple(NAMES)

@@ -14,7 +14,7 @@ router = APIRouter(tags=["system"])
 
 
 class Liveness(BaseModel):
-    status: Literal["alive"] = "alive"
+    status: Literal["ok"] = "ok"
 
 
 class BreakerStatus(BaseModel):
@@ -24,8 +24,9 @@ class BreakerStatus(BaseModel):
 
 
 class Readiness(BaseModel):
-    status: Literal["healthy", "degraded"]
-    checks: dict[str, CheckResult | BreakerStatus]
+    status: Literal["ok", "degraded"]
+    checks: dict[str, CheckResult]
+    circuit_breaker: BreakerStatus
 
 
 @router.get("/health")
@@ -42,10 +43,13 @@ async def health_detailed(services: ServicesDep, response: Response) -> Readines
     if not ready:
         response.status_code = 503
     breaker = services.breaker
-    status = BreakerStatus(
-        state=breaker.state, failures=breaker.failures, retry_after=round(breaker.retry_after, 1)
+    return Readiness(
+        status="ok" if ready else "degraded",
+        checks=checks,
+        circuit_breaker=BreakerStatus(
+            state=breaker.state, failures=breaker.failures, retry_after=round(breaker.retry_after, 1)
+        ),
     )
-    return Readiness(status="healthy" if ready else "degraded", checks={**checks, "circuit_breaker": status})
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -175,7 +175,6 @@ async def test_readiness_names_what_is_down(service: httpx.AsyncClient) -> None:
     answer = await service.get("/health/detailed")
     checks = answer.json()["checks"]
     assert answer.status_code == 503
-    assert checks.pop("circuit_breaker")["state"] == "closed"
     assert {name: check["healthy"] for name, check in checks.items()} == {
         "qdrant": False,
         "litellm": True,

@@ -3,10 +3,8 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Call, Connection, Fault, File, History, Phase, Planted, Stall, Tried, Upstream
+from chaos.history import Call, Connection, Fault, File, History, Planted, Stall, Upstream
 from exercises.exam.ex5_health_checks import checks
-from exercises.exam.ex5_health_checks.axes import KINDS
-from exercises.exam.ex5_health_checks.outage import ALL_FAIL, down_label
 from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES
 from tests.lab.story import Story
 
@@ -57,8 +55,7 @@ def _outages(
     _readiness(story, "healthy", told.get("healthy", _report()))
     for upstream in DEPENDENCIES:
         story.add(Fault(name="outage", upstream=upstream, on=True))
-        label = down_label(upstream, "refused")
-        story.add(Tried(axis=KINDS.name, value="refused"))
+        label = f"refused: {upstream}"
         _readiness(story, label, _report())
         story.now += 30
         _readiness(story, label, told.get(label, _report([upstream])))
@@ -187,7 +184,7 @@ def test_readiness_fails(report: Report, actual: str) -> None:
 
 
 def test_outages_show_passes() -> None:
-    verdict = checks.outages_show(_outages(), _swallowed())
+    verdict = checks.outages_show(_outages())
 
     assert verdict.passed
     assert "qdrant down: shown after 30 s" in verdict.actual
@@ -200,7 +197,7 @@ def test_outages_show_passes() -> None:
     ids=["all up", "no page", "all down", "no flags", "200"],
 )  # fmt: skip
 def test_outages_show_fails(report: Report, upstream: Upstream) -> None:
-    verdict = checks.outages_show(_outages({f"down: {upstream} refused": report}), _swallowed())
+    verdict = checks.outages_show(_outages({f"refused: {upstream}": report}))
 
     assert verdict.status == "failed"
     assert f"503 with {upstream} false and the others true" in verdict.expected
@@ -208,21 +205,21 @@ def test_outages_show_fails(report: Report, upstream: Upstream) -> None:
 
 
 STUCK = {
-    "down: litellm refused": _report(["qdrant", "litellm"]),
-    "down: mlflow refused": _report(DEPENDENCIES),
+    "refused: litellm": _report(["qdrant", "litellm"]),
+    "refused: mlflow": _report(DEPENDENCIES),
     "recovered": _report(DEPENDENCIES),
 }
 
 
 def test_outages_show_leaves_what_never_recovers_to_the_criterion_on_recovery() -> None:
-    assert checks.outages_show(_outages(STUCK), _swallowed()).passed
+    assert checks.outages_show(_outages(STUCK)).passed
     assert checks.recovery_shows(_outages(STUCK), _swallowed()).status == "failed"
 
 
 def test_outages_show_fails_where_others_are_false_for_a_while() -> None:
-    assert checks.outages_show(_outages({**STUCK, "recovered": _report()}), _swallowed()).status == "failed"
-    early = {**STUCK, "down: qdrant refused": _report(["qdrant", "mlflow"])}
-    assert checks.outages_show(_outages(early), _swallowed()).status == "failed"
+    assert checks.outages_show(_outages({**STUCK, "recovered": _report()})).status == "failed"
+    early = {**STUCK, "refused: qdrant": _report(["qdrant", "mlflow"])}
+    assert checks.outages_show(_outages(early)).status == "failed"
 
 
 @pytest.mark.parametrize(
@@ -292,39 +289,36 @@ def test_recovery_shows_fails_where_a_dependency_stays_down() -> None:
         assert verdict.actual == "503: qdrant true, litellm true, mlflow false"
 
 
-CANNED = {f"down: {title} refused": ALWAYS_UP for title in DEPENDENCIES}
+CANNED = {f"refused: {title}": ALWAYS_UP for title in DEPENDENCIES}
 
 
 def test_what_follows_no_dependency_is_judged_neither_on_recovery_nor_on_its_probes() -> None:
     history = _outages(CANNED)
 
-    for verdict in (
-        checks.recovery_shows(history, _swallowed()),
-        checks.probes_are_few(history, _swallowed()),
-    ):
+    for verdict in (checks.recovery_shows(history, _swallowed()), checks.probes_are_few(history)):
         assert (verdict.status, verdict.blame) == ("not judged", "submission")
 
 
 @pytest.mark.parametrize("calls", [0, 1, checks.FEW])
 def test_probes_are_few_passes(calls: int) -> None:
-    assert checks.probes_are_few(_outages(calls=calls, connections=calls), _swallowed()).passed
+    assert checks.probes_are_few(_outages(calls=calls, connections=calls)).passed
 
 
 @pytest.mark.parametrize(("calls", "connections"), [(100, 0), (0, 100), (checks.FEW + 1, 1)])
 def test_probes_are_few_fails_where_every_caller_costs_some(calls: int, connections: int) -> None:
-    verdict = checks.probes_are_few(_outages(calls=calls, connections=connections), _swallowed())
+    verdict = checks.probes_are_few(_outages(calls=calls, connections=connections))
 
     assert verdict.status == "failed"
     assert str(max(calls, connections)) in verdict.actual
 
 
 def test_probes_are_few_fails_where_the_crowd_is_not_answered() -> None:
-    assert checks.probes_are_few(_outages(crowd=None), _swallowed()).status == "failed"
-    assert checks.probes_are_few(_outages(crowd=(500, {})), _swallowed()).status == "failed"
+    assert checks.probes_are_few(_outages(crowd=None)).status == "failed"
+    assert checks.probes_are_few(_outages(crowd=(500, {}))).status == "failed"
 
 
 def test_probes_are_few_is_not_judged_behind_a_rate_limit() -> None:
-    verdict = checks.probes_are_few(_outages(crowd=(429, {})), _swallowed())
+    verdict = checks.probes_are_few(_outages(crowd=(429, {})))
 
     assert (verdict.status, verdict.blame) == ("not judged", "submission")
 
@@ -344,7 +338,7 @@ def test_no_secrets_fails(field: str, actual: str) -> None:
     status, body = _report(["qdrant"])
     report = (status, {**body, "error": field})
 
-    verdict = checks.no_secrets(_outages({"down: qdrant refused": report}), _blackholes(), _swallowed())
+    verdict = checks.no_secrets(_outages({"refused: qdrant": report}), _blackholes(), _swallowed())
 
     assert verdict.status == "failed"
     assert verdict.actual == actual
@@ -398,52 +392,3 @@ def test_liveness_is_not_judged_where_several_slow_answers_met_a_stall() -> None
     verdict = checks.liveness(_outages(), _blackholes(), story.end())
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
-
-
-def _all_fail(report: Report) -> History:
-    story = Story("swallowed")
-    _readiness(story, "swallowed", _report(DEPENDENCIES), after=2.0)
-    for kind in ("reset", "answers 500", "answers 503"):
-        story.add(Tried(axis=KINDS.name, value=kind))
-    _readiness(story, ALL_FAIL, report)
-    return story.end()
-
-
-def test_a_dependency_that_answers_an_error_is_down() -> None:
-    assert checks.outages_show(_outages(), _all_fail(_report(DEPENDENCIES))).passed
-
-    verdict = checks.outages_show(_outages(), _all_fail(_report(["qdrant"])))
-
-    assert verdict.status == "failed"
-    assert "litellm answers 500" in verdict.expected
-
-
-@pytest.mark.parametrize(
-    ("path", "counted", "status"),
-    [
-        ("/health", False, "failed"),
-        ("/v1/chat/completions", True, "failed"),
-        ("/health/liveliness", False, "passed"),
-        ("/v1/models", False, "passed"),
-    ],
-)
-def test_a_health_check_makes_no_model_work(path: str, status: str, *, counted: bool) -> None:
-    story = Story("swallowed")
-    story.add(Phase(name="fault"))
-    story.add(Call(call=1, upstream="litellm", method="GET", path=path, connection=1, counted=counted))
-    story.add(Phase(name="recovery"))
-
-    assert checks.probes_are_few(_outages(), story.end()).status == status
-
-
-@pytest.mark.parametrize(("connections", "status"), [(3, "passed"), (50, "failed")])
-def test_probes_are_few_while_dependencies_hang(connections: int, status: str) -> None:
-    story = Story("swallowed")
-    _readiness(story, "swallowed", _report(DEPENDENCIES), after=2.0)
-    requests = [story.ask("hanging crowd", path="/health/detailed", method="GET") for _ in range(50)]
-    for number in range(connections):
-        story.add(Connection(upstream="litellm", connection=number, state="opened"))
-    for request in requests:
-        story.answer(request, 503, body=_report(DEPENDENCIES)[1], after=0.01)
-
-    assert checks.probes_are_few(_outages(), story.end()).status == status
