@@ -14,7 +14,7 @@ router = APIRouter(tags=["system"])
 
 
 class Liveness(BaseModel):
-    status: Literal["ok"] = "ok"
+    status: Literal["alive"] = "alive"
 
 
 class BreakerStatus(BaseModel):
@@ -24,7 +24,7 @@ class BreakerStatus(BaseModel):
 
 
 class Readiness(BaseModel):
-    status: Literal["ok", "degraded"]
+    status: Literal["healthy", "degraded"]
     checks: dict[str, CheckResult]
     circuit_breaker: BreakerStatus
 
@@ -44,7 +44,7 @@ async def health_detailed(services: ServicesDep, response: Response) -> Readines
         response.status_code = 503
     breaker = services.breaker
     return Readiness(
-        status="ok" if ready else "degraded",
+        status="healthy" if ready else "degraded",
         checks=checks,
         circuit_breaker=BreakerStatus(
             state=breaker.state, failures=breaker.failures, retry_after=round(breaker.retry_after, 1)
