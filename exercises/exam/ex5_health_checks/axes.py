@@ -47,7 +47,8 @@ HOW_MANY = plain("numbers of dependencies that are down", ("one", "two", "three"
 RECOVERIES = plain("ways to recover", ("one by one", "all at once"))
 MEANWHILE = plain("circumstances of liveness", ("asked alone", "readiness is asked", f"{CROWD} callers ask"))
 STATES = plain("states", ("all up", "one down", "three down"))
-CROWDS = plain("crowds", ("all up", *(f"{dependency} hangs" for dependency in DEPENDENCIES)))
+HANGING_CROWDS = plain("crowds", [f"{dependency} hangs" for dependency in DEPENDENCIES])
+CROWDS = plain("crowds", ("all up", *HANGING_CROWDS.values))
 
 
 class Otherwise:
@@ -82,7 +83,7 @@ AXES: Axes = {
     "liveness": (WHICH, BROKEN, HANGING, HOW_MANY, MEANWHILE),
     "readiness": (STATES,),
     "outages_show": (WHICH, BROKEN, HOW_MANY),
-    "hanging_is_bounded": (WHICH, HANGING, CROWDS),
+    "hanging_is_bounded": (WHICH, HANGING, HANGING_CROWDS),
     "recovery_shows": (WHICH, RECOVERIES),
     "probes_are_few": (CROWDS,),
     "no_secrets": (STATES, ASKING),

@@ -25,8 +25,7 @@ class BreakerStatus(BaseModel):
 
 class Readiness(BaseModel):
     status: Literal["healthy", "degraded"]
-    checks: dict[str, CheckResult]
-    circuit_breaker: BreakerStatus
+    checks: dict[str, CheckResult | BreakerStatus]
 
 
 @router.get("/health")
@@ -43,12 +42,12 @@ async def health_detailed(services: ServicesDep, response: Response) -> Readines
     if not ready:
         response.status_code = 503
     breaker = services.breaker
+    circuit_breaker = BreakerStatus(
+        state=breaker.state, failures=breaker.failures, retry_after=round(breaker.retry_after, 1)
+    )
     return Readiness(
         status="healthy" if ready else "degraded",
-        checks=checks,
-        circuit_breaker=BreakerStatus(
-            state=breaker.state, failures=breaker.failures, retry_after=round(breaker.retry_after, 1)
-        ),
+        checks={**checks, "circuit_breaker": circuit_breaker},
     )
 
 
