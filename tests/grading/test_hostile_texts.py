@@ -13,6 +13,7 @@ from grading import judge
 from grading.results import load
 from tests.exam import EXAM
 
+pytestmark = pytest.mark.slow
 RECORDED = Path(__file__).parent.parent / "recorded" / "reference.tar.gz"
 TRIPPED = "could not read the history"
 
