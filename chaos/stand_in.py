@@ -2,13 +2,18 @@
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from chaos.history import Upstream
 from chaos.http_server import HttpRequest, HttpServer, Responder
 from chaos.journal import Journal
 from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
+
+GARBAGE = b"\x15\x03\x01\x00\x02\x02\x50 no HTTP is spoken here\r\n\r\n"
+
+Breakage = int | Literal["close", "garbage"]
+"""What a broken stand-in does with every request: answers this status, hangs up, or sends what is no HTTP."""
 
 
 class StandIn(ABC):
@@ -27,7 +32,8 @@ class StandIn(ABC):
     ) -> None:
         self.name = name or self.product
         self._journal = Journal(recorder, self.name)
-        self._server = HttpServer(self._serve, recorder, self.name, host=host, port=port, network=network)
+        self._breakage: Breakage | None = None
+        self._server = HttpServer(self._handle, recorder, self.name, host=host, port=port, network=network)
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
@@ -45,6 +51,24 @@ class StandIn(ABC):
     @property
     def url(self) -> str:
         return self._server.url
+
+    def break_down(self, breakage: Breakage | None) -> None:
+        """Have every request meet a breakage from now on; None ends that."""
+        self._breakage = breakage
+
+    async def _handle(self, request: HttpRequest, responder: Responder) -> None:
+        if self._breakage is None:
+            await self._serve(request, responder)
+            return
+        call = self._journal.call(request, step=f"broken: {self._breakage}", counted=False)
+        if isinstance(self._breakage, int):
+            await self._journal.answer(call, responder, self._breakage, b'{"error": "out of order"}')
+            return
+        with self._journal.losing(call):
+            if self._breakage == "garbage":
+                await responder.write_raw(GARBAGE)
+        responder.close()
+        self._journal.reply(call, "broken")
 
     @abstractmethod
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:

@@ -15,6 +15,7 @@ from chaos.ports import free_port
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
 from chaos.redis import RedisServer
+from chaos.stand_in import Breakage, StandIn
 from chaos.tei import TeiStandIn
 from chaos.toxiproxy import ProxyHandle, Toxiproxy, ToxiproxyError
 
@@ -40,8 +41,8 @@ class Server(Protocol):
 class Upstreams:
     """The contract's upstreams and their proxies, from entering to leaving the context.
 
-    A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `reset`, `latency`); what the
-    model itself does wrong is its script. Every fault is recorded when it has taken effect.
+    A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `reset`, `latency`), or
+    an upstream that answers nothing right (`close`, `garbage`, `status`); what the model alone does wrong is its script. Every fault is recorded when it has taken effect.
     """
 
     def __init__(
@@ -123,15 +124,31 @@ class Upstreams:
         await self._proxies[upstream].add_toxic("reset_peer", stream="downstream", timeout=0)
         self._recorder.record(Fault(name="reset", upstream=upstream, on=True))
 
+    async def close(self, upstream: Upstream) -> None:
+        """Have an upstream hang up on every request without an answer, until `heal`."""
+        self._break_down(upstream, "close", Fault(name="close", upstream=upstream, on=True))
+
+    async def garbage(self, upstream: Upstream) -> None:
+        """Have an upstream answer every request with what is no HTTP, until `heal`."""
+        self._break_down(upstream, "garbage", Fault(name="garbage", upstream=upstream, on=True))
+
+    async def status(self, upstream: Upstream, status: int) -> None:
+        """Have an upstream answer every request with a status, until `heal`."""
+        self._break_down(
+            upstream, status, Fault(name="status", upstream=upstream, on=True, detail=str(status))
+        )
+
     async def latency(self, upstream: Upstream, seconds: float) -> None:
         """Have everything that an upstream sends arrive so much later, until `heal`."""
         await self._proxies[upstream].add_toxic("latency", stream="downstream", latency=round(seconds * 1000))
         self._recorder.record(Fault(name="latency", upstream=upstream, on=True, detail=f"{seconds:g} s"))
 
     async def heal(self, upstream: Upstream) -> None:
-        """End all faults of an upstream's proxy."""
+        """End all faults of an upstream and of its proxy."""
         if blackhole := self._blackholes.pop(upstream, None):
             blackhole.close()
+        if isinstance(server := self._servers[upstream], StandIn):
+            server.break_down(None)
         proxy = self._proxies[upstream]
         for toxic in (await proxy.get()).toxics:
             await proxy.remove_toxic(toxic.name)
@@ -142,6 +159,13 @@ class Upstreams:
         """Raise ToxiproxyError where a proxy is gone: what the service met then was not what was recorded."""
         for proxy in self._proxies.values():
             await proxy.get()
+
+    def _break_down(self, upstream: Upstream, breakage: Breakage, fault: Fault) -> None:
+        server = self._servers[upstream]
+        if not isinstance(server, StandIn):
+            raise TypeError(f"{upstream} is a real server, which cannot be told to fail")
+        server.break_down(breakage)
+        self._recorder.record(fault)
 
     async def _shown(self, upstream: Upstream, fault: Fault, outcome: str) -> None:
         """Record a fault with the lab's own look at what a client meets; raises OSError where it meets something else."""

@@ -45,17 +45,11 @@ def _exercise(exercise: ExerciseResult, report: Report) -> RenderableType:
     head.append(f"{exercise.points:g}/{exercise.max_points:g}{bonus}  {level}", style=LEVELS[exercise.level])
     if report.problem:
         return head
-    shown = [one for one in exercise.criteria if not _is_known(one, report.control_failure)]
-    hidden = len(exercise.criteria) - len(shown)
-    rest = (
-        [Text(f"{hidden} of {len(exercise.criteria)} criteria rest on that.", style="dim")] if hidden else []
-    )
+    hidden = [one for one in exercise.criteria if report.untried(one)]
+    shown = [one for one in exercise.criteria if one not in hidden]
+    numbers = ", ".join(one.number for one in hidden)
+    rest = [Text(f"Could not be tried, for the reason at the top: {numbers}", style="dim")] if hidden else []
     return Group(head, *map(_criterion, shown), *rest)
-
-
-def _is_known(criterion: CriterionResult, failure: ControlFailure | None) -> bool:
-    """Whether a criterion says nothing that has not been told of the service as a whole."""
-    return failure is not None and not criterion.passed and criterion.actual.startswith(failure.reason[:80])
 
 
 def _criterion(criterion: CriterionResult) -> RenderableType:

@@ -1,6 +1,6 @@
 """The result of grading one submission, as data. Every output format is a function of it."""
 
-from lab.result import NOT_PASSED, Bonus, ExerciseResult, Grade, Model
+from lab.result import NOT_PASSED, Bonus, CriterionResult, ExerciseResult, Grade, Model
 from lab.scoring import Scheme
 
 
@@ -40,6 +40,13 @@ class Report(Model):
     problem: str | None = None
     """Why the submission could not be run at all, if so."""
     machine_problem: bool = False
+
+    def untried(self, criterion: CriterionResult) -> bool:
+        """Whether a criterion says nothing that has not been told of the service as a whole."""
+        failure = self.control_failure
+        return (
+            failure is not None and not criterion.passed and criterion.actual.startswith(failure.reason[:80])
+        )
 
     @property
     def points(self) -> float:

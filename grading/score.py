@@ -21,6 +21,7 @@ from lab.assessment import Assessment
 from lab.exercise import Exercise
 from lab.experiment import Experiment
 from lab.result import ExerciseResult
+from lab.scoring import Scoring
 from lab.verdict import not_judged
 
 
@@ -127,7 +128,15 @@ def concluded(report: Report, assessment: Assessment) -> Report:
     scoring = assessment.scoring
     whole = _is_whole(assessment, report.exercises)
     grade = scoring.grade(report.exercises, report.bonus) if whole else None
-    return report.model_copy(update={"grade": grade, "next_step": scoring.next_step(report.exercises)})
+    return report.model_copy(update={"grade": grade, "next_step": _next_step(report, scoring)})
+
+
+def _next_step(report: Report, scoring: Scoring) -> str | None:
+    """Say what brings most: where the service as a whole does not work, that, and else what the scoring says."""
+    untried = [one for part in report.exercises for one in part.criteria if report.untried(one)]
+    if untried:
+        return f"mend what this report begins with, for which {len(untried)} criteria could not be tried"
+    return scoring.next_step(report.exercises)
 
 
 def _is_whole(assessment: Assessment, exercises: Sequence[Exercise] | Sequence[ExerciseResult]) -> bool:

@@ -176,20 +176,6 @@ class Drip:
 
 
 @dataclass(frozen=True, slots=True)
-class DripHead:
-    """Send the head of an answer byte by byte, one every `interval` seconds, and never come to its end."""
-
-    interval: float
-    name: str = field(default="drip-head", init=False)
-
-    async def play(self, turn: Turn) -> Outcome:
-        await turn.responder.write_raw(b"HTTP/1.1 200 OK\r\nServer: ")
-        while True:
-            await turn.responder.write_raw(b"a")
-            await turn.responder.sleep(self.interval)
-
-
-@dataclass(frozen=True, slots=True)
 class After:
     """Do nothing for `seconds`, then what `step` does: an outage that is slow to show."""
 

@@ -140,22 +140,35 @@ def some_usage(source: random.Random) -> tuple[int, int]:
 
 def own_rule(history: History) -> dict[str, Any]:
     """Return the two bodies of the conversation rule that a README documents; empty where it does not."""
+    bodies, _ = _documented(history)
+    return dict(zip(("accepted", "refused"), bodies, strict=True)) if len(bodies) == 2 else {}
+
+
+def own_rule_lacks(history: History) -> str:
+    """Say what a README lacks of a documented conversation rule."""
+    return _documented(history)[1]
+
+
+def _documented(history: History) -> tuple[list[Any], str]:
     readme = history.file("README.md")
     text = readme.text[:_README_CHARACTERS] if readme else ""
     heading = _RULE.search(text)
     if heading is None:
-        return {}
+        return [], "README.md has no heading that contains 'Conversation rule'"
     section = text[heading.end() :]
     end = next(
         (found.start() for found in _HEADING.finditer(section) if not _in_block(section, found.start())), None
     )
+    blocks = _BLOCK.findall(section[:end])[:2]
+    if len(blocks) < 2:
+        return [], f"below README.md's 'Conversation rule' are {len(blocks)} blocks marked json, and not two"
     bodies = []
-    for block in _BLOCK.findall(section[:end])[:2]:
+    for number, block in enumerate(blocks, start=1):
         try:
             bodies.append(json.loads(block))
         except (ValueError, RecursionError):
-            return {}
-    return dict(zip(("accepted", "refused"), bodies, strict=True)) if len(bodies) == 2 else {}
+            return [], f"block {number} below README.md's 'Conversation rule' is not JSON"
+    return bodies, ""
 
 
 def _in_block(text: str, position: int) -> bool:

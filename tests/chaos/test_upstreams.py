@@ -1,12 +1,13 @@
 import os
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from anthropic import AsyncAnthropic, OverloadedError
 from openai import APIConnectionError, AsyncOpenAI
 
 from chaos.contract import Contract
-from chaos.history import Fault
+from chaos.history import Call, Fault, Reply
 from chaos.keys import Keys, expected_answer
 from chaos.llm import ScriptedLLM, Status
 from chaos.mlflow import MlflowStandIn
@@ -90,3 +91,29 @@ async def test_a_reset_breaks_connections_that_the_upstream_has_taken(
     history = recorder.history()
     assert len(history.calls("openai", key=KEY)) == 2
     assert [(fault.name, fault.on) for fault in history.of(Fault)] == [("reset", True), ("heal", False)]
+
+
+@pytest.mark.parametrize("name", ["openai", "tei"])
+@pytest.mark.parametrize(
+    ("fault", "seen"),
+    [("close", httpx.RemoteProtocolError), ("garbage", httpx.RemoteProtocolError), ("status", 503)],
+)
+async def test_an_upstream_that_is_out_of_order_answers_nothing_right_until_it_is_healed(
+    upstreams: Upstreams, recorder: Recorder, name: str, fault: str, seen: int | type[Exception]
+) -> None:
+    page = f"{upstreams.url(name)}/health"
+    async with httpx.AsyncClient() as client:
+        if isinstance(seen, int):
+            await upstreams.status(name, seen)
+            assert (await client.get(page)).status_code == seen
+        else:
+            await (upstreams.close if fault == "close" else upstreams.garbage)(name)
+            with pytest.raises(seen):
+                await client.get(page)
+        await upstreams.heal(name)
+        assert (await client.get(page)).status_code == 200
+
+    history = recorder.history()
+    assert [(one.name, one.on) for one in history.of(Fault)] == [(fault, True), ("heal", False)]
+    assert [call.counted for call in history.of(Call)] == [False, False]
+    assert [reply.outcome for reply in history.of(Reply)][-1] == "answered"

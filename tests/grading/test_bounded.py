@@ -31,7 +31,7 @@ def _nested_quantifier() -> object:
 
 
 def _memory() -> object:
-    return ["x" * 1_000_000 * number for number in range(1, 5000)]
+    return bytearray(4 << 30)
 
 
 def _trips() -> object:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from exercises.exam.ex5_health_checks.readiness import NAMES
-from lab.flags import flags
+from lab.flags import Known, Reader, flags
 
 ALL_UP = {"qdrant": True, "litellm": True, "mlflow": True}
 
@@ -24,6 +24,29 @@ def _report(litellm: Any) -> dict[str, Any]:
         {"checks": {"Qdrant": "OK (12 ms)", "LLM": "connected", "MLflow": "pass"}},
         {"checks": [{"name": "qdrant", "ok": True}, {"name": "litellm", "ok": True}, {"name": "mlflow", "ok": True}]},
         _report(200),
+        _report(1),
+        _report("1"),
+        _report("HTTP 200"),
+        _report("200 OK"),
+        _report("✅"),
+        _report({"status_code": 200, "latency_ms": 503}),
+        _report({"alive": 1}),
+        _report({"error": None, "latency_ms": 3}),
+        _report({"down": False}),
+        _report([{"status": "pass"}, {"status": "pass"}]),
+        _report({"checks": {"liveness": {"status": "OK"}}}),
+        {"status": "pass", "checks": {f"{one}:connectivity": [{"status": "pass"}] for one in ALL_UP}},
+        {"vector_db": "OK", "gateway": "OK", "tracking": "OK"},
+        {"vectorstore": {"up": True}, "llm": {"up": True}, "tracing_server": {"up": True}},
+        {"VectorStore": "UP", "LLM Gateway": "UP", "ML-Flow": "UP"},
+        {"dependencies": [{"component": name, "state": "OK"} for name in ("vectors", "llm", "tracking")]},
+        {"checks": [["qdrant", "up"], ["litellm", "up"], ["mlflow", "up"]]},
+        {"checks": ["qdrant: ok", "litellm: ok", "mlflow -> up"]},
+        {"healthy": ["qdrant", "litellm", "mlflow"], "unhealthy": []},
+        {"qdrant": {"status": "healthy"}, "litellm": {"status": "healthy"}, "mlflow": {"status": "healthy"},
+         "tei": {"status": "unhealthy"}, "circuit_breaker": {"state": "open", "healthy": False}},
+        {"data": {"report": {"Qdrant Vector DB": {"isHealthy": True}, "LiteLLM Gateway": {"isHealthy": True},
+                             "MLflow Tracking": {"isHealthy": True}}}},
         {
             **_report(True),
             "litellm_url": "http://litellm:4000",
@@ -54,17 +77,90 @@ def test_reads_reports_of_any_layout(body: Any) -> None:
         "degraded",
         "disconnected",
         503,
+        0,
+        "0",
+        "KO",
+        "NOK",
+        "fail",
+        "warn",
+        "❌",
+        "HTTP 503",
+        "ConnectError: all attempts failed",
+        "en panne",
+        {"error": "ConnectError"},
+        {"down": True},
+        {"up": 0},
+        [{"status": "pass"}, {"status": "fail"}],
+        {"checks": {"liveness": {"status": "KO"}}},
+        {"status_code": 503, "latency_ms": 212},
     ],
 )
 def test_tells_what_is_down(value: Any) -> None:
     assert flags(json.dumps({"checks": _report(value)}), NAMES) == {**ALL_UP, "litellm": False}
 
 
-@pytest.mark.parametrize("value", [None, 3.5, 12, "closed", "http://litellm:4000", {}, {"latency_ms": 4}, []])
+@pytest.mark.parametrize(
+    "value",
+    [None, 3.5, 12, 212.5, "212 ms", "closed", "0 errors", "http://litellm:4000", {}, {"latency_ms": 4}, []],
+)
 def test_does_not_guess_what_a_report_does_not_say(value: Any) -> None:
     assert flags(json.dumps(_report(value)), NAMES) == {**ALL_UP, "litellm": None}
 
 
 @pytest.mark.parametrize("body", ["", "ok", "[]", "null", '"qdrant"', "[" * 100_000, '{"status": "ok"}'])
 def test_finds_nothing_where_no_dependency_is_named(body: str) -> None:
+    assert flags(body, NAMES) == {"qdrant": None, "litellm": None, "mlflow": None}
+
+
+def test_reads_lines_of_text() -> None:
+    assert flags("qdrant: ok\nlitellm: KO\nmlflow: ok\n", NAMES) == {**ALL_UP, "litellm": False}
+
+
+def test_finds_a_name_in_a_list_of_what_is_down() -> None:
+    body = json.dumps({"status": "degraded", "up": ["qdrant", "mlflow"], "down": ["litellm"]})
+
+    assert flags(body, NAMES) == {**ALL_UP, "litellm": False}
+
+
+def _learned(*reports: tuple[dict[str, Any], tuple[str, ...]]) -> Reader:
+    return Reader.taught(NAMES, [Known(json.dumps(body), down) for body, down in reports])
+
+
+def test_of_several_fields_the_one_that_has_followed_counts() -> None:
+    def body(state: str) -> dict[str, Any]:
+        return {"qdrant": True, "qdrant_state": state, "litellm": True, "mlflow": True}
+
+    down = json.dumps(body("KO"))
+
+    assert flags(down, NAMES)["qdrant"] is True
+    assert _learned((body("OK"), ()), (body("KO"), ("qdrant",))).read(down)["qdrant"] is False
+    assert _learned((body("OK"), ()), (body("OK"), ("qdrant",))).read(down)["qdrant"] is True
+
+
+def test_of_fields_in_one_object_the_one_that_has_followed_counts() -> None:
+    def body(*, up: bool) -> dict[str, Any]:
+        return {"mlflow": {"ok": True, "status": "up" if up else "down"}}
+
+    reader = _learned((body(up=True), ()), (body(up=False), ("mlflow",)))
+
+    assert reader.read(json.dumps(body(up=False)))["mlflow"] is False
+    assert reader.read(json.dumps(body(up=True)))["mlflow"] is True
+
+
+def test_a_report_may_be_wrapped_where_something_is_down() -> None:
+    up, down = {"checks": _report("OK")}, {"detail": {"checks": _report("KO")}}
+    reader = _learned((up, ()), (down, ("litellm",)))
+
+    assert reader.read(json.dumps(down)) == {**ALL_UP, "litellm": False}
+
+
+def test_a_constant_is_a_flag_that_has_not_followed() -> None:
+    body = _report(True)
+
+    assert _learned((body, ()), (body, ("litellm",))).read(json.dumps(body)) == ALL_UP
+
+
+def test_a_huge_report_is_read_in_no_time() -> None:
+    body = json.dumps({f"a{number}": {"b": [number] * 20} for number in range(5_000)})
+
     assert flags(body, NAMES) == {"qdrant": None, "litellm": None, "mlflow": None}

@@ -61,7 +61,7 @@ def own_rule_holds(requests: History) -> Verdict:
     expected = 'the first example below README.md\'s "Conversation rule" is accepted, the second one refused with 422'
     if not plan.own_rule(requests):
         readme = requests.file("README.md")
-        return failed(expected, "README.md has no such heading with two JSON blocks below it", readme)
+        return failed(expected, plan.own_rule_lacks(requests), readme)
     [accepted], [refused] = (requests.exchanges(f"own rule: {name}") for name in ("accepted", "refused"))
     if read(accepted.end) is None:
         return failed(expected, f"the first example: {outcome(accepted.end)}", accepted.end)

@@ -39,13 +39,18 @@ SITUATIONS = plain(
     ("requests in flight", "nothing under way", "something hangs", "MLflow is broken"),
 )
 
+# Parts of these, for the criteria that are about no more.
+BROKEN = plain(UPSTREAMS.name, [state for state in UPSTREAMS.values if state != "all up"])
+UNDER_WAY_OR_NOT = plain(SITUATIONS.name, ("requests in flight", "nothing under way"))
+TOLD = plain(SITUATIONS.name, (*UNDER_WAY_OR_NOT.values, "something hangs"))
+
 AXES: Axes = {
     "real_answers": (LENGTHS, BODIES),
-    "exit_is_bounded": (HANGING, UPSTREAMS),
+    "exit_is_bounded": (HANGING, BROKEN),
     "no_new_work": (MOMENTS, CONNECTIONS, WORK),
-    "leaves_promptly": (SITUATIONS,),
+    "leaves_promptly": (UNDER_WAY_OR_NOT,),
     "exits_cleanly": (SITUATIONS,),
     "loses_nothing": (UPSTREAMS, SITUATIONS),
-    "says_so": (SITUATIONS,),
+    "says_so": (TOLD,),
     "closes_connections": (SITUATIONS,),
 }

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from chaos.llm import After, Answer, Drip, DripHead, Hang, Reset, StalledStream, Status, Step
+from chaos.llm import After, Answer, Drip, Hang, Reset, StalledStream, Status, Step
 from exercises.exam.ex3_timeouts_limits_breaker.outage import KINDS, ByPrompt, Outage, Scripted, Severed
 from lab.axes import Axes, Axis, plain
 
 DRIP_SECONDS = 0.5
+SLOW_DRIP_SECONDS = 4.0
 FAILS_AFTER_SECONDS = 13.0
 """Two such attempts fit into the deadline, four do not; and two fail too seldom to open a breaker."""
 THINKS_SECONDS = 3.0
@@ -46,7 +47,9 @@ LATE_FAILURES: Axis[Step] = Axis(
         "status 503": After(FAILS_AFTER_SECONDS, Status(503)),
     },
 )
-DRIPS: Axis[Step] = Axis("ways to drip", {"head": DripHead(DRIP_SECONDS), "body": Drip(DRIP_SECONDS)})
+DRIPS: Axis[Step] = Axis(
+    "ways to drip", {"every half second": Drip(DRIP_SECONDS), "every four seconds": Drip(SLOW_DRIP_SECONDS)}
+)
 BYSTANDERS = plain(
     "other endpoints", ("alive", "login", "me", "models", "v1_models", "cache_stats", "metrics")
 )

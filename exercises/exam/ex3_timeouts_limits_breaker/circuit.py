@@ -166,8 +166,6 @@ class Circuit:
         """
         if self._workers > 1 and not isinstance(self.outage, Scripted):
             requests = REQUESTS_OF_A_WORKER * self._workers
-        elif not self.outage.shows_calls:
-            requests = FAILED_REQUESTS
         known = len(self._lab.llm.calls())
         pending: set[asyncio.Task[ServiceAnswer | Failure]] = set()
         for _ in range(FAILED_ROUNDS if self.outage.shows_calls else 1):

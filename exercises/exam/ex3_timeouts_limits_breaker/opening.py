@@ -56,7 +56,8 @@ def not_opened(history: History, kind: str) -> Verdict | None:
     turned_away = rejected(history, kind)
     if count_workers(history) > 1:
         return _not_opened_by_workers(history, kind, turned_away)
-    opened, cool_down = _earliest_opening(history, had_to_open), _cool_down(turned_away)
+    opened = _earliest_opening(history, had_to_open)
+    cool_down = _cool_down(turned_away) or _cool_down(_turned_away_before(history, turned_away))
     for one in turned_away:
         calls = history.calls(key=one.request.key)
         if calls and cool_down is not None and calls[0].call.t >= opened + cool_down - COOL_DOWN_MARGIN:
@@ -123,6 +124,16 @@ def _earliest_opening(history: History, had_to_open: Sequence[Exchange]) -> floa
     ends = [call.reply.t for call in calls if call.reply]
     ends = ends or [one.end.t for one in had_to_open if one.end]
     return min(sorted(ends)[FAILED_REQUESTS - 1 :], default=float("inf"))
+
+
+def _turned_away_before(history: History, turned_away: Sequence[Exchange]) -> list[Exchange]:
+    """Return the requests that were rejected in earlier outages: they tell how long a cool-down of this breaker is."""
+    begin = min((one.request.t for one in turned_away), default=0.0)
+    return [
+        one
+        for one in history.exchanges()
+        if one.request.label.startswith("rejected") and one.request.t < begin
+    ]
 
 
 def _cool_down(turned_away: Sequence[Exchange]) -> float | None:

@@ -7,7 +7,6 @@ from typing import Any
 from lab.axes import Axis
 from lab.lab import Lab
 
-OVER_LIMIT = 1_200_000
 DEPTH = 5_000
 
 
@@ -77,7 +76,6 @@ OWN_ERRORS: Axis[Callable[[Lab], Wrong]] = Axis(
         "not UTF-8": _sending(b'{"model": "\xff\xfe"}'),
         "nested too deep": _sending(b"[" * DEPTH + b"]" * DEPTH),
         "a form": _sending(b"prompt=hello", "application/x-www-form-urlencoded"),
-        "over 1 MB": _sending(b" " * OVER_LIMIT),
         "unknown path": lambda lab: Wrong("GET", f"/nowhere/{lab.key()}"),
         "wrong method": lambda lab: Wrong("GET", lab.ask_path, token=lab.token),
         "wrong method of a login": lambda lab: Wrong("DELETE", lab.login_path),

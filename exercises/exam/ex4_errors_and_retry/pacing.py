@@ -28,7 +28,7 @@ STRETCHED = 1.0
 """A stall may make a wait longer than it was. Whoever ignores Retry-After is shorter by more than this."""
 AT_ONCE = 5.0
 ROUNDED = 1.5
-ROUNDED_UP = 3.0
+ROUNDED_UP = 5.0
 """How much less or more than the model's a Retry-After may say: dates have whole seconds, and a caller may be late."""
 
 

@@ -1,237 +1,257 @@
 """The checks of exercise 5. Each judges recorded histories alone; its parameters name the experiments."""
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
-from chaos.history import Answer, Call, Connection, Exchange, Failure, Fault, File, History, Upstream
-from exercises.exam.ex5_health_checks.compose import has_health_check
-from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, NAMES, SEEN_SECONDS, shows, told
-from lab.flags import flags
+from chaos.history import Answer, Exchange, Failure, Fault, File, History, Upstream
+from exercises.exam.ex5_health_checks import compose, probes, reports
+from exercises.exam.ex5_health_checks.readiness import (
+    CROWD_LABEL,
+    DEPENDENCIES,
+    SEEN_SECONDS,
+    State,
+    reader,
+    shows,
+    states,
+    told,
+)
+from exercises.exam.ex5_health_checks.watching import ALIVE, ALIVE_ALONE
+from lab.flags import Reader
 from lab.promptness import prompt
 from lab.reading import outcome
-from lab.secrets_leak import Leaks
-from lab.timing import blame_stalls, undisturbed
+from lab.timing import disturbance, too_busy, undisturbed
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 HANGING_SECONDS = 10.0
 HANGING_TOLERANCE = 1.0
-FEW = 15
-"""So many calls of an upstream for a hundred callers are few; without a cache there are a hundred."""
-_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 
 
 def liveness(outages: History, blackholes: History, swallowed: History) -> Verdict:
-    return all_of(_alive(history) for history in (outages, blackholes, swallowed))
+    return all_of(
+        [
+            *(_alive(history) for history in (outages, blackholes, swallowed)),
+            probes.liveness_asks_nobody(outages, ALIVE_ALONE),
+        ]
+    )
 
 
 def readiness(outages: History) -> Verdict:
     path = outages.contract.endpoints["readiness"]
     expected = f"GET {path} answers 200 with all up, and says so of qdrant, litellm and mlflow"
-    last = outages.exchanges("healthy")[-1]
-    if shows(last.end, ()):
-        return passed(told(last.end), last.end)
-    return failed(expected, told(last.end), last.end)
+    found = states(outages)
+    known = reader(found)
+    look = found[0].last_look
+    for one in look:
+        if not shows(one.end, (), known):
+            return failed(expected, told(one.end, known), one.end)
+    return passed(told(look[-1].end, known), look[-1].end)
 
 
-def outages_show(outages: History) -> Verdict:
-    # What does not recover is still false in the outages after its own: that is judged once, as recovery.
-    recovers = _recovered(outages).passed
+def outages_show(outages: History, blackholes: History, swallowed: History) -> Verdict:
     return all_of(
-        _shown(
-            outages,
-            f"refused: {upstream}",
-            [upstream],
-            f"{upstream} refuses connections",
-            whatever=() if recovers else DEPENDENCIES[:position],
-        )
-        for position, upstream in enumerate(DEPENDENCIES)
+        verdict
+        for history in (outages, blackholes, swallowed)
+        for verdict in _all_shown(history, hanging=False)
     )
 
 
 def hanging_is_bounded(blackholes: History, swallowed: History) -> Verdict:
-    labels = [f"hanging: {upstream}" for upstream in DEPENDENCIES]
+    histories = (blackholes, swallowed)
     return all_of(
         [
-            *(_in_time(blackholes, label) for label in (*labels, "hanging: all")),
-            _in_time(swallowed, "swallowed"),
-            *(
-                _shown(blackholes, label, [upstream], f"{upstream} takes no connections")
-                for label, upstream in zip(labels, DEPENDENCIES, strict=True)
-            ),
-            _shown(blackholes, "hanging: all", DEPENDENCIES, "none of them takes connections"),
-            _side_by_side(blackholes, labels),
+            *(_in_time(history, state) for history in histories for state in states(history) if state.hangs),
+            *(_crowds_in_time(history) for history in histories),
+            *(verdict for history in histories for verdict in _all_shown(history, hanging=True)),
+            *(_side_by_side(history) for history in histories),
         ]
     )
 
 
-def recovery_shows(outages: History, swallowed: History) -> Verdict:
-    if not _follows(outages):
-        last = outages.exchanges("recovered")[-1]
-        return not_judged(
-            "no outage showed while it lasted, so nothing could recover", last.end, blame="submission"
-        )
-    return all_of(_recovered(history) for history in (outages, swallowed))
+def recovery_shows(outages: History, blackholes: History, swallowed: History) -> Verdict:
+    histories = (outages, blackholes, swallowed)
+    if not any(_follows(history) for history in histories):
+        last = states(outages)[-1].asked[-1]
+        reason = "no outage showed while it lasted, so nothing could recover"
+        return not_judged(reason, last.end, blame="submission")
+    return all_of(verdict for history in histories for verdict in _all_recovered(history))
 
 
-def probes_are_few(outages: History) -> Verdict:
-    expected = f"for 100 callers at once at most {FEW} calls of each dependency"
-    crowd = outages.exchanges("crowd")
-    start = crowd[0].request.t
-    end = max((one.end.t for one in crowd if one.end), default=start)
-    counts = {upstream: _asked(outages, upstream, start, end) for upstream in DEPENDENCIES}
-    if most := [upstream for upstream, count in counts.items() if count > FEW]:
-        actual = ", ".join(f"{counts[one]} of {one}" for one in most)
-        return failed(expected, actual, *_calls(outages, most[0], start, end)[:1], crowd[0].end)
-    if not _follows(outages):
+def probes_are_few(outages: History, blackholes: History, swallowed: History) -> Verdict:
+    histories = (outages, blackholes, swallowed)
+    if costly := probes.model_calls(histories):
+        return costly
+    crowds = [probes.few(history, label) for history in (outages, swallowed) for label in _crowds(history)]
+    verdict = all_of(crowds)
+    if verdict.passed and not any(_follows(history) for history in histories):
         reason = "the report does not follow its dependencies, so it does not matter how often it asks them"
-        return not_judged(reason, crowd[0].end, blame="submission")
-    answered = [one for one in crowd if one.status in {200, 503}]
-    if len(answered) <= len(crowd) // 2:
-        other = next(one for one in crowd if one not in answered)
-        if other.status == 429:
-            return not_judged("a rate limit kept the callers out", other.end, blame="submission")
-        return failed(expected, f"only {len(answered)} were answered: {outcome(other.end)}", other.end)
-    actual = ", ".join(f"{count} of {upstream}" for upstream, count in counts.items())
-    return passed(f"calls for {len(crowd)} callers: {actual}", answered[-1].end)
+        return not_judged(reason, *verdict.evidence[:1], blame="submission")
+    return verdict
 
 
 def no_secrets(outages: History, blackholes: History, swallowed: History) -> Verdict:
-    expected = "no secret or token in a health report"
-    histories = (outages, blackholes, swallowed)
-    leaks = Leaks(histories)
-    health_paths = {outages.contract.endpoints[name] for name in ("alive", "readiness")}
-    reports = [
-        one.end
-        for history in histories
-        for one in history.exchanges()
-        if one.request.path in health_paths and isinstance(one.end, Answer)
-    ]
-    for report in reports:
-        if name := leaks.find(report.body):
-            return failed(expected, f"{name} shows in an answer {report.status}", report)
-        if _TOKEN.search(report.body):
-            return failed(expected, f"a token shows in an answer {report.status}", report)
-    if not any(flag is not None for report in reports for flag in flags(report.body, NAMES).values()):
-        return not_judged("there is no readiness report to look at", blame="submission")
-    return passed(f"none in {len(reports)} reports")
+    return reports.no_secrets((outages, blackholes, swallowed))
 
 
 def compose_has_health_check(compose_files: History) -> Verdict:
-    expected = "the service 'api' of the compose file has a healthcheck with a test"
-    files = [file for file in compose_files.of(File) if file.path.endswith((".yml", ".yaml"))]
-    if not files:
+    expected = "the service 'api' of the compose file has a health check that asks it something"
+    files = {file.path: file.text for file in compose_files.of(File)}
+    if not (mains := compose.projects(files)):
         return failed(expected, "there is no compose file")
-    found: dict[str, bool | None] = {}
-    for file in files:
+    found: dict[str, str | None] = {}
+    for path in mains:
+        evidence = compose_files.file(path)
         try:
-            found[file.path] = has_health_check(file.text)
+            found[path] = compose.missing(path, files)
         except ValueError:
-            return failed(expected, f"{file.path} is not YAML", file)
-        if found[file.path]:
-            return passed(f"{file.path} has one", file)
-    if all(checked is None for checked in found.values()):
-        return failed(expected, f"no service 'api' in {', '.join(found)}", files[0])
-    return failed(expected, f"none in {', '.join(found)}", files[0])
+            return failed(expected, f"{path} is not YAML", evidence)
+        if found[path] is None:
+            return passed(f"{path} has one", evidence)
+    path, reason = next(iter(found.items()))
+    names = f"{path}: " if len(found) == 1 else f"{', '.join(found)}: "
+    return failed(expected, names + str(reason), compose_files.file(path))
 
 
 def _alive(history: History) -> Verdict:
-    expected = "GET /health answers 200 in under 1 s, whatever is down and while readiness is asked"
-    samples = [one for one in history.exchanges("liveness") if one.status != 429]
+    expected = "GET /health answers 200 in under 1 s, whatever is down and whoever asks for readiness"
+    asked = [one for label in (ALIVE_ALONE, ALIVE) for one in history.exchanges(label)]
+    samples = [one for one in asked if one.status != 429]
     if not samples:
         return not_judged("a rate limit kept GET /health from answering", blame="submission")
     for one in samples:
         broken = isinstance(one.end, Failure) and one.end.error != "timeout"
         if broken or (isinstance(one.end, Answer) and one.end.status != 200):
-            return failed(expected, outcome(one.end), one.end)
+            return failed(expected, outcome(one.end), one.end, _fault_before(history, one))
     return prompt(history, samples, expected)
 
 
-def _shown(
-    history: History,
-    label: str,
-    down: Collection[Upstream],
-    what: str,
-    *,
-    whatever: Collection[Upstream] = (),
-) -> Verdict:
+def _all_shown(history: History, *, hanging: bool) -> Iterator[Verdict]:
+    """Judge that each state in which something is down came to show, of those that hang or of the others."""
+    found = states(history)
+    known = reader(found)
+    back: set[Upstream] = (
+        set()
+    )  # what has recovered, and has not been seen to: that is judged once, as recovery
+    for state in found:
+        back = (back | state.healed) - state.down
+        if state.faults and state.hangs is hanging:
+            yield _shown(history, state, known, whatever=frozenset(back))
+        back -= _seen_up(state, known)
+
+
+def _shown(history: History, state: State, known: Reader, *, whatever: Collection[Upstream]) -> Verdict:
     """Judge that the report came to show what is down within the time that it may be kept; some may be either."""
-    names = ", ".join(upstream for upstream in down)
-    others = "" if len(down) == len(DEPENDENCIES) else " and the others true"
-    expected = f"503 with {names} false{others}, within {SEEN_SECONDS:.0f} s after {what}"
-    asked = history.exchanges(label)
-    if shows(asked[-1].end, down, whatever=whatever):
-        return passed(
-            f"{names} down: shown after {asked[-1].request.t - asked[0].request.t:.0f} s", asked[-1].end
-        )
-    return failed(expected, told(asked[-1].end), asked[-1].end, _fault_before(history, asked[0]))
+    names = ", ".join(one for one in DEPENDENCIES if one in state.down)
+    others = "" if len(state.down) == len(DEPENDENCIES) else " and the others true"
+    expected = f"503 with {names} false{others}, within {SEEN_SECONDS:.0f} s: {state.what}"
+    for one in state.last_look:
+        if not shows(one.end, state.down, known, whatever=whatever):
+            return failed(expected, told(one.end, known), one.end, _fault_before(history, state.asked[0]))
+    last = state.asked[-1]
+    return passed(f"{names} down: shown after {last.request.t - state.asked[0].request.t:.0f} s", last.end)
 
 
-def _in_time(history: History, label: str) -> Verdict:
-    expected = f"an answer within {HANGING_SECONDS:.0f} s ({label})"
-    for one in history.exchanges(label):
-        elapsed = one.end.elapsed if one.end else float("inf")
-        if isinstance(one.end, Answer) and elapsed <= HANGING_SECONDS + HANGING_TOLERANCE:
+def _seen_up(state: State, known: Reader) -> set[Upstream]:
+    """Return the dependencies that all of a state's last reports call healthy."""
+    seen = [known.read(one.end.body) for one in state.last_look if isinstance(one.end, Answer)]
+    return {upstream for upstream in DEPENDENCIES if seen and all(flags[upstream] is True for flags in seen)}
+
+
+def _in_time(history: History, state: State) -> Verdict:
+    return _answered_in_time(history, state.asked, state.what)
+
+
+def _crowds_in_time(history: History) -> Verdict:
+    """Judge that no caller of a crowd waits longer for a report than one who is alone, while something hangs."""
+    crowds = [label for label in _crowds(history) if "hangs" in label]
+    return all_of(_answered_in_time(history, history.exchanges(label), label) for label in crowds)
+
+
+def _answered_in_time(history: History, asked: Collection[Exchange], what: str) -> Verdict:
+    """Judge that everybody was answered within ten seconds; what the lab's own stalls made late fails nothing."""
+    expected = f"an answer within {HANGING_SECONDS:.0f} s: {what}"
+    limit = HANGING_SECONDS + HANGING_TOLERANCE
+    excused: Exchange | None = None
+    for one in asked:
+        if isinstance(one.end, Answer) and one.end.elapsed <= limit:
             continue
-        late = failed(expected, outcome(one.end), one.end, _fault_before(history, one))
-        return blame_stalls(undisturbed(history, one), HANGING_SECONDS, "answer", one.end) or late
-    return passed(f"{label}: at most {_longest(history, label):.1f} s", history.exchanges(label)[-1].end)
+        waited_in_vain = one.end is None or isinstance(one.end, Answer) or one.end.error == "timeout"
+        if waited_in_vain and disturbance(history, one) and undisturbed(history, one) <= limit:
+            excused = one
+            continue
+        return failed(expected, outcome(one.end), one.end, _fault_before(history, one))
+    if excused:
+        return too_busy("time the answer", excused.end)
+    return passed(f"{what}: at most {max(_seconds(one) for one in asked):.1f} s")
 
 
-def _side_by_side(history: History, labels: Collection[str]) -> Verdict:
+def _side_by_side(history: History) -> Verdict:
     """Judge that with all hanging a report takes about as long as with the slowest of them, and not all of them."""
+    hanging = [state for state in states(history) if state.hangs]
+    alone = [one for state in hanging if len(state.down) == 1 for one in state.asked]
+    together = [one for state in hanging if len(state.down) == len(DEPENDENCIES) for one in state.asked]
+    if not alone or not together:
+        return passed("")
     # A stall must not stretch the measure that the others are held to.
-    longest = max(_longest_undisturbed(history, label) for label in labels)
-    together = _longest(history, "hanging: all")
-    slowest = max(history.exchanges("hanging: all"), key=lambda one: one.end.elapsed if one.end else 0.0)
+    longest = max(undisturbed(history, one) for one in alone if one.end)
     limit = 1.5 * longest + 1.0
-    if together <= limit:
-        return passed(f"all hanging: {together:.1f} s, one of them: {longest:.1f} s", slowest.end)
-    expected = f"with all hanging an answer after about {longest:.1f} s, as with the slowest of them"
-    late = failed(expected, outcome(slowest.end), slowest.end)
-    return blame_stalls(undisturbed(history, slowest), limit, "answer", slowest.end) or late
+    slowest = max(together, key=lambda one: undisturbed(history, one))
+    if undisturbed(history, slowest) > limit:
+        expected = f"with all hanging an answer after about {longest:.1f} s, as with the slowest of them"
+        return failed(expected, outcome(slowest.end), slowest.end)
+    if late := [one for one in together if _seconds(one) > limit]:
+        return too_busy("time the answer", late[0].end)
+    return passed(f"all hanging: {_seconds(slowest):.1f} s, one of them: {longest:.1f} s", slowest.end)
 
 
-def _recovered(history: History) -> Verdict:
-    asked = history.exchanges("recovered")
-    if shows(asked[-1].end, ()):
-        return passed(
-            f"all up again, shown after {asked[-1].request.t - asked[0].request.t:.0f} s", asked[-1].end
-        )
-    expected = f"200 with all true within {SEEN_SECONDS:.0f} s after the dependencies are back"
-    return failed(expected, told(asked[-1].end), asked[-1].end, _fault_before(history, asked[0]))
+def _all_recovered(history: History) -> Iterator[Verdict]:
+    """Judge that what is back is called healthy, by the end of each state in which it is."""
+    found = states(history)
+    known = reader(found)
+    for state in found:
+        if not state.healed:
+            continue
+        names = ", ".join(one for one in DEPENDENCIES if one in state.healed)
+        all_up = "" if state.down else "200 with "
+        expected = f"{all_up}{names} true within {SEEN_SECONDS:.0f} s after being back"
+        for one in state.last_look:
+            others = [upstream for upstream in DEPENDENCIES if upstream not in state.healed]
+            back = (
+                shows(one.end, (), known)
+                if not state.down
+                else isinstance(one.end, Answer)
+                and all(
+                    known.read(one.end.body)[upstream] is True
+                    for upstream in DEPENDENCIES
+                    if upstream not in others
+                )
+            )
+            if not back:
+                yield failed(expected, told(one.end, known), one.end, _fault_before(history, state.asked[0]))
+        lasted = state.asked[-1].request.t - state.asked[0].request.t
+        yield passed(f"{names} up again, shown after {lasted:.0f} s", state.asked[-1].end)
 
 
 def _follows(history: History) -> bool:
     """Whether an outage has ever shown in its flag."""
+    found = states(history)
+    known = reader(found)
     return any(
-        isinstance(one.end, Answer) and flags(one.end.body, NAMES)[upstream] is False
-        for upstream in DEPENDENCIES
-        for one in history.exchanges(f"refused: {upstream}")
+        known.read(one.end.body)[upstream] is False
+        for state in found
+        for upstream in state.down
+        for one in state.asked
+        if isinstance(one.end, Answer)
     )
 
 
-def _longest(history: History, label: str) -> float:
-    return max(one.end.elapsed for one in history.exchanges(label) if one.end)
+def _crowds(history: History) -> list[str]:
+    labels = (one.request.label for one in history.exchanges() if one.request.label.startswith(CROWD_LABEL))
+    return list(dict.fromkeys(labels))
 
 
-def _longest_undisturbed(history: History, label: str) -> float:
-    return max(undisturbed(history, one) for one in history.exchanges(label) if one.end)
+def _seconds(exchange: Exchange) -> float:
+    return exchange.end.elapsed if exchange.end else float("inf")
 
 
 def _fault_before(history: History, exchange: Exchange) -> Fault | None:
     earlier = [fault for fault in history.of(Fault) if fault.t <= exchange.request.t]
     return earlier[-1] if earlier else None
-
-
-def _asked(history: History, upstream: Upstream, start: float, end: float) -> int:
-    """Return how often an upstream was asked: by requests, or by connections where that is all there is to a probe."""
-    opened = [
-        event
-        for event in history.of(Connection)
-        if event.upstream == upstream and event.state == "opened" and start <= event.t <= end
-    ]
-    return max(len(_calls(history, upstream, start, end)), len(opened))
-
-
-def _calls(history: History, upstream: Upstream, start: float, end: float) -> list[Call]:
-    return [event for event in history.of(Call) if event.upstream == upstream and start <= event.t <= end]

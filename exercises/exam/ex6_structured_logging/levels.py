@@ -33,6 +33,7 @@ class _Told:
     loud: str
     """The text of all records of WARNING and above."""
     loud_by_id: dict[str, Record]
+    """Those that came while nothing was broken, which later work for the same request may have met."""
 
 
 def failures(history: History, *, elsewhere: bool) -> list[Exchange]:
@@ -103,7 +104,9 @@ def _breaks(event: Event) -> bool:
 def _told(history: History, level: Level) -> _Told:
     found = records(history)
     loud = [record for record in found if record.line.cut or (level(record) or 0) >= WARNING]
-    by_id = {own: record for record in loud if not record.line.cut for own in record.ids}
+    broken = next((event.t for event in history.events if _breaks(event)), float("inf"))
+    calm_time = (record for record in loud if not record.line.cut and record.line.t < broken)
+    by_id = {own: record for record in calm_time for own in record.ids}
     return _Told(found, "\n".join(record.line.text for record in loud), by_id)
 
 

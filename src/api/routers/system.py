@@ -14,7 +14,7 @@ router = APIRouter(tags=["system"])
 
 
 class Liveness(BaseModel):
-    status: Literal["ok"] = "ok"
+    status: Literal["alive"] = "alive"
 
 
 class BreakerStatus(BaseModel):
@@ -24,9 +24,8 @@ class BreakerStatus(BaseModel):
 
 
 class Readiness(BaseModel):
-    status: Literal["ok", "degraded"]
-    checks: dict[str, CheckResult]
-    circuit_breaker: BreakerStatus
+    status: Literal["healthy", "degraded"]
+    checks: dict[str, CheckResult | BreakerStatus]
 
 
 @router.get("/health")
@@ -43,12 +42,12 @@ async def health_detailed(services: ServicesDep, response: Response) -> Readines
     if not ready:
         response.status_code = 503
     breaker = services.breaker
+    circuit_breaker = BreakerStatus(
+        state=breaker.state, failures=breaker.failures, retry_after=round(breaker.retry_after, 1)
+    )
     return Readiness(
-        status="ok" if ready else "degraded",
-        checks=checks,
-        circuit_breaker=BreakerStatus(
-            state=breaker.state, failures=breaker.failures, retry_after=round(breaker.retry_after, 1)
-        ),
+        status="healthy" if ready else "degraded",
+        checks={**checks, "circuit_breaker": circuit_breaker},
     )
 
 

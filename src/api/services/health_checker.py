@@ -40,7 +40,7 @@ class HealthChecker:
     a dependency sees one probe in `ttl` seconds.
     """
 
-    def __init__(self, checks: Mapping[str, Check], *, timeout: float = 2.0, ttl: float = 5.0) -> None:
+    def __init__(self, checks: Mapping[str, Check], *, timeout: float = 2.0, ttl: float = 2.0) -> None:
         self._checks = checks
         self._timeout = timeout
         self._ttl = ttl

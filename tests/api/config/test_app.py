@@ -171,10 +171,17 @@ async def test_models(service: httpx.AsyncClient) -> None:
         ]
 
 
+async def test_liveness_says_that_the_process_is_alive(service: httpx.AsyncClient) -> None:
+    answer = await service.get("/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
 async def test_readiness_names_what_is_down(service: httpx.AsyncClient) -> None:
     answer = await service.get("/health/detailed")
     checks = answer.json()["checks"]
     assert answer.status_code == 503
+    assert answer.json()["status"] == "degraded"
+    assert checks.pop("circuit_breaker")["state"] == "closed"
     assert {name: check["healthy"] for name, check in checks.items()} == {
         "qdrant": False,
         "litellm": True,

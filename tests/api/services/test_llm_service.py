@@ -126,7 +126,7 @@ async def test_the_breaker_opens_and_closes_again(run_service: RunService, upstr
         assert {answer.status_code for answer in answers} == {503}
         assert {int(answer.headers["retry-after"]) for answer in answers} <= {1, 2, 3, 4}
         assert len(upstream.calls) == 5
-        assert (await client.get("/health/detailed")).json()["circuit_breaker"]["state"] == "open"
+        assert (await client.get("/health/detailed")).json()["checks"]["circuit_breaker"]["state"] == "open"
 
         recovered = asyncio.Event()
 
@@ -183,7 +183,7 @@ async def test_clients_that_leave_neither_open_the_breaker_nor_keep_the_model_bu
             asking.cancel()
             await upstream.hung_up.wait()
     report = (await service.get("/health/detailed")).json()
-    assert report["circuit_breaker"] == {"state": "closed", "failures": 0, "retry_after": 0.0}
+    assert report["checks"]["circuit_breaker"] == {"state": "closed", "failures": 0, "retry_after": 0.0}
     kept = await traces(Path(variables["TRACE_FALLBACK_PATH"]), 8)
     assert {trace["error"] for trace in kept} == {"client_closed_request"}
 

@@ -333,6 +333,15 @@ def test_errors_have_context_fails_other_bodies(body: str) -> None:
     assert _context(_one(body)).status == "failed"
 
 
+@pytest.mark.parametrize("status", [411, 413])
+def test_errors_have_context_leaves_a_body_that_the_server_refuses_its_form(status: int) -> None:
+    history = refusals(
+        more=lambda story: story.give(story.ask("wrong: over 1 MB"), status, body="Content Too Large")
+    )
+
+    assert _context(history).passed
+
+
 # mlflow_down_costs_nothing: as fast, and the trace is kept
 
 
