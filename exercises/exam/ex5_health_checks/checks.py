@@ -224,21 +224,18 @@ def _all_recovered(history: History) -> Iterator[Verdict]:
         all_up = "" if state.down else "200 with "
         expected = f"{all_up}{names} true within {SEEN_SECONDS:.0f} s after being back"
         for one in state.last_look:
-            others = [upstream for upstream in DEPENDENCIES if upstream not in state.healed]
-            back = (
-                shows(one.end, (), known)
-                if not state.down
-                else isinstance(one.end, Answer)
-                and all(
-                    known.read(one.end.body)[upstream] is True
-                    for upstream in DEPENDENCIES
-                    if upstream not in others
-                )
-            )
-            if not back:
+            if not _shows_back(one, state, known):
                 yield failed(expected, told(one.end, known), one.end, _fault_before(history, state.asked[0]))
         lasted = state.asked[-1].request.t - state.asked[0].request.t
         yield passed(f"{names} up again, shown after {lasted:.0f} s", state.asked[-1].end)
+
+
+def _shows_back(exchange: Exchange, state: State, known: Reader) -> bool:
+    """Whether a report calls nothing down that is back; what it must say of others that are down is judged elsewhere."""
+    if not state.down:
+        return shows(exchange.end, (), known)
+    flags = known.read(exchange.end.body) if isinstance(exchange.end, Answer) else {}
+    return not any(flags.get(upstream) is False for upstream in state.healed)
 
 
 def _follows(history: History) -> bool:
