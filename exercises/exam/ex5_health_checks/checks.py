@@ -234,7 +234,9 @@ def _shows_back(exchange: Exchange, state: State, known: Reader) -> bool:
     """Whether a report calls nothing down that is back; what it must say of others that are down is judged elsewhere."""
     if not state.down:
         return shows(exchange.end, (), known)
-    flags = known.read(exchange.end.body) if isinstance(exchange.end, Answer) else {}
+    if not isinstance(exchange.end, Answer):
+        return False
+    flags = known.read(exchange.end.body)
     return not any(flags.get(upstream) is False for upstream in state.healed)
 
 
