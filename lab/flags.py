@@ -8,7 +8,7 @@ reports of known states, by what has followed them (`Reader`).
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from chaos.history import Upstream
@@ -33,12 +33,25 @@ def flags(body: str, names: Names) -> dict[Upstream, bool | None]:
     return Reader(names).read(body)
 
 
+@dataclass
+class _Record:
+    """How often something that could be a flag was right, with its dependency up and with it down."""
+
+    seen: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
+    right: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
+
+    @property
+    def score(self) -> float:
+        """The share of the right ones among each: what never changes is right half of the time, however often it is."""
+        return sum(self.right[up] / self.seen[up] for up in (True, False) if self.seen[up])
+
+
 class Reader:
-    """Reads reports by what in them has followed the dependencies so far: on each it prefers what agreed the most."""
+    """Reads reports by what in them has followed the dependencies so far: of each it takes what was right the most."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._scores: dict[Upstream, dict[tuple[str, ...], int]] = {upstream: {} for upstream in names}
+        self._records: dict[Upstream, dict[tuple[str, ...], _Record]] = {upstream: {} for upstream in names}
 
     @classmethod
     def taught(cls, names: Names, reports: Iterable[Known]) -> Self:
@@ -51,10 +64,11 @@ class Reader:
     def learn(self, report: Known) -> None:
         """Note what agrees with the state that a report was made in."""
         for upstream, found in candidates(report.body, self._names).items():
-            scores = self._scores[upstream]
             up = upstream not in report.down
             for one in found:
-                scores[one.path] = scores.get(one.path, 0) + (1 if one.healthy is up else -1)
+                record = self._records[upstream].setdefault(one.path, _Record())
+                record.seen[up] += 1
+                record.right[up] += one.healthy is up
 
     def read(self, body: str) -> dict[Upstream, bool | None]:
         """Return whether a report calls each dependency healthy; None where it does not say, or not legibly."""
@@ -63,6 +77,6 @@ class Reader:
         }
 
     def _flag(self, upstream: Upstream, found: list[Candidate]) -> bool | None:
-        scores = self._scores[upstream]
-        best = min(found, key=lambda one: (-scores.get(one.path, 0), one.rank), default=None)
+        records = self._records[upstream]
+        best = min(found, key=lambda one: (-records.get(one.path, _Record()).score, one.rank), default=None)
         return best.healthy if best else None

@@ -137,6 +137,16 @@ def test_of_several_fields_the_one_that_has_followed_counts() -> None:
     assert _learned((body("OK"), ()), (body("OK"), ("qdrant",))).read(down)["qdrant"] is True
 
 
+def test_what_never_changes_is_no_flag_however_often_it_was_right() -> None:
+    def body(state: str) -> dict[str, Any]:
+        return {"qdrant": True, "qdrant_state": state, "litellm": True, "mlflow": True}
+
+    many = [(body("OK"), ())] * 9
+    reader = _learned(*many, (body("KO"), ("qdrant",)), (body("KO"), ()))
+
+    assert reader.read(json.dumps(body("KO")))["qdrant"] is False
+
+
 def test_of_fields_in_one_object_the_one_that_has_followed_counts() -> None:
     def body(*, up: bool) -> dict[str, Any]:
         return {"mlflow": {"ok": True, "status": "up" if up else "down"}}
