@@ -326,6 +326,13 @@ def test_recovery_shows_fails_where_one_recovers_with_the_last_of_them_only() ->
     assert verdict.expected == "qdrant true within 35 s after being back"
 
 
+def test_recovery_shows_leaves_a_report_without_flags_to_the_criterion_on_outages() -> None:
+    told: dict[str, Report | None] = {"litellm 500, mlflow reset": (500, {"detail": "Internal Server Error"})}
+
+    assert checks.recovery_shows(outages(told), blackholes(), swallowed()).passed
+    assert checks.outages_show(outages(told), blackholes(), swallowed()).status == "failed"
+
+
 def test_recovery_shows_fails_where_some_callers_still_get_the_old_report() -> None:
     story = Story("outages")
     ask(story, "healthy", ALL_UP)

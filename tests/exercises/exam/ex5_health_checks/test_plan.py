@@ -1,0 +1,59 @@
+import itertools
+
+import pytest
+
+from exercises.exam.ex5_health_checks.axes import BROKEN, HANGING, SILENT
+from exercises.exam.ex5_health_checks.plan import Plan, Step
+from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES
+
+SEEDS = range(20)
+
+
+def broken(plan: Plan) -> list[Step]:
+    return [*plan.broken_in_turn(), *plan.broken_still(0), *plan.broken_still(1)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_dependency_fails_in_all_ways_but_one_and_each_way_is_tried(seed: int) -> None:
+    met = {one: [step.down[one] for step in broken(Plan(seed)) if one in step.down] for one in DEPENDENCIES}
+
+    assert all(len(kinds) == len(set(kinds)) == len(BROKEN.values) - 1 for kinds in met.values())
+    assert {kind for kinds in met.values() for kind in kinds} == set(BROKEN.values)
+    assert all(sum(kind.startswith("answers 5") for kind in kinds) >= 2 for kinds in met.values())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_between_two_steps_something_recovers_or_fails_so_that_a_new_report_can_be_told(seed: int) -> None:
+    plan = Plan(seed)
+    walks = [
+        plan.broken_in_turn(),
+        [*plan.in_turn("takes no connections"), *plan.broken_still(0)],
+        [*plan.silent_in_turn(), *plan.broken_still(1), plan.silent_together()],
+    ]
+
+    for walk in walks:
+        for before, after in itertools.pairwise(walk):
+            assert set(before.down) != set(after.down)
+
+
+def test_each_is_down_alone_each_two_are_together_and_all_are() -> None:
+    states = [frozenset(step.down) for step in Plan(1).broken_in_turn()]
+
+    assert sorted(map(len, states)) == [1, 1, 1, 2, 2, 2, 3]
+    assert len(set(states)) == len(states)
+    assert all(len(step.down) < 3 for step in Plan(1).broken_in_turn() if step.can_wait)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_dependency_is_silent_in_all_ways(seed: int) -> None:
+    plan = Plan(seed)
+    for one in DEPENDENCIES:
+        kinds = {
+            step.down[one] for step in (*plan.silent_in_turn(), plan.silent_together()) if one in step.down
+        }
+        assert kinds == set(SILENT.values) < set(HANGING.values)
+
+
+def test_another_seed_is_another_plan() -> None:
+    assert Plan(1).broken_in_turn() == Plan(1).broken_in_turn()
+    assert len({str(Plan(seed).broken_in_turn()) for seed in SEEDS}) > 10
