@@ -34,7 +34,20 @@ _FIELDS = (
         "reachability",
         "outcome",
     ),
-    *("verdict", "condition", "check", "value", "flag", "statuscode", "httpstatus", "code", "etat", "statut"),
+    *(
+        "verdict",
+        "condition",
+        "check",
+        "value",
+        "flag",
+        "statuscode",
+        "http",
+        "httpstatus",
+        "httpcode",
+        "code",
+        "etat",
+        "statut",
+    ),
 )
 _INVERTED = ("down", "isdown", "failed", "failing", "unhealthy", "unavailable", "unreachable", "broken")
 _ERRORS = ("error", "errors", "failure", "exception", "lasterror", "reason")
@@ -44,8 +57,8 @@ _UP = re.compile(
     re.IGNORECASE,
 )
 _DOWN = re.compile(
-    r"(un(healthy|reachable|available|known|usable)|down|ko|nok|fail(ed|ing|ure|s)?|err(or|ors)?|disconnected|offline"
-    r"|time(d)?[ _-]?out|dead|degraded|warn(ing)?|critical|fatal|refused|inactive|stopped|broken|lost|red|yellow|bad"
+    r"(un(healthy|reachable|available|known|usable)|down|ko|nok|fail(ed|ing|ures?|s)?|err(or|ors)?|disconnected|offline"
+    r"|time(d)?[ _-]?out|out[ _-]of[ _-]service|dead|degraded|warn(ing)?|critical|fatal|refused|inactive|stopped|broken|lost|red|yellow|bad"
     r"|false|not?[ _-]\w+|no|off|hors|indisponible|injoignable|en panne|inactif|❌|✖️?|✗|🔴|🟠|🟡|👎)(?!\w)",
     re.IGNORECASE,
 )
@@ -53,6 +66,13 @@ _TROUBLE = re.compile(
     r"(?<!no )(?<!0 )(error|exception|refus|time[d]?[ _-]?out|unreachable|unavailable|failed|échec)",
     re.IGNORECASE,
 )
+_TROUBLED = re.compile(r"(problem|issue|outage|trouble|missing|affected|impacted)s?(?!\w)", re.IGNORECASE)
+"""What only the name of a group says of those in it."""
+_GROUPED = re.compile(
+    r"\b(services?|dependenc(y|ies)|components?|checks?|upstreams?|backends?|names?|list)\b", re.IGNORECASE
+)
+"""What stands beside that in the name of a group, and says nothing."""
+_WORD_ENDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 _HTTP_STATUS = re.compile(r"(?:(?:http|status)\W*)?([1-5]\d\d)(?:\s+(?!m?s\b).*)?", re.IGNORECASE)
 _ENTRY_NAMES = (
     *(
@@ -216,7 +236,7 @@ def _entries(value: Any, path: Path, depth: int = 0) -> Iterator[tuple[Path, Any
     inner: list[tuple[Path, Any]] = []
     if isinstance(value, dict):
         for key, one in value.items():
-            yield _below(path, str(key)), one
+            yield from _with_group(path, str(key), one)
         inner = [(_below(path, str(key)), one) for key, one in value.items()]
     elif isinstance(value, list):
         yield from (named for one in value for named in _named(path, one))
@@ -233,13 +253,33 @@ def _named(path: Path, entry: Any) -> Iterator[tuple[Path, Any]]:
             for name in _ENTRY_NAMES:
                 if isinstance(fields.get(name), str):
                     rest = {key: one for key, one in entry.items() if _plain(str(key)) != name}
-                    yield _below(path, fields[name]), rest
+                    yield from _with_group(path, fields[name], rest)
         case str() if named := _NAMED_VALUE.fullmatch(entry[:300]):
             yield _below(path, named[1]), named[2]
-        case str() if path and (healthy := _word(path[-1])) is not None:
+        case str() if (healthy := _group(path)) is not None:
             yield _below(path, entry), healthy
         case [str() as name, one]:
             yield _below(path, name), one
+
+
+def _with_group(path: Path, name: str, value: Any) -> Iterator[tuple[Path, Any]]:
+    """Yield what stands under a name; where that says nothing, and the name is one of the `healthy`, what these are."""
+    yield _below(path, name), value
+    healthy = _group(path)
+    if healthy is None or any(True for _ in _readings(value, numbers=True)):
+        return
+    # What has no error is well.
+    absent = value is None
+    if not (absent and healthy):
+        yield _below(path, name), healthy is not absent
+
+
+def _group(path: Path) -> bool | None:
+    """Return what the name of the group that something stands in says of it: `down`, `healthy_services`."""
+    if not path:
+        return None
+    told = " ".join(_GROUPED.sub(" ", _WORD_ENDS.sub(" ", path[-1])).split())
+    return False if _TROUBLED.match(told) else _word(told)
 
 
 def _below(path: Path, key: str) -> Path:

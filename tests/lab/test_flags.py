@@ -87,6 +87,8 @@ def test_reads_reports_of_any_layout(body: Any) -> None:
         "HTTP 503",
         "ConnectError: all attempts failed",
         "en panne",
+        "OUT_OF_SERVICE",
+        {"http": 503},
         {"error": "ConnectError"},
         {"down": True},
         {"up": 0},
@@ -116,10 +118,37 @@ def test_reads_lines_of_text() -> None:
     assert flags("qdrant: ok\nlitellm: KO\nmlflow: ok\n", NAMES) == {**ALL_UP, "litellm": False}
 
 
-def test_finds_a_name_in_a_list_of_what_is_down() -> None:
-    body = json.dumps({"status": "degraded", "up": ["qdrant", "mlflow"], "down": ["litellm"]})
+@pytest.mark.parametrize(
+    ("up", "down"),
+    [
+        ("up", "down"),
+        ("healthy_services", "unhealthy_services"),
+        ("servicesUp", "servicesDown"),
+        ("passed_checks", "failed_checks"),
+        ("dependencies ok", "dependencies ko"),
+        ("ready", "not_ready"),
+        ("operational", "outages"),
+        ("fine", "problems"),
+        ("available", "failures"),
+    ],
+)
+def test_finds_a_name_in_a_group_of_what_is_down(up: str, down: str) -> None:
+    names = {up: ["qdrant", "mlflow"], down: ["litellm"]}
+    objects = {up: [{"name": "qdrant"}, {"name": "mlflow", "latency_ms": 4}], down: [{"name": "litellm"}]}
+    times = {up: {"qdrant": "3 ms", "mlflow": {"latency_ms": 3}}, down: {"litellm": {"since": "09:12"}}}
 
-    assert flags(body, NAMES) == {**ALL_UP, "litellm": False}
+    for groups in (names, objects, times):
+        for body in (groups, {"status": "degraded", "checks": groups}):
+            assert flags(json.dumps(body), NAMES) == {**ALL_UP, "litellm": False}, body
+
+
+def test_in_a_group_what_something_says_itself_counts() -> None:
+    assert flags(json.dumps({"up": _report(0)}), NAMES) == {**ALL_UP, "litellm": False}
+    assert flags(json.dumps({"errors": {"qdrant": None, "litellm": "refused", "mlflow": None}}), NAMES) == {
+        **ALL_UP,
+        "litellm": False,
+    }
+    assert flags(json.dumps({"up": _report(None)}), NAMES) == {**ALL_UP, "litellm": None}
 
 
 def _learned(*reports: tuple[dict[str, Any], tuple[str, ...]]) -> Reader:

@@ -32,8 +32,7 @@ async def outages(lab: Lab) -> None:
     lab.phase("fault")
     watch.tried(RECOVERIES, "one by one")
     for step in watch.plan.broken_in_turn():
-        await watch.step(step)
-        if len(step.down) != 2:
+        if await watch.step(step, still=2) and len(step.down) != 2:
             await watch.ask_otherwise("one down" if len(step.down) == 1 else "three down")
     lab.phase("recovery")
     watch.tried(RECOVERIES, "all at once")
@@ -54,7 +53,7 @@ async def blackholes(lab: Lab) -> None:
     lab.phase("fault")
     for kind in UNREACHABLE.values:
         for step in watch.plan.in_turn(kind):
-            await watch.step(step)
+            await watch.step(step, still=1)
     for step in watch.plan.broken_still(0):
         await watch.step(step)
     await watch.heal()
@@ -67,10 +66,10 @@ async def swallowed(lab: Lab) -> None:
     await watch.all_up("healthy")
     lab.phase("fault")
     for step in watch.plan.silent_in_turn():
-        await watch.step(step)
-        await watch.crowd(", ".join(f"{upstream} hangs" for upstream in step.down))
+        if await watch.step(step, still=2):
+            await watch.crowd(", ".join(f"{upstream} hangs" for upstream in step.down))
     for step in watch.plan.broken_still(1):
-        await watch.step(step)
+        await watch.step(step, still=2)
     await watch.step(watch.plan.silent_together())
     lab.phase("recovery")
     await watch.all_up("recovered", callers=MANY_AT_ONCE)

@@ -30,8 +30,8 @@ from lab.lab import Lab
 
 LATER_SECONDS = 10.0
 """After one change that did not show in time, others like it have no more than this: the verdict is known."""
-LONG_SECONDS = 60.0
-"""After so long, steps that can wait are left out: reports are kept for long here."""
+STEPS_SECONDS = 42.0
+"""Steps that can wait are left out where an experiment would take longer with them: reports are kept for long here."""
 READINESS_PATIENCE = 15.0
 LIVENESS_PATIENCE = 5.0
 POLL_SECONDS = 1.0
@@ -60,6 +60,7 @@ class Watch:
         self._patience = {True: SEEN_SECONDS, False: SEEN_SECONDS}  # by whether all that is down hangs
         self._there = True
         self._started = lab.recorder.now()
+        self._slowest = 0.0
 
     def tried(self, axis: Axis[object], value: str) -> None:
         """Record that what comes next tries a value of an axis."""
@@ -73,9 +74,13 @@ class Watch:
         self._patience = dict.fromkeys(self._patience, LATER_SECONDS)
         return False
 
-    async def step(self, step: Step) -> bool:
-        """Have the dependencies fail as a step says, and wait until the reports say so."""
-        if step.can_wait and self._lab.recorder.now() - self._started > LONG_SECONDS:
+    async def step(self, step: Step, *, still: int = 0) -> bool:
+        """Have the dependencies fail as a step says, and wait until the reports say so; whether there was time for it.
+
+        `still` is how many changes must have their time after it.
+        """
+        began = self._lab.recorder.now()
+        if step.can_wait and not has_time(began - self._started, self._slowest, 1 + still):
             return False
         await self._apply(step.down)
         hangs = self._hangs(step.down)
@@ -84,8 +89,9 @@ class Watch:
         shown = await self._until_shown(label, callers=AT_ONCE, seconds=seconds, hangs=hangs)
         if not shown:
             self._patience[hangs] = LATER_SECONDS
+        self._slowest = max(self._slowest, self._lab.recorder.now() - began)
         await self._sample()
-        return shown
+        return True
 
     async def heal(self) -> None:
         """End all faults."""
@@ -200,6 +206,11 @@ class Watch:
     @staticmethod
     def _hangs(down: Failures) -> bool:
         return bool(down) and all(kind in HANGING.values for kind in down.values())
+
+
+def has_time(taken: float, slowest: float, changes: int) -> bool:
+    """Whether there is time for so many changes, should each take as long to show as the slowest until now."""
+    return taken + changes * slowest <= STEPS_SECONDS
 
 
 def _is_missing(end: Answer | Failure) -> bool:

@@ -54,6 +54,25 @@ def test_each_dependency_is_silent_in_all_ways(seed: int) -> None:
         assert kinds == set(SILENT.values) < set(HANGING.values)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_cannot_wait_still_breaks_each_dependency_and_has_each_hang(seed: int) -> None:
+    plan = Plan(seed)
+    broken, unreachable, silent = (
+        [step for step in steps if not step.can_wait]
+        for steps in (
+            plan.broken_in_turn(),
+            [*plan.in_turn("takes no connections"), *plan.broken_still(0)],
+            [*plan.silent_in_turn(), *plan.broken_still(1), plan.silent_together()],
+        )
+    )
+
+    assert [len(step.down) for step in broken] == [1, 2, 3]
+    assert len({one for step in broken[:2] for one in step.down}) == 3
+    for steps in (unreachable, silent):
+        assert [len(step.down) for step in steps] == [1, 3]
+    assert unreachable[0].down.keys() != silent[0].down.keys()
+
+
 def test_another_seed_is_another_plan() -> None:
     assert Plan(1).broken_in_turn() == Plan(1).broken_in_turn()
     assert len({str(Plan(seed).broken_in_turn()) for seed in SEEDS}) > 10
