@@ -6,9 +6,10 @@ in the grader's own process, and yet are where the service is.
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -52,6 +53,24 @@ class Door:
         server = await asyncio.start_server(lead, LOOPBACK_ADDRESS, 0)
         async with server:
             yield server.sockets[0].getsockname()[1]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkBehindDoor:
+    """A `Network` (see chaos.network) behind a door: the first address is the lab's, the others its clients'."""
+
+    addresses: tuple[str, ...]
+    door: Door
+
+    @property
+    def address(self) -> str:
+        return self.addresses[0]
+
+    def sources(self) -> Iterator[str]:
+        return itertools.cycle(self.addresses[1:])
+
+    def socket(self) -> socket.socket:
+        return self.door.socket()
 
 
 @contextlib.asynccontextmanager

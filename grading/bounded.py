@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from grading.errors import GradingError
+from grading.errors import GradingError, SubmissionError
 
+FILES_SECONDS = 20
 MEMORY = 2**30
 """Bytes, on top of what the grader has itself."""
 _PAGE = resource.getpagesize()
@@ -51,6 +52,14 @@ def bounded(work: Callable[[], T], *, seconds: int) -> T:
         _, status = os.waitpid(pid, 0)
     found: T = _result(answer, os.waitstatus_to_exitcode(status), seconds)
     return found
+
+
+def read_files(work: Callable[[], T]) -> T:
+    """Return what is made of a submission's files. Raises SubmissionError where they cannot be read within bounds."""
+    try:
+        return bounded(work, seconds=FILES_SECONDS)
+    except OverBoundsError as error:
+        raise SubmissionError(f"The submission's files cannot be read: {error}.") from error
 
 
 def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:

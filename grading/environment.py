@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import AsyncFileLock, BaseFileLock, FileLock, Timeout
 
-from grading.bounded import OverBoundsError, bounded
+from grading.bounded import read_files
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
 from grading.recipe import GRADERS_PYTHON, Recipe
@@ -29,7 +29,6 @@ from grading.uv import find_uv
 from grading.workspace import remove_tree
 
 INSTALL_TIMEOUT = 600.0
-READING_SECONDS = 20
 UNUSED_DAYS = 30
 """Environments that were not used for longer are removed; they can be made again."""
 
@@ -61,7 +60,7 @@ async def prepare(
     Raises SubmissionError if they cannot be installed or do not hold the program to start, and MachineError if the
     network, the disk, uv or the time limit prevents the installation.
     """
-    recipe = await asyncio.to_thread(_recipe, submission, plan)
+    recipe = await asyncio.to_thread(read_files, lambda: Recipe.of(submission, plan.requirements))
     folder = cache / "environments" / recipe.key
     try:
         venv = await asyncio.to_thread(_complete, folder)
@@ -73,13 +72,6 @@ async def prepare(
         ) from error
     plan.argv("127.0.0.1", 0, venv / "bin")
     return venv
-
-
-def _recipe(submission: Submission, plan: StartPlan) -> Recipe:
-    try:
-        return bounded(lambda: Recipe.of(submission, plan.requirements), seconds=READING_SECONDS)
-    except OverBoundsError as error:
-        raise SubmissionError(f"What is to be installed cannot be read: {error}.") from error
 
 
 def _complete(folder: Path) -> Path | None:

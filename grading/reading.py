@@ -1,12 +1,11 @@
 """What is made of a submission's files and of its recorded histories, within bounds that it cannot leave."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Mapping, Sequence
 
 from chaos.contract import StartDefaults
 from chaos.history import History
 from grading import judge, start
-from grading.bounded import OverBoundsError, bounded
+from grading.bounded import FILES_SECONDS, OverBoundsError, bounded, read_files
 from grading.errors import SubmissionError
 from grading.report import ControlFailure
 from grading.start import StartPlan
@@ -17,22 +16,20 @@ from lab.result import Bonus, CriterionResult, ExerciseResult
 from lab.scoring import Scoring
 from lab.verdict import failed
 
-FILES_SECONDS = 20
 JUDGE_SECONDS = 60
 CRITERION_SECONDS = 15
 
-T = TypeVar("T")
 Judged = tuple[tuple[ExerciseResult, ...], ControlFailure | None]
 
 
 def named_assessment(submission: Submission) -> str | None:
     """Return the assessment that a submission names. Raises SubmissionError where that cannot be read."""
-    return _read_files(lambda: start.named_assessment(submission))
+    return read_files(lambda: start.named_assessment(submission))
 
 
 def plan(submission: Submission, defaults: StartDefaults, reserved: Collection[str]) -> StartPlan:
     """Return how a submission is installed and started. Raises SubmissionError where that cannot be read."""
-    return _read_files(lambda: start.plan(submission, defaults, reserved))
+    return read_files(lambda: start.plan(submission, defaults, reserved))
 
 
 def bonus(assessment: Assessment, submission: Submission) -> Bonus | None:
@@ -67,10 +64,3 @@ def _criterion(criterion: Criterion, histories: Mapping[str, History]) -> Criter
     except OverBoundsError as error:
         verdict = failed("files, answers and log lines that can be read", str(error))
         return judge.result(criterion, verdict, {})
-
-
-def _read_files(work: Callable[[], T]) -> T:
-    try:
-        return bounded(work, seconds=FILES_SECONDS)
-    except OverBoundsError as error:
-        raise SubmissionError(f"The submission's files cannot be read: {error}.") from error

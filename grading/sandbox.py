@@ -3,14 +3,13 @@
 import contextlib
 import itertools
 import json
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chaos.door import Door, knock
+from chaos.door import NetworkBehindDoor, knock
 from chaos.history import Log
 from chaos.network import LOOPBACK_ADDRESS
 from chaos.process import Process
@@ -35,26 +34,11 @@ START_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Nest:
-    """A `Network` (see chaos.network) of two ends: the lab's, with its `addresses`, and the services' one.
+class Nest(NetworkBehindDoor):
+    """The lab's end of the sandbox's networks. The process `services` holds the services' one, which has another address."""
 
-    The process `services` holds the services' end, whose address is `address_of_services`.
-    """
-
-    addresses: tuple[str, ...]
-    door: Door
     services: int
     address_of_services: str
-
-    @property
-    def address(self) -> str:
-        return self.addresses[0]
-
-    def sources(self) -> Iterator[str]:
-        return itertools.cycle(self.addresses[1:])
-
-    def socket(self) -> socket.socket:
-        return self.door.socket()
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ container has nothing else.
 """
 
 import array
+import contextlib
 import fcntl
 import ipaddress
 import json
@@ -40,7 +41,7 @@ def main(number: int, seed: int) -> None:
         lab, _ = door.accept()
         with lab:
             while lab.recv(1):
-                _hand_over(lab)
+                hand_over(lab)
         server.kill()
 
 
@@ -55,8 +56,9 @@ def take_addresses(number: int) -> list[str]:
     return [str(own.ip), *map(str, further)]
 
 
-def _hand_over(lab: socket.socket) -> None:
-    with socket.socket() as made:
+def hand_over(lab: socket.socket) -> None:
+    """Send a new socket through the door."""
+    with socket.socket() as made, contextlib.suppress(BrokenPipeError):
         descriptor = array.array("i", [made.fileno()])
         lab.sendmsg([b"."], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
 

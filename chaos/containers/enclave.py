@@ -9,17 +9,15 @@ On the lab's address there are the fault proxies alone. The stand-ins behind the
 """
 
 import contextlib
-import itertools
 import json
-import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from chaos.containers import doorway
 from chaos.containers.engine import Engine, EngineError
-from chaos.door import Door, knock
+from chaos.door import NetworkBehindDoor, knock
 from chaos.network import LOOPBACK_ADDRESS
 
 SOURCES: Final = 120
@@ -33,23 +31,11 @@ _OPTIONS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Enclave:
-    """A `Network` (see chaos.network) with the name that the engine has for it, and the control API's URL."""
+class Enclave(NetworkBehindDoor):
+    """A network of containers with the name that the engine has for it, and the control API's URL."""
 
     name: str
     control: str
-    addresses: tuple[str, ...]
-    door: Door
-
-    @property
-    def address(self) -> str:
-        return self.addresses[0]
-
-    def sources(self) -> Iterator[str]:
-        return itertools.cycle(self.addresses[1:])
-
-    def socket(self) -> socket.socket:
-        return self.door.socket()
 
 
 @contextlib.asynccontextmanager
@@ -79,7 +65,7 @@ async def enclave(
         door = await stack.enter_async_context(knock(folder / doorway.DOOR, seconds=START_SECONDS))
         addresses = tuple(json.loads((folder / doorway.ADDRESSES).read_text(encoding="utf-8")))
         port = await stack.enter_async_context(door.relay(doorway.CONTROL_PORT))
-        yield Enclave(network, f"http://{LOOPBACK_ADDRESS}:{port}", addresses, door)
+        yield Enclave(addresses, door, network, f"http://{LOOPBACK_ADDRESS}:{port}")
 
 
 def _lab(

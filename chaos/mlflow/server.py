@@ -45,11 +45,6 @@ class MlflowStandIn(StandIn):
         self._book = TraceBook()
         self._traces: dict[tuple[str, str], Trace] = {}
         self._last: dict[str, Trace] = {}
-        self._failing: int | None = None
-
-    def fail(self, status: int | None) -> None:
-        """Have every request fail with a status from now on; None ends that."""
-        self._failing = status
 
     async def wait_for_trace(self, key: str, timeout: float = 10.0) -> Trace:
         """Wait until the whole trace of `key` has arrived; raises TimeoutError after `timeout` seconds."""
@@ -69,12 +64,6 @@ class MlflowStandIn(StandIn):
         await self._journal.answer(call, responder, status, body, kind)
 
     def _answer(self, request: HttpRequest, text: bytes) -> tuple[int, str, bytes]:
-        if self._failing is not None:
-            return (
-                self._failing,
-                _JSON,
-                json.dumps({"error_code": "INTERNAL_ERROR", "message": "failed"}).encode(),
-            )
         if request.path in _HEALTH:
             return 200, _TEXT, _HEALTH[request.path]
         if request.path == "/v1/traces" and request.method == "POST":

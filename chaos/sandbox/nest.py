@@ -12,8 +12,6 @@ as the stand-ins there are. What others have to know is written to FOLDER/nest.j
 FOLDER/door, until whoever came through it hangs up.
 """
 
-import array
-import contextlib
 import ctypes
 import fcntl
 import ipaddress
@@ -28,13 +26,14 @@ from pathlib import Path
 
 from pyroute2 import IPRoute
 
+from chaos.containers.doorway import hand_over
+from chaos.offline import CLONE_NEWNET, leave_network
+
 DOOR, FACTS = "door", "nest.json"
 LAB, SERVICE = "lab", "service"
 """The names of the cable's ends."""
 LAB_ADDRESS = ipaddress.IPv4Interface("10.213.0.1/16")
 SERVICE_ADDRESS = ipaddress.IPv4Interface("10.213.0.2/16")
-CLONE_NEWUSER = 0x10000000
-CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 SIOCSIFADDR, SIOCSIFFLAGS, SIOCSIFNETMASK = 0x8916, 0x8914, 0x891C
@@ -45,12 +44,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(folder: Path, number: int, proxy: list[str]) -> None:
     """Make the networks, start the proxy and hand out sockets."""
-    enter_user_namespace()
-    unshare(CLONE_NEWNET)
+    leave_network()
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else others of this user cannot join
     services = hold_network()
     with IPRoute() as routes:
         routes.link("add", ifname=LAB, kind="veth", peer={"ifname": SERVICE, "net_ns_pid": services})
-    take_address("lo", ipaddress.IPv4Interface("127.0.0.1/8"))
     take_address(LAB, LAB_ADDRESS)
     addresses = [str(LAB_ADDRESS.ip), *take_further(number)]
     os.kill(services, signal.SIGUSR1)
@@ -72,17 +70,6 @@ def unshare(flags: int) -> None:
     """Leave namespaces for new ones. Raises OSError where this user may not."""
     if _libc.unshare(flags):
         raise OSError(ctypes.get_errno(), "no namespaces for this user")
-
-
-def enter_user_namespace() -> None:
-    """Get the rights of an administrator over namespaces that are made from now on, and over nothing else."""
-    user, group = os.getuid(), os.getgid()
-    unshare(CLONE_NEWUSER)
-    own = Path("/proc/self")
-    (own / "setgroups").write_text("deny")
-    (own / "uid_map").write_text(f"{user} {user} 1")
-    (own / "gid_map").write_text(f"{group} {group} 1")
-    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else others of this user cannot join
 
 
 def hold_network() -> int:
@@ -123,12 +110,6 @@ def take_address(interface: str, address: ipaddress.IPv4Interface) -> None:
             # struct ifreq: the name, then a sockaddr_in.
             fcntl.ioctl(control, request, struct.pack("16sHH4s8x", name, socket.AF_INET, 0, value.packed))
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", name, IFF_UP))
-
-
-def hand_over(lab: socket.socket) -> None:
-    """Send a new socket through the door."""
-    with socket.socket() as made, contextlib.suppress(BrokenPipeError):
-        lab.sendmsg([b"."], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [made.fileno()]))])
 
 
 if __name__ == "__main__":

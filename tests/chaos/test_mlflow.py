@@ -380,10 +380,10 @@ async def test_health_and_version_do_not_count(
 async def test_it_fails_until_that_is_taken_back(
     mlflow: MlflowStandIn, http: httpx.AsyncClient, recorder: Recorder
 ) -> None:
-    mlflow.fail(500)
+    mlflow.break_down(500)
     assert (await http.post(f"{API}/runs/create", json={"run_name": KEY})).status_code == 500
     assert (await http.get("/health")).status_code == 500
     assert not recorder.history().of(Trace)
-    mlflow.fail(None)
+    mlflow.break_down(None)
     assert (await http.post(f"{API}/runs/create", json={"run_name": KEY})).status_code == 200
     assert recorder.history().of(Trace)

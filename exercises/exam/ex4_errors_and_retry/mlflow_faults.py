@@ -6,7 +6,6 @@ import functools
 from collections.abc import AsyncIterator, Sequence
 
 from chaos.history import Call
-from chaos.mlflow import MlflowStandIn
 from exercises.exam.ex4_errors_and_retry.axes import MLFLOW_FAULTS, ORDERS
 from exercises.exam.ex4_errors_and_retry.callers import Callers
 from lab.axes import plain
@@ -32,7 +31,6 @@ EXIT_SECONDS = 35.0
 @contextlib.asynccontextmanager
 async def on(lab: Lab, fault: str) -> AsyncIterator[None]:
     """Have one of the faults of MLflow's within the context."""
-    stand_in = lab.upstreams.of(MlflowStandIn)
     match fault:
         case "refused":
             await lab.upstreams.outage(MLFLOW)
@@ -41,9 +39,8 @@ async def on(lab: Lab, fault: str) -> AsyncIterator[None]:
         case "slow":
             await lab.upstreams.latency(MLFLOW, LATENCY_SECONDS)
         case _:
-            stand_in.fail(500)
+            await lab.upstreams.status(MLFLOW, 500)
     yield
-    stand_in.fail(None)
     await lab.upstreams.heal(MLFLOW)
 
 

@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-UNITS = (1.0, 1e3, 1e6, 1e9)
-"""What a second has of the units that times since 1970 come in: seconds to nanoseconds."""
-PLAUSIBLE = (1e9, 1e10)
-"""Seconds since 1970 from 2001 to 2286, by which a number shows its unit."""
+from lab.epoch import seconds_since_1970
+
 QUARTER = 900.0
 """Zones differ by quarters of an hour."""
 
@@ -17,20 +15,13 @@ _FRACTION = re.compile(r"([.,]\d{6})\d+")
 _UTC = re.compile(r"\s*(?:UTC|GMT)$|\s+(?=[+-]\d{2}:?\d{2}$)", re.IGNORECASE)
 
 
-_LARGEST = 10**20
-"""Beyond the nanoseconds of any year; what JSON can write beyond that is more than a float holds."""
-
-
 def seconds_of(value: Any) -> tuple[float, bool] | None:
     """Return the seconds since 1970 of a timestamp, and whether it has a zone; None where it cannot be read."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        if not -_LARGEST < value < _LARGEST:
-            return None
-        return next(
-            ((value / unit, True) for unit in UNITS if PLAUSIBLE[0] <= value / unit < PLAUSIBLE[1]), None
-        )
+        seconds = seconds_since_1970(value)
+        return None if seconds is None else (seconds, True)
     return _seconds_of_text(value.strip()) if isinstance(value, str) else None
 
 

@@ -6,15 +6,12 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-_EPOCH = (1e9, 1e10)
-"""Seconds since 1970 between 2001 and 2286."""
-_UNITS = (1, 1e3, 1e6, 1e9)
+from lab.epoch import seconds_since_1970
+
 _TIME_OF_DAY = re.compile(r"\d[T ]?\d{2}:?\d{2}", re.IGNORECASE)
 _ZONE = re.compile(r"\s*(?:UTC|GMT|Z)$|\s+(?=[+-]\d{2}:?\d{2}$)", re.IGNORECASE)
 _SLASHES = re.compile(r"^(\d{4})/(\d{2})/(\d{2})\b")
 _LONGEST = 64
-_LARGEST = 10**20
-"""Beyond the nanoseconds of any year; what JSON can write beyond that is more than a float holds."""
 
 
 def is_timestamp(value: Any) -> bool:
@@ -24,8 +21,8 @@ def is_timestamp(value: Any) -> bool:
             return False
         case dict():
             return any(map(is_timestamp, value.values()))
-        case int() | float() if -_LARGEST < value < _LARGEST:
-            return any(_EPOCH[0] <= value / unit < _EPOCH[1] for unit in _UNITS)
+        case int() | float():
+            return seconds_since_1970(value) is not None
         case str() if len(value) <= _LONGEST:
             return _is_told(value.strip().strip("[]"))
     return False
