@@ -129,6 +129,8 @@ def score(
                 )
         except GradingError as error:
             codes.append(_complain(error))
+        except typer.Exit:
+            raise
         except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades
             codes.append(_tripped(repository, error))
     if output is Format.JSON:
