@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, SecretStr
 
-from api.routers.dependencies import ServicesDep, Username
+from api.routers.dependencies import Authenticated, ServicesDep
 from api.services.errors import BadCredentialsError
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -33,5 +33,5 @@ async def login(credentials: LoginRequest, services: ServicesDep) -> TokenRespon
 
 
 @router.get("/me")
-async def me(username: Username) -> UserResponse:
-    return UserResponse(username=username)
+async def me(caller: Authenticated) -> UserResponse:
+    return UserResponse(username=caller.user)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.services.callers import Caller, Permission, Tier
 from api.services.container import Services
 from api.services.errors import NotAuthenticatedError
 
@@ -19,15 +20,15 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-def get_username(
+def get_caller(
     services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> str:
+) -> Caller:
     if credentials is None:
         raise NotAuthenticatedError("no bearer token")
     username = services.tokens.verify(credentials.credentials)
     if username not in services.users:
         raise NotAuthenticatedError("token of an unknown user")
-    return username
+    return Caller(user=username, tier=Tier.ENTERPRISE, permissions=frozenset(Permission))
 
 
-Username = Annotated[str, Depends(get_username)]
+Authenticated = Annotated[Caller, Depends(get_caller)]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import AfterValidator, BaseModel, Field
 
 from api.middleware.request_id import current_request_id
-from api.routers.dependencies import ServicesDep, Username
+from api.routers.dependencies import Authenticated, ServicesDep
 from api.services.cache import CacheStats
 from api.services.llm_client import Prompt
 from api.services.llm_service import Generation
@@ -55,10 +55,10 @@ class Cleared(BaseModel):
 
 @router.post("/llm/generate")
 async def generate(
-    body: GenerateRequest, request: Request, username: Username, services: ServicesDep
+    body: GenerateRequest, request: Request, caller: Authenticated, services: ServicesDep
 ) -> Generation:
     prompt = Prompt(**body.model_dump())
-    answering = services.llm.generate(prompt, user=username, request_id=current_request_id())
+    answering = services.llm.generate(prompt, user=caller.user, request_id=current_request_id())
     return await cancel_on_disconnect(request, answering)
 
 
@@ -69,10 +69,10 @@ async def models() -> ModelList:
 
 
 @router.get("/llm/cache/stats")
-async def cache_stats(_username: Username, services: ServicesDep) -> CacheStats:
+async def cache_stats(_caller: Authenticated, services: ServicesDep) -> CacheStats:
     return await services.cache.stats()
 
 
 @router.delete("/llm/cache/clear")
-async def cache_clear(_username: Username, services: ServicesDep) -> Cleared:
+async def cache_clear(_caller: Authenticated, services: ServicesDep) -> Cleared:
     return Cleared(cleared=await services.cache.clear())
