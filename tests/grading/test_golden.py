@@ -4,7 +4,6 @@ After a change of rubric, hints or rendering: `GOLDEN=write pytest tests/grading
 """
 
 import os
-import tarfile
 from io import StringIO
 from pathlib import Path
 
@@ -16,15 +15,13 @@ from grading.render_text import render
 from grading.report import Report
 from grading.score import rescored
 from tests.exam import EXAM
+from tests.recordings import unpack
 
-RECORDED = Path(__file__).parent.parent / "recorded"
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def judged_again(name: str, folder: Path) -> Report:
-    with tarfile.open(RECORDED / f"{name}.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
-    return rescored(*results.load(folder / name), EXAM)
+    return rescored(*results.load(unpack(name, folder)), EXAM)
 
 
 def rendered(report: Report) -> str:

@@ -1,9 +1,7 @@
 """Histories in which a service says what nobody expects: every check ends in a verdict, and none is left open by it."""
 
 import json
-import tarfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +10,9 @@ from chaos.history import Answer, Event, History, Log, Phase
 from grading import judge
 from grading.results import load
 from tests.exam import EXAM
+from tests.recordings import unpack
 
 pytestmark = pytest.mark.slow
-RECORDED = Path(__file__).parent.parent / "recorded" / "reference.tar.gz"
 TRIPPED = "could not read the history"
 
 Change = Callable[[Event], Event]
@@ -22,10 +20,7 @@ Change = Callable[[Event], Event]
 
 @pytest.fixture(scope="module")
 def histories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, History]:
-    folder = tmp_path_factory.mktemp("recorded")
-    with tarfile.open(RECORDED) as archive:
-        archive.extractall(folder, filter="data")
-    return load(folder / "reference")[1]
+    return load(unpack("reference", tmp_path_factory.mktemp("recorded")))[1]
 
 
 TEXTS = {

@@ -1,9 +1,7 @@
 """Histories of services that answer, call and log otherwise than the recorded one: every check ends in a verdict."""
 
 import random
-import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +9,9 @@ from chaos.history import Answer, Call, Event, Exited, Failure, History, Log, Ph
 from grading import judge
 from grading.results import load
 from tests.exam import EXAM
+from tests.recordings import unpack
 
 pytestmark = pytest.mark.slow
-RECORDED = Path(__file__).parent.parent / "recorded"
 TRIPPED = "could not read the history"
 SHARES = (0.0, 0.1, 1.0)
 STATUSES = ((200,), (500,), (503,), (429,), (302,), (200, 400, 404, 422, 500, 502, 503, 504))
@@ -23,10 +21,7 @@ LOST = (Call, Log, Trace, Socket, Exited)
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, History]]:
     folder = tmp_path_factory.mktemp("recorded")
-    for name in ("reference", "starter"):
-        with tarfile.open(RECORDED / f"{name}.tar.gz") as archive:
-            archive.extractall(folder, filter="data")
-    return [load(folder / name)[1] for name in ("reference", "starter")]
+    return [load(unpack(name, folder))[1] for name in ("reference", "starter")]
 
 
 class OtherService:

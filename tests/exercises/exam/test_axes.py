@@ -1,8 +1,5 @@
 """Every criterion of the exam has axes, and a run tries every value on them."""
 
-import tarfile
-from pathlib import Path
-
 import pytest
 
 from chaos.history import History
@@ -10,17 +7,14 @@ from grading.results import load
 from lab.axes import missed
 from lab.exercise import Criterion
 from tests.exam import EXAM
+from tests.recordings import unpack
 
-RECORDED = Path(__file__).parents[2] / "recorded" / "reference.tar.gz"
 CRITERIA = [criterion for exercise in EXAM.exercises for criterion in exercise.criteria]
 
 
 @pytest.fixture(scope="module")
 def histories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, History]:
-    folder = tmp_path_factory.mktemp("recorded")
-    with tarfile.open(RECORDED) as archive:
-        archive.extractall(folder, filter="data")
-    return load(folder / "reference")[1]
+    return load(unpack("reference", tmp_path_factory.mktemp("recorded")))[1]
 
 
 @pytest.mark.parametrize("criterion", CRITERIA, ids=lambda one: one.number)
