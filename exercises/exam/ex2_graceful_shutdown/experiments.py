@@ -51,6 +51,8 @@ HALF_ARRIVES_IN = 0.5
 DRIP_SECONDS = 0.5
 UNREAD_BYTES = 8 * 1024 * 1024
 """More than the kernel takes of an answer that nobody reads."""
+ON_QDRANT = "the cache's numbers"
+"""What hangs with Qdrant, and nothing else with it."""
 SLOW_SECONDS = 6.0
 RELEASE_PATIENCE = 2.0
 TRACE_PATIENCE = 2.0
@@ -97,11 +99,14 @@ async def stuck(lab: Lab) -> None:
         serving = asyncio.create_task(_serve(lab, PENDING))
         await asyncio.wait([serving], timeout=ARRIVAL_PATIENCE)
         silent = lab.key()
-        connections = [await _stick(lab, held, kind, silent) for kind, _ in lab.vary(HANGING)]
+        kinds = [kind for kind, _ in lab.vary(HANGING)]
+        connections = [await _stick(lab, held, kind, silent) for kind in kinds if kind != ON_QDRANT]
         with contextlib.suppress(TimeoutError):
             await lab.llm.wait_for_calls(1, key=silent, timeout=ARRIVAL_PATIENCE)
         await asyncio.sleep(HALF_ARRIVES_IN)
         await lab.upstreams.hang("qdrant")
+        connections.append(await _stick(lab, held, ON_QDRANT, silent))
+        await asyncio.sleep(HALF_ARRIVES_IN)
         lab.service.signal("TERM")
         if not await lab.service.wait_exit(EXIT_PATIENCE):
             await _release(lab, connections)
@@ -203,6 +208,8 @@ async def _stick(lab: Lab, held: contextlib.AsyncExitStack, kind: str, silent: s
             lab.llm.script(key, Answer(content="x" * UNREAD_BYTES))
             connection.stop_reading()
             work(lab, "a prompt", key=key).send(connection)
+        case _ if kind == ON_QDRANT:
+            work(lab, kind).send(connection)
         case "half a head":
             connection.send_half_a_head("POST", lab.ask_path)
     return connection
