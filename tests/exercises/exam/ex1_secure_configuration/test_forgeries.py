@@ -43,6 +43,7 @@ def test_forgeries_differ_from_a_real_token_in_one_thing() -> None:
         assert tokens.is_signed_with(forged[name], SECRETS["token_key"])
     assert tokens.claims_of(forged[EXPIRED]) == {"sub": "admin", "iat": NOW - 7200, "exp": NOW - 3600}
     assert tokens.algorithm_of(forged["in another algorithm"]) == "HS512"
+    assert tokens.algorithm_of(forged["in a third algorithm"]) == "HS384"
     known = forgeries.signed_with(genuine, "changeme")
     assert tokens.is_signed_with(known, "changeme")
     assert tokens.claims_of(known) == genuine.claims
