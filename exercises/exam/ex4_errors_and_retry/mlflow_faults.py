@@ -17,8 +17,9 @@ LATENCY_SECONDS = 5.0
 """Longer than an answer may come later than usual."""
 BASELINE_REQUESTS = 3
 REQUESTS_IN_SEQUENCE = 3
-REQUESTS_AT_ONCE = {"refused": 12, "hanging": 45, "slow": 12, "failing": 12}
-"""More than a usual pool has threads, where each request may leave one behind that waits for MLflow."""
+REQUESTS_AT_ONCE = 12
+HANGING_ROUNDS = 4
+"""A request may leave a thread behind that waits for MLflow; after so many rounds a usual pool has no more (40)."""
 PATIENCE = 10.0
 FAULT_SECONDS = 3.0
 LAST_FAULT_SECONDS = 8.0
@@ -85,10 +86,11 @@ async def await_traces(lab: Lab, keys: Sequence[str]) -> None:
 
 
 async def _ask(lab: Lab, callers: Callers, fault: str) -> list[str]:
-    """Ask in sequence and at once, in the order in which later requests meet what earlier ones have left."""
+    """Ask in sequence and at once; of many that leave something behind, the last ones meet it."""
     keys: list[str] = []
-    for order, at_once in sorted(lab.vary(ORDERS), key=lambda one: not one[1]):
-        fresh = [lab.key() for _ in range(REQUESTS_AT_ONCE[fault] if at_once else REQUESTS_IN_SEQUENCE)]
+    rounds = HANGING_ROUNDS if fault == "hanging" else 1
+    for order, at_once in [*lab.vary(ORDERS), *[("at once", True)] * (rounds - 1)]:
+        fresh = [lab.key() for _ in range(REQUESTS_AT_ONCE if at_once else REQUESTS_IN_SEQUENCE)]
         asking = [
             functools.partial(callers.ask, key, label=f"mlflow {fault}, {order}", timeout=PATIENCE)
             for key in fresh
