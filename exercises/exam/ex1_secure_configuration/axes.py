@@ -100,6 +100,7 @@ PAGES = plain(
             "/admin",
             "/admin/config",
         ),
+        *("/.well-known/jwks.json", "/.well-known/openid-configuration"),
         *("/api/config", "/actuator/env", "/health/config", "/.env", "/no-such-page"),
     ),
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
@@ -277,14 +278,15 @@ async def _hold(lab: Lab, held: contextlib.AsyncExitStack, label: str) -> RawCon
 
 
 async def _serve(lab: Lab, count: int) -> None:
-    """Have prompts answered, all at once."""
+    """Have prompts answered by the models in turn, all at once."""
+    models = itertools.cycle([lab.model, *lab.other_models])
     async with asyncio.TaskGroup() as group:
-        for _ in range(count):
-            group.create_task(_ask(lab))
+        for model in itertools.islice(models, count):
+            group.create_task(_ask(lab, model))
 
 
-async def _ask(lab: Lab) -> None:
-    await lab.generate(label="served", timeout=PATIENCE_SECONDS)
+async def _ask(lab: Lab, model: str) -> None:
+    await lab.generate(label="served", model=model, timeout=PATIENCE_SECONDS)
 
 
 async def _stop_without_mlflow(lab: Lab, fault: Callable[[Literal["mlflow"]], Awaitable[None]]) -> None:
