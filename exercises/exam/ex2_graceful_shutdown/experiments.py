@@ -107,6 +107,8 @@ async def stuck(lab: Lab) -> None:
         await asyncio.sleep(HALF_ARRIVES_IN)
         await lab.upstreams.hang("qdrant")
         connections.append(await _stick(lab, held, ON_QDRANT, silent))
+        # What was sent before has begun when this is answered.
+        await lab.get(lab.endpoint("alive"), label="alive", timeout=KNOCK_PATIENCE)
         await asyncio.sleep(HALF_ARRIVES_IN)
         lab.service.signal("TERM")
         if not await lab.service.wait_exit(EXIT_PATIENCE):
