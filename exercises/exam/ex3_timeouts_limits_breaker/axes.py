@@ -53,7 +53,7 @@ DRIPS: Axis[Step] = Axis(
 )
 BYSTANDERS = plain(
     "other endpoints",
-    ("alive", "readiness", "login", "me", "models", "v1_models", "cache_stats", "metrics"),
+    ("alive", "login", "me", "models", "v1_models", "cache_stats", "metrics"),
 )
 
 
