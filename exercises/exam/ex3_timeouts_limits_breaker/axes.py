@@ -52,8 +52,7 @@ DRIPS: Axis[Step] = Axis(
     "ways to drip", {"every half second": Drip(DRIP_SECONDS), "every four seconds": Drip(SLOW_DRIP_SECONDS)}
 )
 BYSTANDERS = plain(
-    "other endpoints",
-    ("alive", "login", "me", "models", "v1_models", "cache_stats", "metrics"),
+    "other endpoints", ("alive", "login", "me", "models", "v1_models", "cache_stats", "metrics")
 )
 
 

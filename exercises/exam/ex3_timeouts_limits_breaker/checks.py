@@ -22,7 +22,6 @@ LARGE_BYTES = 1_200_000
 BYSTANDER_SECONDS = 2.0
 """Other endpoints than the liveness check may have something to do, such as hashing a password."""
 SLOW_BYSTANDERS = 1
-AT_OTHER_MODELS = "hanging ("
 _STOPS_WITHIN = axes.HANGS.values["within the answer"]
 
 
@@ -31,12 +30,11 @@ def deadline(hang: History, crowd: History) -> Verdict:
     expected = f"504 within {DEADLINE_SECONDS:.0f} s, all attempts together"
     failure = f"an error (502, 503 or 504) within {DEADLINE_SECONDS:.0f} s, though attempts fail late"
     hanging = crowd.exchanges(labelled("failing", "hang"))
-    at_others = [one for one in crowd.exchanges() if one.request.label.startswith(AT_OTHER_MODELS)]
     late = [one for name in axes.LATE_FAILURES.values for one in crowd.exchanges(labelled("late", name))]
     return all_of(
         [
             _within_bound(hang, exchange, {504}, expected),
-            _slowest(_hung(crowd, one, expected) for one in hanging + at_others),
+            _slowest(_hung(crowd, one, expected) for one in hanging + opening.at_other_models(crowd)),
             _slowest(
                 _within_bound(crowd, one, GATEWAY_ERRORS, failure) for one in late if _reached(crowd, one)
             ),
