@@ -1,12 +1,12 @@
 """Writes the table of criteria of each exercise into its page: `python -m exercises.pages`, with --check to only compare."""
 
 import argparse
-import sys
+import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from exercises.catalogue import NAMES, assessment
+from exercises.catalogue import FOLDER, NAMES, assessment
 from lab.assessment import Assessment
 from lab.exercise import RUBRIC, Criterion, Exercise
 from lab.scoring import Scoring
@@ -14,28 +14,28 @@ from lab.scoring import Scoring
 PAGE = "README.md"
 BEGIN = "<!-- criteria, generated from exercise.toml -->"
 END = "<!-- end of criteria -->"
+_NAME = re.compile(r"[\w./]*_[\w./]*\w")
+"""A variable, field or file in a title: `__init__.py` as plain Markdown would come out in bold type."""
 
 
 class PageError(Exception):
     """A page has no place for its table. The message says what to add."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the pages that differ, or name them with --check. Return 1 if --check finds one, or a page has no markers."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the pages that differ. Exit with 1 if --check finds one, or if a page has no place for its table."""
     parser = argparse.ArgumentParser(prog="python -m exercises.pages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page differs")
     check = parser.parse_args(argv).check
     try:
-        changed = [change for name in NAMES for change in differing(assessment(name))]
+        changed = dict(change for name in NAMES for change in differing(assessment(name)))
     except PageError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for path, text in changed:
-        if check:
-            print(f"{path} differs from its {RUBRIC}; run `python -m exercises.pages`.", file=sys.stderr)
-        else:
-            path.write_text(text, encoding="utf-8")
-    return int(check and bool(changed))
+        parser.exit(1, f"{error}\n")
+    if check and changed:
+        listed = ", ".join(str(path.relative_to(FOLDER.parent)) for path in changed)
+        parser.exit(1, f"Run `python -m exercises.pages`; these pages differ from {RUBRIC}: {listed}\n")
+    for path, text in changed.items():
+        path.write_text(text, encoding="utf-8")
 
 
 def differing(assessment: Assessment) -> Iterator[tuple[Path, str]]:
@@ -59,13 +59,15 @@ def differing(assessment: Assessment) -> Iterator[tuple[Path, str]]:
 
 def criteria(exercise: Exercise, scoring: Scoring) -> str:
     """Return an exercise's points and its table of criteria in Markdown."""
-    columns = ["", "criterion", *([] if scoring.scheme == "levels" else ["points"]), "what is measured"]
-    rows = [columns, ["---"] * len(columns)]
-    for one in exercise.criteria:
-        worth = [] if scoring.scheme == "levels" else [f"{_worth(one, exercise):g}"]
-        rows.append([_number(one), one.title, *worth, one.measured])
-    table = "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows)
-    return f"{_points(exercise, scoring)}\n\n{table}\n"
+    columns = {
+        "": [_number(one) for one in exercise.criteria],
+        "criterion": [_NAME.sub(r"`\g<0>`", one.title) for one in exercise.criteria],
+        "points": [] if scoring.scheme == "levels" else [_worth(one, exercise) for one in exercise.criteria],
+        "what is measured": [one.measured for one in exercise.criteria],
+    }
+    shown = {heading: cells for heading, cells in columns.items() if any(cells)}
+    lines = [_row(shown), "|---" * len(shown) + "|", *map(_row, zip(*shown.values(), strict=True))]
+    return "\n".join([_points(exercise, scoring), "", *lines, ""])
 
 
 def _points(exercise: Exercise, scoring: Scoring) -> str:
@@ -80,12 +82,17 @@ def _points(exercise: Exercise, scoring: Scoring) -> str:
     return f"**{exercise.points:g} points{extra}.** Each criterion that passes brings its own points."
 
 
-def _worth(criterion: Criterion, exercise: Exercise) -> float:
-    return round(exercise.points * criterion.points / sum(one.points for one in exercise.criteria), 2)
-
-
 def _number(criterion: Criterion) -> str:
     return f"{criterion.number} `*`" if criterion.essential else criterion.number
+
+
+def _worth(criterion: Criterion, exercise: Exercise) -> str:
+    share = criterion.points / sum(one.points for one in exercise.criteria)
+    return f"{round(exercise.points * share, 2):g}"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "".join(f"| {_cell(cell)} " if cell else "| " for cell in cells) + "|"
 
 
 def _cell(text: str) -> str:
@@ -93,4 +100,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,7 +10,7 @@ from exercises.week1.ex3_rate_limit.experiments import ALLOWED
 from lab.python_source import parsed
 from lab.reading import outcome
 from lab.timing import too_busy
-from lab.verdict import Verdict, all_of, failed, not_judged, passed
+from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 WINDOW = 60.0
 _LIMITER = re.compile(r"rate.?limit|limiter|\b429\b", re.IGNORECASE)
@@ -43,10 +43,13 @@ def tells_when_to_come_back(limit: History) -> Verdict:
     if not refused:
         last = limit.exchanges("beyond 1")[-1]
         return not_judged("no request was refused", last.end, blame="submission")
-    return all_of(
+    verdict = all_of(
         verdict
         for one in refused
         for verdict in (limit_checks.retry_after(one, WINDOW), limit_checks.not_called(limit, one))
+    )
+    return in_short(
+        verdict, f"{len(refused)} refusals with a Retry-After, and no call of the provider for any of them"
     )
 
 
