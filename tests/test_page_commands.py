@@ -29,10 +29,10 @@ _PATH = re.compile(r"(?:src|docs|grading|lab|chaos|exercises|tests|calibration|b
 
 @dataclass(frozen=True)
 class Repository:
-    """A folder with pages, but those below `skipped`; the files that they name may be in `solution` instead."""
+    """A folder with pages, but those below `skipped`; the files that they name may be in `others` instead."""
 
     folder: Path
-    solution: Path | None = None
+    others: tuple[Path, ...] = ()
     skipped: tuple[Path, ...] = ()
 
     def pages(self) -> Iterator[tuple[str, str]]:
@@ -42,7 +42,7 @@ class Repository:
                 yield str(name), path.read_text(encoding="utf-8")
 
     def has(self, path: str) -> bool:
-        return any(folder and (folder / path).exists() for folder in (self.folder, self.solution))
+        return any((folder / path).exists() for folder in (self.folder, *self.others))
 
     def tasks(self) -> set[str]:
         file = self.folder / "mise.toml"
@@ -58,15 +58,17 @@ class Repository:
 def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """This repository, or a hand-out without its lock."""
     if request.param == HERE:
+        folders = [assessment(name).folder for name in NAMES]
+        services = [folder / part for folder in folders for part in ("solution", "starter")]
         # The pages of an assessment with tasks of its own are about its hand-out, and are looked at there.
-        others = [assessment(name).folder for name in NAMES]
-        return Repository(ROOT, skipped=tuple(one for one in others if (one / "handout/mise.toml").exists()))
+        own_tasks = [folder for folder in folders if (folder / "handout/mise.toml").exists()]
+        return Repository(ROOT, tuple(services), tuple(own_tasks))
     folder = tmp_path_factory.mktemp(request.param)
     asked = assessment(request.param)
     assert asked.handout
     _write_files(folder, asked, asked.handout)
     solution = asked.folder / "solution"
-    return Repository(folder, solution if solution.exists() else ROOT)
+    return Repository(folder, (solution if solution.exists() else ROOT,))
 
 
 def test_the_commands_of_pages_exist(repository: Repository) -> None:
