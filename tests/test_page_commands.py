@@ -23,7 +23,7 @@ NOT_PAGES = {".venv", ".tools", "node_modules", "calibration", "CHANGELOG.md"}
 
 _FENCE = re.compile(r"^```(?:sh|bash|console)\b[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_LAUNCHER = re.compile(r"^(?:\$ )?(?:uv run |\.venv/bin/)?(grading|chaos|mise|make)\s")
+_LAUNCHER = re.compile(r"^(?:\$ )?(?:uv run |\.venv/bin/)?(grading|chaos|mise|make|docker)\s")
 _PATH = re.compile(r"(?:src|docs|grading|lab|chaos|exercises|tests|calibration|benchmarks)/[\w./-]*\w")
 
 
@@ -160,6 +160,8 @@ def _exists(words: Sequence[str], repository: Repository) -> bool:
     match program:
         case "mise":
             return rest[0] != "run" or rest[1] in repository.tasks()
+        case "docker":
+            return rest[0] != "compose" or (repository.folder / "docker-compose.yml").exists()
         case "make":
             makefile = rest[rest.index("-f") + 1] if "-f" in rest else "Makefile"
             targets = [word for word in rest if word not in {"-f", makefile} and "=" not in word]
