@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,3 +163,19 @@ def test_the_totals_of_the_solutions_are_those_that_the_exercises_come_to(name: 
         else f"`exercises/{name}/solution` ({total + extra:g} of {total:g} points)"
     )
     assert said in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_of_a_hand_out_links_each_exercise(name: str) -> None:
+    folder = assessment(name).folder
+    readme = (folder / "handout" / "README.md").read_text(encoding="utf-8")
+    pages = {
+        tomllib.loads(rubric.read_text(encoding="utf-8"))["title"]: rubric.with_name("README.md")
+        for rubric in folder.glob("*/exercise.toml")
+    }
+
+    assert {
+        f"{title}: {page.relative_to(ROOT)}"
+        for title, page in pages.items()
+        if f"[{title}]({page.relative_to(ROOT)})" not in readme
+    } == set()
