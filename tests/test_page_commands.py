@@ -1,4 +1,4 @@
-"""The commands and files that pages name exist: in this repository, and in each hand-out."""
+"""The commands, files and headings that pages name exist: in this repository, and in each hand-out."""
 
 import re
 import shlex
@@ -18,12 +18,14 @@ from grading.handout import _write_files
 
 ROOT = Path(__file__).parent.parent
 HERE = "this repository"
-NOT_PAGES = {".venv", ".tools", "node_modules", "calibration", "CHANGELOG.md"}
-"""Folders that hold no pages of ours, and one that tells of the past."""
+NOT_PAGES = {".venv", ".tools", "node_modules", "calibration", "handout", "CHANGELOG.md"}
+"""Folders whose pages are not ours or have their place elsewhere, and a page that tells of the past."""
 
 _FENCE = re.compile(r"^```(?:sh|bash|console)\b[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LAUNCHER = re.compile(r"^(?:\$ )?(?:uv run |\.venv/bin/)?(grading|chaos|mise|make|docker)\s")
+_LINK = re.compile(r"\]\(([^)#\s]*)#?([^)\s]*)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _PATH = re.compile(r"(?:src|docs|grading|lab|chaos|exercises|tests|calibration|benchmarks)/[\w./-]*\w")
 
 
@@ -83,6 +85,23 @@ def test_the_files_that_pages_name_exist(repository: Repository) -> None:
     named = {(page, path) for page, text in repository.pages() for path in _paths(text)}
 
     assert sorted(f"{page}: {path}" for page, path in named if not repository.has(path)) == []
+
+
+def test_links_lead_to_files_and_headings(repository: Repository) -> None:
+    links = [
+        (page, target, heading)
+        for page, text in repository.pages()
+        for target, heading in _LINK.findall(text)
+        if "://" not in target
+    ]
+
+    assert links
+    wrong = [
+        f"{page}: {target}#{heading}"
+        for page, target, heading in links
+        if not _leads(repository.folder / page, target, heading)
+    ]
+    assert wrong == []
 
 
 def test_each_exercise_has_its_task(repository: Repository) -> None:
@@ -147,6 +166,18 @@ def _paths(page: str) -> Iterator[str]:
         path = span.rstrip("/")
         if _PATH.fullmatch(path) and not any(map(str.isupper, Path(path).parts)):
             yield path
+
+
+def _leads(page: Path, target: str, heading: str) -> bool:
+    path = page.parent / target if target else page
+    return path.exists() and (
+        not heading or heading in map(_anchor, _HEADING.findall(path.read_text("utf-8")))
+    )
+
+
+def _anchor(heading: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _words(command: str) -> list[str]:

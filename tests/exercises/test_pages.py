@@ -179,3 +179,14 @@ def test_the_readme_of_a_hand_out_links_each_exercise(name: str) -> None:
         for title, page in pages.items()
         if f"[{title}]({page.relative_to(ROOT)})" not in readme
     } == set()
+
+
+def test_the_readme_shows_a_report_as_it_is_printed() -> None:
+    report = (ROOT / "tests/grading/golden/starter.txt").read_text(encoding="utf-8")
+    [shown] = re.findall(
+        r"^(✗.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+    lines = shown.splitlines()
+    assert len(lines) > 3
+    assert [line for line in lines if line.removesuffix(" ...") not in report] == []
