@@ -84,7 +84,7 @@ def not_called(history: History, one: Exchange) -> Verdict:
     ]
     if made:
         return failed(
-            "the provider is not called for what is refused", "it was called", made[0].call, one.end
+            "the provider is not called for a refused request", "it was called", made[0].call, one.end
         )
     return passed("the provider was not called", one.end)
 

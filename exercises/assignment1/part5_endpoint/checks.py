@@ -209,9 +209,9 @@ def _defaults(requests: History, plain: Exchange) -> Verdict:
     tokens = got.get("max_tokens", got.get("max_completion_tokens"))
     seen = (got.get("model"), got.get("temperature"), tokens)
     if seen != (DEFAULT_MODEL, DEFAULT_TEMPERATURE, DEFAULT_TOKENS):
-        told = f"{DEFAULT_MODEL}, temperature {DEFAULT_TEMPERATURE} and {DEFAULT_TOKENS} tokens for a request that says nothing"
+        told = f"{DEFAULT_MODEL}, temperature {DEFAULT_TEMPERATURE} and {DEFAULT_TOKENS} tokens for a request with only a message"
         return failed(told, f"the provider got {seen[0]}, {seen[1]} and {seen[2]}", plain.end)
-    return passed("what is not said has its defaults", plain.end)
+    return passed("missing fields have their defaults", plain.end)
 
 
 def _plain(messages: Any) -> Any:

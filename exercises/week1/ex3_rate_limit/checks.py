@@ -59,10 +59,10 @@ def others_are_served(limit: History) -> Verdict:
     for number in ROUNDS:
         for one in limit.exchanges(f"health {number}"):
             if one.status != 200:
-                return failed("GET /health is for everybody", outcome(one.end), one.end)
+                return failed("GET /health is not limited", outcome(one.end), one.end)
     if not any(one.status == 429 for one in beyond):
         return not_judged(
-            "there is no limit that could be for one address", beyond[-1].end, blame="submission"
+            "no request was refused, so there is no limit to judge", beyond[-1].end, blame="submission"
         )
     return limit_checks.served(others, "another address is served")
 
@@ -72,7 +72,7 @@ def address_of_the_connection(limit: History) -> Verdict:
 
 
 def forgets(sources: History) -> Verdict:
-    expected = "entries that are removed, by the code of the limiter or by a library that does"
+    expected = "entries are removed, by the code of the limiter or by its library"
     limiters = [file for file in sources.of(File) if file.path.endswith(".py") and _LIMITER.search(file.text)]
     if not limiters:
         return failed(expected, "there is no limiter in src/")
