@@ -104,6 +104,17 @@ def test_links_lead_to_files_and_headings(repository: Repository) -> None:
     assert wrong == []
 
 
+def test_the_page_of_each_exercise_is_the_one_of_this_repository(repository: Repository) -> None:
+    names = [name for name in NAMES if (repository.folder / "exercises" / name).is_dir()]
+    pages = [page for name in names for page in assessment(name).folder.glob("*/README.md")]
+    pages = [page for page in pages if page.with_name("exercise.toml").exists()]
+
+    assert len(pages) >= 5
+    for page in pages:
+        copy = repository.folder / page.relative_to(ROOT)
+        assert copy.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+
+
 def test_each_exercise_has_its_task(repository: Repository) -> None:
     names = [name for name in NAMES if (repository.folder / "exercises" / name / "assessment.toml").exists()]
     asked = assessment(names[0])
