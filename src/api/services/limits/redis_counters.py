@@ -1,0 +1,166 @@
+"""Counters in Redis, which all instances and workers share.
+
+    reserve ──┐                 ┌─ adjustments ─┐
+    reserve ──┼──> waiting ──>  │  reservations  │ ──> one pipeline at a time, on one connection
+    adjust ───┘                 └───────────────┘
+
+A reservation is one script: atomic, and one round trip. Those that come while a pipeline is under way go together with
+the next one. So there is no pool to wait for, and no connection to set up when many requests come at once.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+
+from api.services.limits.counters import Adjustment, Charge, Count, Reservation, Status
+
+PIPELINE_SECONDS = 1.0
+"""How long a pipeline may take, connecting included. Callers wait less; this frees the connection of a dead server."""
+
+_RESERVE = Path(__file__).with_name("reserve.lua").read_bytes()
+_ADJUST = Path(__file__).with_name("adjust.lua").read_bytes()
+_RESERVE_SHA = hashlib.sha1(_RESERVE, usedforsecurity=False).hexdigest()
+_ADJUST_SHA = hashlib.sha1(_ADJUST, usedforsecurity=False).hexdigest()
+
+Command = tuple[Any, ...]
+
+
+class RedisCounters:
+    """Connects when it is first used, and again after a failure."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = Redis.from_url(
+            url,
+            protocol=2,  # RESP 3 takes another round trip to set up
+            driver_info=None,  # and so does telling the client's name
+            retry=Retry(NoBackoff(), 0),  # a script that may have run must not run again
+            socket_timeout=PIPELINE_SECONDS,
+            socket_connect_timeout=PIPELINE_SECONDS,
+        )
+        self._waiting: list[tuple[Sequence[Charge], asyncio.Future[Reservation]]] = []
+        self._owed: dict[tuple[str, int, int], int] = defaultdict(int)
+        self._reachable = True
+        self._sender: asyncio.Task[None] | None = None
+
+    async def reserve(self, charges: Sequence[Charge]) -> Reservation:
+        """Count all charges, or none. Raises what went wrong with Redis; a caller that is cancelled leaves no trace."""
+        reservation: asyncio.Future[Reservation] = asyncio.get_running_loop().create_future()
+        self._waiting.append((charges, reservation))
+        self._wake()
+        return await reservation
+
+    def adjust(self, adjustments: Iterable[Adjustment]) -> None:
+        """Correct counts in the background: with the next pipeline that works, however long that takes."""
+        for key, start, seconds, amount in adjustments:
+            self._owed[key, start, seconds] += amount
+        if self._reachable:
+            self._wake()
+
+    async def close(self) -> None:
+        """Deliver what is owed, within the time of a pipeline, and disconnect."""
+        if self._sender is not None:
+            await asyncio.wait([self._sender], timeout=PIPELINE_SECONDS)
+            self._sender.cancel()
+            await asyncio.wait([self._sender])
+        await self._redis.aclose()
+
+    def _wake(self) -> None:
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._waiting or (self._owed and self._reachable):
+            waiting = [(charges, answer) for charges, answer in self._waiting if not answer.done()]
+            self._waiting = []
+            # After a failure it is a reservation's turn first: whatever is owed would be in doubt if that fails too.
+            adjustments = self._take_owed() if self._reachable else []
+            commands = [*map(_adjust, adjustments), *(_reserve(charges) for charges, _ in waiting)]
+            try:
+                async with asyncio.timeout(PIPELINE_SECONDS):
+                    results = await self._execute(commands)
+            except Exception as error:  # noqa: BLE001  it is the callers' who wait
+                self._reachable = False
+                self.adjust(adjustments)
+                for _, answer in waiting:
+                    if not answer.done():
+                        answer.set_exception(error)
+            else:
+                self._reachable = True
+                for (charges, answer), result in zip(waiting, results[len(adjustments) :], strict=True):
+                    self._resolve(charges, answer, result)
+
+    def _resolve(self, charges: Sequence[Charge], answer: "asyncio.Future[Reservation]", result: Any) -> None:
+        if isinstance(result, Exception):
+            if not answer.done():
+                answer.set_exception(result)
+            return
+        reservation = _reservation(result)
+        if not answer.done():
+            answer.set_result(reservation)
+        elif (
+            reservation.status is Status.ADMITTED
+        ):  # too late: its caller has gone, and was counted elsewhere
+            self.adjust(
+                Adjustment(charge.key, count.start, charge.seconds, -charge.amount)
+                for charge, count in zip(charges, reservation.counts, strict=True)
+            )
+
+    def _take_owed(self) -> list[Adjustment]:
+        """What is owed, without what belongs to windows that have ended."""
+        now = time.time()
+        owed = [
+            Adjustment(key, start, seconds, amount)
+            for (key, start, seconds), amount in self._owed.items()
+            if amount and start + seconds > now
+        ]
+        self._owed.clear()
+        return owed
+
+    async def _execute(self, commands: Sequence[Command]) -> list[Any]:
+        """The results or errors of commands. A server that has just started does not know the scripts yet."""
+        if not commands:
+            return []
+        results = await self._pipeline(commands)
+        unknown = [i for i, result in enumerate(results) if isinstance(result, NoScriptError)]
+        if unknown:
+            loading = [("SCRIPT LOAD", _RESERVE), ("SCRIPT LOAD", _ADJUST)]
+            again = await self._pipeline([*loading, *(commands[i] for i in unknown)])
+            for i, result in zip(unknown, again[len(loading) :], strict=True):
+                results[i] = result
+        return results
+
+    async def _pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            results: list[Any] = await pipeline.execute(raise_on_error=False)
+            return results
+
+
+def _reserve(charges: Sequence[Charge]) -> Command:
+    keys = [charge.key for charge in charges]
+    arguments = [
+        value
+        for _, limit, seconds, amount, need, base in charges
+        for value in (limit, seconds, amount, need, "" if base is None else base)
+    ]
+    return ("EVALSHA", _RESERVE_SHA, len(keys), *keys, *arguments)
+
+
+def _adjust(adjustment: Adjustment) -> Command:
+    return ("EVALSHA", _ADJUST_SHA, 1, adjustment.key, adjustment.start, adjustment.amount)
+
+
+def _reservation(result: Sequence[int]) -> Reservation:
+    status, microseconds, *numbers = result
+    counts = [Count(used, start) for used, start in zip(numbers[::2], numbers[1::2], strict=True)]
+    return Reservation(Status(status), microseconds / 1e6, counts)
