@@ -111,6 +111,7 @@ def _redis_url(value: SecretStr) -> SecretStr:
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Rates = Annotated[dict[Tier, Rate], NoDecode, BeforeValidator(parse_rates)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 Password = Annotated[SecretStr, Field(min_length=8), AfterValidator(_uncommon)]
 
 
@@ -148,7 +149,7 @@ class Settings(BaseSettings):
     body_timeout: Annotated[float, Field(gt=0)] = 10.0
     drain_timeout: Annotated[float, Field(gt=0, le=25)] = 25.0
 
-    redis_url: Annotated[SecretStr | None, AfterValidator(_redis_url)] = None
+    redis_url: RedisUrl | None = None
     redis_timeout: Annotated[float, Field(gt=0, le=5)] = 0.02
     rate_limits: Rates = {}
     token_limits: Rates = {}
