@@ -72,6 +72,13 @@ def test_required(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("CORS_ORIGINS", '["https://example.org/canary"]'),
         ("LLM_DEADLINE", "canary"),
         ("LOG_LEVEL", "canary"),
+        ("REDIS_URL", "canary"),
+        ("REDIS_URL", "redis://:password-canary@"),
+        ("REDIS_URL", "redis://redis:canary"),
+        ("REDIS_URL", "redis://redis?socket_timeout=canary"),
+        ("RATE_LIMITS", '{"canary": "10/minute"}'),
+        ("TOKEN_LIMITS", '{"free": "canary"}'),
+        ("DAILY_BUDGETS", '{"free": "canary"}'),
     ],
 )
 def test_refused_by_name_and_without_the_value(
