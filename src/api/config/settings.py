@@ -13,7 +13,10 @@ from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretS
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.services.callers import Tier
+from api.services.content_filter.filter import RuleName, parse_rules
 from api.services.limits.rates import Budgets, Rate, parse_budgets, parse_rates
+from api.services.routing.routes import Route, parse_routes
+from api.services.routing.variants import parse_variants
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 
@@ -154,6 +157,10 @@ class Settings(BaseSettings):
     rate_limits: Rates = {}
     token_limits: Rates = {}
     daily_budgets: Annotated[Budgets, NoDecode, BeforeValidator(parse_budgets)] = Budgets({}, {})
+
+    model_routes: Annotated[tuple[Route, ...], NoDecode, BeforeValidator(parse_routes)] = ()
+    model_variants: Annotated[dict[str, dict[str, float]], NoDecode, BeforeValidator(parse_variants)] = {}
+    content_filters: Annotated[list[RuleName], NoDecode, BeforeValidator(parse_rules)] = []
 
     cache_collection: str = "llm_cache"
     cache_ttl: Annotated[float, Field(gt=0)] = 3600.0

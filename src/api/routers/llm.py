@@ -60,11 +60,15 @@ async def generate(
     body: GenerateRequest, request: Request, caller: Authenticated, services: ServicesDep
 ) -> Generation:
     prompt = Prompt(**body.model_dump())
-    expected = estimate(prompt.model, (prompt.prompt, prompt.system_prompt or ""), prompt.max_tokens)
+    texts = (prompt.prompt, prompt.system_prompt or "")
+    for text in texts:
+        services.content_filter.check(text)
+    expected = estimate(prompt.model, texts, prompt.max_tokens)
     with await admit(request, services.limiter, caller, expected) as admission:
         answering = services.llm.generate(prompt, user=caller.user, request_id=current_request_id())
         generation = await cancel_on_disconnect(request, answering)
         admission.settle(tokens=0 if generation.cached else generation.total_tokens, cost=generation.cost)
+    generation.response = services.content_filter.redact(generation.response)
     return generation
 
 

@@ -9,6 +9,7 @@ import httpx
 from api.config.settings import Settings
 from api.services.cache import ResponseCache
 from api.services.circuit_breaker import CircuitBreaker
+from api.services.content_filter.filter import ContentFilter, load_filter
 from api.services.health_checker import HealthChecker, http_check
 from api.services.limits.limiter import Limiter
 from api.services.limits.setup import make_limiter
@@ -28,6 +29,7 @@ class Services:
     cache: ResponseCache
     llm: LLMService
     limiter: Limiter
+    content_filter: ContentFilter
     health: HealthChecker
 
 
@@ -78,6 +80,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 client, breaker=breaker, cache=cache, tracer=tracer, deadline=settings.llm_deadline
             ),
             limiter=limiter,
+            content_filter=load_filter(settings.content_filters),
             health=HealthChecker(
                 {
                     "qdrant": http_check(http, f"{settings.qdrant_url}/readyz"),

@@ -55,6 +55,14 @@ class BodyTooLargeError(ServiceError):
     message = "The request body is larger than this service accepts."
 
 
+class ContentRefusedError(ServiceError):
+    status = 400
+    slug = "content_refused"
+    message = (
+        "The request holds what must not go to a model, such as keys, passwords or personal data. Remove it."
+    )
+
+
 class LimitExceededError(ServiceError):
     """A limit of the caller's own; `headers` tell what is left of each."""
 

@@ -32,3 +32,6 @@ LIMITS_WAIT = Histogram(
     "Time that a decision took.",
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.025, 0.05, 0.1),
 )
+MODEL_CHOICES = Counter(
+    "model_choices_total", "Models chosen for requests, by what led to them.", ["model", "reason"]
+)

@@ -79,6 +79,14 @@ def test_required(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("RATE_LIMITS", '{"canary": "10/minute"}'),
         ("TOKEN_LIMITS", '{"free": "canary"}'),
         ("DAILY_BUDGETS", '{"free": "canary"}'),
+        ("MODEL_ROUTES", "canary"),
+        ("MODEL_ROUTES", '[{"model": "small", "canary": 1}]'),
+        ("MODEL_ROUTES", '[{"tier": "free"}]'),
+        ("MODEL_VARIANTS", '{"canary": {}}'),
+        ("MODEL_VARIANTS", '{"chat": {"canary": 0}}'),
+        ("CONTENT_FILTERS", "canary"),
+        ("CONTENT_FILTERS", '["canary"]'),
+        ("CONTENT_FILTERS", "1"),
     ],
 )
 def test_refused_by_name_and_without_the_value(
