@@ -9,7 +9,7 @@ from api.routers.dependencies import Authenticated, ServicesDep
 from api.services.callers import Caller
 from api.services.errors import LimitExceededError
 from api.services.limits.estimates import Estimate
-from api.services.limits.limiter import Admission, Limiter
+from api.services.limits.limiter import Admission, Limiter, remember_admission
 
 NOTHING = Estimate(tokens=0, cost=0.0)
 
@@ -19,13 +19,17 @@ HEADERS = [f"X-RateLimit-{what}{of}" for of in ("", "-Tokens") for what in ("Lim
 async def admit(
     request: Request, limiter: Limiter, caller: Caller, estimate: Estimate = NOTHING
 ) -> Admission:
-    """Count a request, and have its answer tell what is left. Raises LimitExceededError or TooManyTokensError."""
+    """Count a request, and have its answer tell what is left; to be settled, by itself or by `settle_answer`.
+
+    Raises LimitExceededError or TooManyTokensError.
+    """
     try:
         admission = await limiter.admit(caller, tokens=estimate.tokens, cost=estimate.cost)
     except LimitExceededError as error:
         add_answer_headers(request, error.headers)
         raise
     add_answer_headers(request, admission.headers)
+    remember_admission(admission)
     return admission
 
 

@@ -9,6 +9,7 @@ together, and settled by what was used after it.
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -86,6 +87,35 @@ class Admission:
         ]
         if adjustments:
             self._counters.adjust(adjustments)
+
+
+_current: ContextVar[Admission | None] = ContextVar("admission", default=None)
+"""Of the request that is served in this context."""
+
+
+class Used(Protocol):
+    """The facts of an answer that limits are about. `status` is "ok" or the slug of a failure."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    cached: bool
+    status: str
+
+
+def remember_admission(admission: Admission) -> None:
+    """Have `settle_answer` settle this one, in this context and in tasks that are begun in it."""
+    _current.set(admission)
+
+
+def settle_answer(answered: Used) -> None:
+    """Settle the request that is being served by the facts of its answer."""
+    admission = _current.get()
+    tokens = 0 if answered.cached else answered.prompt_tokens + answered.completion_tokens
+    # Of whoever leaves before anything was counted, nobody knows what the model did: the estimate stands.
+    abandoned = answered.status == ClientDisconnectedError.slug and not tokens
+    if admission is not None and not abandoned:
+        admission.settle(tokens=tokens, cost=answered.cost)
 
 
 class Limiter:

@@ -6,6 +6,9 @@
 
 A reservation is one script: atomic, and one round trip. Those that come while a pipeline is under way go together with
 the next one. So there is no pool to wait for, and no connection to set up when many requests come at once.
+
+Adjustments go with the next reservation, and before it, so that a process always sees its own. Only where none comes do
+they go by themselves.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,8 @@ from api.services.limits.counters import Adjustment, Charge, Count, Reservation,
 
 PIPELINE_SECONDS = 1.0
 """How long a pipeline may take, connecting included. Callers wait less; this frees the connection of a dead server."""
+ADJUST_SECONDS = 0.05
+"""How long adjustments wait for a reservation to go with: a request would pay for two pipelines otherwise."""
 
 _RESERVE = Path(__file__).with_name("reserve.lua").read_bytes()
 _ADJUST = Path(__file__).with_name("adjust.lua").read_bytes()
@@ -50,6 +56,7 @@ class RedisCounters:
         self._owed: dict[tuple[str, int, int], int] = defaultdict(int)
         self._reachable = True
         self._sender: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     async def reserve(self, charges: Sequence[Charge]) -> Reservation:
         """Count all charges, or none. Raises what went wrong with Redis; a caller that is cancelled leaves no trace."""
@@ -62,41 +69,63 @@ class RedisCounters:
         """Correct counts in the background: with the next pipeline that works, however long that takes."""
         for key, start, seconds, amount in adjustments:
             self._owed[key, start, seconds] += amount
-        if self._reachable:
-            self._wake()
+        self._wake_later()
 
     async def close(self) -> None:
         """Deliver what is owed, within the time of a pipeline, and disconnect."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PIPELINE_SECONDS):
+                while self._owed and self._reachable:
+                    await asyncio.wait([self._wake()])
         if self._sender is not None:
-            await asyncio.wait([self._sender], timeout=PIPELINE_SECONDS)
             self._sender.cancel()
             await asyncio.wait([self._sender])
+        if self._timer is not None:
+            self._timer.cancel()
         await self._redis.aclose()
 
-    def _wake(self) -> None:
+    def _wake(self) -> "asyncio.Task[None]":
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())
+        return self._sender
+
+    def _wake_later(self) -> None:
+        """See to it that what is owed goes soon, unless Redis cannot be reached; then the next reservation tries."""
+        if self._owed and self._reachable and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(ADJUST_SECONDS, self._wake_now)
+
+    def _wake_now(self) -> None:
+        self._timer = None
+        self._wake()
 
     async def _send(self) -> None:
-        while self._waiting or (self._owed and self._reachable):
-            waiting = [(charges, answer) for charges, answer in self._waiting if not answer.done()]
-            self._waiting = []
-            # After a failure it is a reservation's turn first: whatever is owed would be in doubt if that fails too.
-            adjustments = self._take_owed() if self._reachable else []
-            commands = [*map(_adjust, adjustments), *(_reserve(charges) for charges, _ in waiting)]
-            try:
-                async with asyncio.timeout(PIPELINE_SECONDS):
-                    results = await self._execute(commands)
-            except Exception as error:  # noqa: BLE001  it is the callers' who wait
-                self._reachable = False
-                self.adjust(adjustments)
-                for _, answer in waiting:
-                    if not answer.done():
-                        answer.set_exception(error)
-            else:
-                self._reachable = True
-                for (charges, answer), result in zip(waiting, results[len(adjustments) :], strict=True):
-                    self._resolve(charges, answer, result)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await self._send_pipeline()
+        while self._waiting:
+            await self._send_pipeline()
+        self._wake_later()
+
+    async def _send_pipeline(self) -> None:
+        waiting = [(charges, answer) for charges, answer in self._waiting if not answer.done()]
+        self._waiting = []
+        # After a failure it is a reservation's turn first: whatever is owed would be in doubt if that fails too.
+        adjustments = self._take_owed() if self._reachable else []
+        commands = [*map(_adjust, adjustments), *(_reserve(charges) for charges, _ in waiting)]
+        try:
+            async with asyncio.timeout(PIPELINE_SECONDS):
+                results = await self._execute(commands)
+        except Exception as error:  # noqa: BLE001  it is the callers' who wait
+            self._reachable = False
+            self.adjust(adjustments)
+            for _, answer in waiting:
+                if not answer.done():
+                    answer.set_exception(error)
+        else:
+            self._reachable = True
+            for (charges, answer), result in zip(waiting, results[len(adjustments) :], strict=True):
+                self._resolve(charges, answer, result)
 
     def _resolve(self, charges: Sequence[Charge], answer: "asyncio.Future[Reservation]", result: Any) -> None:
         if isinstance(result, Exception):
@@ -106,9 +135,8 @@ class RedisCounters:
         reservation = _reservation(result)
         if not answer.done():
             answer.set_result(reservation)
-        elif (
-            reservation.status is Status.ADMITTED
-        ):  # too late: its caller has gone, and was counted elsewhere
+        elif reservation.status is Status.ADMITTED:
+            # Too late: its caller has gone, or was counted elsewhere.
             self.adjust(
                 Adjustment(charge.key, count.start, charge.seconds, -charge.amount)
                 for charge, count in zip(charges, reservation.counts, strict=True)

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from api.services.errors import (
     TooManyTokensError,
 )
 from api.services.limits.counters import MemoryCounters
-from api.services.limits.limiter import Limiter, Limits
+from api.services.limits.limiter import Limiter, Limits, remember_admission, settle_answer
 from api.services.limits.local_counters import LocalCounters
 from api.services.limits.rates import Budgets, Rate
 from api.services.limits.shared_counters import SharedCounters
@@ -121,6 +122,41 @@ async def test_a_failed_request_gives_its_tokens_back_an_abandoned_one_does_not(
             raise error
 
     assert (await limiter.admit(FREE, tokens=1)).headers["X-RateLimit-Remaining-Tokens"] == "19"
+
+
+@dataclass
+class Answer:
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    cached: bool = False
+    status: str = "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        (Answer(prompt_tokens=7, completion_tokens=5), 88),
+        (Answer(prompt_tokens=7, completion_tokens=5, cached=True), 100),
+        (Answer(status="upstream_error"), 100),
+        (Answer(status="client_closed_request"), 60),
+        (Answer(status="client_closed_request", prompt_tokens=7, completion_tokens=5), 88),
+    ],
+)
+async def test_the_facts_of_an_answer_settle_its_request(clock: Clock, answer: Answer, left: int) -> None:
+    limiter = make(limits(tokens=100), clock)
+
+    async def serve(answer: Answer, tokens: int) -> None:
+        remember_admission(await limiter.admit(FREE, tokens=tokens))
+        await asyncio.create_task(observe(answer))
+
+    async def observe(answer: Answer) -> None:
+        settle_answer(answer)
+
+    await asyncio.gather(asyncio.create_task(serve(answer, 40)), asyncio.create_task(serve(Answer(), 50)))
+    settle_answer(Answer(prompt_tokens=1000))  # of a request that nobody limits
+
+    assert (await limiter.admit(FREE)).headers["X-RateLimit-Remaining-Tokens"] == str(left)
 
 
 async def test_a_request_that_no_window_has_room_for_is_told_so(clock: Clock) -> None:

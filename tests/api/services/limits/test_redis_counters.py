@@ -1,12 +1,21 @@
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import pytest
+from redis.asyncio import Redis
 
 from api.services.limits.counters import Status
 from chaos.redis import RedisServer
 from chaos.toxiproxy.client import ProxyHandle
 from tests.api.services.limits.support import adjustment, charge, redis_client, redis_counters, until
+
+
+def used_is(client: Redis, expected: str) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return bool(await client.hget("k", "used") == expected)
+
+    return check
 
 
 async def test_many_at_once_from_two_instances_take_the_limit_exactly(server: RedisServer) -> None:
@@ -31,10 +40,10 @@ async def test_a_caller_that_leaves_is_not_counted(server: RedisServer, proxy: P
         await counters.reserve([charge("warm")])
         await proxy.add_toxic("latency", latency=300)
         leaving = asyncio.create_task(counters.reserve([charge()]))
-        await until(lambda: _is(client.hget("k", "used"), "1"))
+        await until(used_is(client, "1"))
         leaving.cancel()
 
-        await until(lambda: _is(client.hget("k", "used"), "0"))
+        await until(used_is(client, "0"))
 
 
 async def test_a_connection_cut_in_an_answer_mixes_no_answers_up(
@@ -71,13 +80,17 @@ async def test_what_redis_refuses_is_raised(server: RedisServer) -> None:
         assert (await counters.reserve([charge("other")])).status is Status.ADMITTED
 
 
+async def test_an_adjustment_goes_by_itself_if_no_reservation_comes(server: RedisServer) -> None:
+    async with redis_counters(server.port) as counters, redis_client(server.port) as client:
+        first = await counters.reserve([charge(limit=100)])
+        for expected in ("6", "11"):
+            counters.adjust([adjustment(first, 5)])
+            await until(used_is(client, expected))
+
+
 async def test_what_is_owed_is_delivered_at_the_end(server: RedisServer) -> None:
     async with redis_client(server.port) as client:
         async with redis_counters(server.port) as counters:
             first = await counters.reserve([charge(limit=100)])
             counters.adjust([adjustment(first, 5)])
         assert await client.hget("k", "used") == "6"
-
-
-async def _is(reply: object, expected: str) -> bool:
-    return bool(await reply == expected)  # type: ignore[misc]  # the client's types are for both of its kinds
