@@ -11,15 +11,20 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.config.app import create_app
+from api.config.settings import Settings
+from api.routers.limits import Limited
 from chaos.ports import free_port
 from chaos.process import Process
 from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
 from chaos.redis import RedisServer
-from tests.api.support import RunService, ask
+from tests.api.support import Records, RunService, ask
 from tests.api.upstream import Upstream, respond
+from tests.connections import serving
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3600
@@ -79,6 +84,46 @@ async def test_a_user_without_a_token_is_not_counted(run_service: RunService) ->
         for _ in range(3):
             assert (await client.post("/llm/generate", headers={"Authorization": "x"})).status_code == 401
         assert (await ask(client)).status_code == 200
+
+
+async def test_while_redis_hangs_requests_are_answered_and_counted(
+    run_service: RunService, records: Records
+) -> None:
+    async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(hang) as port:
+        limits = {"rate_limits": '{"enterprise": "7/day"}', "redis_url": f"redis://127.0.0.1:{port}"}
+        async with run_service(**limits) as client:
+            answers = [await ask(client, prompt=f"question {i}") for i in range(9)]
+
+    assert [answer.status_code for answer in answers] == [200] * 7 + [429] * 2
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == [*"6543210", "0", "0"]
+    assert [record["message"] for record in records() if record["logger"] == "api.limits"] == [
+        "Redis does not answer in time: limits are kept in this process"
+    ]
+
+
+async def test_an_endpoint_without_tokens_is_counted_by_a_dependency(
+    run_service: RunService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def who(caller: Limited) -> str:
+        return caller.user
+
+    def create(settings: Settings) -> FastAPI:
+        app = create_app(settings)
+        app.add_api_route("/counted", who)
+        return app
+
+    monkeypatch.setattr("tests.api.conftest.create_app", create)
+    async with run_service(
+        rate_limits='{"enterprise": "1/day"}', token_limits='{"enterprise": "5/day"}'
+    ) as client:
+        answers = [await client.get("/counted") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert answers[0].json() == "admin"
+    assert answers[1].headers["x-ratelimit-remaining-tokens"] == "5"
 
 
 @contextlib.asynccontextmanager

@@ -27,8 +27,7 @@ from redis.exceptions import NoScriptError
 
 from api.services.limits.counters import Adjustment, Charge, Count, Reservation, Status
 
-PIPELINE_SECONDS = 1.0
-"""How long a pipeline may take, connecting included. Callers wait less; this frees the connection of a dead server."""
+CLOSE_SECONDS = 1.0
 ADJUST_SECONDS = 0.05
 """How long adjustments wait for a reservation to go with: a request would pay for two pipelines otherwise."""
 
@@ -41,16 +40,21 @@ Command = tuple[Any, ...]
 
 
 class RedisCounters:
-    """Connects when it is first used, and again after a failure."""
+    """Connects when it is first used, and again after a failure.
 
-    def __init__(self, url: str) -> None:
+    `timeout` is how long a pipeline may take, in seconds, connecting included. It is there for servers that have died:
+    callers that wait less cancel their reservations.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 1.0) -> None:
+        self._timeout = timeout
         self._redis = Redis.from_url(
             url,
             protocol=2,  # RESP 3 takes another round trip to set up
             driver_info=None,  # and so does telling the client's name
             retry=Retry(NoBackoff(), 0),  # a script that may have run must not run again
-            socket_timeout=PIPELINE_SECONDS,
-            socket_connect_timeout=PIPELINE_SECONDS,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
         )
         self._waiting: list[tuple[Sequence[Charge], asyncio.Future[Reservation]]] = []
         self._owed: dict[tuple[str, int, int], int] = defaultdict(int)
@@ -72,9 +76,9 @@ class RedisCounters:
         self._wake_later()
 
     async def close(self) -> None:
-        """Deliver what is owed, within the time of a pipeline, and disconnect."""
+        """Deliver what is owed, if that can be done within CLOSE_SECONDS, and disconnect."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(PIPELINE_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 while self._owed and self._reachable:
                     await asyncio.wait([self._wake()])
         if self._sender is not None:
@@ -114,7 +118,7 @@ class RedisCounters:
         adjustments = self._take_owed() if self._reachable else []
         commands = [*map(_adjust, adjustments), *(_reserve(charges) for charges, _ in waiting)]
         try:
-            async with asyncio.timeout(PIPELINE_SECONDS):
+            async with asyncio.timeout(self._timeout):
                 results = await self._execute(commands)
         except Exception as error:  # noqa: BLE001  it is the callers' who wait
             self._reachable = False

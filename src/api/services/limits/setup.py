@@ -6,6 +6,9 @@ from api.services.limits.limiter import Counters, Limiter, Limits
 from api.services.limits.local_counters import LocalCounters
 from api.services.limits.spending import Spending, SpentToday
 
+PIPELINE_SECONDS = 1.0
+"""After which a connection to Redis is given up, though no request waits that long."""
+
 
 def make_limiter(settings: Settings, spent_today: SpentToday | None = None) -> Limiter:
     """A limiter, not connected yet. Without `spent_today`, a budget whose counter was lost begins anew."""
@@ -22,4 +25,7 @@ def _make_counters(settings: Settings) -> Counters:
     from api.services.limits.redis_counters import RedisCounters  # noqa: PLC0415
     from api.services.limits.shared_counters import SharedCounters  # noqa: PLC0415
 
-    return SharedCounters(RedisCounters(settings.redis_url.get_secret_value()), MemoryCounters())
+    redis = RedisCounters(
+        settings.redis_url.get_secret_value(), timeout=max(PIPELINE_SECONDS, settings.redis_timeout)
+    )
+    return SharedCounters(redis, MemoryCounters())

@@ -11,6 +11,8 @@ log = structlog.get_logger("api.limits")
 SpentToday = Callable[[str], Awaitable[float]]
 """US dollars that a user has spent since midnight, UTC."""
 
+ASK_SECONDS = 5.0
+"""How long an answer may take, and may wait for somebody to need it."""
 REST_SECONDS = 5.0
 """How long nobody is asked after a failure."""
 MICRODOLLARS = 1_000_000
@@ -21,7 +23,7 @@ class Spending:
 
     def __init__(self, spent_today: SpentToday | None) -> None:
         self._spent_today = spent_today
-        self._asking: dict[str, asyncio.Task[int | None]] = {}
+        self._asking: dict[str, tuple[asyncio.Task[int | None], float]] = {}
         self._resting_until = 0.0
 
     async def today(self, user: str, deadline: float) -> int | None:
@@ -31,11 +33,13 @@ class Spending:
         """
         if self._spent_today is None:
             return 0
-        asking = self._asking.get(user)
-        if asking is None:
-            if time.monotonic() < self._resting_until:
+        now = time.monotonic()
+        asking, began = self._asking.get(user, (None, 0.0))
+        if asking is None or began + ASK_SECONDS < now:
+            if now < self._resting_until:
                 return None
-            asking = self._asking[user] = asyncio.create_task(self._ask(user, self._spent_today))
+            asking = asyncio.create_task(self._ask(user, self._spent_today))
+            self._asking[user] = (asking, now)
         timeout = deadline - asyncio.get_running_loop().time()
         await asyncio.wait([asking], timeout=max(0.0, timeout))
         if not asking.done():
@@ -44,14 +48,16 @@ class Spending:
         return asking.result()
 
     async def close(self) -> None:
-        for asking in self._asking.values():
-            asking.cancel()
-        if self._asking:
-            await asyncio.wait(self._asking.values())
+        tasks = [asking for asking, _ in self._asking.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _ask(self, user: str, spent_today: SpentToday) -> int | None:
         try:
-            return round(await spent_today(user) * MICRODOLLARS)
+            async with asyncio.timeout(ASK_SECONDS):
+                return round(await spent_today(user) * MICRODOLLARS)
         except Exception as error:  # noqa: BLE001  whatever it is, no caller may suffer for it
             self._resting_until = time.monotonic() + REST_SECONDS
             log.warning("budget not known", error=type(error).__name__, resting_s=REST_SECONDS)

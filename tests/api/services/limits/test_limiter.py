@@ -231,7 +231,7 @@ async def test_what_is_known_too_late_counts_for_the_next_request(clock: Clock) 
     limiter = make(limits(budgets=Budgets({Tier.FREE: 1.0}, {})), clock, spending)
     await limiter.admit(FREE)
     known.set()
-    await spending._asking["alice"]
+    await spending._asking["alice"][0]
 
     assert isinstance(await refusal(limiter), BudgetExceededError)
     await limiter.close()

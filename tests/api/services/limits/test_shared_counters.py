@@ -9,6 +9,7 @@ from api.services.limits.shared_counters import FAILURES, SharedCounters
 from chaos.redis import RedisServer
 from chaos.toxiproxy.client import ProxyHandle
 from tests.api.services.limits.support import (
+    PATIENT,
     adjustment,
     charge,
     redis_client,
@@ -18,8 +19,6 @@ from tests.api.services.limits.support import (
 )
 from tests.api.support import REFUSED, Records
 
-PATIENT = 30.0
-"""Seconds for Redis where it works: a busy machine must not make it look slow."""
 REASONS = ("slow", "failed", "resting")
 
 
