@@ -28,6 +28,7 @@ from tests.api.upstream import Upstream, run_upstream
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:
         monkeypatch.delenv(field.upper(), raising=False)
+    monkeypatch.delenv("BACKEND_URL", raising=False)
 
 
 @pytest.fixture
@@ -43,6 +44,8 @@ def variables(tmp_path: Path) -> dict[str, str]:
         "QDRANT_URL": REFUSED,
         "MLFLOW_TRACKING_URI": REFUSED,
         "TRACE_FALLBACK_PATH": str(tmp_path / "traces.jsonl"),
+        "DATABASE_PATH": str(tmp_path / "api.db"),
+        "USAGE_OUTBOX_PATH": str(tmp_path / "usage"),
     }
 
 

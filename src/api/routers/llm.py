@@ -58,7 +58,7 @@ async def generate(
     body: GenerateRequest, request: Request, caller: Authenticated, services: ServicesDep
 ) -> Generation:
     prompt = Prompt(**body.model_dump())
-    answering = services.llm.generate(prompt, user=caller.user, request_id=current_request_id())
+    answering = services.llm.generate(prompt, caller=caller, request_id=current_request_id())
     return await cancel_on_disconnect(request, answering)
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from api.config.env_validator import describe, load_settings
 from tests.api.support import read_settings
@@ -108,8 +108,8 @@ def test_a_secret_comes_from_its_file_where_the_environment_has_none(
 
     settings = load_settings(tmp_path)
 
-    assert settings.auth_admin_password.get_secret_value() == "of-a-file-only"
-    assert settings.auth_user_password.get_secret_value() == variables["AUTH_USER_PASSWORD"]
+    assert settings.auth_admin_password == SecretStr("of-a-file-only")
+    assert settings.auth_user_password == SecretStr(variables["AUTH_USER_PASSWORD"])
 
 
 def test_a_weak_secret_of_a_file_is_refused(
