@@ -20,6 +20,7 @@ import uvicorn
 from api.config.app import create_app
 from api.config.logging_config import configure_logging
 from api.config.settings import Settings
+from tests.api.database import Database, run_database
 from tests.api.support import PASSWORD, REFUSED, SECRET, Records, RunService
 from tests.api.upstream import Upstream, run_upstream
 
@@ -104,3 +105,19 @@ def run_service(
 async def service(run_service: RunService) -> AsyncIterator[httpx.AsyncClient]:
     async with run_service() as client:
         yield client
+
+
+@pytest.fixture
+async def postgres() -> AsyncIterator[Database]:
+    async with run_database() as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database_variables(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
+    """Settings of the service's database, once in SQLite and once in PostgreSQL."""
+    if request.param == "sqlite":
+        yield {"database_path": str(tmp_path / "api.db")}
+    else:
+        async with run_database() as database:
+            yield {"database_url": database.url}

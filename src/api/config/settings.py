@@ -146,7 +146,8 @@ def _origin(value: str) -> str:
 
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
-Password = Annotated[SecretStr, Field(min_length=8), AfterValidator(_uncommon)]
+SHORTEST_PASSWORD = 8
+Password = Annotated[SecretStr, Field(min_length=SHORTEST_PASSWORD), AfterValidator(_uncommon)]
 
 
 class BootstrapUser(BaseModel):
@@ -222,5 +223,7 @@ class Settings(BaseSettings):
         values = [field.get_secret_value() for field in fields.values() if isinstance(field, SecretStr)]
         values += [user.password.get_secret_value() for user in self.bootstrap_users or ()]
         if self.database_url is not None:
-            values.append(unquote(urlsplit(self.database_url.get_secret_value()).password or ""))
+            password = unquote(urlsplit(self.database_url.get_secret_value()).password or "")
+            if len(password) >= SHORTEST_PASSWORD:  # the pattern of a short one would blot out ordinary words
+                values.append(password)
         return tuple(value for value in values if value)
