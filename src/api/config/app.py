@@ -15,7 +15,7 @@ from api.middleware.request_id import HEADER as REQUEST_ID_HEADER
 from api.middleware.request_id import RequestIdMiddleware
 from api.middleware.request_limits import RequestLimitsMiddleware
 from api.middleware.shutdown import Drain, ShutdownMiddleware
-from api.routers import api_keys, auth, llm, system, usage
+from api.routers import api_keys, auth, llm, system, usage, users
 from api.services.errors import ServiceError
 from api.utils.error_response import error_response, service_error_response
 
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(api_keys.router)
     app.include_router(llm.router)
     app.include_router(usage.router)
+    app.include_router(users.router)
     app.include_router(system.router)
     return app
 

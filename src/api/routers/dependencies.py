@@ -34,7 +34,7 @@ async def get_caller(
     presented = credentials.credentials if credentials is not None else api_key or ""
     if credentials is None or presented.startswith(PREFIX):
         return await services.api_keys.verify(presented)
-    user = services.users.get(services.tokens.verify(presented))
+    user = await services.users.find(services.tokens.verify(presented))
     if user is None:
         raise NotAuthenticatedError("token of an unknown user")
     return Caller(user=user.name, tier=user.tier, permissions=user.permissions)

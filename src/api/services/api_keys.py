@@ -10,43 +10,28 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from api.services.callers import Caller, Permission
-from api.services.database import Database, DatabaseUnavailableError
+from api.services.database import Database
 from api.services.errors import (
     ApiKeyNotFoundError,
-    IdentityUnavailableError,
     NotAuthenticatedError,
     PermissionDeniedError,
     TooManyKeysError,
 )
+from api.services.lookups import Lookups, change
 from api.services.records import KeyRecord
 from api.services.users import UserStore
-
-if TYPE_CHECKING:
-    from api.storage.store import Store
-
-T = TypeVar("T")
 
 log = structlog.get_logger("api.api_keys")
 
 PREFIX = "llm_"
-FRESH_SECONDS = 1.0
-"""A key that was looked up is used for so long without another look: an instance learns of a revocation elsewhere
-within this time. Without it, every request would cost the database a query."""
-GRACE_SECONDS = 300.0
-"""While the database is down, keys that were looked up so recently go on working."""
-LOOKUP_SECONDS = 0.25
-MANAGE_SECONDS = 2.0
 MOST_KEYS = 100
 """A user's keys that are not revoked."""
-MOST_REMEMBERED = 10_000
 
 _FORM = re.compile(r"llm_([A-Za-z0-9]{16})_[A-Za-z0-9_-]{43}")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -56,12 +41,6 @@ def derive_key(secret: str, purpose: str) -> bytes:
     """Return a key of 32 bytes for one purpose, by HKDF with SHA-256 and without a salt (RFC 5869)."""
     extracted = hmac.digest(bytes(32), secret.encode(), "sha256")
     return hmac.digest(extracted, purpose.encode() + b"\x01", "sha256")
-
-
-@dataclass(slots=True)
-class _Remembered:
-    key: KeyRecord
-    looked_up: float
 
 
 class ApiKeys:
@@ -76,8 +55,7 @@ class ApiKeys:
         self._database = database
         self._users = users
         self._hash_key = derive_key(secret, "api-keys")
-        self._clock = clock
-        self._remembered: dict[str, _Remembered] = {}
+        self._keys = Lookups(database, lambda store, key_id: store.find_key(key_id), clock=clock)
 
     async def create(
         self, owner: Caller, *, name: str, permissions: frozenset[Permission], lifetime: timedelta | None
@@ -105,27 +83,27 @@ class ApiKeys:
             created_at=now,
             expires_at=None if lifetime is None else now + lifetime,
         )
-        await self._manage(lambda store: store.add_key(key))
+        await change(self._database, lambda store: store.add_key(key))
         log.info("api key created", key=key_id, user=owner.user)
         return key, text
 
     async def list(self, owner: Caller) -> list[KeyRecord]:
         """Return the caller's keys that are not revoked. Raises IdentityUnavailableError."""
-        return await self._manage(lambda store: store.keys_of(owner.user))
+        return await change(self._database, lambda store: store.keys_of(owner.user))
 
     async def revoke(self, caller: Caller, key_id: str) -> None:
-        """End a key: here at once, on other instances within FRESH_SECONDS.
+        """End a key: here at once, on other instances within `lookups.FRESH_SECONDS`.
 
         Raises ApiKeyNotFoundError for a key that does not exist, is revoked already or is somebody else's (unless the
         caller is an admin), and IdentityUnavailableError.
         """
         if not key_id.isascii() or not key_id.isalnum():
             raise ApiKeyNotFoundError
-        key = await self._manage(lambda store: store.find_key(key_id))
+        key = await change(self._database, lambda store: store.find_key(key_id))
         if key is None or (key.username != caller.user and Permission.ADMIN not in caller.permissions):
             raise ApiKeyNotFoundError
-        await self._manage(lambda store: store.revoke_key(key_id, at=datetime.now(UTC)))
-        self._remembered.pop(key_id, None)
+        await change(self._database, lambda store: store.revoke_key(key_id, at=datetime.now(UTC)))
+        self._keys.forget(key_id)
         log.info("api key revoked", key=key_id, user=key.username, by=caller.user)
 
     async def verify(self, text: str) -> Caller:
@@ -137,46 +115,17 @@ class ApiKeys:
         match = _FORM.fullmatch(text)
         if match is None:
             raise NotAuthenticatedError("malformed API key")
-        key = await self._find(match[1])
+        key = await self._keys.find(match[1])
         if key is None or not hmac.compare_digest(key.hash, self._hash(text)):
             raise NotAuthenticatedError("unknown API key")
         if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
             raise NotAuthenticatedError("expired API key")
-        user = self._users.get(key.username)
+        user = await self._users.find(key.username)
         if user is None:
             raise NotAuthenticatedError("API key of an unknown user")
         return Caller(
             user=user.name, tier=user.tier, permissions=key.permissions & user.permissions, key=key.id
         )
-
-    async def _find(self, key_id: str) -> KeyRecord | None:
-        remembered = self._remembered.get(key_id)
-        age = self._clock() - remembered.looked_up if remembered else float("inf")
-        if remembered and age < FRESH_SECONDS:
-            return remembered.key
-        try:
-            key = await self._database.run(lambda store: store.find_key(key_id), timeout=LOOKUP_SECONDS)
-        except DatabaseUnavailableError as error:
-            if remembered and age < GRACE_SECONDS:
-                return remembered.key
-            raise IdentityUnavailableError(str(error)) from None
-        if key is None:
-            self._remembered.pop(key_id, None)
-        else:
-            self._remember(key)
-        return key
-
-    def _remember(self, key: KeyRecord) -> None:
-        self._remembered.pop(key.id, None)
-        if len(self._remembered) >= MOST_REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[key.id] = _Remembered(key, self._clock())
-
-    async def _manage(self, query: Callable[["Store"], Coroutine[Any, Any, T]]) -> T:
-        try:
-            return await self._database.run(query, timeout=MANAGE_SECONDS)
-        except DatabaseUnavailableError as error:
-            raise IdentityUnavailableError(str(error)) from None
 
     def _hash(self, text: str) -> bytes:
         return hmac.digest(self._hash_key, text.encode(), "sha256")

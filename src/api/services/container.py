@@ -67,7 +67,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             on_change=log_breaker_change,
         )
         secret = settings.jwt_secret_key.get_secret_value()
-        users = UserStore(_accounts(settings))
         database = Database(
             settings.database_path
             if settings.database_url is None
@@ -75,6 +74,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         database.start()
         stack.push_async_callback(database.close)
+        # The exam has its two users and no others, so that a login there never waits for a database.
+        users = UserStore(_accounts(settings), None if settings.bootstrap_users is None else database)
         usage = UsageLedger(
             Outbox(settings.usage_outbox_path, max_bytes=settings.usage_outbox_max_bytes), database
         )

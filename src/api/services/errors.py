@@ -46,6 +46,18 @@ class ApiKeyNotFoundError(ServiceError):
     message = "You have no API key with this id."
 
 
+class UserNotFoundError(ServiceError):
+    status = 404
+    slug = "user_not_found"
+    message = "There is no such user that can be removed."
+
+
+class UserExistsError(ServiceError):
+    status = 409
+    slug = "user_exists"
+    message = "There is a user of this name."
+
+
 class TooManyKeysError(ServiceError):
     status = 409
     slug = "too_many_api_keys"
@@ -57,7 +69,7 @@ class IdentityUnavailableError(ServiceError):
 
     status = 503
     slug = "identity_unavailable"
-    message = "API keys cannot be checked or changed at the moment. Try again, or use a token."
+    message = "Users and API keys cannot be looked up or changed at the moment. Try again."
     default_retry_after = 2.0
 
 

@@ -7,13 +7,29 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.services.answered import Answered
-from api.services.callers import Permission, Tier
+from api.services.callers import Permission, Tier, User
 
 _LARGEST_INTEGER = 2**31 - 1
 _LARGEST_BIGINT = 2**63 - 1
 _NANO = 1_000_000_000
 
 Count = Annotated[int, Field(ge=0, le=_LARGEST_INTEGER)]
+
+
+class UserRecord(BaseModel):
+    """A user of the database's, with the password's argon2 hash."""
+
+    model_config = ConfigDict(frozen=True)
+
+    username: str
+    password_hash: Annotated[str, Field(repr=False)]
+    tier: Tier
+    permissions: frozenset[Permission]
+    created_at: datetime
+
+    @property
+    def user(self) -> User:
+        return User(self.username, self.tier, self.permissions)
 
 
 class KeyRecord(BaseModel):

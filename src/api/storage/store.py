@@ -8,12 +8,13 @@ from sqlalchemy import RowMapping, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.services.records import KeyRecord, UsageGroup, UsageRow
+from api.services.records import KeyRecord, UsageGroup, UsageRow, UserRecord
 from api.storage.engine import make_engine
 from api.storage.migrate import migrate
-from api.storage.tables import api_keys, usage
+from api.storage.tables import api_keys, usage, users
 
 MOST_GROUPS = 10_000
+MOST_USERS = 1_000
 
 
 class Store:
@@ -22,6 +23,7 @@ class Store:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._insert_user = insert(users).on_conflict_do_nothing()
         self._insert_usage = insert(usage).on_conflict_do_nothing()
 
     @classmethod
@@ -41,6 +43,37 @@ class Store:
     async def close_connections(self) -> None:
         """Close idle connections, dead or alive; the next query makes a new one."""
         await self._engine.dispose()
+
+    async def add_user(self, user: UserRecord) -> bool:
+        """Add a user; returns False if the name is taken."""
+        values = {**user.model_dump(), "permissions": sorted(user.permissions)}
+        async with self._engine.begin() as connection:
+            return (await connection.execute(self._insert_user, values)).rowcount == 1
+
+    async def find_user(self, username: str) -> UserRecord | None:
+        query = select(users).where(users.c.username == username)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else UserRecord.model_validate(dict(row))
+
+    async def all_users(self) -> list[UserRecord]:
+        """Return the first MOST_USERS by name."""
+        query = select(users).order_by(users.c.username).limit(MOST_USERS)
+        async with self._engine.connect() as connection:
+            return [
+                UserRecord.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()
+            ]
+
+    async def remove_user(self, username: str, *, at: datetime) -> bool:
+        """Remove a user and revoke the user's keys; returns False if there is none of that name."""
+        async with self._engine.begin() as connection:
+            removed = await connection.execute(users.delete().where(users.c.username == username))
+            if removed.rowcount:
+                revoke = api_keys.update().where(
+                    api_keys.c.username == username, api_keys.c.revoked_at.is_(None)
+                )
+                await connection.execute(revoke.values(revoked_at=at))
+        return removed.rowcount == 1
 
     async def add_key(self, key: KeyRecord) -> None:
         async with self._engine.begin() as connection:

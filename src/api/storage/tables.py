@@ -35,6 +35,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
+users = Table(
+    "users",
+    metadata,
+    Column("username", String(256), primary_key=True),
+    Column("password_hash", String(256), nullable=False),
+    Column("tier", String(16), nullable=False),
+    Column("permissions", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

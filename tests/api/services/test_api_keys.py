@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.services import api_keys
+from api.services import api_keys, lookups
 from api.services.api_keys import ApiKeys, derive_key
 from api.services.callers import Caller, Permission, Tier, User
 from api.services.database import Database as ServiceDatabase
@@ -185,7 +185,7 @@ async def test_a_revocation_holds_on_all_instances(run_service: RunService, post
 async def test_a_hanging_database_stops_no_known_caller(
     run_service: RunService, postgres: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_keys, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(lookups, "FRESH_SECONDS", 0.0)
     async with run_service(database_url=postgres.url) as client:
         ada = await log_in(client, "ada")
         known, unknown = await make_key(client, ada), await make_key(client, ada)
@@ -217,7 +217,7 @@ async def test_a_service_starts_without_its_database(run_service: RunService) ->
 async def test_how_long_a_lookup_is_good_for(tmp_path: Path) -> None:
     now = 0.0
     database = ServiceDatabase(tmp_path / "api.db")
-    users = UserStore([Account(User("ada", Tier.FREE, frozenset({Permission.CHAT})), PASSWORD)])
+    users = UserStore([Account(User("ada", Tier.FREE, frozenset({Permission.CHAT})), PASSWORD)], None)
     keys = ApiKeys(database, users, secret=SECRET, clock=lambda: now)
     elsewhere = ApiKeys(database, users, secret=SECRET)
     owner = Caller("ada", Tier.FREE, frozenset({Permission.CHAT}))
@@ -230,9 +230,9 @@ async def test_how_long_a_lookup_is_good_for(tmp_path: Path) -> None:
         assert (caller.key, caller.permissions) == (record.id, owner.permissions)
         assert (await keys.verify(kept)).permissions == frozenset()
         await elsewhere.revoke(owner, record.id)
-        now = api_keys.FRESH_SECONDS * 0.99
+        now = lookups.FRESH_SECONDS * 0.99
         assert await keys.verify(ended) == caller
-        now = api_keys.FRESH_SECONDS
+        now = lookups.FRESH_SECONDS
         with pytest.raises(NotAuthenticatedError):
             await keys.verify(ended)
         assert (await keys.verify(kept)).user == "ada"
@@ -240,10 +240,10 @@ async def test_how_long_a_lookup_is_good_for(tmp_path: Path) -> None:
         await database.close()
 
     down = ServiceDatabase("postgresql://127.0.0.1:9/none")
-    keys._database = down
-    now += api_keys.GRACE_SECONDS * 0.99
+    keys._keys._database = down
+    now += lookups.GRACE_SECONDS * 0.99
     assert (await keys.verify(kept)).user == "ada"
-    now += api_keys.GRACE_SECONDS * 0.02
+    now += lookups.GRACE_SECONDS * 0.02
     with pytest.raises(IdentityUnavailableError):
         await keys.verify(kept)
 

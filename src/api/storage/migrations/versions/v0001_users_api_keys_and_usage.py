@@ -1,4 +1,4 @@
-"""API keys, and a row of usage for each answer."""
+"""Users, API keys, and a row of usage for each answer."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,14 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "users",
+        sa.Column("username", sa.String(256), primary_key=True),
+        sa.Column("password_hash", sa.String(256), nullable=False),
+        sa.Column("tier", sa.String(16), nullable=False),
+        sa.Column("permissions", sa.JSON, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    )
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(16), primary_key=True),
@@ -45,3 +53,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("usage")
     op.drop_table("api_keys")
+    op.drop_table("users")
