@@ -125,11 +125,15 @@ class Database:
 
     async def _connect(self) -> None:
         if self._store is None:
-            storage = await asyncio.to_thread(import_module, "api.storage.store")
-            self._store = storage.Store.open(self._address)
+            self._store = await asyncio.to_thread(_open, self._address)
         if not self._migrated:
             await self._store.migrate()
             self._migrated = True
             return
         await self._store.close_connections()  # those that hung would each cost somebody a timeout
         await self._store.ping()
+
+
+def _open(address: str | Path) -> "Store":
+    store: Store = import_module("api.storage.store").Store.open(address)
+    return store

@@ -1,8 +1,8 @@
 """Connections: asyncpg to PostgreSQL, aiosqlite to a file."""
 
 from pathlib import Path
+from typing import Any
 
-import asyncpg
 from sqlalchemy import URL, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -21,7 +21,9 @@ def make_engine(database: str | Path) -> AsyncEngine:
 
 
 def _postgresql(url: str) -> AsyncEngine:
-    async def connect() -> asyncpg.Connection:
+    import asyncpg  # noqa: PLC0415  3 MB that a service with SQLite has no use for
+
+    async def connect() -> Any:
         # asyncpg reads the whole URL, `sslmode` and the like included; SQLAlchemy would not understand all of it.
         return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=QUERY_SECONDS)
 

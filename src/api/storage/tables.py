@@ -19,6 +19,9 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
+REVISION = "0001"
+"""The migration that these tables are the result of."""
+
 metadata = MetaData()
 
 
