@@ -65,7 +65,7 @@ async def generate(
         services.content_filter.check(text)
     expected = estimate(prompt.model, texts, prompt.max_tokens)
     with await admit(request, services.limiter, caller, expected) as admission:
-        answering = services.llm.generate(prompt, user=caller.user, request_id=current_request_id())
+        answering = services.llm.generate(prompt, caller=caller, request_id=current_request_id())
         generation = await cancel_on_disconnect(request, answering)
         admission.settle(tokens=0 if generation.cached else generation.total_tokens, cost=generation.cost)
     generation.response = services.content_filter.redact(generation.response)

@@ -35,3 +35,7 @@ LIMITS_WAIT = Histogram(
 MODEL_CHOICES = Counter(
     "model_choices_total", "Models chosen for requests, by what led to them.", ["model", "reason"]
 )
+DATABASE_UP = Gauge("database_up", "1 while the database answers.")
+USAGE_ROWS = Counter("usage_rows_total", "Rows of usage, by what became of them.", ["outcome"])
+USAGE_OUTBOX_ROWS = Gauge("usage_outbox_rows", "Rows of usage on disk that the database does not have yet.")
+USAGE_OUTBOX_BYTES = Gauge("usage_outbox_bytes", "What they take on disk.")
