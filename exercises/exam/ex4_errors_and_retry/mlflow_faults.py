@@ -86,10 +86,13 @@ async def await_traces(lab: Lab, keys: Sequence[str]) -> None:
 
 
 async def _ask(lab: Lab, callers: Callers, fault: str) -> list[str]:
-    """Ask in sequence and at once; of many that leave something behind, the last ones meet it."""
+    """Ask in sequence and at once; where many at once leave something behind, those in sequence meet it."""
     keys: list[str] = []
-    rounds = HANGING_ROUNDS if fault == "hanging" else 1
-    for order, at_once in [*lab.vary(ORDERS), *[("at once", True)] * (rounds - 1)]:
+    orders = list(lab.vary(ORDERS))
+    if fault == "hanging":
+        orders.sort(key=lambda one: not one[1])
+        orders[:1] *= HANGING_ROUNDS
+    for order, at_once in orders:
         fresh = [lab.key() for _ in range(REQUESTS_AT_ONCE if at_once else REQUESTS_IN_SEQUENCE)]
         asking = [
             functools.partial(callers.ask, key, label=f"mlflow {fault}, {order}", timeout=PATIENCE)
