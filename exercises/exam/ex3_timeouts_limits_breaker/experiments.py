@@ -26,7 +26,7 @@ PROBES_IN_A_ROW = 6
 """A breaker has few slots for probes: if each of these takes one away for good, none is left."""
 PROBES_AT_ONCE = 4
 POLL_SECONDS = 1.0
-LATEST_FAILED_REQUESTS = 25
+LATEST_FAILED_REQUESTS = 35
 """More for a window that many refusals are in."""
 CROWD = 20
 HANGING_EACH = (CROWD - len(axes.LATE_FAILURES.values)) // len(axes.HANGS.values)
