@@ -1,6 +1,10 @@
 """The service's metrics, in the registry that `GET /metrics` exposes."""
 
+from collections.abc import Callable
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from api.services.answered import Answered
 
 HTTP_REQUESTS = Counter("http_requests_total", "Answers given.", ["method", "route", "status"])
 HTTP_SECONDS = Histogram(
@@ -16,3 +20,13 @@ LLM_COST = Counter("llm_cost_usd_total", "US dollars spent.", ["model"])
 BREAKER_STATE = Gauge("llm_circuit_breaker_state", "0 closed, 1 half-open, 2 open.")
 CACHE_LOOKUPS = Counter("llm_cache_lookups_total", "Lookups in the cache.", ["outcome"])
 TRACES = Counter("llm_traces_total", "Traces, by where they went.", ["destination"])
+
+
+def count_answer(answered: Answered, *, label: Callable[[str], str]) -> None:
+    """Count the tokens and the cost of an answer; one from the cache has used none."""
+    if answered.cached or not answered.prompt_tokens + answered.completion_tokens:
+        return
+    model = label(answered.model)
+    LLM_TOKENS.labels(model, "prompt").inc(answered.prompt_tokens)
+    LLM_TOKENS.labels(model, "completion").inc(answered.completion_tokens)
+    LLM_COST.labels(model).inc(answered.cost)
