@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
-import openai
+import aiohttp
+import aiohttp.http_exceptions
 import orjson
-from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from api.services.errors import (
     LLMBadRequestError,
@@ -33,8 +32,6 @@ _RETRY_AFTER = ("retry-after", "llm_provider-retry-after")
 _COST = "x-litellm-response-cost"
 _JSON = "application/json"
 _LONGEST_EVENT = 1024 * 1024
-# Has the SDK give the answer before its body is there.
-_RAW = {"X-Stainless-Raw-Response": "stream", "Content-Type": _JSON}
 # What names an error or a field, and can hold neither a sentence nor an address.
 _NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 
@@ -66,13 +63,12 @@ class LLMClient:
     """
 
     def __init__(self, *, base_url: str, api_key: str, connect_timeout: float, read_timeout: float) -> None:
-        self._client = AsyncOpenAI(
-            base_url=f"{base_url}/v1",
-            api_key=api_key or "none",  # the SDK insists on one
-            timeout=openai.Timeout(read_timeout, connect=connect_timeout),
-            max_retries=0,
-            http_client=DefaultAioHttpClient(),
+        self._base_url = f"{base_url}/v1"
+        self._api_key = api_key
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=read_timeout
         )
+        self._session: aiohttp.ClientSession | None = None
 
     async def post(
         self, path: str, fields: Mapping[str, Any], *, deadline: float, request_id: str = ""
@@ -81,7 +77,7 @@ class LLMClient:
         with _told_apart():
             async with asyncio.timeout_at(deadline), self._open(path, fields, request_id) as response:
                 _expect(response, _JSON)
-                return Reply(await response.aread(), _cost(response))
+                return Reply(await response.read(), _cost(response))
 
     async def stream(
         self, path: str, fields: Mapping[str, Any], *, deadline: float, idle: float, request_id: str = ""
@@ -98,7 +94,7 @@ class LLMClient:
                 response = await opening.__aenter__()
         try:
             _expect(response, EVENT_STREAM)
-            events = split_events(response.aiter_bytes(), longest=_LONGEST_EVENT)
+            events = split_events(response.content.iter_any(), longest=_LONGEST_EVENT)
             while True:
                 with _told_apart():
                     async with asyncio.timeout_at(deadline):
@@ -111,21 +107,34 @@ class LLMClient:
             await opening.__aexit__(None, None, None)
 
     async def close(self) -> None:
-        await self._client.close()
+        if self._session is not None:
+            await self._session.close()
 
     @asynccontextmanager
     async def _open(
         self, path: str, fields: Mapping[str, Any], request_id: str
-    ) -> AsyncIterator[httpx2.Response]:
-        """The answer's head; the body is read by whoever asks, so that one that breaks off is known as such."""
-        headers = {**_RAW, "X-Request-ID": request_id} if request_id else _RAW
-        response = await self._client.post(
-            path, cast_to=httpx2.Response, content=orjson.dumps(fields), options={"headers": headers}
-        )
-        try:
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The head of a successful answer; its body is read by whoever asks."""
+        headers = {"X-Request-ID": request_id} if request_id else {}
+        url, body = f"{self._base_url}{path}", orjson.dumps(fields)
+        async with self._connected().post(url, data=body, headers=headers, allow_redirects=False) as response:
+            if not 200 <= response.status < 300:
+                raise _from_status(response.status, response.headers, await response.read())
             yield response
-        finally:
-            await response.aclose()
+
+    def _connected(self) -> aiohttp.ClientSession:
+        """The session, which can only be made where an event loop runs."""
+        if self._session is None:
+            headers = {"Content-Type": _JSON, "Accept-Encoding": "identity"}
+            if self._api_key:
+                headers["Authorization"] = f"Bearer {self._api_key}"
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout,
+                headers=headers,
+                connector=aiohttp.TCPConnector(limit=0),  # how many are let in is not decided here
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
 
 
 async def _next_with_data(events: AsyncGenerator[bytes]) -> bytes | None:
@@ -137,28 +146,30 @@ async def _next_with_data(events: AsyncGenerator[bytes]) -> bytes | None:
 
 @contextmanager
 def _told_apart() -> Iterator[None]:
-    """Turn what the SDK and its HTTP client raise into errors of ours."""
+    """Turn what the HTTP client raises into errors of ours.
+
+    Only types are named in them: the messages of HTTP libraries may hold addresses.
+    """
     try:
         yield
     except TimeoutError:
         raise LLMTimeoutError("deadline reached") from None
     except EventTooLongError:
         raise LLMMalformedError("an event without an end") from None
-    except openai.APIStatusError as error:
-        raise _from_status(error.response) from None
-    except openai.APIConnectionError as error:
-        cause = error.__cause__
-        raise _from_transport(cause if isinstance(cause, httpx2.HTTPError) else error) from None
-    except httpx2.HTTPError as error:
-        raise _from_transport(error) from None
+    except aiohttp.ClientPayloadError as error:
+        raise _from_broken_body(error) from None
+    except aiohttp.ClientConnectionError as error:
+        raise LLMUnavailableError(type(error).__name__) from None
+    except aiohttp.ClientError as error:
+        raise LLMMalformedError(type(error).__name__) from None
 
 
-def _expect(response: httpx2.Response, content_type: str) -> None:
+def _expect(response: aiohttp.ClientResponse, content_type: str) -> None:
     if not (given := response.headers.get("content-type", "")).startswith(content_type):
         raise LLMMalformedError(f"content type {given[:80]!r}")
 
 
-def _cost(response: httpx2.Response) -> float | None:
+def _cost(response: aiohttp.ClientResponse) -> float | None:
     try:
         cost = float(response.headers.get(_COST, ""))
     except ValueError:
@@ -166,16 +177,15 @@ def _cost(response: httpx2.Response) -> float | None:
     return cost if 0 <= cost < float("inf") else None
 
 
-def _from_status(response: httpx2.Response) -> LLMError:
-    status, headers = response.status_code, response.headers
+def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> LLMError:
     detail = f"status {status}"
-    if status == 429 and "insufficient_quota" not in response.text:
+    if status == 429 and b"insufficient_quota" not in body:
         return LLMRateLimitedError(detail, retry_after=_retry_after(headers))
     if status >= 500:
         return LLMServerError(detail, retry_after=_retry_after(headers))
     kind = _CLIENT_ERRORS.get(status, LLMRejectedError)
     if status in _ABOUT_THE_REQUEST:
-        return kind(detail, code=_named(response.content, "code"), param=_named(response.content, "param"))
+        return kind(detail, code=_named(body, "code"), param=_named(body, "param"))
     return kind(detail)
 
 
@@ -188,23 +198,17 @@ def _named(body: bytes, field: str) -> str | None:
     return name if isinstance(name, str) and not name.isdecimal() and _NAME.fullmatch(name) else None
 
 
-def _retry_after(headers: httpx2.Headers) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     for name in _RETRY_AFTER:
         if (value := headers.get(name)) and (seconds := parse_retry_after(value)) is not None:
             return seconds
     return None
 
 
-def _from_transport(error: Exception) -> LLMError:
-    """A connection that failed or ended under the answer is a fault of the network; anything else, a bad answer.
-
-    Only the types are named: messages of HTTP libraries may hold addresses.
-    """
-    cause = error.__cause__ or error
-    reason = type(cause).__name__
-    # aiohttp's own types where there are any: the SDK takes a lost connection for a timeout.
-    if isinstance(cause, TimeoutError | httpx2.TimeoutException):
-        return LLMTimeoutError(reason)
-    if isinstance(error, httpx2.TransportError | openai.APIConnectionError):
-        return LLMUnavailableError(reason)
-    return LLMMalformedError(reason)
+def _from_broken_body(error: aiohttp.ClientPayloadError) -> LLMError:
+    """A body that ends too early is a fault of the network; one that cannot be decoded is a bad answer."""
+    cause = error.__cause__
+    reason = type(cause or error).__name__
+    if isinstance(cause, aiohttp.http_exceptions.ContentEncodingError):
+        return LLMMalformedError(reason)
+    return LLMUnavailableError(reason)
