@@ -1,6 +1,10 @@
 """The service's metrics, in the registry that `GET /metrics` exposes."""
 
+from collections.abc import Callable
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from api.services.answered import Answered
 
 HTTP_REQUESTS = Counter("http_requests_total", "Answers given.", ["method", "route", "status"])
 HTTP_SECONDS = Histogram(
@@ -35,3 +39,13 @@ LIMITS_WAIT = Histogram(
 MODEL_CHOICES = Counter(
     "model_choices_total", "Models chosen for requests, by what led to them.", ["model", "reason"]
 )
+
+
+def count_answer(answered: Answered, *, label: Callable[[str], str]) -> None:
+    """Count the tokens and the cost of an answer; one from the cache has used none."""
+    if answered.cached or not answered.prompt_tokens + answered.completion_tokens:
+        return
+    model = label(answered.model)
+    LLM_TOKENS.labels(model, "prompt").inc(answered.prompt_tokens)
+    LLM_TOKENS.labels(model, "completion").inc(answered.completion_tokens)
+    LLM_COST.labels(model).inc(answered.cost)

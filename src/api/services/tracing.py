@@ -12,15 +12,19 @@ was sent again later stands in both places, under the same trace id.
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, time_ns
+from types import UnionType
+from typing import Any
 from uuid import uuid4
 
+import orjson
 import structlog
 from pydantic import BaseModel, Field, computed_field
 
+from api.services.answered import OK, Answered
 from api.services.metrics import TRACES
 
 log = structlog.get_logger("api.tracing")
@@ -57,6 +61,46 @@ class Trace(BaseModel):
     def latency(self) -> float:
         """Seconds."""
         return (self.ended_ns - self.started_ns) / 1e9
+
+
+def trace_answer(tracer: "Tracer", answered: Answered) -> None:
+    """Record what was asked in a chat and how it ended; a conversation of several turns as the JSON that it came in."""
+    if "messages" not in answered.fields:
+        return
+    system_prompt, prompt = _texts(answered.fields["messages"])
+    trace = Trace(
+        request_id=answered.request_id,
+        user=answered.caller.user,
+        model=answered.model,
+        prompt=prompt,
+        system_prompt=system_prompt,
+        temperature=_typed(answered.fields.get("temperature"), int | float),
+        max_tokens=_typed(answered.fields.get("max_tokens"), int),
+        response=answered.response,
+        error=None if answered.status == OK else answered.status,
+        cached=answered.cached,
+        prompt_tokens=answered.prompt_tokens,
+        completion_tokens=answered.completion_tokens,
+        total_tokens=answered.prompt_tokens + answered.completion_tokens,
+        cost=answered.cost,
+        started_ns=answered.began_ns,
+    )
+    tracer.record(trace)
+
+
+def _texts(messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, str]:
+    """The system's prompt, if there is one, and the user's."""
+    match messages:
+        case [{"role": "user", "content": str(prompt)}]:
+            return None, prompt
+        case [{"role": "system", "content": str(system)}, {"role": "user", "content": str(prompt)}]:
+            return system, prompt
+    return None, orjson.dumps(messages).decode()
+
+
+def _typed(value: Any, kind: type | UnionType) -> Any:
+    """What a backend refuses in a request must not make its trace fail as well."""
+    return value if isinstance(value, kind) else None
 
 
 class TraceRejectedError(Exception):
