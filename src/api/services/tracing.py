@@ -30,7 +30,9 @@ from api.services.metrics import TRACES
 log = structlog.get_logger("api.tracing")
 
 SEND_TIMEOUT = 2.0
-_BATCH = 20
+_BATCH = 100
+# What comes meanwhile goes with it: a call for each trace would cost as much as the answer did.
+_GATHER_SECONDS = 0.1
 _REST_AFTER_FAILURE = 10.0
 _REMEMBERED = 1000
 
@@ -134,7 +136,7 @@ class Tracer:
         self._kept: deque[Trace] = deque(maxlen=_REMEMBERED)
         self._resting_until = 0.0
         self._wake = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -147,15 +149,16 @@ class Tracer:
 
     async def close(self) -> None:
         """Deliver what is pending, to MLflow or to the file; takes little more than one attempt to send."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         if self._task is not None:
             await self._task
             self._task = None
 
     async def _run(self) -> None:
-        while not (self._closing and not self._pending):
+        while not (self._closing.is_set() and not self._pending):
             await self._wait()
+            await self._gather()
             self._wake.clear()
             while self._pending:
                 batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
@@ -168,6 +171,14 @@ class Tracer:
         try:
             async with asyncio.timeout(patience):
                 await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _gather(self) -> None:
+        """Wait for more traces, unless this is the end."""
+        try:
+            async with asyncio.timeout(_GATHER_SECONDS):
+                await self._closing.wait()
         except TimeoutError:
             pass
 
@@ -208,7 +219,7 @@ class Tracer:
             )
 
     async def _send_kept(self) -> None:
-        while self._kept and not self._closing and self._clock() >= self._resting_until:
+        while self._kept and not self._closing.is_set() and self._clock() >= self._resting_until:
             batch = [self._kept[i] for i in range(min(_BATCH, len(self._kept)))]
             failure = await self._attempt(batch)
             if failure and failure.passing:
