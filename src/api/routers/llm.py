@@ -51,9 +51,10 @@ async def generate(
     texts = (prompt.prompt, prompt.system_prompt or "")
     for text in texts:
         services.content_filter.check(text)
-    with await admit(request, services.limiter, caller, estimate(prompt.model, texts, prompt.max_tokens)):
-        answering = services.llm.generate(prompt, caller, current_request_id())
-        generation = await cancel_on_disconnect(request.receive, answering)
+    size = sum(len(text.encode()) for text in texts)
+    await admit(request, services.limiter, caller, estimate(prompt.model, size, prompt.max_tokens))
+    answering = services.llm.generate(prompt, caller, current_request_id())
+    generation = await cancel_on_disconnect(request.receive, answering)
     generation.response = services.content_filter.redact(generation.response)
     return generation
 

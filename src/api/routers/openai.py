@@ -6,14 +6,16 @@ See https://platform.openai.com/docs/api-reference.
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from api.middleware.request_id import current_request_id
 from api.routers.dependencies import ServicesDep, permitted
 from api.routers.limits import admit
+from api.routers.routing import choose_model
 from api.services.callers import Caller, Permission
-from api.services.chat import input_texts, message_texts, most_tokens, read_chat_request, read_request
+from api.services.chat import completion_limit, read_chat_request, read_request, texts_of
 from api.services.errors import LLMNotFoundError
 from api.services.limits.estimates import estimate
 from api.utils.disconnect import cancel_on_disconnect
@@ -80,31 +82,28 @@ _STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"application/jso
 @router.post("/chat/completions", openapi_extra=_CHAT, responses={**_ERRORS, **_STREAMED})
 async def chat_completions(request: Request, caller: Chatting, services: ServicesDep) -> Response:
     fields = read_chat_request(await request.body())
-    texts = list(message_texts(fields))
-    for text in texts:
-        services.content_filter.check(text)
-    admission = await admit(
-        request, services.limiter, caller, estimate(fields["model"], texts, most_tokens(fields))
-    )
     llm, request_id = services.llm, current_request_id()
+    for text in texts_of(fields["messages"]):
+        services.content_filter.check(text)
+    choice = choose_model(request, services.models, caller, fields["model"])
+    fields["model"] = choice.model
+    size = len(orjson.dumps(fields["messages"]))
+    await admit(request, services.limiter, caller, estimate(choice.model, size, completion_limit(fields)))
     if fields.get("stream"):
-        # Its end settles the admission, long after this function's.
-        asking = llm.stream(fields, caller, request_id)
+        asking = llm.stream(fields, caller, request_id, fallback=choice.fallback)
         first, events = await cancel_on_disconnect(request.receive, asking)
         return EventStreamResponse(first, events, stall_timeout=services.stream_idle_timeout)
-    with admission:
-        body = await cancel_on_disconnect(request.receive, llm.complete(fields, caller, request_id))
-    return Response(body, media_type="application/json")
+    answering = llm.complete(fields, caller, request_id, fallback=choice.fallback)
+    return Response(await cancel_on_disconnect(request.receive, answering), media_type="application/json")
 
 
 @router.post("/embeddings", openapi_extra=_EMBEDDINGS, responses=_ERRORS)
 async def embeddings(request: Request, caller: Embedding, services: ServicesDep) -> Response:
     fields = read_request(await request.body(), "input")
-    expected = estimate(fields["model"], input_texts(fields), 0)
-    with await admit(request, services.limiter, caller, expected):
-        asking = services.llm.embed(fields, caller, current_request_id())
-        body = await cancel_on_disconnect(request.receive, asking)
-    return Response(body, media_type="application/json")
+    expected = estimate(fields["model"], len(orjson.dumps(fields["input"])), max_tokens=0)
+    await admit(request, services.limiter, caller, expected)
+    asking = services.llm.embed(fields, caller, current_request_id())
+    return Response(await cancel_on_disconnect(request.receive, asking), media_type="application/json")
 
 
 @router.get("/models", responses=_ERRORS)

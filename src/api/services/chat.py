@@ -5,7 +5,7 @@ backend's, and is handed on as it is.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,8 @@ from api.services.errors import InvalidRequestError, LLMMalformedError, LLMServe
 from api.utils.event_stream import event_data
 
 _LONGEST_MODEL = 256
+_MOST_TOKENS = 10_000_000
+_MOST_CHOICES = 1000
 _DONE = b"[DONE]"
 _END_TIMEOUT = 0.5
 
@@ -82,30 +84,23 @@ def read_chat_request(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def message_texts(fields: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of a chat request's messages, those of parts included."""
-    for message in fields["messages"]:
+def completion_limit(fields: Mapping[str, Any]) -> int | None:
+    """How many tokens all choices of an answer may have, or None if the request does not say so."""
+    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
+    if not isinstance(limit, int) or not 0 < limit < _MOST_TOKENS:
+        return None  # the backend will refuse it
+    choices = fields.get("n")
+    return limit * (choices if isinstance(choices, int) and 0 < choices < _MOST_CHOICES else 1)
+
+
+def texts_of(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The texts of messages; images, sounds and calls of tools are left out."""
+    for message in messages:
         content = message.get("content")
-        if isinstance(content, str):
-            yield content
-        elif isinstance(content, list):
-            yield from (
-                part["text"]
-                for part in content
-                if isinstance(part, dict) and isinstance(part.get("text"), str)
-            )
-
-
-def most_tokens(fields: Mapping[str, Any]) -> int | None:
-    """How many tokens a chat request lets its answer have; None where it does not say."""
-    told = (fields.get(name) for name in ("max_completion_tokens", "max_tokens"))
-    return next((tokens for tokens in told if isinstance(tokens, int) and tokens > 0), None)
-
-
-def input_texts(fields: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of a request for embeddings."""
-    given = fields["input"]
-    yield from ([given] if isinstance(given, str) else [text for text in given if isinstance(text, str)])
+        parts = content if isinstance(content, list) else [{"text": content}]
+        for part in parts:
+            if isinstance(part, dict) and isinstance(part.get("text"), str):
+                yield part["text"]
 
 
 def wants_usage(fields: Mapping[str, Any]) -> bool:

@@ -25,6 +25,7 @@ from api.services.metrics import count_answer
 from api.services.mlflow_exporter import MlflowExporter
 from api.services.model_catalogue import ModelCatalogue
 from api.services.outbox import Outbox
+from api.services.routing.router import ModelRouter
 from api.services.tokens import TokenService
 from api.services.tracing import Tracer, trace_answer
 from api.services.usage import UsageLedger
@@ -42,6 +43,7 @@ class Services:
     llm: LLMService
     limiter: Limiter
     content_filter: ContentFilter
+    models: ModelRouter
     catalogue: ModelCatalogue
     stream_idle_timeout: float
     health: HealthChecker
@@ -79,8 +81,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             cooldown=settings.breaker_cooldown,
             on_change=log_breaker_change,
         )
-        limiter = make_limiter(settings)
-        stack.push_async_callback(limiter.close)
         secret = settings.jwt_secret_key.get_secret_value()
         database = Database(
             settings.database_path
@@ -96,6 +96,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         usage.start()
         stack.push_async_callback(usage.close)
+        limiter = make_limiter(settings, usage.spent_today)
+        stack.push_async_callback(limiter.close)
         catalogue = ModelCatalogue(http, base_url=settings.litellm_url, api_key=api_key)
         stack.push_async_callback(catalogue.close)
         gateway = Gateway(
@@ -124,6 +126,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             catalogue=catalogue,
             stream_idle_timeout=settings.stream_idle_timeout,
             limiter=limiter,
+            models=ModelRouter(settings.model_routes, settings.model_variants),
             content_filter=load_filter(settings.content_filters),
             health=HealthChecker(_checks(http, settings)),
         )

@@ -3,16 +3,20 @@
 All go the same way to the model (`gateway`), and all are reported at their end (`answered`).
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
-from api.services.answered import Observers
+from api.services.answered import Answered, Observers
 from api.services.cache import ResponseCache
 from api.services.callers import Caller
 from api.services.chat import read_completion, read_embeddings, read_text_completion, wants_usage
+from api.services.errors import LLMQuotaExhaustedError, LLMRateLimitedError
 from api.services.gateway import CHAT, EMBEDDINGS, Gateway
+from api.services.metrics import MODEL_CHOICES
 from api.services.prompts import Answer, Prompt
+
+T = TypeVar("T")
 
 
 class Generation(Answer):
@@ -30,10 +34,19 @@ class LLMService:
         self._cache = cache
         self._observers = observers
 
-    async def complete(self, fields: Mapping[str, Any], caller: Caller, request_id: str) -> bytes:
-        """The backend's answer to a chat request, as it is."""
+    async def complete(
+        self, fields: Mapping[str, Any], caller: Caller, request_id: str, *, fallback: str | None = None
+    ) -> bytes:
+        """The backend's answer to a chat request, as it is; by `fallback` if the model is rate limited."""
         with self._observers.answering(fields, caller=caller, request_id=request_id) as answered:
-            return (await self._gateway.post(CHAT, answered, read=read_completion)).body
+            deadline = self._gateway.deadline()
+
+            async def ask() -> bytes:
+                return (
+                    await self._gateway.post(CHAT, answered, read=read_completion, deadline=deadline)
+                ).body
+
+            return await _with_fallback(answered, fallback, ask)
 
     async def embed(self, fields: Mapping[str, Any], caller: Caller, request_id: str) -> bytes:
         """The backend's embeddings, as they are."""
@@ -41,19 +54,26 @@ class LLMService:
             return (await self._gateway.post(EMBEDDINGS, answered, read=read_embeddings)).body
 
     async def stream(
-        self, fields: Mapping[str, Any], caller: Caller, request_id: str
+        self, fields: Mapping[str, Any], caller: Caller, request_id: str, *, fallback: str | None = None
     ) -> tuple[bytes, AsyncGenerator[bytes]]:
         """The first event of a streamed answer, and those to come, which must be closed."""
-        events = self._stream(fields, caller, request_id)
+        events = self._stream(fields, caller, request_id, fallback)
         return await anext(events), events
 
     async def _stream(
-        self, fields: Mapping[str, Any], caller: Caller, request_id: str
+        self, fields: Mapping[str, Any], caller: Caller, request_id: str, fallback: str | None
     ) -> AsyncGenerator[bytes]:
         with self._observers.answering(
             fields, caller=caller, request_id=request_id, streamed=True
         ) as answered:
-            async with aclosing(self._gateway.stream(answered, usage_too=wants_usage(fields))) as events:
+
+            async def begin() -> tuple[bytes, AsyncGenerator[bytes]]:
+                events = self._gateway.stream(answered, usage_too=wants_usage(fields))
+                return await anext(events), events
+
+            first, events = await _with_fallback(answered, fallback, begin)
+            async with aclosing(events):
+                yield first
                 async for event in events:
                     yield event
 
@@ -79,3 +99,16 @@ class LLMService:
             if known is None:
                 self._cache.put(prompt, answer)
             return Generation(**answer.model_dump(), model=prompt.model, cached=answered.cached)
+
+
+async def _with_fallback(answered: Answered, fallback: str | None, ask: Callable[[], Awaitable[T]]) -> T:
+    """Await `ask()`, and again for the model `fallback` if the first one is rate limited."""
+    try:
+        return await ask()
+    except (LLMRateLimitedError, LLMQuotaExhaustedError):
+        if fallback is None or fallback == answered.model:
+            raise
+    MODEL_CHOICES.labels(fallback, "fallback").inc()
+    answered.model = fallback
+    answered.fields = {**answered.fields, "model": fallback}
+    return await ask()

@@ -177,7 +177,9 @@ def answered(**fields: object) -> Answered:
         "prompt_tokens": 7,
         "completion_tokens": 5,
         "cost": 0.1,
-        "seconds": 0.25,
+        "latency": 0.25,
+        "fields": {},
+        "began_ns": 0,
         "status": "ok",
     }
     return Answered(**{**facts, **fields})  # type: ignore[arg-type]  # of several types
