@@ -32,7 +32,7 @@ async def processes(
         except (OSError, ToxiproxyError) as error:
             raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
         program = functools.partial(make_program, submission, start, venv, workspace)
-        yield Runtime(server.client, server.name, LOOPBACK, program)
+        yield Runtime(server.client, server.name, LOOPBACK, program, workspace.root)
 
 
 def base_environment(workspace: Workspace) -> dict[str, str]:
@@ -44,7 +44,11 @@ def make_program(
     submission: Submission, start: StartPlan, venv: Path, workspace: Workspace
 ) -> ProcessProgram:
     """Make a copy of the submission for an experiment; its instances use the virtual environment `venv`."""
-    root = instance_folder(submission, workspace)
+    return program_in(instance_folder(submission, workspace), start, venv, workspace)
+
+
+def program_in(root: Path, start: StartPlan, venv: Path, workspace: Workspace) -> ProcessProgram:
+    """Return how instances are started in the folder `root` of an experiment."""
     repository = root / "repository"
     return ProcessProgram(
         argv=lambda host, port: start.argv(host, port, venv / "bin"),

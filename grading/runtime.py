@@ -9,6 +9,7 @@ from typing import Protocol
 
 from chaos.network import Network
 from chaos.program import Program
+from chaos.sandbox.bubblewrap import SCRATCH
 from chaos.toxiproxy import Toxiproxy
 from grading.start import StartPlan
 from grading.submission import Submission
@@ -23,25 +24,31 @@ class Runtime:
     """Where the instances of one run are started, with the fault proxy between them and their upstreams.
 
     `fault_proxy` describes that proxy, and `toxiproxy` controls it. `program` makes a copy of the submission for one
-    experiment.
+    experiment. `folder` lies on the disk that the run itself needs.
     """
 
     toxiproxy: Toxiproxy
     fault_proxy: str
     network: Network
     program: Callable[[], Program]
+    folder: Path
 
 
 def instance_folder(submission: Submission, workspace: Workspace) -> Path:
-    """Make the folder of an experiment's instances: `repository`, a copy of the submission, `home` and `tmp`.
+    """Make the folder of an experiment's instances: `repository`, a copy of the submission, `home`, `tmp` and `shm`.
 
     Its name says nothing of the experiment: a service could read it.
     """
     root = workspace.folder("instance")
-    submission.copy_to(root / "repository")
-    for own in ("home", "tmp"):
-        (root / own).mkdir()
+    fill(root, submission)
     return root
+
+
+def fill(root: Path, submission: Submission) -> None:
+    """Make in `root` what an experiment's instances have there."""
+    submission.copy_to(root / "repository")
+    for own in ("home", *SCRATCH):
+        (root / own).mkdir()
 
 
 class RuntimeName(StrEnum):

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TMP_BYTES = 64 << 20
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SETTINGS = (
     *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl", "ca-certificates", "ca-certificates.conf", "pki"),
@@ -43,10 +42,14 @@ def find_bubblewrap() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What a program in a box may read (`readable`) and write (`writable`); `settings` holds its own files of /etc."""
+    """What a program in a box may read (`readable`) and write (`writable`).
+
+    `settings` holds its own files of /etc, and `scratch` the folders `tmp` and `shm`, which it has as /tmp and /dev/shm.
+    """
 
     program: Path
     settings: Path
+    scratch: Path
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
 
@@ -65,11 +68,17 @@ class Box:
                 for name in _OWN_SETTINGS
                 for word in ("--ro-bind", str(self.settings / name), f"/etc/{name}")
             ),
-            *("--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
+            *("--proc", "/proc", "--dev", "/dev"),
+            *("--bind", str(self.scratch / "shm"), "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
+            *("--bind", str(self.scratch / "tmp"), "/tmp"),  # noqa: S108
             *_bind("--ro-bind", self.readable),
             *_bind("--bind", self.writable),
             *("--remount-ro", "/", "--chdir", str(workdir), "--"),
         ]
+
+
+SCRATCH = ("tmp", "shm")
+"""The folders that are a box's /tmp and /dev/shm."""
 
 
 def write_settings(folder: Path) -> None:

@@ -39,7 +39,7 @@ def write_submission(
 @contextlib.contextmanager
 def running(submission: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """A grader at work, with the processes that it has started by then."""
-    words = [*GRADING, "score", str(submission), "-e", "3"]
+    words = [*GRADING, "score", str(submission), "--runtime", "process", "-e", "3"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         try:
