@@ -19,6 +19,8 @@ from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
+from grading.doctor import can_grade, examine
+from grading.doctor import render as render_findings
 from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
@@ -170,6 +172,14 @@ def explain(
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     explain_exercises(assessment, chosen, out)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine lacks for gradings: exit 0 when they can run, 3 when they cannot."""
+    findings = examine()
+    render_findings(findings, out)
+    raise typer.Exit(Exit.PASSED if can_grade(findings) else Exit.NOT_JUDGED)
 
 
 @app.command()
