@@ -9,7 +9,6 @@ from typing import Protocol
 
 from chaos.network import Network
 from chaos.program import Program
-from chaos.sandbox.bubblewrap import SCRATCH
 from chaos.toxiproxy import Toxiproxy
 from grading.start import StartPlan
 from grading.submission import Submission
@@ -35,7 +34,7 @@ class Runtime:
 
 
 def instance_folder(submission: Submission, workspace: Workspace) -> Path:
-    """Make the folder of an experiment's instances: `repository`, a copy of the submission, `home`, `tmp` and `shm`.
+    """Make the folder of an experiment's instances: `repository`, a copy of the submission, `home` and `tmp`.
 
     Its name says nothing of the experiment: a service could read it.
     """
@@ -47,7 +46,7 @@ def instance_folder(submission: Submission, workspace: Workspace) -> Path:
 def fill(root: Path, submission: Submission) -> None:
     """Make in `root` what an experiment's instances have there."""
     submission.copy_to(root / "repository")
-    for own in ("home", *SCRATCH):
+    for own in ("home", "tmp"):
         (root / own).mkdir()
 
 

@@ -17,7 +17,7 @@ from chaos.network import LOOPBACK_ADDRESS
 from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.sandbox import nest
-from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, write_settings
+from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, make_scratch, write_settings
 from chaos.sandbox.disk import MOST_BYTES, MOST_ENTRIES, make_disk
 from chaos.sandbox.probe import sandbox_refusal
 from chaos.sandbox.program import SandboxProgram
@@ -35,6 +35,8 @@ FIRST_PORT: Final = 20_000
 SOURCES: Final = 120
 """Addresses for the lab's clients: each has to stay below a service's rate limit."""
 START_SECONDS: Final = 20.0
+FILES: Final = "files"
+"""The folder on an experiment's disk that its boxes have as it is."""
 PAGE: Final = mmap.PAGESIZE
 
 
@@ -87,8 +89,11 @@ async def sandbox(
             raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
 
         def program() -> SandboxProgram:
-            folder = workspace.folder("instance")
-            root = inside.make_disk(folder, submission)
+            disk = workspace.folder("instance")
+            seen = inside.make_disk(disk, submission)
+            make_scratch(seen)
+            folder, root = disk / FILES, seen / FILES
+            root.mkdir()
             fill(root, submission)
             plain = program_in(folder, start, venv, workspace)
             return SandboxProgram(
@@ -99,7 +104,7 @@ async def sandbox(
                 repository=root / "repository",
                 workdir=root / "repository" / start.cwd,
                 folder=folder,
-                box=Box(bubblewrap, settings, folder, readable, (folder,)),
+                box=Box(bubblewrap, settings, disk, readable, (folder,)),
                 services=inside.services,
                 address=inside.address_of_services,
                 ports=ports,

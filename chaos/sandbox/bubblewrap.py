@@ -45,6 +45,8 @@ class Box:
     """What a program in a box may read (`readable`) and write (`writable`).
 
     `settings` holds its own files of /etc, and `scratch` the folders `tmp` and `shm`, which it has as /tmp and /dev/shm.
+    What it may write lies in no folder that it may write itself: else it could put a link there, and the next box would
+    have what that leads to.
     """
 
     program: Path
@@ -77,8 +79,10 @@ class Box:
         ]
 
 
-SCRATCH = ("tmp", "shm")
-"""The folders that are a box's /tmp and /dev/shm."""
+def make_scratch(folder: Path) -> None:
+    """Make the folders in `folder` that are a box's /tmp and /dev/shm."""
+    for name in ("tmp", "shm"):
+        (folder / name).mkdir()
 
 
 def write_settings(folder: Path) -> None:

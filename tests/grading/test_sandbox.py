@@ -17,7 +17,7 @@ from chaos.files import small_files
 from chaos.history import Answer, Exited, History, Log
 from chaos.http_client import Client
 from chaos.recorder import Recorder
-from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, write_settings
+from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, make_scratch, write_settings
 from chaos.sandbox.disk import MOST_BYTES, MOST_ENTRIES
 from chaos.sandbox.probe import sandbox_refusal
 from chaos.sandbox.program import SandboxProgram
@@ -51,12 +51,15 @@ class Boxes:
 
     def __init__(self, nest: Nest, folder: Path) -> None:
         self.nest = nest
-        self.folder = folder / "root"
-        self.folder.mkdir()
+        disk = folder / "disk"
+        disk.mkdir()
         (folder / "files").mkdir()
         (folder / "files" / "own").write_text("x")
         submission = Submission("files", "files", folder / "files")
-        self.root = nest.make_disk(self.folder, submission)
+        seen = nest.make_disk(disk, submission)
+        make_scratch(seen)
+        self.disk, self.folder, self.root = disk, disk / "files", seen / "files"
+        self.root.mkdir()
         fill(self.root, submission)
         settings = folder / "settings"
         settings.mkdir()
@@ -65,7 +68,7 @@ class Boxes:
         assert program
         python = Path(sys.executable)
         readable = (Path(sys.prefix), *interpreter_folders(python))
-        self.box = Box(program, settings, self.folder, readable, (self.folder,))
+        self.box = Box(program, settings, disk, readable, (self.folder,))
         self.recorder = Recorder()
         self._ports = itertools.count(20_000)
 
@@ -198,8 +201,8 @@ async def test_it_writes_to_its_folder_and_its_tmp_alone(boxes: Boxes) -> None:
     found = dict(zip(places, await boxes.said(source), strict=True))
 
     assert [place for place, writes in found.items() if writes] == own
-    assert {path.name for path in boxes.root.rglob("written")} == {"written"}
-    assert list(boxes.folder.iterdir()) == [], "nothing of it is on this machine's disk"
+    assert (boxes.root / "written").exists()
+    assert list(boxes.disk.iterdir()) == [], "nothing of it is on this machine's disk"
 
 
 async def test_it_reaches_neither_this_machine_nor_the_labs_loopback(boxes: Boxes) -> None:
@@ -311,6 +314,31 @@ async def test_a_second_instance_finds_the_files_of_the_first(boxes: Boxes) -> N
         assert await service.wait_exit(10)
 
     assert [line.text for line in boxes.history.of(Log)] == ["1", "1"]
+
+
+async def test_links_that_one_instance_makes_lead_the_next_nowhere(boxes: Boxes, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    source = f"""
+        import json, os, shutil
+        for name in ("tmp", "shm", "home", "repository"):
+            shutil.rmtree(name, ignore_errors=True)
+            os.symlink({str(tmp_path / "private")!r}, name)
+        print(json.dumps(os.listdir(".")))
+    """
+    assert set(await boxes.said(source)) == {"tmp", "shm", "home", "repository"}
+    second = """
+        import os
+        for place in ("/tmp", "/dev/shm", "tmp", "repository"):
+            try:
+                open(os.path.join(place, "written"), "w").close()
+            except OSError:
+                pass
+    """
+    service, _, _ = await boxes.program(second).start({}, instance="second", recorder=boxes.recorder)
+    async with service:
+        assert await service.wait_exit(10)
+
+    assert list((tmp_path / "private").iterdir()) == []
 
 
 async def test_own_tests_have_a_loopback_alone(boxes: Boxes) -> None:
