@@ -22,7 +22,9 @@ _URL: Final = re.compile(r"https?://[^\s\"',]+")
 _PORTS: Final = {"http": 80, "https": 443}
 _HEAD_BYTES: Final = 32 * 1024
 _HEAD_SECONDS: Final = 30.0
-_MOST_REFUSED: Final = 10
+_MOST_CONNECTIONS: Final = 100
+_BROKEN: Final = (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+_MOST_NOTED: Final = 10
 _DOOR: Final = "door"
 
 Address = tuple[str, int]
@@ -48,14 +50,16 @@ def _address(url: str) -> Address | None:
 
 
 class IndexProxy:
-    """Leads to `allowed` addresses, and remembers the hosts that it did not lead to.
+    """Leads to `allowed` addresses, and remembers the hosts that it `refused` and those that it could not reach.
 
     It goes through the HTTP proxy that this machine's own environment names, if any.
     """
 
     def __init__(self, allowed: Collection[Address]) -> None:
         self.refused: list[str] = []
+        self.unreached: list[str] = []
         self._allowed = allowed
+        self._places = asyncio.Semaphore(_MOST_CONNECTIONS)
 
     @contextlib.asynccontextmanager
     async def at(self, folder: Path) -> AsyncIterator[Path]:
@@ -89,22 +93,23 @@ class IndexProxy:
                     stack.callback(server.close)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError):
-            async with asyncio.timeout(_HEAD_SECONDS):
-                head = await reader.readuntil(b"\r\n\r\n")
-            method, target, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
-            tunnel = method == "CONNECT"
-            address = _address(f"https://{target}" if tunnel else target)
-            if address not in self._allowed or not (tunnel or target.startswith("http://")):
-                self._refuse(target if address is None else address[0])
-                writer.write(b"HTTP/1.1 403 Not a package index\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-                await writer.drain()
+        with contextlib.closing(writer), contextlib.suppress(*_BROKEN):
+            if self._places.locked():  # each takes descriptors of the grader's
                 return
-            await self._lead(address, None if tunnel else head, reader, writer)
+            async with self._places:
+                await self._answer_one(reader, writer)
 
-    def _refuse(self, host: str) -> None:
-        if host not in self.refused and len(self.refused) < _MOST_REFUSED:
-            self.refused.append(host)
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(_HEAD_SECONDS):
+            head = await reader.readuntil(b"\r\n\r\n")
+        method, target, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
+        tunnel = method == "CONNECT"
+        address = _address(f"https://{target}" if tunnel else target)
+        if address is None or address not in self._allowed or not (tunnel or target.startswith("http://")):
+            _note(self.refused, address[0] if address else target)
+            await _say(writer, b"403 Not a package index")
+            return
+        await self._lead(address, None if tunnel else head, reader, writer)
 
     async def _lead(
         self,
@@ -117,8 +122,8 @@ class IndexProxy:
         try:
             there_reader, there = await _open(address)
         except OSError:
-            writer.write(b"HTTP/1.1 502 Index not reached\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-            await writer.drain()
+            _note(self.unreached, address[0])
+            await _say(writer, b"502 Index not reached")
             return
         with contextlib.closing(there):
             if request is None:
@@ -140,9 +145,9 @@ class IndexProxy:
 async def _open(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to an address, through this machine's own proxy where there is one. Raises OSError."""
     host, port = address
-    proxies = urllib.request.getproxies_environment()
+    proxies = urllib.request.getproxies()
     proxy = urllib.parse.urlsplit(proxies.get("https") or proxies.get("all") or "")
-    if not proxy.hostname or urllib.request.proxy_bypass_environment(host):
+    if not proxy.hostname or urllib.request.proxy_bypass(host):
         return await asyncio.open_connection(host, port)
     reader, writer = await asyncio.open_connection(proxy.hostname, proxy.port or 80)
     writer.write(f"CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n".encode())
@@ -166,6 +171,16 @@ def _of_origin(request: bytes) -> bytes:
     hop = (b"connection:", b"proxy-connection:", b"proxy-authorization:")
     kept = [line for line in rest.split(b"\r\n") if line and not line.lower().startswith(hop)]
     return b"\r\n".join([b" ".join([method, path, version]), *kept, b"connection: close", b"", b""])
+
+
+def _note(hosts: list[str], host: str) -> None:
+    if host not in hosts and len(hosts) < _MOST_NOTED:
+        hosts.append(host)
+
+
+async def _say(writer: asyncio.StreamWriter, status: bytes) -> None:
+    writer.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+    await writer.drain()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,12 +11,10 @@ from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import ToxiproxyError
 from grading.environment import prepare
 from grading.errors import MachineError
-from grading.runtime import Announce, Runtime, instance_folder
+from grading.runtime import SYSTEM_PATH, Announce, Runtime, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, cache_folder
-
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @contextlib.asynccontextmanager

@@ -14,6 +14,8 @@ from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace
 
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
 Announce = Callable[[str], None]
 """Tells the user what is being done, in a few words."""
 

@@ -17,13 +17,14 @@ from chaos.network import LOOPBACK_ADDRESS
 from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.sandbox import nest
-from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, make_scratch, write_settings
+from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, write_settings
 from chaos.sandbox.disk import MOST_BYTES, MOST_ENTRIES, make_disk
 from chaos.sandbox.probe import sandbox_refusal
 from chaos.sandbox.program import SandboxProgram
 from chaos.toxiproxy import Toxiproxy, ToxiproxyError, check_bytes, command, find_server, wait_until_up
 from grading.environment import prepare
 from grading.errors import MachineError
+from grading.install_box import InstallBox
 from grading.processes import base_environment, program_in
 from grading.runtime import Announce, Runtime, fill
 from grading.start import StartPlan
@@ -35,8 +36,6 @@ FIRST_PORT: Final = 20_000
 SOURCES: Final = 120
 """Addresses for the lab's clients: each has to stay below a service's rate limit."""
 START_SECONDS: Final = 20.0
-FILES: Final = "files"
-"""The folder on an experiment's disk that its boxes have as it is."""
 PAGE: Final = mmap.PAGESIZE
 
 
@@ -71,9 +70,10 @@ async def sandbox(
         )
     assert bubblewrap
     announce("installing its dependencies")
-    venv = await prepare(submission, start, cache_folder(), announce)
     settings = workspace.folder("settings")
     write_settings(settings)
+    box = InstallBox(bubblewrap, settings, workspace, cache_folder() / "uv")
+    venv = await prepare(submission, start, cache_folder(), announce, box)
     readable = (venv.parent, *interpreter_folders(venv / "bin" / "python"))
     ports = itertools.count(FIRST_PORT)
     async with contextlib.AsyncExitStack() as stack:
@@ -89,11 +89,8 @@ async def sandbox(
             raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
 
         def program() -> SandboxProgram:
-            disk = workspace.folder("instance")
-            seen = inside.make_disk(disk, submission)
-            make_scratch(seen)
-            folder, root = disk / FILES, seen / FILES
-            root.mkdir()
+            folder = workspace.folder("instance")
+            root = inside.make_disk(folder, submission)
             fill(root, submission)
             plain = program_in(folder, start, venv, workspace)
             return SandboxProgram(
@@ -104,7 +101,7 @@ async def sandbox(
                 repository=root / "repository",
                 workdir=root / "repository" / start.cwd,
                 folder=folder,
-                box=Box(bubblewrap, settings, disk, readable, (folder,)),
+                box=Box(bubblewrap, settings, readable, (folder,)),
                 services=inside.services,
                 address=inside.address_of_services,
                 ports=ports,

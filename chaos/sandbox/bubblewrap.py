@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+TMP_BYTES = 64 << 20
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SETTINGS = (
     *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl", "ca-certificates", "ca-certificates.conf", "pki"),
@@ -44,14 +45,13 @@ def find_bubblewrap() -> Path | None:
 class Box:
     """What a program in a box may read (`readable`) and write (`writable`).
 
-    `settings` holds its own files of /etc, and `scratch` the folders `tmp` and `shm`, which it has as /tmp and /dev/shm.
+    `settings` holds its own files of /etc. It has a /tmp and a /dev/shm of its own, in memory and small.
     What it may write lies in no folder that it may write itself: else it could put a link there, and the next box would
     have what that leads to.
     """
 
     program: Path
     settings: Path
-    scratch: Path
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
 
@@ -71,18 +71,12 @@ class Box:
                 for word in ("--ro-bind", str(self.settings / name), f"/etc/{name}")
             ),
             *("--proc", "/proc", "--dev", "/dev"),
-            *("--bind", str(self.scratch / "shm"), "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
-            *("--bind", str(self.scratch / "tmp"), "/tmp"),  # noqa: S108
+            *("--size", str(TMP_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
+            *("--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
             *_bind("--ro-bind", self.readable),
             *_bind("--bind", self.writable),
             *("--remount-ro", "/", "--chdir", str(workdir), "--"),
         ]
-
-
-def make_scratch(folder: Path) -> None:
-    """Make the folders in `folder` that are a box's /tmp and /dev/shm."""
-    for name in ("tmp", "shm"):
-        (folder / name).mkdir()
 
 
 def write_settings(folder: Path) -> None:
