@@ -41,6 +41,7 @@ class BoxedInstaller(Installer):
 
     async def install(self) -> None:
         await asyncio.to_thread(self._attempt.make)
+        await asyncio.to_thread(self._box.cache.mkdir, parents=True, exist_ok=True)
         self._managed = Path((await self._outside("python", "dir")).stdout.decode().strip())
         await self._make()
         interpreters = self._interpreters()
