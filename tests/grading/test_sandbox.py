@@ -232,6 +232,14 @@ async def test_it_has_no_rights_and_gains_none(boxes: Boxes) -> None:
     assert await boxes.said(source) == [0, 0, 1]
 
 
+async def test_it_can_make_no_namespaces_of_its_own(boxes: Boxes) -> None:
+    source = """
+        import ctypes, json
+        print(json.dumps(ctypes.CDLL(None).unshare(0x10000000)))
+    """
+    assert await boxes.said(source) == -1
+
+
 async def test_a_daemon_ends_with_its_box(boxes: Boxes) -> None:
     source = """
         import os, time
