@@ -74,12 +74,15 @@ class BoxedInstaller(Installer):
 
     async def _outside(self, *words: str) -> Completed:
         """Run uv as this user, on nothing of the submission's but a version."""
-        return await run(
-            [self._uv, "--no-config", *words],
-            cwd=self._attempt.work,
-            env=uv_environment(self._env),
-            timeout=max(0.0, self._deadline - time.monotonic()),
-        )
+        try:
+            return await run(
+                [self._uv, "--no-config", *words],
+                cwd=self._attempt.work,
+                env=uv_environment(self._env),
+                timeout=max(0.0, self._deadline - time.monotonic()),
+            )
+        except TimeoutError:
+            raise MachineError(f"`uv {' '.join(words)}` took longer than it may; try again.") from None
 
     def _interpreters(self) -> list[Path]:
         return [(self._env / "bin" / name).resolve() for name in ("python", "python3")]

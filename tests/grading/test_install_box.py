@@ -4,17 +4,18 @@ import asyncio
 import json
 import os
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chaos.sandbox.bubblewrap import find_bubblewrap, write_settings
 from chaos.sandbox.probe import sandbox_refusal
-from grading import installer
+from grading.command import Completed
 from grading.environment import prepare
 from grading.errors import MachineError, SubmissionError
-from grading.install_box import InstallBox
+from grading.install_box import BUILDING, InstallBox
 from grading.start import Requirements, StartPlan
 from grading.workspace import Workspace
 
@@ -245,11 +246,15 @@ async def test_what_leads_the_interpreter_elsewhere_is_refused(bench: Bench, ind
         await bench.prepare("more\n")
 
 
-async def test_a_build_without_end_is_the_submissions_failure(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_build_without_end_is_the_submissions_failure(bench: Bench) -> None:
+    class Hasty(InstallBox):
+        async def run(self, argv: Sequence[str], **options: Any) -> tuple[Completed, str]:
+            if options["trust"] is BUILDING:
+                options["timeout"] = 2.0
+            return await super().run(argv, **options)
+
     project(bench.repository.root / "tiny", "tiny", "__import__('time').sleep(300)")
-    monkeypatch.setattr(installer, "INSTALL_TIMEOUT", 4.0)
+    bench.box = Hasty(bench.box.bubblewrap, bench.box.settings, bench.box.workspace, bench.box.cache)
 
     with pytest.raises(SubmissionError, match="took longer than it may"):
         await bench.prepare("./tiny\n")

@@ -16,6 +16,7 @@ import pytest
 from chaos.files import small_files
 from chaos.history import Answer, Exited, History, Log
 from chaos.http_client import Client
+from chaos.own_tests import run_tests
 from chaos.recorder import Recorder
 from chaos.sandbox.bubblewrap import TMP_BYTES, Box, find_bubblewrap, interpreter_folders, write_settings
 from chaos.sandbox.disk import MOST_BYTES, MOST_ENTRIES
@@ -82,7 +83,7 @@ class Boxes:
             env=env,
             python=Path(sys.executable),
             root=self.root,
-            repository=self.root,
+            repository=self.root / "repository",
             workdir=self.root,
             folder=self.folder,
             box=self.box,
@@ -354,6 +355,16 @@ async def test_own_tests_have_a_loopback_alone(boxes: Boxes) -> None:
         assert await service.wait_exit(10)
 
     assert [line.text for line in boxes.history.of(Log)] == ["1"]
+
+
+async def test_what_a_submissions_own_tests_report_is_read_from_the_box(boxes: Boxes) -> None:
+    program = boxes.program("")
+    (program.repository / "tests").mkdir()
+    (program.repository / "tests/test_own.py").write_text("def test_it():\n    assert True\n")
+
+    [run] = await run_tests(program, boxes.recorder, variables={})
+
+    assert (run.problem, [(case.name, case.outcome) for case in run.cases]) == ("", [("test_it", "passed")])
 
 
 def _boxed() -> list[str]:
