@@ -1,30 +1,42 @@
 """The services of one running application, made at its start and closed at its end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
 
 from api.config.settings import Settings
+from api.services.api_keys import ApiKeys
 from api.services.cache import ResponseCache
+from api.services.callers import Permission, Tier, User
 from api.services.circuit_breaker import CircuitBreaker
-from api.services.health_checker import HealthChecker, http_check
+from api.services.content_filter.filter import ContentFilter, load_filter
+from api.services.database import Database
+from api.services.health_checker import Check, HealthChecker, http_check
+from api.services.limits.limiter import Limiter
+from api.services.limits.setup import make_limiter
 from api.services.llm_client import LLMClient
 from api.services.llm_service import LLMService, is_outage, log_breaker_change
 from api.services.mlflow_exporter import MlflowExporter
+from api.services.outbox import Outbox
 from api.services.tokens import TokenService
 from api.services.tracing import Tracer
-from api.services.users import UserStore
+from api.services.usage import UsageLedger
+from api.services.users import Account, UserStore
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     users: UserStore
+    api_keys: ApiKeys
+    usage: UsageLedger
     tokens: TokenService
     breaker: CircuitBreaker
     cache: ResponseCache
     llm: LLMService
+    limiter: Limiter
+    content_filter: ContentFilter
     health: HealthChecker
 
 
@@ -40,10 +52,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             read_timeout=settings.llm_deadline,
         )
         stack.push_async_callback(client.close)
-        exporter = MlflowExporter(
-            http, tracking_uri=settings.mlflow_tracking_uri, experiment_id=settings.mlflow_experiment_id
-        )
-        tracer = Tracer(exporter.send, fallback=settings.trace_fallback_path)
+        exporter = None
+        if settings.mlflow_tracking_uri is not None:
+            exporter = MlflowExporter(
+                http, tracking_uri=settings.mlflow_tracking_uri, experiment_id=settings.mlflow_experiment_id
+            )
+        tracer = Tracer(exporter.send if exporter else None, fallback=settings.trace_fallback_path)
         tracer.start()
         stack.push_async_callback(tracer.close)
         cache = ResponseCache(
@@ -57,27 +71,65 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             cooldown=settings.breaker_cooldown,
             on_change=log_breaker_change,
         )
+        limiter = make_limiter(settings)
+        stack.push_async_callback(limiter.close)
+        secret = settings.jwt_secret_key.get_secret_value()
+        database = Database(
+            settings.database_path
+            if settings.database_url is None
+            else settings.database_url.get_secret_value()
+        )
+        database.start()
+        stack.push_async_callback(database.close)
+        # The exam has its two users and no others, so that a login there never waits for a database.
+        users = UserStore(_accounts(settings), None if settings.bootstrap_users is None else database)
+        usage = UsageLedger(
+            Outbox(settings.usage_outbox_path, max_bytes=settings.usage_outbox_max_bytes), database
+        )
+        usage.start()
+        stack.push_async_callback(usage.close)
         yield Services(
-            users=UserStore(
-                {
-                    "admin": settings.auth_admin_password.get_secret_value(),
-                    "user": settings.auth_user_password.get_secret_value(),
-                }
-            ),
-            tokens=TokenService(
-                secret=settings.jwt_secret_key.get_secret_value(), lifetime=settings.jwt_lifetime
-            ),
+            users=users,
+            api_keys=ApiKeys(database, users, secret=secret),
+            usage=usage,
+            tokens=TokenService(secret=secret, lifetime=settings.jwt_lifetime),
             breaker=breaker,
             cache=cache,
             llm=LLMService(
-                client, breaker=breaker, cache=cache, tracer=tracer, deadline=settings.llm_deadline
+                client,
+                breaker=breaker,
+                cache=cache,
+                tracer=tracer,
+                deadline=settings.llm_deadline,
+                observers=[usage.observe],
             ),
-            health=HealthChecker(
-                {
-                    "qdrant": http_check(http, f"{settings.qdrant_url}/readyz"),
-                    # Not /health: that makes real calls to every model.
-                    "litellm": http_check(http, f"{settings.litellm_url}/health/liveliness"),
-                    "mlflow": http_check(http, f"{settings.mlflow_tracking_uri}/health"),
-                }
-            ),
+            limiter=limiter,
+            content_filter=load_filter(settings.content_filters),
+            health=HealthChecker(_checks(http, settings)),
         )
+
+
+def _accounts(settings: Settings) -> Iterator[Account]:
+    """The users that BOOTSTRAP_USERS names, or else the exam's two."""
+    for named in settings.bootstrap_users or ():
+        user = User(named.username, named.tier, named.permissions)
+        yield Account(user, named.password.get_secret_value())
+    if settings.bootstrap_users is None:
+        everything = frozenset(Permission)
+        for name, password, permissions in (
+            ("admin", settings.auth_admin_password, everything),
+            ("user", settings.auth_user_password, everything - {Permission.ADMIN}),
+        ):
+            assert password is not None  # the settings require them then
+            yield Account(User(name, Tier.ENTERPRISE, permissions), password.get_secret_value())
+
+
+def _checks(http: httpx.AsyncClient, settings: Settings) -> dict[str, Check]:
+    """What an answer rests on. The database is not among it: answers are given without."""
+    urls = {
+        "qdrant": settings.qdrant_url and f"{settings.qdrant_url}/readyz",
+        # Not /health: that makes real calls to every model.
+        "litellm": f"{settings.litellm_url}/health/liveliness",
+        "mlflow": settings.mlflow_tracking_uri and f"{settings.mlflow_tracking_uri}/health",
+    }
+    return {name: http_check(http, url) for name, url in urls.items() if url is not None}

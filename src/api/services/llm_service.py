@@ -8,10 +8,14 @@ The breaker is inside the retry: each call counts, and the retries end when it o
 """
 
 import asyncio
+import time
+from collections.abc import Sequence
 
 import structlog
 
+from api.services.answered import Answered, Observer
 from api.services.cache import ResponseCache
+from api.services.callers import Caller
 from api.services.circuit_breaker import BreakerOpenError, CircuitBreaker, State
 from api.services.errors import ClientDisconnectedError, LLMCircuitOpenError, LLMError, ServiceError
 from api.services.llm_client import Answer, LLMClient, Prompt
@@ -43,7 +47,7 @@ def log_breaker_change(old: State, new: State) -> None:
 
 
 class LLMService:
-    """`deadline` is how long an answer may take in all, in seconds."""
+    """`deadline` is how long an answer may take in all, in seconds; `observers` learn of every answer before it leaves."""
 
     def __init__(
         self,
@@ -53,18 +57,21 @@ class LLMService:
         cache: ResponseCache,
         tracer: Tracer,
         deadline: float,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._client = client
         self._breaker = breaker
         self._cache = cache
         self._tracer = tracer
         self._deadline = deadline
+        self._observers = observers
 
-    async def generate(self, prompt: Prompt, *, user: str, request_id: str) -> Generation:
+    async def generate(self, prompt: Prompt, *, caller: Caller, request_id: str) -> Generation:
         """Raises a subclass of LLMError."""
+        began = time.perf_counter()
         trace = Trace(
             request_id=request_id,
-            user=user,
+            user=caller.user,
             model=prompt.model,
             prompt=prompt.prompt,
             system_prompt=prompt.system_prompt,
@@ -87,6 +94,22 @@ class LLMService:
             return generation
         finally:
             self._tracer.record(trace)
+            if trace.error != ClientDisconnectedError.slug:
+                self._tell(trace, caller, time.perf_counter() - began)
+
+    def _tell(self, trace: Trace, caller: Caller, seconds: float) -> None:
+        answered = Answered(
+            request_id=trace.request_id,
+            caller=caller,
+            model=trace.model,
+            prompt_tokens=trace.prompt_tokens,
+            completion_tokens=trace.completion_tokens,
+            cost=trace.cost,
+            seconds=seconds,
+            status=trace.error or "ok",
+        )
+        for observer in self._observers:
+            observer(answered)
 
     async def _generate(self, prompt: Prompt, request_id: str) -> Generation:
         deadline = asyncio.get_running_loop().time() + self._deadline

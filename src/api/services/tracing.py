@@ -72,11 +72,11 @@ class Failure:
 
 
 class Tracer:
-    """`send` delivers traces, or raises: TraceRejectedError for good, anything else for now."""
+    """`send` delivers traces, or raises: TraceRejectedError for good, anything else for now. None: nobody wants any."""
 
     def __init__(
         self,
-        send: Callable[[Sequence[Trace]], Awaitable[None]],
+        send: Callable[[Sequence[Trace]], Awaitable[None]] | None,
         *,
         fallback: Path,
         rest_after_failure: float = _REST_AFTER_FAILURE,
@@ -97,6 +97,8 @@ class Tracer:
         self._task = asyncio.create_task(self._run(), name="tracer")
 
     def record(self, trace: Trace) -> None:
+        if self._send is None:
+            return
         trace.ended_ns = trace.ended_ns or time_ns()
         self._pending.append(trace)
         self._wake.set()
@@ -140,6 +142,7 @@ class Tracer:
         """Send; what went wrong, or None."""
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
+                assert self._send is not None
                 await self._send(batch)
         except TraceRejectedError as error:
             return Failure(str(error), passing=False)
