@@ -14,7 +14,7 @@ STARVED := tests/grading/starved
 .PHONY: score test check format lint types quick real-toxiproxy images bench clean
 
 score: $(INSTALLED)
-	$(BIN)/grading score . $(ARGS)
+	$(BIN)/grading score . --runtime process $(ARGS)
 
 # Whole gradings measure times: two at once leave each enough of two processors, and those that are starved on purpose
 # would starve others.

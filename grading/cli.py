@@ -19,14 +19,16 @@ from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
+from grading.doctor import can_grade, examine
+from grading.doctor import render as render_findings
 from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
 from grading.progress import progress
 from grading.render_text import render
 from grading.report import Report
-from grading.runtime import OpenRuntime, RuntimeName
-from grading.runtimes import RUNTIMES
+from grading.runtime import RuntimeName
+from grading.runtimes import ChosenRuntime, choose_runtime
 from grading.score import Choose, Graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
@@ -108,17 +110,19 @@ def score(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)] = None,
     runtime: Annotated[
-        RuntimeName, typer.Option(help="Run services as processes, or in containers without a way out.")
-    ] = RuntimeName.PROCESS,
+        RuntimeName | None,
+        typer.Option(help="What services run in, rather than the sandbox, or processes where it cannot run."),
+    ] = None,
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     choose = _chooser(name, exercise or [], contract)
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    chosen = choose_runtime(runtime)
     reports: list[Report] = []
     codes: list[Exit] = []
     for repository in repositories:
         try:
-            graded = _run(_grade(repository, choose, seed, RUNTIMES[runtime]))
+            graded = _run(_grade(repository, choose, seed, chosen))
             reports.append(graded.report)
             codes.append(_exit_code(graded.report))
             if output is Format.TEXT:
@@ -171,6 +175,14 @@ def explain(
 
 
 @app.command()
+def doctor() -> None:
+    """Say what this machine lacks for gradings: exit 0 when they can run, 3 when they cannot."""
+    findings = examine()
+    render_findings(findings, out)
+    raise typer.Exit(Exit.PASSED if can_grade(findings) else Exit.NOT_JUDGED)
+
+
+@app.command()
 def handout(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")
@@ -203,7 +215,7 @@ def main() -> None:
         sys.exit(Exit.NOT_JUDGED)
 
 
-async def _grade(repository: str, choose: Choose, seed: int, runtime: OpenRuntime) -> Graded:
+async def _grade(repository: str, choose: Choose, seed: int, runtime: ChosenRuntime) -> Graded:
     with Workspace.open() as workspace, progress(err) as display:
         return await grade(
             repository, choose, seed=seed, workspace=workspace, progress=display, runtime=runtime

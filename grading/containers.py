@@ -60,7 +60,7 @@ async def containers(
 
             await _check(proxy, network)
             described = f"toxiproxy-server {await proxy.version()}, in containers"
-            yield Runtime(proxy, described, network, program)
+            yield Runtime(proxy, described, network, program, workspace.root)
     except EngineError as error:
         raise MachineError(f"Docker failed: {error}; see that `docker info` works.") from error
 

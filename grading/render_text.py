@@ -106,6 +106,8 @@ def _total(report: Report) -> RenderableType:
     if report.repeated:
         text = f"Run twice, because the machine was too busy the first time: {', '.join(report.repeated)}."
         lines.append(Text(text, style="dim"))
+    if report.runtime_note:
+        lines.append(Text(report.runtime_note, style="yellow"))
     essential = "* essential · " if report.scheme == "levels" else ""
     facts = f"{essential}seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s"
     return Group(*lines, Text(facts, style="dim"))

@@ -1,5 +1,6 @@
 """The result of grading one submission, as data. Every output format is a function of it."""
 
+from grading.runtime import RuntimeName
 from lab.result import NOT_PASSED, Bonus, CriterionResult, ExerciseResult, Grade, Model
 from lab.scoring import Scheme
 
@@ -28,6 +29,10 @@ class Report(Model):
     started: str
     seconds: float
     seed: int
+    runtime: RuntimeName = RuntimeName.PROCESS
+    """What the service ran in."""
+    runtime_note: str = ""
+    """What that means for the grade, if anything."""
     fault_proxy: str
     repeated: tuple[str, ...] = ()
     """The experiments that were run a second time, for the machine had been too busy the first time."""

@@ -141,7 +141,7 @@ async def _experiment(experiment: Experiment, run: Run, recorder: Recorder) -> N
             async with asyncio.timeout(experiment.limit):
                 await experiment.run(lab)
         await lab.upstreams.check()
-        check_room(lab.root)
+        check_room(run.runtime.folder)
 
 
 async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:

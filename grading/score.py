@@ -10,11 +10,10 @@ from chaos.history import History
 from chaos.plain_text import plain
 from grading import judge, reading
 from grading.errors import MachineError, SubmissionError
-from grading.processes import processes
 from grading.progress import Progress
 from grading.report import ControlFailure, Report
 from grading.run import Run, run_again, run_all
-from grading.runtime import OpenRuntime
+from grading.runtimes import ChosenRuntime
 from grading.submission import Submission, fetch
 from grading.workspace import Workspace
 from lab.assessment import Assessment
@@ -47,7 +46,7 @@ async def score(
     seed: int,
     workspace: Workspace,
     progress: Progress,
-    runtime: OpenRuntime = processes,
+    runtime: ChosenRuntime,
 ) -> Graded:
     """Grade the submission at `spec` (a path or a git URL) in the exercises that `choose` returns for it.
 
@@ -77,7 +76,7 @@ async def score(
             raise refused
         plan = reading.plan(submission, contract.start, contract.names)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
-        async with runtime(submission, plan, workspace, seed=seed, announce=progress.announce) as opened:
+        async with runtime.open(submission, plan, workspace, seed=seed, announce=progress.announce) as opened:
             progress.announce("running the experiments")
             faults = opened.fault_proxy
             run = Run(opened, contract, seed, progress.update)
@@ -102,6 +101,8 @@ async def score(
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 1),
         seed=seed,
+        runtime=runtime.name,
+        runtime_note=runtime.note,
         fault_proxy=faults,
         repeated=tuple(sorted(one.name for one in repeated)),
         control_failure=control_failure,

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from chaos.contract import Contract, field
+from chaos.files import replace_text
 from chaos.history import (
     SERVICE,
     Answer,
@@ -300,7 +301,8 @@ class Lab:
     def write_env_file(self, lines: Mapping[str, str]) -> None:
         """Write the `.env` in the folder that the service is started in."""
         text = "".join(f"{name}={value}\n" for name, value in lines.items())
-        (self._program.workdir / ".env").write_text(text, encoding="utf-8")
+        file = self._program.workdir.relative_to(self.root) / ".env"
+        replace_text(self.root, file, text)
         self.recorder.record(Given(env_file=text))
 
     async def run_own_tests(self, *, plugin: Path | None = None, faults: Sequence[str] = ("",)) -> None:

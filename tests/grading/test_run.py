@@ -37,7 +37,7 @@ class Runs:
         self._behaviour = behaviour
         self._folder = folder
         self.run = Run(
-            Runtime(toxiproxy, "a fault proxy", LOOPBACK, self._program),
+            Runtime(toxiproxy, "a fault proxy", LOOPBACK, self._program, folder),
             CONTRACT,
             1,
             lambda one, state: self.states.append((one.name, state)),
