@@ -160,7 +160,7 @@ class Images:
         words = ["build", "--label", LABEL, "--tag", tag, "--file", str(dockerfile), *more, str(context)]
         try:
             ended = await run(
-                [docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS, keep=1 << 14
+                [docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS
             )
         except TimeoutError:
             raise MachineError(

@@ -6,7 +6,6 @@ cache, `@OUT@` the folder of results, and `@MARK@` a folder that stays empty unl
 runs where none may.
 """
 
-
 import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,6 @@
-"""Runs a program and tells which of its descendants outlive it: `python reaper.py REPORT PROGRAM ARGUMENT...`
+"""Runs a program and tells which of its descendants outlive it.
+
+`python reaper.py REPORT PROGRAM ARGUMENT...`
 
 It inherits all that the program leaves behind, wherever that hides: a session of its own, a cleared environment. REPORT
 gets their command lines as JSON.

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from chaos.sandbox.bubblewrap import find_bubblewrap, refusal
 from grading.render_text import render
 from grading.report import Report
+from grading.workspace import remove_tree
 from tests.docker import engine_answers
 from tests.hostile.corpus import ESCAPED, Hostile, corpus
 from tests.hostile.surroundings import GRACE_SECONDS, Surroundings, empty_cgroups
@@ -40,8 +42,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def surroundings(tmp_path: Path, cache: Path) -> Surroundings:
-    return Surroundings.make(tmp_path, cache)
+def surroundings(tmp_path: Path, cache: Path) -> Iterator[Surroundings]:
+    yield Surroundings.make(tmp_path, cache)
+    remove_tree(tmp_path)  # pytest's own way does not get to the end of every folder
 
 
 @pytest.mark.parametrize(("hostile", "runtime"), _cases())
