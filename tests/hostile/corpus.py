@@ -25,8 +25,7 @@ class Hostile(BaseModel):
     """One submission.
 
     `points` are the most that it may get: those of its honest parts. `exits` are the grader's exit codes that are right.
-    `says` must be in the report or beside it, `never` in nothing that the grader writes. `seconds` is the longest
-    limit of its experiments.
+    `says` must be in the report or beside it, `never` in nothing that the grader writes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,7 +44,6 @@ class Hostile(BaseModel):
     exits: tuple[int, ...] = (1,)
     says: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
-    seconds: float = 60
     runtimes: tuple[str, ...] = ("sandbox",)
     flaw: str = ""
     """Why the grader does not yet do what it should; the test is expected to fail."""
