@@ -1,6 +1,7 @@
 """Grades every hostile submission: no undeserved point, no traceback, no hang, no way out, and nothing left behind."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from tests.hostile.surroundings import Surroundings, empty_cgroups
 pytestmark = pytest.mark.slow
 LIMIT = 240.0
 """Seconds: no experiment takes longer."""
+CROWD = 10
+"""Processes for each processor. The most that a submission of the corpus keeps busy is less."""
 UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -66,6 +69,8 @@ def test_it_gains_nothing_and_leaves_nothing(
     told = ended.stdout + ended.stderr
     everything = told + surroundings.written()
     report = json.loads(ended.stdout)
+    if "the machine was too busy" in told and _loaded_by_others():
+        pytest.skip("the machine was too busy to tell")
     assert ended.code in hostile.exits, told[-3000:]
     assert "Traceback" not in ended.stderr
     if report:
@@ -86,6 +91,11 @@ def _needs(runtime: str) -> None:
         pytest.skip(why)
     if runtime == "docker" and not engine_answers():
         pytest.skip("no Docker engine answers")
+
+
+def _loaded_by_others() -> bool:
+    """Whether more waits for the processors than one grading, whatever its submission does, could have."""
+    return os.getloadavg()[0] > CROWD * len(os.sched_getaffinity(0))
 
 
 def _rendered(stdout: str) -> str:
