@@ -1,6 +1,6 @@
 """Runs the tests of a repository once for each fault, each time in a process of its own.
 
-`python RUNNER FOLDER PLUGIN FAULT...` runs in the environment of a submission, in its repository, with nothing of the
+`python -E RUNNER FOLDER PLUGIN FAULT...` runs in the environment of a submission, in its repository, with nothing of the
 grader's but this file. For fault number N it writes pytest's report to `N.xml`, and at the end the exit codes to
 `codes.json`, both in FOLDER. PLUGIN is a Python file, or empty: its `prepare` imports once what every run needs, its `put`
 puts a fault into the service before the tests are collected.
@@ -30,7 +30,9 @@ def main(folder: str, path: str, *faults: str) -> None:
         sys.path.remove(os.path.dirname(__file__))  # noqa: PTH120
     if not _has_pytest():
         sys.exit(NO_PYTEST)
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m pytest` does
+    sys.dont_write_bytecode = True
+    before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:0] = [os.getcwd(), *before]  # noqa: PTH109 - as `python -m pytest` does
     plugin = _load(path) if path else None
     if plugin:
         plugin.prepare()
