@@ -41,7 +41,7 @@ def rejects_forged_tokens(exposed: History) -> Verdict:
             expected = f"GET {one.request.path} answers 200 to the token of a login ({one.request.label})"
             return failed(expected, outcome(one.end), one.end)
         if one.status == 401:
-            expected = f"{_asked(one)} takes the token of a login"
+            expected = f"{_asked(one)} accepts the token of a login"
             return failed(expected, outcome(one.end), one.end)
     absent = {_place(one) for one in real if one.status in _ABSENT}
     tried = [
@@ -72,7 +72,7 @@ def shows_secrets_nowhere(exposed: History, run: Sequence[History]) -> Verdict:
             if text := _shown(event):
                 looked += 1
                 if name := leaks.find(text):
-                    return failed(expected, f"{name} shows in {_told(event)}", event)
+                    return failed(expected, f"{name} appears in {_told(event)}", event)
     return passed(f"none in {looked} lines and answers")
 
 
@@ -86,7 +86,7 @@ def _turned_away(exchange: Exchange, called: set[str | None]) -> Verdict:
     if exchange.status not in right:
         return failed(expected, outcome(exchange.end), exchange.end)
     if exchange.request.key and exchange.request.key in called:
-        return failed(expected, "that answer, and a call to the model", exchange.end)
+        return failed(expected, "that answer, but the model was called", exchange.end)
     return passed(label, exchange.end)
 
 
@@ -122,8 +122,8 @@ def _told(event: Event) -> str:
         case Log():
             return f"a line of {event.stream} ({event.instance})"
         case Answer():
-            return f"an answer {event.status}"
+            return f"a {event.status} answer"
         case Call():
-            return f"what {event.upstream} is sent"
+            return f"a request to {event.upstream}"
         case _:
             return "an event"

@@ -29,7 +29,7 @@ def recovers(history: History, kind: str, at_once: int, when: str) -> Verdict:
     expectation = f"requests are served again after the cool-down, {when}"
     one_by_one = history.exchanges(labelled("recovered", kind))
     last = one_by_one[-1]
-    waited = last.request.t - rejected(history, kind)[-1].request.t
+    waited = last.request.t - _last_in_outage(history, kind)
     if last.status != 200 or not history.calls(key=last.request.key):
         return failed(expectation, f"{outcome(last.end)}, {waited:.0f} s after the outage", last.end)
     together = history.exchanges(labelled("recovered at once", kind))[-SERVED_AT_ONCE:]
@@ -82,6 +82,12 @@ def names_cool_down(history: History, kind: str) -> Verdict | None:
     return None
 
 
+def _last_in_outage(history: History, kind: str) -> float:
+    """Return when the last request of an outage was made."""
+    labels = ("failing", "rejected", "rejected at once")
+    return max(one.request.t for label in labels for one in history.exchanges(labelled(label, kind)))
+
+
 def _turned_away(history: History, callers: Sequence[Exchange]) -> Iterator[Verdict]:
     """Judge what callers are told that find a probe under way: they may wait for its end, or are turned away."""
     for one in callers:
@@ -91,7 +97,7 @@ def _turned_away(history: History, callers: Sequence[Exchange]) -> Iterator[Verd
             and not history.calls(key=one.request.key)
         ):
             yield failed(
-                "503 for those whom a half-open breaker does not let through", outcome(one.end), one.end
+                "503 for callers whom a half-open breaker does not let through", outcome(one.end), one.end
             )
 
 
@@ -120,7 +126,7 @@ def _bounded(history: History, callers: Sequence[Exchange], limit: int, expectat
     )
     probes = [call.call for call in calls if call.call.t < first_success]
     if len(probes) > limit:
-        return failed(expectation, f"{len(probes)} reached it", probes[limit])
+        return failed(expectation, f"{len(probes)} calls reached it", probes[limit])
     # Of what comes together after a stall, the order is the lab's own.
     if len(calls) > limit and any(
         stalled(history, call.call.t, call.call.t + PROBE_SECONDS) for call in calls

@@ -102,7 +102,9 @@ def _called_meanwhile(history: History, kind: str, turned_away: Sequence[Exchang
     begin, end = turned_away[0].request.t, max(one.end.t for one in turned_away if one.end)
     for one in history.calls():
         if begin < one.call.t < end and one.call.key not in keys:
-            return failed(expected(kind), "the model was still called, though nobody asked for it", one.call)
+            return failed(
+                expected(kind), "the model was still called, although no request asked for it", one.call
+            )
     return None
 
 
@@ -114,7 +116,7 @@ def _not_rejected(kind: str, exchange: Exchange, calls: Sequence[UpstreamCall]) 
     if exchange.status != 503:
         return failed(expected(kind), outcome(exchange.end), exchange.end)
     if isinstance(exchange.end, Answer) and seconds_of(exchange.end) is None:
-        return failed(expected(kind), "503 without a legible Retry-After", exchange.end)
+        return failed(expected(kind), "503 without a readable Retry-After", exchange.end)
     return None
 
 

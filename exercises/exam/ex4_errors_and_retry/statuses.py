@@ -32,8 +32,8 @@ def failures_are_told_apart(refusals: History, hang: History, transient: History
     first = {exchange.request.label: (exchange, statuses) for exchange, statuses in reversed(wrong)}
     shown = list(reversed(first.values()))[:SHOWN]
     return failed(
-        ", ".join(f"{_either(statuses)} for '{exchange.request.label}'" for exchange, statuses in shown),
-        ", ".join(f"{exchange.request.label}: {_status(exchange)}" for exchange, _ in shown),
+        ", ".join(f"{_either(statuses)} for {_case(exchange)}" for exchange, statuses in shown),
+        ", ".join(f"{_case(exchange)}: {_status(exchange)}" for exchange, _ in shown),
         *(exchange.end for exchange, _ in shown),
     )
 
@@ -70,6 +70,13 @@ def _each(history: History, label: str, statuses: set[int]) -> Cases:
 
 def _last(history: History, label: str, statuses: set[int]) -> Cases:
     yield from ((exchange, statuses) for exchange in history.exchanges(label)[-1:])
+
+
+def _case(exchange: Exchange) -> str:
+    """Say what an answer is to: a refusal of the model, or what the request's label says."""
+    label = exchange.request.label
+    code = label.removeprefix("model-")
+    return f"the model's {code}" if code != label else f"'{label}'"
 
 
 def _either(statuses: set[int]) -> str:

@@ -10,12 +10,14 @@ from starlette.responses import Response
 from api.config.lifespan import make_lifespan
 from api.config.settings import Settings
 from api.middleware.access_log import AccessLogMiddleware
+from api.middleware.answer_headers import AnswerHeadersMiddleware
 from api.middleware.errors import ErrorMiddleware
 from api.middleware.request_id import HEADER as REQUEST_ID_HEADER
 from api.middleware.request_id import RequestIdMiddleware
 from api.middleware.request_limits import RequestLimitsMiddleware
 from api.middleware.shutdown import Drain, ShutdownMiddleware
 from api.routers import auth, llm, system
+from api.routers.limits import HEADERS as LIMIT_HEADERS
 from api.services.errors import ServiceError
 from api.utils.error_response import error_response, service_error_response
 
@@ -38,8 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
-                expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+                expose_headers=[REQUEST_ID_HEADER, "Retry-After", *LIMIT_HEADERS],
             ),
+            Middleware(AnswerHeadersMiddleware),
             Middleware(ErrorMiddleware),
             Middleware(ShutdownMiddleware, drain=drain),
             Middleware(

@@ -12,6 +12,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, TypeAdapter
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.services.callers import Tier
+from api.services.content_filter.filter import RuleName, parse_rules
+from api.services.limits.rates import Budgets, Rate, parse_budgets, parse_rates
+from api.services.routing.routes import Route, parse_routes
+from api.services.routing.variants import parse_variants
+
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 
 # Secrets that were published: in tutorials, templates and documentation.
@@ -94,8 +100,21 @@ def _origin(value: str) -> str:
     return value.rstrip("/").lower()
 
 
+def _redis_url(value: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(value.get_secret_value())
+        valid = parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port != 0 and not parts.query
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("must be a URL such as redis://redis:6379/0, or rediss:// for TLS")
+    return value
+
+
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
+Rates = Annotated[dict[Tier, Rate], NoDecode, BeforeValidator(parse_rates)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 Password = Annotated[SecretStr, Field(min_length=8), AfterValidator(_uncommon)]
 
 
@@ -132,6 +151,16 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024
     body_timeout: Annotated[float, Field(gt=0)] = 10.0
     drain_timeout: Annotated[float, Field(gt=0, le=25)] = 25.0
+
+    redis_url: RedisUrl | None = None
+    redis_timeout: Annotated[float, Field(gt=0, le=5)] = 0.02
+    rate_limits: Rates = {}
+    token_limits: Rates = {}
+    daily_budgets: Annotated[Budgets, NoDecode, BeforeValidator(parse_budgets)] = Budgets({}, {})
+
+    model_routes: Annotated[tuple[Route, ...], NoDecode, BeforeValidator(parse_routes)] = ()
+    model_variants: Annotated[dict[str, dict[str, float]], NoDecode, BeforeValidator(parse_variants)] = {}
+    content_filters: Annotated[list[RuleName], NoDecode, BeforeValidator(parse_rules)] = []
 
     cache_collection: str = "llm_cache"
     cache_ttl: Annotated[float, Field(gt=0)] = 3600.0

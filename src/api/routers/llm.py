@@ -7,7 +7,9 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from api.middleware.request_id import current_request_id
 from api.routers.dependencies import Authenticated, ServicesDep
+from api.routers.limits import admit
 from api.services.cache import CacheStats
+from api.services.limits.estimates import estimate
 from api.services.llm_client import Prompt
 from api.services.llm_service import Generation
 from api.services.models import Model
@@ -58,8 +60,16 @@ async def generate(
     body: GenerateRequest, request: Request, caller: Authenticated, services: ServicesDep
 ) -> Generation:
     prompt = Prompt(**body.model_dump())
-    answering = services.llm.generate(prompt, user=caller.user, request_id=current_request_id())
-    return await cancel_on_disconnect(request, answering)
+    texts = (prompt.prompt, prompt.system_prompt or "")
+    for text in texts:
+        services.content_filter.check(text)
+    expected = estimate(prompt.model, texts, prompt.max_tokens)
+    with await admit(request, services.limiter, caller, expected) as admission:
+        answering = services.llm.generate(prompt, user=caller.user, request_id=current_request_id())
+        generation = await cancel_on_disconnect(request, answering)
+        admission.settle(tokens=0 if generation.cached else generation.total_tokens, cost=generation.cost)
+    generation.response = services.content_filter.redact(generation.response)
+    return generation
 
 
 @router.get("/llm/models")

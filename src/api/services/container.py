@@ -9,7 +9,10 @@ import httpx
 from api.config.settings import Settings
 from api.services.cache import ResponseCache
 from api.services.circuit_breaker import CircuitBreaker
+from api.services.content_filter.filter import ContentFilter, load_filter
 from api.services.health_checker import HealthChecker, http_check
+from api.services.limits.limiter import Limiter
+from api.services.limits.setup import make_limiter
 from api.services.llm_client import LLMClient
 from api.services.llm_service import LLMService, is_outage, log_breaker_change
 from api.services.mlflow_exporter import MlflowExporter
@@ -25,6 +28,8 @@ class Services:
     breaker: CircuitBreaker
     cache: ResponseCache
     llm: LLMService
+    limiter: Limiter
+    content_filter: ContentFilter
     health: HealthChecker
 
 
@@ -57,6 +62,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             cooldown=settings.breaker_cooldown,
             on_change=log_breaker_change,
         )
+        limiter = make_limiter(settings)
+        stack.push_async_callback(limiter.close)
         yield Services(
             users=UserStore(
                 {
@@ -72,6 +79,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             llm=LLMService(
                 client, breaker=breaker, cache=cache, tracer=tracer, deadline=settings.llm_deadline
             ),
+            limiter=limiter,
+            content_filter=load_filter(settings.content_filters),
             health=HealthChecker(
                 {
                     "qdrant": http_check(http, f"{settings.qdrant_url}/readyz"),

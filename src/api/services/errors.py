@@ -4,6 +4,7 @@
 upstreams, and never leaves the service.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -52,6 +53,42 @@ class BodyTooLargeError(ServiceError):
     status = 413
     slug = "body_too_large"
     message = "The request body is larger than this service accepts."
+
+
+class ContentRefusedError(ServiceError):
+    status = 400
+    slug = "content_refused"
+    message = (
+        "The request holds what must not go to a model, such as keys, passwords or personal data. Remove it."
+    )
+
+
+class LimitExceededError(ServiceError):
+    """A limit of the caller's own; `headers` tell what is left of each."""
+
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after: float, headers: Mapping[str, str]) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.headers = headers
+
+
+class RateLimitExceededError(LimitExceededError):
+    slug = "rate_limit_exceeded"
+    message = "You have used up your requests or tokens for now. Try again after the time in Retry-After."
+
+
+class BudgetExceededError(LimitExceededError):
+    slug = "budget_exceeded"
+    message = "You have used up your budget for today. It begins anew at midnight, UTC."
+
+
+class TooManyTokensError(ServiceError):
+    """No window has room for this request, so that waiting is of no use."""
+
+    status = 413
+    slug = "too_many_tokens"
+    message = "The prompt and max_tokens together exceed your limit of tokens. Shorten the prompt or lower max_tokens."
 
 
 class ShuttingDownError(ServiceError):

@@ -16,3 +16,22 @@ LLM_COST = Counter("llm_cost_usd_total", "US dollars spent.", ["model"])
 BREAKER_STATE = Gauge("llm_circuit_breaker_state", "0 closed, 1 half-open, 2 open.")
 CACHE_LOOKUPS = Counter("llm_cache_lookups_total", "Lookups in the cache.", ["outcome"])
 TRACES = Counter("llm_traces_total", "Traces, by where they went.", ["destination"])
+LIMITS_DECISIONS = Counter(
+    "limits_decisions_total", "Requests admitted, or refused by the limit that is named.", ["tier", "outcome"]
+)
+LIMITS_LOCAL = Counter(
+    "limits_local_total",
+    "Decisions of this process alone because Redis did not make them in time.",
+    ["reason"],
+)
+LIMITS_SHARED = Gauge(
+    "limits_shared", "1 if limits are shared through Redis, 0 if they are kept in this process."
+)
+LIMITS_WAIT = Histogram(
+    "limits_wait_seconds",
+    "Time that a decision took.",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.025, 0.05, 0.1),
+)
+MODEL_CHOICES = Counter(
+    "model_choices_total", "Models chosen for requests, by what led to them.", ["model", "reason"]
+)

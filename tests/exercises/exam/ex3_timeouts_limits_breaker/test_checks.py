@@ -196,8 +196,8 @@ def test_body_limit_passes(endpoint: str, other: dict[str, int | None]) -> None:
     [
         ({"1.2_MB_with": 200}, "1.2 MB with a Content-Length"),
         ({"1.2_MB_in": 422}, "1.2 MB in chunks"),
-        ({"40_MB_with": None}, "while most of it is still to come"),
-        ({"40_MB_in": None}, "while most of it is still to come"),
+        ({"40_MB_with": None}, "while most of the body is still to come"),
+        ({"40_MB_in": None}, "while most of the body is still to come"),
         ({"text": 422}, "40 MB of text"),
         ({"token": None}, "without a token"),
         ({"0.9_MB": 413}, "0.9 MB"),

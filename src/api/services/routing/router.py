@@ -1,0 +1,77 @@
+"""The model for a request: the first rule that it meets, then the user's variant of the model that this names."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from api.services.callers import Caller
+from api.services.errors import LLMQuotaExhaustedError, LLMRateLimitedError
+from api.services.metrics import MODEL_CHOICES
+from api.services.routing.routes import Route, Wish, find_route
+from api.services.routing.variants import Variants, pick_variant
+
+T = TypeVar("T")
+
+AS_REQUESTED = "as requested"
+"""The label of models that callers name: those are not ours to bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`model` is to be asked, and `fallback`, if there is one, when that is rate limited.
+
+    `reason` is what led to the model; `headers` tell it to the caller.
+    """
+
+    model: str
+    fallback: str | None = None
+    reason: Literal["requested", "route", "variant"] = "requested"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {} if self.reason == "requested" else {"X-Model": self.model, "X-Model-Reason": self.reason}
+
+
+def choose(routes: Sequence[Route], variants: Variants, wish: Wish, user: str) -> Choice:
+    """The model for a request."""
+    route = find_route(routes, wish)
+    choice = (
+        Choice(wish.requested)
+        if route is None
+        else Choice(route.model, fallback=route.fallback, reason="route")
+    )
+    variant = pick_variant(variants, choice.model, user)
+    return choice if variant is None else Choice(variant, fallback=choice.fallback, reason="variant")
+
+
+class ModelRouter:
+    """Chooses models, and counts the choices."""
+
+    def __init__(self, routes: Sequence[Route], variants: Variants) -> None:
+        self._routes = routes
+        self._variants = variants
+
+    def choose_model(
+        self, caller: Caller, requested: str, *, task: str | None = None, latency_budget: float | None = None
+    ) -> Choice:
+        """The model for a request that names `requested`; its latency budget is in seconds."""
+        wish = Wish(requested=requested, tier=caller.tier, task=task, latency_budget=latency_budget)
+        choice = choose(self._routes, self._variants, wish, caller.user)
+        MODEL_CHOICES.labels(_label(choice), choice.reason).inc()
+        return choice
+
+
+async def ask_with_fallback(choice: Choice, ask: Callable[[str], Awaitable[T]]) -> T:
+    """Await `ask(model)`, and `ask(fallback)` if the model is rate limited. Raises what the last one raised."""
+    try:
+        return await ask(choice.model)
+    except (LLMRateLimitedError, LLMQuotaExhaustedError):
+        if choice.fallback in {None, choice.model}:
+            raise
+    assert choice.fallback is not None
+    MODEL_CHOICES.labels(choice.fallback, "fallback").inc()
+    return await ask(choice.fallback)
+
+
+def _label(choice: Choice) -> str:
+    return AS_REQUESTED if choice.reason == "requested" else choice.model
