@@ -159,9 +159,7 @@ class Images:
             raise MachineError("There is no `docker` to build images with; install Docker's command line.")
         words = ["build", "--label", LABEL, "--tag", tag, "--file", str(dockerfile), *more, str(context)]
         try:
-            ended = await run(
-                [docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS
-            )
+            ended = await run([docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS)
         except TimeoutError:
             raise MachineError(
                 f"Building an image took longer than {BUILD_SECONDS:.0f} s; try again."
