@@ -80,7 +80,8 @@ async def run_tests(
     probes = Probes.draw()
     folder = await asyncio.to_thread(_prepare, program, probes, plugin)
     service = await program.run_python(
-        [folder / RUNNER.name, folder, folder / plugin.name if plugin else "", *faults],
+        # -E: what variables put before all modules, the submission's command may set.
+        ["-E", folder / RUNNER.name, folder, folder / plugin.name if plugin else "", *faults],
         {**variables, "PYTHONDONTWRITEBYTECODE": "1"},
         instance="own tests",
         recorder=recorder,

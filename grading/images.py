@@ -163,9 +163,7 @@ class Images:
         named = ["--label", LABEL, "--tag", tag, "--file", str(dockerfile)]
         words = ["build", *bounds, *named, *more, str(context)]
         try:
-            ended = await run(
-                [docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS, keep=1 << 14
-            )
+            ended = await run([docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS)
         except TimeoutError:
             raise MachineError(
                 f"Building an image took longer than {BUILD_SECONDS:.0f} s; try again."

@@ -35,6 +35,7 @@ SPREAD = (
     "tests/test_other_assessments.py",
     "tests/grading/starved/",
     "tests/grading/stack/",
+    "tests/hostile/",
     "tests/grading/test_cli.py",
     "tests/grading/test_environment.py",
     "tests/chaos/demo/test_cli.py",

@@ -19,6 +19,8 @@ _SETTINGS = (
     *("localtime", "timezone", "mime.types", "services", "protocols", "alternatives", "debian_version"),
 )
 """What libraries read of /etc, with nothing in it that is this machine's own business."""
+_KERNEL_SETTINGS = [Path("/proc") / name for name in ("sys", "irq", "bus", "fs")]
+"""What root may write without any capability: /proc/sys/kernel/core_pattern names a program that this machine runs."""
 _OWN_SETTINGS = {
     "passwd": "service:x:{user}:{group}:service:/nonexistent:/bin/sh\n",
     "group": "service:x:{group}:\n",
@@ -74,6 +76,7 @@ class Box:
             *("--proc", "/proc", "--dev", "/dev"),
             *("--size", str(TMP_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
             *("--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
+            *_bind("--ro-bind-try", _KERNEL_SETTINGS),
             *_bind("--ro-bind", self.readable),
             *_bind("--bind", self.writable),
             *("--remount-ro", "/", "--chdir", str(workdir), "--"),
