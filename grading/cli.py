@@ -23,13 +23,17 @@ from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
 from grading.progress import progress
+from grading.render_findings import render_findings
 from grading.render_text import render
 from grading.report import Report
 from grading.runtime import OpenRuntime, RuntimeName
 from grading.runtimes import RUNTIMES
 from grading.score import Choose, Graded, rescored
 from grading.score import score as grade
+from grading.seal import take_key
 from grading.stack import commands as stack
+from grading.verify import Finding, State
+from grading.verify import verify as examine
 from grading.workspace import Workspace
 from lab.assessment import Assessment
 from lab.exercise import Exercise
@@ -113,20 +117,21 @@ def score(
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     choose = _chooser(name, exercise or [], contract)
+    key = _key()
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     reports: list[Report] = []
     codes: list[Exit] = []
     for repository in repositories:
         try:
             graded = _run(_grade(repository, choose, seed, RUNTIMES[runtime]))
+            graded = graded.of_runtime(runtime)
             reports.append(graded.report)
             codes.append(_exit_code(graded.report))
             if output is Format.TEXT:
                 render(graded.report, out)
             if folder:
-                err.print(
-                    f"Results are in {results.save(folder, graded.report, graded.histories)}", markup=False
-                )
+                kept = results.save(folder, graded.report, graded.histories, key)
+                err.print(f"Results are in {kept}", markup=False)
         except GradingError as error:
             codes.append(_complain(error))
         except typer.Exit:
@@ -154,6 +159,23 @@ def rescore(
     else:
         _print_json([report])
     raise typer.Exit(_exit_code(report))
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `score --out` has filled.")],
+    commit: Annotated[
+        str | None, typer.Option(help="The commit, or its beginning, that had to be graded.")
+    ] = None,
+) -> None:
+    """Tell genuine results from changed ones: exit 0 if none is, 1 if one is changed or lacks its signature, 2 without the key."""
+    try:
+        key = take_key()
+        findings = examine(folder, _assessment, key, commit=commit)
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    render_findings(findings, out)
+    raise typer.Exit(_verified(findings, signed=key is not None))
 
 
 @app.command()
@@ -260,6 +282,21 @@ def _exit_code(report: Report) -> Exit:
     if not report.judged:
         return Exit.NOT_JUDGED
     return Exit.PASSED if report.passed else Exit.NOT_PASSED
+
+
+def _verified(findings: Sequence[Finding], *, signed: bool) -> Exit:
+    """Return the exit code of `verify`; with a key, results without a signature may be forged ones."""
+    states = {one.state for one in findings}
+    if State.CHANGED in states or (signed and State.NOT_SIGNED in states):
+        return Exit.NOT_PASSED
+    return Exit.WRONG_USE if State.NO_KEY in states else Exit.PASSED
+
+
+def _key() -> bytes | None:
+    try:
+        return take_key()
+    except UsageError as error:
+        raise typer.Exit(_complain(error)) from None
 
 
 def _complain(error: GradingError) -> Exit:

@@ -17,14 +17,32 @@ class ControlFailure(Model):
     log: tuple[str, ...]
 
 
+class Seal(Model):
+    """What tells whether the results of a run are as they were written (see grading.seal).
+
+    `histories` are the SHA-256 digests of the histories' files by experiment. `signature` is None without a key.
+    """
+
+    histories: dict[str, str]
+    digest: str
+    signature: str | None
+
+
 class Report(Model):
-    """One submission's grade with its reasons."""
+    """One submission's grade with its reasons.
+
+    `tree` is a digest of the submission's files, `contract` one of the contract that it was given.
+    """
 
     submission: str
     assessment: str
     scheme: Scheme
     commit: str | None
     dirty: bool
+    tree: str = ""
+    grader: str = ""
+    contract: str = ""
+    runtime: str = ""
     started: str
     seconds: float
     seed: int
@@ -40,6 +58,8 @@ class Report(Model):
     problem: str | None = None
     """Why the submission could not be run at all, if so."""
     machine_problem: bool = False
+    seal: Seal | None = None
+    """Set by `results.save`: None for a run that was not kept."""
 
     def untried(self, criterion: CriterionResult) -> bool:
         """Whether a criterion says nothing that has not been told of the service as a whole."""

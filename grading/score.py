@@ -1,8 +1,9 @@
 """Grades one submission: from where it is to a report and the histories behind it."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from grading.report import ControlFailure, Report
 from grading.run import Run, run_again, run_all
 from grading.runtime import OpenRuntime
 from grading.submission import Submission, fetch
+from grading.version import grader_version
 from grading.workspace import Workspace
 from lab.assessment import Assessment
 from lab.exercise import Exercise
@@ -31,6 +33,10 @@ class Graded:
 
     report: Report
     histories: dict[str, History]
+
+    def of_runtime(self, name: str) -> "Graded":
+        """Return the same with the runtime's name on the report."""
+        return replace(self, report=self.report.model_copy(update={"runtime": name}))
 
 
 Choose = Callable[[str | None], tuple[Assessment, Sequence[Exercise]]]
@@ -53,14 +59,17 @@ async def score(
 
     What is the submission's fault ends in a report; raises UsageError where there is no submission at `spec`.
     """
+    grader = grader_version()  # before anything of a submission's could change it
     started = datetime.now(UTC)
     clock = time.monotonic()
     progress.announce(f"fetching {spec}")
     refused: SubmissionError | None = None
     named = None
+    tree = ""
     try:
         submission = await fetch(spec, workspace)
         named = reading.named_assessment(submission)
+        tree = reading.tree(submission)
     except SubmissionError as error:
         refused = error
         submission = Submission(spec, Path(spec).name, workspace.folder("nothing"))
@@ -99,6 +108,9 @@ async def score(
         scheme=scoring.scheme,
         commit=submission.commit,
         dirty=submission.dirty,
+        tree=tree,
+        grader=grader,
+        contract=hashlib.sha256(contract.model_dump_json().encode()).hexdigest(),
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 1),
         seed=seed,
