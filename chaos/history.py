@@ -91,6 +91,19 @@ class Exited(Event):
     cause: str | None = None
 
 
+class Cleared(Event):
+    """Everything of an instance is gone.
+
+    `left` are command lines of processes that still ran although the service had exited, and had to be killed;
+    `processor` the seconds of processor time that the instance and all that it started have used.
+    """
+
+    kind: Literal["cleared"] = "cleared"
+    instance: str = SERVICE
+    left: tuple[str, ...] = ()
+    processor: float = 0.0
+
+
 class Log(Event):
     """One line that the service wrote, stamped when it was read; long lines are cut."""
 
@@ -341,6 +354,7 @@ AnyEvent = Annotated[
     | Workers
     | Signalled
     | Exited
+    | Cleared
     | Log
     | Request
     | Answer

@@ -1,6 +1,7 @@
 """The command line of the grader."""
 
 import asyncio
+import functools
 import json
 import os
 import random
@@ -19,9 +20,11 @@ from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
+from grading.containers import sweep as sweep_containers
 from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
+from grading.keeper import keep
 from grading.progress import progress
 from grading.render_findings import render_findings
 from grading.render_text import render
@@ -34,7 +37,7 @@ from grading.seal import take_key
 from grading.stack import commands as stack
 from grading.verify import Finding, State
 from grading.verify import verify as examine
-from grading.workspace import Workspace
+from grading.workspace import Workspace, sweep
 from lab.assessment import Assessment
 from lab.exercise import Exercise
 from lab.reading import excerpt
@@ -118,6 +121,7 @@ def score(
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     choose = _chooser(name, exercise or [], contract)
     key = _key()
+    keep(functools.partial(_grader_killed, runtime))
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     reports: list[Report] = []
     codes: list[Exit] = []
@@ -226,7 +230,7 @@ def main() -> None:
 
 
 async def _grade(repository: str, choose: Choose, seed: int, runtime: OpenRuntime) -> Graded:
-    with Workspace.open() as workspace, progress(err) as display:
+    with Workspace.open() as workspace, workspace.as_temporary_folder(), progress(err) as display:
         return await grade(
             repository, choose, seed=seed, workspace=workspace, progress=display, runtime=runtime
         )
@@ -238,8 +242,17 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     async def main() -> T:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, task.cancel)
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+        def interrupt() -> None:
+            for (
+                number
+            ) in numbers:  # a terminal and the keeper may both send one, and the end is not to be interrupted
+                loop.add_signal_handler(number, lambda: None)
+            task.cancel()
+
+        for number in numbers:
+            loop.add_signal_handler(number, interrupt)
         return await task
 
     try:
@@ -247,6 +260,19 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         err.print("Interrupted; everything that was started has been ended.")
         raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def _grader_killed(runtime: RuntimeName, number: int) -> Exit:
+    """Clean up after a grader that was killed, and say so. Runs in the keeper."""
+    sweep()
+    if runtime is RuntimeName.DOCKER:
+        asyncio.run(sweep_containers())
+    told = (
+        f"The grader was killed (by {signal.Signals(number).name}). Everything that it had started has been ended."
+        " If the submission may have done that, grade it with --runtime sandbox."
+    )
+    err.print(told, style="red", markup=False)
+    return Exit.NOT_JUDGED
 
 
 def _chooser(name: str | None, numbers: Sequence[int], contract: Path | None) -> Choose:

@@ -80,6 +80,15 @@ class Workspace:
         """Make a new folder whose name begins with `name`."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.root))
 
+    @contextlib.contextmanager
+    def as_temporary_folder(self) -> Iterator[None]:
+        """Have `tempfile` use a folder of the run's, so that nothing of a killed run is left elsewhere."""
+        before, tempfile.tempdir = tempfile.tempdir, str(self.folder("tmp"))
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
     def close(self) -> None:
         """Kill what the run left, remove its folder and give up its lock.
 
@@ -97,6 +106,12 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def sweep(parent: Path | None = None) -> None:
+    """Remove what killed runs left under `parent` (the temporary folder), as far as that is possible."""
+    with contextlib.suppress(OSError):
+        _sweep(_base(parent or Path(tempfile.gettempdir())))
 
 
 def is_alive(root: Path) -> bool:

@@ -45,6 +45,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main(folder: Path, number: int, proxy: list[str]) -> None:
     """Make the networks, start the proxy and hand out sockets."""
     leave_network()
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # again: new credentials may have undone it
     _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else others of this user cannot join
     services = hold_network()
     with IPRoute() as routes:
