@@ -187,7 +187,7 @@ class Process(Service):
                 exited = self._exit(message["exit"], message["cause"])
                 self.exited.set_result(self._recorder.record(exited))
             if "left" in message:
-                cleared = Cleared(instance=self._instance, **message)
+                cleared = Cleared(instance=self._instance, processors=os.cpu_count() or 1, **message)
         if self.running:
             # The warden ends before its program only where it was killed, or told to end it.
             why = "killed by the lab" if self._closing else LOST

@@ -66,7 +66,7 @@ def _read(end: int, seconds: float) -> bytes:
     deadline = time.monotonic() + seconds
     waiting = select.poll()
     waiting.register(end, select.POLLIN)
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         left = deadline - time.monotonic()
         if left <= 0 or not waiting.poll(left * 1000):

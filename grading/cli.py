@@ -24,6 +24,7 @@ from grading.containers import sweep as sweep_containers
 from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
+from grading.integrity import take_key
 from grading.keeper import keep
 from grading.progress import progress
 from grading.render_findings import render_findings
@@ -33,7 +34,6 @@ from grading.runtime import OpenRuntime, RuntimeName
 from grading.runtimes import RUNTIMES
 from grading.score import Choose, Graded, rescored
 from grading.score import score as grade
-from grading.seal import take_key
 from grading.stack import commands as stack
 from grading.verify import Finding, State
 from grading.verify import verify as examine

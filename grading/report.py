@@ -17,8 +17,8 @@ class ControlFailure(Model):
     log: tuple[str, ...]
 
 
-class Seal(Model):
-    """What tells whether the results of a run are as they were written (see grading.seal).
+class Integrity(Model):
+    """What tells whether the results of a run are as they were written (see grading.integrity).
 
     `histories` are the SHA-256 digests of the histories' files by experiment. `signature` is None without a key.
     """
@@ -48,7 +48,9 @@ class Report(Model):
     seed: int
     fault_proxy: str
     repeated: tuple[str, ...] = ()
-    """The experiments that were run a second time, for the machine had been too busy the first time."""
+    """The experiments that were run a second time, because the first left something open."""
+    left: tuple[str, ...] = ()
+    """Command lines of what the services left running and the grader ended."""
     control_failure: ControlFailure | None
     exercises: tuple[ExerciseResult, ...]
     bonus: Bonus | None = None
@@ -58,7 +60,7 @@ class Report(Model):
     problem: str | None = None
     """Why the submission could not be run at all, if so."""
     machine_problem: bool = False
-    seal: Seal | None = None
+    integrity: Integrity | None = None
     """Set by `results.save`: None for a run that was not kept."""
 
     def untried(self, criterion: CriterionResult) -> bool:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from chaos.history import History
 from grading.errors import MachineError, UsageError
+from grading.integrity import file_digest, sign
 from grading.report import Report
-from grading.seal import file_digest, seal
 
 REPORT = "report.json"
 HISTORIES = "histories"
@@ -23,7 +23,7 @@ _CALLERS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR
 
 
 def save(folder: Path, report: Report, histories: dict[str, History], key: bytes | None = None) -> Path:
-    """Write a run, sealed and signed with `key` if there is one, into its own folder below `folder` and return it.
+    """Write a run, signed if there is a `key`, into its own folder below `folder` and return it.
 
     Raises UsageError where `folder` is none to write to, and MachineError where the disk does not take the run.
     """
@@ -31,8 +31,8 @@ def save(folder: Path, report: Report, histories: dict[str, History], key: bytes
         folder.mkdir(parents=True, exist_ok=True)
         with _draft(folder) as draft:
             digests = dict(_dump(histories, draft / HISTORIES))
-            sealed = seal(report, digests, key)
-            (draft / REPORT).write_text(sealed.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            signed = sign(report, digests, key)
+            (draft / REPORT).write_text(signed.model_dump_json(indent=2) + "\n", encoding="utf-8")
             return _put(draft, folder, report.submission)
     except OSError as error:
         told = f"The results cannot be written to {folder} ({error.strerror}); choose another --out."

@@ -23,13 +23,14 @@ class Runtime:
     """Where the instances of one run are started, with the fault proxy between them and their upstreams.
 
     `fault_proxy` describes that proxy, and `toxiproxy` controls it. `program` makes a copy of the submission for one
-    experiment.
+    experiment. In an `exposed` runtime the instances can reach the fault proxy's control and the grader's processes.
     """
 
     toxiproxy: Toxiproxy
     fault_proxy: str
     network: Network
     program: Callable[[], Program]
+    exposed: bool = False
 
 
 def instance_folder(submission: Submission, workspace: Workspace) -> Path:

@@ -1,5 +1,6 @@
 """Grades one submission: from where it is to a report and the histories behind it."""
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chaos.history import History
+from chaos.history import Cleared, History
 from chaos.plain_text import plain
 from grading import judge, reading
 from grading.errors import MachineError, SubmissionError
@@ -22,9 +23,13 @@ from grading.workspace import Workspace
 from lab.assessment import Assessment
 from lab.exercise import Exercise
 from lab.experiment import Experiment
+from lab.reading import excerpt
 from lab.result import ExerciseResult
 from lab.scoring import Scoring
 from lab.verdict import not_judged
+
+LEFT = 5
+"""Programs that a service left running, of which a report tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,15 @@ async def score(
             run = Run(opened, contract, seed, progress.update)
             histories = await run_all(experiments, run)
             results, control_failure = reading.results(exercises, histories, scoring)
-            if repeated := judge.disturbed(exercises, results):
-                progress.announce("running again what the machine was too busy for")
-                histories |= await run_again(repeated, run)
-                results, control_failure = reading.results(exercises, histories, scoring)
+        if repeated := judge.disturbed(exercises, results):
+            progress.announce("running again what could not be judged")
+            # In a new runtime: what failed in the first may be a part of it.
+            with contextlib.suppress(MachineError):
+                async with runtime(
+                    submission, plan, workspace, seed=seed, announce=progress.announce
+                ) as opened:
+                    histories |= await run_again(repeated, Run(opened, contract, seed, progress.update))
+            results, control_failure = reading.results(exercises, histories, scoring)
     except SubmissionError as error:
         problem = _describe(error)
         results = judge.fail_all(exercises, judge.unrunnable(str(error)), scoring)
@@ -117,6 +127,7 @@ async def score(
         fault_proxy=faults,
         repeated=tuple(sorted(one.name for one in repeated)),
         control_failure=control_failure,
+        left=_left(histories),
         exercises=results,
         bonus=reading.bonus(assessment, submission) if _is_whole(assessment, exercises) else None,
         problem=problem or None,
@@ -153,6 +164,12 @@ def _next_step(report: Report, scoring: Scoring) -> str | None:
 
 def _is_whole(assessment: Assessment, exercises: Sequence[Exercise] | Sequence[ExerciseResult]) -> bool:
     return len(exercises) == len(assessment.exercises)
+
+
+def _left(histories: Mapping[str, History]) -> tuple[str, ...]:
+    """Return the command lines of what the services left running."""
+    found = (command for one in histories.values() for event in one.of(Cleared) for command in event.left)
+    return tuple(dict.fromkeys(excerpt(command) for command in found))[:LEFT]
 
 
 def _describe(error: SubmissionError | MachineError) -> str:

@@ -1,4 +1,4 @@
-"""Whether kept results are what the grader wrote: by their seal, and by judging their histories again.
+"""Whether kept results are what the grader wrote: by their digest and signature, and by judging their histories again.
 
 Whoever can write to the results' folder can write anything there, so everything is read within bounds.
 """
@@ -19,10 +19,10 @@ from chaos.history import History
 from grading import results
 from grading.bounded import OverBoundsError, bounded
 from grading.errors import GradingError, UsageError
-from grading.report import Report, Seal
+from grading.integrity import file_digest, make_digest, make_signature
+from grading.report import Integrity, Report
 from grading.results import HISTORIES, REPORT
 from grading.score import rescored
-from grading.seal import file_digest, make_digest, sign
 from grading.version import grader_version
 from lab.assessment import Assessment
 from lab.result import ExerciseResult
@@ -53,12 +53,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run as it is on disk; `seal` and `content` are of `report.json`, `files` the histories' digests."""
+    """A run as it is on disk; `integrity` and `content` are of `report.json`, `files` the histories' digests."""
 
     folder: Path
     report: Report
     content: Mapping[str, Any]
-    seal: Seal | None
+    integrity: Integrity | None
     files: Mapping[str, str]
 
 
@@ -69,17 +69,21 @@ class _Class:
     runs: Sequence[_Run]
 
     def owner(self, digest: str) -> Path | None:
-        """Return the folder whose seal has a history of this digest."""
+        """Return the folder that had a history of this digest."""
         return next(
-            (run.folder for run in self.runs if run.seal and digest in run.seal.histories.values()), None
+            (run.folder for run in self.runs if run.integrity and digest in run.integrity.histories.values()),
+            None,
         )
 
     def copies(self, run: _Run) -> list[Path]:
-        """Return the folders of other runs with the same seal."""
+        """Return the folders of other runs with the same digest."""
         return [
             other.folder
             for other in self.runs
-            if other is not run and other.seal and run.seal and other.seal.digest == run.seal.digest
+            if other is not run
+            and other.integrity
+            and run.integrity
+            and other.integrity.digest == run.integrity.digest
         ]
 
 
@@ -111,9 +115,8 @@ def _read(folder: Path) -> _Run | Finding:
     try:
         text = _bytes(folder / REPORT, REPORT_BYTES)
         content, report = bounded(lambda: _parse(text), seconds=LOAD_SECONDS)
-        seal = report.seal
-        content.pop("seal", None)
-        return _Run(folder, report, content, seal, _histories(folder / HISTORIES))
+        content.pop("integrity", None)
+        return _Run(folder, report, content, report.integrity, _histories(folder / HISTORIES))
     except (OSError, ValueError, OverBoundsError) as error:
         return Finding(folder, State.CHANGED, (f"{REPORT} or {HISTORIES} cannot be read: {error}",))
 
@@ -163,44 +166,50 @@ def _examine(
     key: bytes | None,
     commit: str | None,
 ) -> Finding:
-    if run.seal is None:
-        return Finding(run.folder, State.NOT_SIGNED, ("it has no seal",), run.report)
+    if run.integrity is None:
+        return Finding(run.folder, State.NOT_SIGNED, ("it has no digest",), run.report)
     reasons = [
-        *_changed_histories(run, run.seal, together),
-        *_changed_report(run, run.seal, key),
+        *_changed_histories(run, run.integrity, together),
+        *_changed_report(run, run.integrity, key),
         *(f"the same run is in {other}" for other in together.copies(run)),
         *_other_commit(run.report, commit),
     ]
     if not reasons:
         reasons += _judged_otherwise(run, assess)
-    return Finding(run.folder, _state(run.seal, key, reasons), tuple(reasons), run.report)
+    return Finding(run.folder, _state(run.integrity, key, reasons), tuple(reasons), run.report)
 
 
-def _state(seal: Seal, key: bytes | None, reasons: Collection[str]) -> State:
+def _state(integrity: Integrity, key: bytes | None, reasons: Collection[str]) -> State:
     if reasons:
         return State.CHANGED
-    if seal.signature is None:
+    if integrity.signature is None:
         return State.NOT_SIGNED
     return State.GENUINE if key else State.NO_KEY
 
 
-def _changed_histories(run: _Run, seal: Seal, together: _Class) -> list[str]:
-    reasons = [f"{HISTORIES}/{name}.jsonl is missing" for name in seal.histories.keys() - run.files.keys()]
+def _changed_histories(run: _Run, integrity: Integrity, together: _Class) -> list[str]:
+    reasons = [
+        f"{HISTORIES}/{name}.jsonl is missing" for name in integrity.histories.keys() - run.files.keys()
+    ]
     for name, digest in run.files.items():
         file = f"{HISTORIES}/{name}.jsonl"
-        if name not in seal.histories:
+        if name not in integrity.histories:
             reasons.append(f"{file} was added")
-        elif digest != seal.histories[name]:
+        elif digest != integrity.histories[name]:
             owner = together.owner(digest)
             reasons.append(f"{file} is one of {owner}" if owner else f"{file} was changed")
     return reasons
 
 
-def _changed_report(run: _Run, seal: Seal, key: bytes | None) -> list[str]:
-    digest = make_digest(run.content, seal.histories)
-    if not hmac.compare_digest(digest, seal.digest):
-        return [f"{REPORT} was changed: it has another digest than its seal"]
-    if key and seal.signature and not hmac.compare_digest(sign(digest, key), seal.signature):
+def _changed_report(run: _Run, integrity: Integrity, key: bytes | None) -> list[str]:
+    digest = make_digest(run.content, integrity.histories)
+    if not hmac.compare_digest(digest, integrity.digest):
+        return [f"{REPORT} was changed: it has another digest"]
+    if (
+        key
+        and integrity.signature
+        and not hmac.compare_digest(make_signature(digest, key), integrity.signature)
+    ):
         return [f"{REPORT} was changed, or signed with another key: its signature is wrong"]
     return []
 

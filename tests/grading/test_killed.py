@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -128,7 +128,7 @@ def run_ids(folder: Path) -> set[str]:
     return {path.stem for path in folder.glob("grading-*/*.lock")}
 
 
-KILLED = {
+KILLED: dict[str, Callable[[Grading], list[tuple[int, int]]]] = {
     "keeper": lambda one: [(one.keeper.pid, signal.SIGKILL)],
     "grader": lambda one: [(one.grader, signal.SIGKILL)],
     "keeper-and-grader": lambda one: [(one.keeper.pid, signal.SIGKILL), (one.grader, signal.SIGKILL)],
@@ -167,7 +167,7 @@ def test_a_grading_that_is_killed_ends_at_once(target: str, runtime: str, submis
     assert Path("/proc/self/mounts").read_text() == mounts
 
 
-LOST = {
+LOST: dict[str, tuple[str, Callable[[Grading], list[int]], int]] = {
     "wardens": ("process", lambda one: one.wardens("tiny.py"), signal.SIGKILL),
     "stopped-warden": ("process", lambda one: one.wardens("tiny.py")[:1], signal.SIGSTOP),
     "wardens-of-boxes": ("sandbox", lambda one: one.wardens("tiny.py"), signal.SIGKILL),

@@ -15,8 +15,8 @@ from chaos.history import Log
 from exercises import catalogue
 from grading import results
 from grading.errors import UsageError
+from grading.integrity import KEY_VARIABLE
 from grading.report import Report
-from grading.seal import KEY_VARIABLE
 from grading.verify import REPORT_BYTES, Finding, State, verify
 from tests.grading.test_results import REPORT, histories
 
@@ -38,21 +38,21 @@ def states(folder: Path, key: bytes | None = KEY) -> dict[str, State]:
 
 
 def edit(folder: Path, **changes: Any) -> None:
-    """Change fields of a report, and leave its seal."""
+    """Change fields of a report, and leave its digest."""
     path = folder / "report.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def forge(folder: Path, **changes: Any) -> None:
-    """Change fields of a report, and make its seal again without the key."""
+    """Change fields of a report, and make its digest again without the key."""
     report, recorded = results.load(folder)
-    old = report.seal
+    old = report.integrity
     assert old
     shutil.rmtree(folder)
     made = results.save(folder.parent / "forged", report.model_copy(update=changes), recorded)
     made.rename(folder)
-    forged = json.loads((folder / "report.json").read_text())["seal"]
-    edit(folder, seal={**forged, "signature": old.signature})
+    forged = json.loads((folder / "report.json").read_text())["integrity"]
+    edit(folder, integrity={**forged, "signature": old.signature})
 
 
 def test_what_the_grader_wrote_is_genuine(tmp_path: Path) -> None:

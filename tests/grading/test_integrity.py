@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from grading.errors import UsageError
+from grading.integrity import KEY_VARIABLE, make_digest, make_signature, sign, take_key
 from grading.processes import base_environment
-from grading.seal import KEY_VARIABLE, make_digest, seal, sign, take_key
 from grading.workspace import Workspace
 from tests.grading.test_results import REPORT
 
@@ -15,7 +15,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 TAKES = f"""
 import os, subprocess, sys
 from pathlib import Path
-from grading.seal import take_key
+from grading.integrity import take_key
 assert take_key() == {KEY.encode()!r}
 child = subprocess.run([sys.executable, "-c", "import os; print(dict(os.environ))"], capture_output=True, text=True)
 print(Path("/proc/self/environ").read_bytes(), child.stdout)
@@ -60,11 +60,11 @@ def test_a_short_key_is_wrong_use(key: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_digest_covers_every_field_and_every_history() -> None:
-    sealed = seal(REPORT, {"hang": "a"}, None).seal
-    assert sealed
-    assert sealed.signature is None
-    content = json.loads(REPORT.model_dump_json(exclude={"seal"}))
-    assert make_digest(content, {"hang": "a"}) == sealed.digest
+    integrity = sign(REPORT, {"hang": "a"}, None).integrity
+    assert integrity
+    assert integrity.signature is None
+    content = json.loads(REPORT.model_dump_json(exclude={"integrity"}))
+    assert make_digest(content, {"hang": "a"}) == integrity.digest
 
     digests = {make_digest({**content, name: "another"}, {"hang": "a"}) for name in content}
     digests |= {
@@ -74,8 +74,8 @@ def test_the_digest_covers_every_field_and_every_history() -> None:
     }
 
     assert len(digests) == len(content) + 3
-    assert sealed.digest not in digests
+    assert integrity.digest not in digests
 
 
 def test_the_signature_depends_on_the_key() -> None:
-    assert sign("digest", b"one") != sign("digest", b"other")
+    assert make_signature("digest", b"one") != make_signature("digest", b"other")

@@ -1,6 +1,6 @@
-"""The seal on a run's results: tells what the grader wrote from what somebody has changed since.
+"""Digest and signature of a run's results: they tell what the grader wrote from what somebody has changed since.
 
-The digest is the SHA-256 of everything that `report.json` says (but the seal) and of the SHA-256 of each history's file.
+The digest is the SHA-256 of everything that `report.json` says (but `integrity`) and of the SHA-256 of each history's file.
 Anyone can make it, so it finds accidents alone. The signature is an HMAC-SHA256 of the digest with the instructor's key.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from grading.errors import UsageError
-from grading.report import Report, Seal
+from grading.report import Integrity, Report
 
 KEY_VARIABLE: Final = "GRADING_KEY"
 KEY_LENGTH: Final = 32
@@ -40,23 +40,23 @@ def take_key() -> bytes | None:
     return key.encode("utf-8", "surrogateescape")
 
 
-def seal(report: Report, histories: Mapping[str, str], key: bytes | None) -> Report:
-    """Return a report with its seal; `histories` are the SHA-256 digests of the files, by experiment."""
-    content = json.loads(report.model_dump_json(exclude={"seal"}))
+def sign(report: Report, histories: Mapping[str, str], key: bytes | None) -> Report:
+    """Return a report with its digest, and its signature if there is a key; `histories` are the SHA-256 digests of the files, by experiment."""
+    content = json.loads(report.model_dump_json(exclude={"integrity"}))
     digest = make_digest(content, histories)
-    signature = sign(digest, key) if key else None
+    signature = make_signature(digest, key) if key else None
     return report.model_copy(
-        update={"seal": Seal(histories=dict(histories), digest=digest, signature=signature)}
+        update={"integrity": Integrity(histories=dict(histories), digest=digest, signature=signature)}
     )
 
 
 def make_digest(content: Mapping[str, Any], histories: Mapping[str, str]) -> str:
-    """Return the digest of what a report says, as parsed JSON without the seal, and of its histories."""
+    """Return the digest of what a report says, as parsed JSON without `integrity`, and of its histories."""
     text = json.dumps({"report": content, "histories": histories}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sign(digest: str, key: bytes) -> str:
+def make_signature(digest: str, key: bytes) -> str:
     """Return the signature of a digest."""
     return hmac.new(key, f"{_PURPOSE}\n{digest}".encode(), hashlib.sha256).hexdigest()
 
