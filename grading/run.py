@@ -13,7 +13,7 @@ from chaos.contract import Contract
 from chaos.history import Began, Ended, HarnessFault, History, Launched, Overran, Skipped
 from chaos.recorder import Recorder
 from chaos.toxiproxy import ToxiproxyError
-from grading.errors import GradingError, SubmissionError
+from grading.errors import GradingError, MachineError, SubmissionError
 from grading.runtime import Runtime
 from grading.workspace import check_room
 from lab import control
@@ -21,8 +21,8 @@ from lab.control import NEEDS, Need
 from lab.experiment import Experiment
 from lab.lab import CONTROL_TRIES, Lab
 
-_PARTS_OF_LAB = (OSError, EngineError, ToxiproxyError, GradingError)
-"""What the fault proxy, the stand-ins, the network, the engine and the disk fail with."""
+_PARTS_OF_LAB = (OSError, EngineError, ToxiproxyError)
+"""What the fault proxy, the stand-ins, the network and the engine fail with."""
 EXPOSED = "a service that runs as a process can do that, and --runtime sandbox would tell"
 SIDE_BY_SIDE = 16
 AGAIN_SIDE_BY_SIDE = 4
@@ -52,6 +52,8 @@ class Run:
     furthest: Need = "nothing"
     failures: dict[str, list[str]] = field(default_factory=dict)
     attempt: int = 1
+    launched: bool = False
+    """Whether any service has been started: from then on an exposed runtime may be broken by it."""
 
     def note(self, experiment: Experiment, history: History) -> None:
         """Remember how far the control phase came in an experiment, and how it failed."""
@@ -119,7 +121,7 @@ async def _run_one(experiment: Experiment, run: Run) -> History:
             await _experiment(experiment, run, recorder)
             recorder.record(Ended())
         except Exception as error:  # noqa: BLE001 - whatever the lab trips over must not cost the submission
-            recorder.record(_fault(error, experiment, recorder.history(), run.runtime))
+            recorder.record(_fault(error, experiment, recorder.history(), run))
         finally:
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -141,7 +143,8 @@ async def _experiment(experiment: Experiment, run: Run, recorder: Recorder) -> N
                 return
             run.observer(experiment, "starting")
             lab = await stack.enter_async_context(await _lab(experiment, run, recorder))
-            check_room(lab.root)
+            check_room(lab.root.parent)
+            run.launched = True
             if failed := run.has_failed(experiment.needs):
                 recorder.record(Skipped(experiment=failed))
                 in_control = await lab.start()
@@ -152,7 +155,7 @@ async def _experiment(experiment: Experiment, run: Run, recorder: Recorder) -> N
             run.observer(experiment, "running")
             await _within_limit(experiment, lab)
         await lab.upstreams.check()
-        check_room(lab.root)
+        check_room(lab.root.parent)
 
 
 async def _within_limit(experiment: Experiment, lab: Lab) -> None:
@@ -180,7 +183,7 @@ async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:
     )
 
 
-def _fault(error: Exception, experiment: Experiment, history: History, runtime: Runtime) -> HarnessFault:
+def _fault(error: Exception, experiment: Experiment, history: History, run: Run) -> HarnessFault:
     """Return what an error in an experiment is on the record.
 
     A submission can have caused it by its files, by what its service sent or, in an exposed runtime, by breaking a part
@@ -189,8 +192,10 @@ def _fault(error: Exception, experiment: Experiment, history: History, runtime: 
     reason = _reason(error)
     if isinstance(error, SubmissionError):
         return HarnessFault(reason=reason, reachable=True)
+    if isinstance(error, MachineError):
+        return HarnessFault(reason=reason)
     if isinstance(error, _PARTS_OF_LAB) and not isinstance(error, TimeoutError):
-        reachable = runtime.exposed and bool(history.of(Launched))
+        reachable = run.runtime.exposed and run.launched
         return HarnessFault(reason=f"{reason}; {EXPOSED}" if reachable else reason, reachable=reachable)
     return HarnessFault(reason=reason, reachable=experiment.needs == "nothing" or bool(history.of(Launched)))
 

@@ -237,7 +237,7 @@ async def test_a_time_limit_of_the_labs_own_is_no_limit_of_the_experiment(
         (ToxiproxyError("gone"), False, False),
         (OSError("nobody is behind the door"), False, False),
         (EngineError("no engine"), False, False),
-        (MachineError("the disk is full"), True, True),
+        (MachineError("the disk is full"), True, False),
         (OverflowError("infinity"), False, True),
         (SubmissionError("too deep"), False, True),
     ],

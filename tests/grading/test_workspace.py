@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grading import workspace as workspace_module
-from grading.errors import MachineError
+from grading.errors import MachineError, SubmissionError
 from grading.workspace import Workspace, cache_folder, check_room, is_alive
 
 GRADER = """
@@ -171,3 +172,25 @@ def test_a_disk_without_room_is_the_machines_fault(tmp_path: Path, monkeypatch: 
 
     with pytest.raises(MachineError, match="the disk is full"):
         check_room(tmp_path)
+
+
+def test_a_disk_that_a_service_filled_is_the_submissions_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "instance-1").mkdir()
+    (tmp_path / "instance-1" / "file").write_bytes(b"x" * (2 << 20))
+    monkeypatch.setattr(workspace_module, "LEAST_ROOM", shutil.disk_usage(tmp_path).total + 1)
+
+    with pytest.raises(MachineError):
+        check_room(tmp_path)
+    monkeypatch.setattr(workspace_module, "INSTANCE_MEGABYTES", 1)
+    with pytest.raises(SubmissionError, match="filled the disk"):
+        check_room(tmp_path)
+
+
+def test_temporary_files_lie_in_the_folder_of_the_run(workspace: Workspace) -> None:
+    before = tempfile.gettempdir()
+    with workspace.as_temporary_folder():
+        assert Path(tempfile.mkdtemp()).is_relative_to(workspace.root)
+
+    assert tempfile.gettempdir() == before
