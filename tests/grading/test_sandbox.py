@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Answer, Exited, History, Log
+from chaos.history import Answer, Cleared, Exited, History, Log
 from chaos.http_client import Client
 from chaos.recorder import Recorder
 from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, refusal, write_settings
@@ -232,6 +232,24 @@ async def test_a_daemon_ends_with_its_box(boxes: Boxes) -> None:
 
     assert [event.code for event in boxes.history.of(Exited)] == [0]
     assert not [one for one in _boxed() if str(boxes.root) in one]
+
+
+async def test_the_processor_time_of_all_in_a_box_is_measured(boxes: Boxes) -> None:
+    source = """
+        import os, time
+        if not os.fork():
+            os.setsid()
+            while time.process_time() < 0.5:
+                pass
+            print("burnt", flush=True)
+        time.sleep(60)
+    """
+    service, _, _ = await boxes.program(source).start({}, instance="service", recorder=boxes.recorder)
+    async with service:
+        while not boxes.history.of(Log):
+            await service.wait_exit(0.05)
+
+    assert [0.5 <= event.processor < 10 for event in boxes.history.of(Cleared)] == [True]
 
 
 async def test_own_tests_have_a_loopback_alone(boxes: Boxes) -> None:
