@@ -63,7 +63,7 @@ def test_exercises_undone_are_lost_with_what_rests_on_them_and_no_others(
     pair: tuple[dict[str, Any], ...], tmp_path: Path
 ) -> None:
     changes = tuple(Change.model_validate(change) for one in pair for change in one["changes"])
-    Case("regression", "mutant", "", ROOT, changes=changes).write(tmp_path)
+    Case("regression", "mutant", "", ROOT / "calibration/service", changes=changes).write(tmp_path)
     lost = {number for one in pair for number in one["loses"]}
 
     report = graded(tmp_path)

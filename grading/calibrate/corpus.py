@@ -1,6 +1,6 @@
 """What the grader is proven on: mutants of the reference solution, whole solutions, and half ones.
 
-A mutant is a small fault in the reference solution, told in `calibration/mutants/*.toml`:
+A mutant is a small fault in a complete solution, told in `calibration/mutants/*.toml`:
 
     [[mutants]]
     name = "retry-without-backoff"
@@ -18,13 +18,16 @@ A half-solution is a file of its own, `calibration/halves/NAME.toml`: changes to
 `points` that a careful human gives what is left, and why (`reason`). `removed` names the files that it does not have.
 
 A variation is a right service in another dress, and must pass every criterion. `calibration/variations/*.toml` tells
-several: changes to the reference solution, or to the complete solution `base`.
+several: changes to the same solution as the mutants', or to the complete solution `base`.
 
     [[variations]]
     name = "retry-after-is-a-date"
     story = "Retry-After holds a date, which RFC 9110 allows as well as seconds."
     [[variations.changes]]
     ...
+
+What mutants and variations change is `calibration/service`: a service that is complete in the exam and stays as it is, so
+that what is proven on it holds while the repository's own service grows.
 
 The number in a file's name is the exercise that its cases are about. A file of variations needs none.
 
@@ -48,6 +51,7 @@ from lab.assessment import Assessment
 ROOT = Path(__file__).parents[2]
 CALIBRATION = "calibration"
 MUTANTS = "mutants"
+SERVICE = "service"
 SOLUTIONS = "solutions"
 HALVES = "halves"
 VARIATIONS = "variations"
@@ -111,9 +115,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Where the cases of an assessment are: its reference solution, and the folder with all others."""
+    """Where the cases of an assessment are.
+
+    They are its reference solution, the complete solution `changed` that mutants and variations change, and all others in
+    `folder`.
+    """
 
     reference: Path
+    changed: Path
     folder: Path
     submitted: tuple[str, ...]
 
@@ -122,8 +131,8 @@ class Corpus:
         """Return the corpus of an assessment in the repository at `root`."""
         solution = root / "exercises" / assessment.name / "solution"
         if solution.is_dir():
-            return cls(solution, root / CALIBRATION / assessment.name, WHOLE)
-        return cls(root, root / CALIBRATION, SUBMITTED)
+            return cls(solution, solution, root / CALIBRATION / assessment.name, WHOLE)
+        return cls(root, root / CALIBRATION / SERVICE, root / CALIBRATION, SUBMITTED)
 
     def cases(self) -> tuple[Case, ...]:
         """Return the reference solution first, then mutants by exercise, other people's solutions, and variations.
@@ -141,6 +150,7 @@ class Corpus:
             reference,
             *self._mutants(files),
             *_solutions(self.folder),
+            *([_complete(self.changed)] if self.changed != self.reference else []),
             *_halves(self.folder),
             *self._variations(),
         ]
@@ -155,12 +165,11 @@ class Corpus:
                 name=one.name,
                 kind="mutant",
                 story=one.story,
-                source=self.reference,
+                source=self.changed,
                 fails=frozenset(one.fails),
                 open=frozenset(one.open),
                 changes=one.changes,
                 exercises=_exercises(path),
-                submitted=self.submitted,
             )
             for path in files
             for one in read(path, Mutants).mutants
@@ -172,11 +181,10 @@ class Corpus:
                 name=one.name,
                 kind="variation",
                 story=one.story,
-                source=self.folder / SOLUTIONS / one.base if one.base else self.reference,
+                source=self.folder / SOLUTIONS / one.base if one.base else self.changed,
                 removed=one.removed,
                 changes=one.changes,
                 exercises=_exercises(path),
-                submitted=WHOLE if one.base else self.submitted,
             )
             for path in sorted((self.folder / VARIATIONS).glob("*.toml"))
             for one in read(path, Variations).variations

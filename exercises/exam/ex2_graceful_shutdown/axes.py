@@ -26,6 +26,7 @@ HANGING = plain(
         "half a login",
         "half a head",
         "a silent connection",
+        "an answer that nobody reads",
     ),
 )
 

@@ -29,7 +29,7 @@ def recovers(history: History, kind: str, at_once: int, when: str) -> Verdict:
     expectation = f"requests are served again after the cool-down, {when}"
     one_by_one = history.exchanges(labelled("recovered", kind))
     last = one_by_one[-1]
-    waited = last.request.t - rejected(history, kind)[-1].request.t
+    waited = last.request.t - _last_in_outage(history, kind)
     if last.status != 200 or not history.calls(key=last.request.key):
         return failed(expectation, f"{outcome(last.end)}, {waited:.0f} s after the outage", last.end)
     together = history.exchanges(labelled("recovered at once", kind))[-SERVED_AT_ONCE:]
@@ -80,6 +80,12 @@ def names_cool_down(history: History, kind: str) -> Verdict | None:
     if polled and probe.t - first.t < named / 2 - RETRY_AFTER_TOLERANCE:
         return failed(expectation, f"it was called after {probe.t - first.t:.1f} s ({kind})", first, probe)
     return None
+
+
+def _last_in_outage(history: History, kind: str) -> float:
+    """Return when the last request of an outage was made."""
+    labels = ("failing", "rejected", "rejected at once")
+    return max(one.request.t for label in labels for one in history.exchanges(labelled(label, kind)))
 
 
 def _turned_away(history: History, callers: Sequence[Exchange]) -> Iterator[Verdict]:

@@ -21,8 +21,15 @@ TOLERANCE = 1.0
 """What a busy machine may add between the end of an attempt and the arrival of the next."""
 LEAST_REACH = 0.75
 """The share of their caps that the longest pauses come to: 1 for full and equal jitter, 0.5 for half of the pauses."""
+DOUBT = 150.0
+"""How far beyond the reach of n pauses their range may end, in standard errors times n: under full jitter in all but one
+of a hundred thousand times."""
+REACH_SAMPLES = 12
+"""How many pauses tell of their reach and spread."""
 MOST_SHARE = 1.75
 """The share of their caps that the pauses come to on average: 1.4 for decorrelated jitter, 2 for twice the pauses."""
+CHANCE = 3.0
+"""By how many standard errors an average may be off."""
 GROWTH = {2: 1.1, 3: 1.25}
 """How much longer the longest of the later pauses are than the longest of the first ones, with one retry more or two."""
 GROWTH_SAMPLES = 12
@@ -76,15 +83,15 @@ def find_fault(every: Sequence[Pause]) -> Fault | None:
         if pause.seconds > LONGEST[min(pause.number, len(LONGEST) - 1)] + TOLERANCE:
             return Fault(f"pause {pause.number + 1} took {pause.seconds:.1f} s", pause.call)
     places = _by_place(every)
-    call = every[-1].call
-    if _reach([pause.share for pause in every]) < _least_reach(len(every)):
-        return Fault(f"the pauses are too short: {describe(every)}", call)
-    if fmean(fmean(pause.share for pause in place) for place in places) > MOST_SHARE:
-        return Fault(f"the pauses are too long: {describe(every)}", call)
-    if not _grow(places):
-        return Fault(f"the pauses do not grow: {describe(every)}", call)
-    if not _vary(places):
-        return Fault(f"the pauses have no jitter: {describe(every)}", call)
+    for wrong, what in (
+        (_are_short(every), "the pauses are too short"),
+        (_are_long(places), "the pauses are too long"),
+        (not _grow(places), "the pauses do not grow"),
+        (any(map(_are_short, places)), "pauses are too short"),
+        (not _vary(places), "the pauses have no jitter"),
+    ):
+        if wrong:
+            return Fault(f"{what}: {describe(every)}", every[-1].call)
     return None
 
 
@@ -109,24 +116,27 @@ def _by_place(every: Sequence[Pause]) -> list[list[Pause]]:
     return [place for place in places if place]
 
 
-def _reach(shares: Sequence[float]) -> float:
-    """Return the upper end of the range that values are drawn from, supposed that it is drawn from evenly."""
-    return fmean(shares) + math.sqrt(3) * pstdev(shares)
+def _are_short(every: Sequence[Pause]) -> bool:
+    """Whether the range that pauses are drawn from ends too early, supposed that it is drawn from evenly.
+
+    The less pauses differ, the surer is where their range ends. Of few pauses, all may be short by chance.
+    """
+    shares = [pause.share for pause in every]
+    if len(shares) < REACH_SAMPLES:
+        return max(shares) < float(RISK ** (1 / len(shares)))
+    spread = pstdev(shares)
+    doubt = DOUBT / len(shares) * spread / math.sqrt(len(shares))
+    return bool(fmean(shares) + math.sqrt(3) * spread + doubt < LEAST_REACH)
 
 
-def _least_reach(count: int) -> float:
-    """Return the limit for `_reach`: of few pauses, all may be short by chance."""
-    return min(LEAST_REACH, _least_longest(count))
-
-
-def _least_longest(count: int) -> float:
-    """Return the share of their caps that the longest of so many pauses comes to, but for the RISK."""
-    return float(RISK ** (1 / count))
+def _are_long(places: Sequence[Sequence[Pause]]) -> bool:
+    """Whether the pauses are too long on average, beyond what chance makes of so few."""
+    shares = [[pause.share for pause in place] for place in places]
+    doubt = math.sqrt(sum(pstdev(place) ** 2 / len(place) for place in shares)) / len(shares)
+    return fmean(map(fmean, shares)) - CHANCE * doubt > MOST_SHARE
 
 
 def _grow(places: Sequence[Sequence[Pause]]) -> bool:
-    if any(max(pause.share for pause in place) < _least_longest(len(place)) for place in places):
-        return False
     first, later = places[0], [pause for place in places[1:] for pause in place]
     if min(len(first), len(later)) < GROWTH_SAMPLES:
         return True

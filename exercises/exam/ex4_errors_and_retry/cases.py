@@ -14,7 +14,9 @@ from lab.lab import Lab
 from lab.retry_after import seconds_of
 
 AT_ONCE = 16
-"""Requests under way at a time. A service has to keep 20 waiting and to serve others (3.8)."""
+"""Requests under way at a time, as far as the service lets so many reach the model."""
+HELD_SECONDS = 0.5
+"""How long the model takes over requests that are to be under way together."""
 RELIEF_PATIENCE = 5.0
 REPEATS = 2
 LATEST_REPEAT = 120.0
@@ -47,11 +49,12 @@ class Case:
 async def run(lab: Lab, callers: Callers, cases: Sequence[Case]) -> None:
     """Run cases at once, then one by one those that a breaker has spoiled, under the same label.
 
-    After each failure a healthy request is answered for every process that may have a breaker of its own.
+    After each failure a healthy request is answered for every process that may have a breaker of its own. The failures
+    that wait for that at the model leave it room, also where the service lets few requests reach the model at a time.
     """
     workers = await lab.count_workers()
-    limit = asyncio.Semaphore(AT_ONCE)
-
+    room = await _count_at_once(lab, callers, AT_ONCE + workers)
+    limit = asyncio.Semaphore(max(1, room - workers))
     opened = False
 
     async def relieve(model: str) -> None:
@@ -85,6 +88,17 @@ def is_served(end: Answer | Failure) -> bool:
 def is_rejection(end: Answer | Failure | None) -> TypeGuard[Answer]:
     """Whether an answer may be an open breaker's: 503 with a Retry-After."""
     return isinstance(end, Answer) and end.status == 503 and seconds_of(end) is not None
+
+
+async def _count_at_once(lab: Lab, callers: Callers, count: int) -> int:
+    """Return how many of `count` requests at once reach the model before the first is answered: a bulkhead holds some."""
+    keys = [lab.key() for _ in range(count)]
+    for key in keys:
+        lab.llm.script(key, ModelAnswer(delay=HELD_SECONDS))
+    await asyncio.gather(*(callers.ask(key, label="held") for key in keys))
+    calls = [call for key in keys for call in lab.history.calls(key=key)]
+    first = min((call.reply.t for call in calls if call.reply), default=0.0)
+    return sum(call.call.t < first for call in calls)
 
 
 async def _ask(lab: Lab, callers: Callers, label: str, steps: Sequence[Step]) -> Answer | Failure:

@@ -8,6 +8,7 @@ from lab.axes import Axis
 from lab.lab import Lab
 
 DEPTH = 5_000
+_WRONG_PASSWORD = "not-the-password"  # noqa: S105 - is wrong on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,15 @@ def _getting(endpoint: str, method: str = "GET", *, token: bool = False) -> Call
     return lambda lab: Wrong(method, path_of(lab, endpoint), token=lab.token if token else None)
 
 
-def _logging_in(**content: Any) -> Callable[[Lab], Wrong]:
-    return lambda lab: Wrong("POST", lab.login_path, content)
+def _logging_in(user: str, *, password: bool = True) -> Callable[[Lab], Wrong]:
+    """Return a login with a wrong password, or with none."""
+
+    def make(lab: Lab) -> Wrong:
+        content = lab.contract.login_body(user, _WRONG_PASSWORD)
+        fields = {name: value for name, value in content.items() if password or value != _WRONG_PASSWORD}
+        return Wrong("POST", lab.login_path, fields)
+
+    return make
 
 
 OWN_ERRORS: Axis[Callable[[Lab], Wrong]] = Axis(
@@ -64,8 +72,9 @@ OWN_ERRORS: Axis[Callable[[Lab], Wrong]] = Axis(
         "no token for who one is": _getting("me"),
         "no token for the cache": _getting("cache_stats"),
         "no token to clear the cache": _getting("cache_clear", "DELETE"),
-        "wrong password": _logging_in(username="admin", password="not-the-password"),  # noqa: S106 - is wrong on purpose
-        "login without a password": _logging_in(username="admin"),
+        "wrong password": _logging_in("admin"),
+        "unknown user": _logging_in("nobody"),
+        "login without a password": _logging_in("admin", password=False),
         "no prompt": _asking(prompt=None),
         "prompt of a wrong type": _asking(prompt={"text": 17}),
         "unknown model": _asking(model="no-such-model"),
@@ -86,6 +95,7 @@ PLAIN = (
     "no token",
     "bad token",
     "wrong password",
+    "unknown user",
     "login without a password",
     "no prompt",
     "no JSON",

@@ -19,7 +19,7 @@ def cases(corpus: Corpus) -> tuple[Case, ...]:
         return ()
     try:
         plan = Plan.read(folder)
-        found = mutants(plan, corpus.reference)
+        found = mutants(plan, corpus.changed)
     except (OSError, ValueError) as error:
         raise UsageError(f"The plan in {folder} cannot be followed: {error}") from error
     return tuple(
@@ -27,11 +27,10 @@ def cases(corpus: Corpus) -> tuple[Case, ...]:
             name=one.name,
             kind="generated",
             story=one.story,
-            source=corpus.reference,
+            source=corpus.changed,
             changes=(Change(file=one.file, new=one.text),),
             exercises=frozenset(one.exercises),
             equivalent=one.equivalent,
-            submitted=corpus.submitted,
         )
         for one in found
     )

@@ -9,7 +9,7 @@ from tests.lab.story import Story
 
 Draw = Callable[[random.Random], Sequence[float]]
 
-RETRIES = (3,) * 9 + (2,) * 3 + (1,) * 4
+RETRIES = (3,) * 9 + (2,) * 7 + (1,) * 7
 """How many retries the requests of a run have: some fail once or twice, others for good."""
 
 
@@ -51,6 +51,10 @@ UNFAIR: dict[str, tuple[Draw, str]] = {
     "0.5, 1, 2 s": (scaled(1, 1, by=0.5), "too short"),
     "0.5, 1, 2 s with proportional jitter": (scaled(0.75, 1.25, by=0.5), "too short"),
     "0.5, 1, 2 s with full jitter": (scaled(0, 1, by=0.5), "too short"),
+    "half of the first pause": (
+        lambda source: [0.5 * source.uniform(0.5, 1), source.uniform(1, 2), source.uniform(2, 4)],
+        "too short",
+    ),
     "2, 4, 8 s": (scaled(0.9, 1.0, by=2), "too long"),
     "5, 10, 20 s": (scaled(1, 1, by=5), "took 5.0 s"),
     "a second each": (between(0.9, 1.1), "do not grow"),

@@ -15,7 +15,7 @@ from tests.exam import CONTRACT, EXAM
 
 CORPUS = Corpus.of(EXAM)
 PLAN = Plan.read(CORPUS.folder / "generated")
-MADE = mutants(PLAN, CORPUS.reference)
+MADE = mutants(PLAN, CORPUS.changed)
 CASES = cases(CORPUS)
 
 
@@ -38,7 +38,7 @@ def test_the_plan_makes_many_faults_in_every_exercise() -> None:
 def test_no_two_mutants_are_alike() -> None:
     assert len({(one.file, one.text) for one in MADE}) == len(MADE)
     assert len({one.name for one in MADE}) == len(MADE)
-    assert all(one.text != (CORPUS.reference / one.file).read_text(encoding="utf-8") for one in MADE)
+    assert all(one.text != (CORPUS.changed / one.file).read_text(encoding="utf-8") for one in MADE)
 
 
 def test_mutants_are_python_that_compiles() -> None:
@@ -53,11 +53,11 @@ def test_names_suit_files_and_shells() -> None:
 
 
 def test_mutants_are_the_same_every_time() -> None:
-    assert mutants(PLAN, CORPUS.reference) == MADE
+    assert mutants(PLAN, CORPUS.changed) == MADE
 
 
 def test_every_part_of_the_plan_fits_the_solution_as_it_is() -> None:
-    assert list(unused(PLAN, CORPUS.reference)) == []
+    assert list(unused(PLAN, CORPUS.changed)) == []
 
 
 def test_a_part_that_the_solution_has_outgrown_is_told(tmp_path: Path) -> None:
@@ -119,14 +119,14 @@ def test_a_case_is_the_reference_with_one_file_changed(tmp_path: Path) -> None:
 
 
 def test_an_assessment_without_a_plan_has_none(tmp_path: Path) -> None:
-    assert cases(Corpus(tmp_path, tmp_path, (".",))) == ()
+    assert cases(Corpus(tmp_path, tmp_path, tmp_path, (".",))) == ()
 
 
 def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "generated").mkdir()
 
     with pytest.raises(UsageError, match="cannot be followed"):
-        cases(Corpus(tmp_path, tmp_path, (".",)))
+        cases(Corpus(tmp_path, tmp_path, tmp_path, (".",)))
 
 
 def test_a_sample_is_spread_over_modules() -> None:

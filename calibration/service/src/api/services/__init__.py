@@ -1,0 +1,1 @@
+"""What the endpoints rest on; nothing here knows of HTTP requests to this service."""
