@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from chaos.history import Began, Cleared, Event, HarnessFault, History, Launched, Skipped, Stall
+from chaos.history import Began, Cleared, Event, Exited, HarnessFault, History, Launched, Skipped, Stall
+from chaos.output import TOO_MUCH_OUTPUT
 from chaos.plain_text import plain
 from grading.report import ControlFailure
 from grading.run import AGAIN_SIDE_BY_SIDE
@@ -144,6 +145,8 @@ def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:
     seconds = max(map(starved, histories), default=0.0)
     if verdict.passed or verdict.blame == "machine" or seconds < STARVED_SECONDS:
         return verdict
+    if any(isinstance(event, Exited) and event.cause == TOO_MUCH_OUTPUT for event in verdict.evidence):
+        return verdict  # no machine is too slow for what the service printed
     reason = f"the machine was too busy to tell for {seconds:.1f} s; what was seen: {verdict.actual}"
     return not_judged(reason, *verdict.evidence, blame="machine")
 

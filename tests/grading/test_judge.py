@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.history import Began, Cleared, Ended, HarnessFault, History, Overran, Phase, Ready, Skipped
+from chaos.history import Began, Cleared, Ended, Exited, HarnessFault, History, Overran, Phase, Ready, Skipped
+from chaos.output import TOO_MUCH_OUTPUT
 from grading import judge as judging
 from lab.control import Need
 from lab.exercise import Criterion, Exercise
@@ -403,3 +404,14 @@ def test_an_experiment_beyond_its_limit_on_a_starved_machine_is_open() -> None:
     story.add(Overran(limit=240.0))
 
     assert verdict_on(held_up(story.end(), 200.0, 100.0))[:2] == ("not judged", "machine")
+
+
+def test_a_flood_of_output_is_a_failure_on_any_machine() -> None:
+    story = Story("hang", started=False)
+    story.now = 5.0
+    story.add(Exited(code=-9, cause=TOO_MUCH_OUTPUT))
+
+    status, blame, reason = verdict_on(held_up(story.end(), 4.9, 4.0))
+
+    assert (status, blame) == ("failed", "submission")
+    assert "printed more than" in reason

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -83,12 +84,16 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path, killed: tuple[str, in
     run_id, pid = killed
     assert (base(tmp_path) / run_id / "left").exists()
     assert running(pid)
+    end = select.poll()
+    handle = os.pidfd_open(pid)
+    end.register(handle, select.POLLIN)
     with Workspace.open(tmp_path) as workspace:
         assert {entry.name for entry in base(tmp_path).iterdir()} == {
             workspace.run_id,
             f"{workspace.run_id}.lock",
         }
-    assert not running(pid)
+    assert end.poll(20_000)
+    os.close(handle)
 
 
 def test_a_living_run_is_left_alone(tmp_path: Path) -> None:
