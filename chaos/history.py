@@ -32,12 +32,16 @@ class Event(BaseModel):
 
 
 class Began(Event):
-    """The experiment began, on a service that was given this contract. The seed replays every nonce in it."""
+    """The experiment began, on a service that was given this contract. The seed replays every nonce in it.
+
+    `attempt` is 2 if a first one left something open.
+    """
 
     kind: Literal["began"] = "began"
     experiment: str
     seed: int
     contract: Contract
+    attempt: int = 1
     format: int = FORMAT
 
 
@@ -89,6 +93,21 @@ class Exited(Event):
     instance: str = SERVICE
     code: int
     cause: str | None = None
+
+
+class Cleared(Event):
+    """Everything of an instance is gone.
+
+    `left` are command lines of processes that still ran although the service had exited, and had to be killed;
+    `processor` the seconds of processor time that the instance and all that it started have used, on a machine of
+    `processors`.
+    """
+
+    kind: Literal["cleared"] = "cleared"
+    instance: str = SERVICE
+    left: tuple[str, ...] = ()
+    processor: float = 0.0
+    processors: int = 1
 
 
 class Log(Event):
@@ -314,10 +333,21 @@ class Stall(Event):
 
 
 class HarnessFault(Event):
-    """Something of the lab's own failed, so nothing in this history may cost the submission a point."""
+    """Something of the lab's own failed, so nothing in this history may cost the submission a point.
+
+    `reachable` says whether the submission can have caused it: then it may do so once, and a second time it has failed.
+    """
 
     kind: Literal["harness-fault"] = "harness-fault"
     reason: str
+    reachable: bool = False
+
+
+class Overran(Event):
+    """The experiment was given up, for it went on longer than its `limit` in seconds: the service answered too slowly."""
+
+    kind: Literal["overran"] = "overran"
+    limit: float
 
 
 class Skipped(Event):
@@ -341,6 +371,7 @@ AnyEvent = Annotated[
     | Workers
     | Signalled
     | Exited
+    | Cleared
     | Log
     | Request
     | Answer
@@ -360,6 +391,7 @@ AnyEvent = Annotated[
     | OwnTests
     | Stall
     | HarnessFault
+    | Overran
     | Skipped
     | Ended,
     Field(discriminator="kind"),

@@ -30,7 +30,7 @@ async def processes(
         except (OSError, ToxiproxyError) as error:
             raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
         program = functools.partial(make_program, submission, start, venv, workspace)
-        yield Runtime(server.client, server.name, LOOPBACK, program, workspace.root)
+        yield Runtime(server.client, server.name, LOOPBACK, program, workspace.root, exposed=True)
 
 
 def base_environment(workspace: Workspace) -> dict[str, str]:

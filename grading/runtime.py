@@ -25,7 +25,7 @@ class Runtime:
     """Where the instances of one run are started, with the fault proxy between them and their upstreams.
 
     `fault_proxy` describes that proxy, and `toxiproxy` controls it. `program` makes a copy of the submission for one
-    experiment. `folder` lies on the disk that the run itself needs.
+    experiment. `folder` lies on the disk that the run itself needs. In an `exposed` runtime the instances can reach the fault proxy's control and the grader's processes.
     """
 
     toxiproxy: Toxiproxy
@@ -33,6 +33,7 @@ class Runtime:
     network: Network
     program: Callable[[], Program]
     folder: Path
+    exposed: bool = False
 
 
 def instance_folder(submission: Submission, workspace: Workspace) -> Path:

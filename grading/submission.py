@@ -10,6 +10,7 @@ The path may be a subfolder of a repository. Nothing is ever written into it.
 import asyncio
 import contextlib
 import functools
+import hashlib
 import os
 import re
 import shutil
@@ -71,6 +72,21 @@ class Submission:
         """Whether there is a file or folder `path`, relative to the root."""
         inner = inside(path)
         return inner is not None and (self.root / inner).exists()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the names, modes and contents of all files: the same for the same tree anywhere."""
+        digest = hashlib.sha256()
+        for path in sorted(self.root.rglob("*")):
+            if path.is_symlink():
+                kind, content = "link", os.fsencode(path.readlink())
+            elif path.is_file():
+                kind = "program" if path.stat().st_mode & stat.S_IXUSR else "file"
+                content = path.read_bytes()
+            else:
+                continue
+            name = os.fsencode(path.relative_to(self.root))
+            digest.update(b"\0".join([kind.encode(), name, hashlib.sha256(content).digest()]))
+        return digest.hexdigest()
 
     def copy_to(self, destination: Path) -> Path:
         """Copy the files to the new folder `destination`, for one service to run (and write) in.

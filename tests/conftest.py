@@ -34,6 +34,7 @@ SPREAD = (
     "tests/test_whole_exam.py",
     "tests/test_other_assessments.py",
     "tests/grading/starved/",
+    "tests/grading/test_killed.py",
     "tests/grading/stack/",
     "tests/hostile/",
     "tests/grading/test_cli.py",

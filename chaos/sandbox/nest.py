@@ -66,6 +66,7 @@ def make_networks() -> int:
     """Make the two networks; returns the process that the services' one belongs to. Raises OSError where this user may not."""
     leave_network()
     unshare(CLONE_NEWNS)
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # again: new credentials may have undone it
     _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else others of this user cannot join
     services = hold_network()
     with IPRoute() as routes:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chaos.files import small_files
-from chaos.history import Answer, Exited, History, Log
+from chaos.history import Answer, Cleared, Exited, History, Log
 from chaos.http_client import Client
 from chaos.own_tests import run_tests
 from chaos.recorder import Recorder
@@ -362,6 +362,24 @@ async def test_links_that_one_instance_makes_lead_the_next_nowhere(boxes: Boxes,
         assert await service.wait_exit(10)
 
     assert list((tmp_path / "private").iterdir()) == []
+
+
+async def test_the_processor_time_of_all_in_a_box_is_measured(boxes: Boxes) -> None:
+    source = """
+        import os, time
+        if not os.fork():
+            os.setsid()
+            while time.process_time() < 0.5:
+                pass
+            print("burnt", flush=True)
+        time.sleep(60)
+    """
+    service, _, _ = await boxes.program(source).start({}, instance="service", recorder=boxes.recorder)
+    async with service:
+        while not boxes.history.of(Log):
+            await service.wait_exit(0.05)
+
+    assert [0.5 <= event.processor < 10 for event in boxes.history.of(Cleared)] == [True]
 
 
 async def test_own_tests_have_a_loopback_alone(boxes: Boxes) -> None:
