@@ -98,7 +98,7 @@ def listed(value: Any) -> list[Any]:
 
 def _objects(documents: Sequence[Any]) -> Iterator[Object]:
     for one in documents:
-        if isinstance(one, dict) and one.get("apiVersion") and isinstance(one.get("kind"), str):
+        if isinstance(one, dict) and all(isinstance(one.get(name), str) for name in ("apiVersion", "kind")):
             if one["kind"] == "List":
                 yield from _objects(listed(one.get("items")))
             else:

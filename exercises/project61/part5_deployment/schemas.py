@@ -9,6 +9,8 @@ from typing import Any, Literal
 import jsonschema
 import kubernetes_validate
 
+from exercises.project61.part5_deployment.manifests import table
+
 Format = Literal["compose-spec", "github-workflows"]
 
 
@@ -31,7 +33,7 @@ def problem(content: Any, name: Format) -> str:
 def kubernetes_problems(objects: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield what is wrong with Kubernetes objects; kinds that are none of Kubernetes' own have no schema, and pass."""
     for one in objects:
-        name = f"{one.get('kind')} {(one.get('metadata') or {}).get('name', '')}".strip()
+        name = f"{one.get('kind')} {table(one.get('metadata')).get('name', '')}".strip()
         try:
             kubernetes_validate.validate(dict(one), kubernetes_validate.latest_version(), strict=True)
         except kubernetes_validate.SchemaNotFoundError:
