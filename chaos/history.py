@@ -299,6 +299,13 @@ class File(Event):
     text: str
 
 
+class Tree(Event):
+    """The paths of the submission's files and folders, as they were handed to the service; at most some thousands."""
+
+    kind: Literal["tree"] = "tree"
+    paths: tuple[str, ...]
+
+
 class OwnTest(BaseModel):
     """One of a submission's own tests, by its file and its function (`Class.function`), and how it ended."""
 
@@ -388,6 +395,7 @@ AnyEvent = Annotated[
     | Given
     | Tried
     | File
+    | Tree
     | OwnTests
     | Stall
     | HarnessFault

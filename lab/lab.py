@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from chaos.history import (
     Planted,
     Ready,
     Trace,
+    Tree,
     Tried,
     Workers,
 )
@@ -57,6 +59,8 @@ ANSWER_SECONDS = 1.0
 CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
 TEXT_BYTES = 1024 * 1024
+MOST_PATHS = 5_000
+TOOLS_FOLDERS = {".git", ".venv", "venv", "node_modules", "__pycache__"}
 
 
 class Lab:
@@ -297,6 +301,18 @@ class Lab:
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")
             self.recorder.record(File(path=encodable(path.relative_to(root).as_posix()), text=text))
+
+    def record_tree(self) -> None:
+        """Record the paths of the submission's files and folders, without what tools keep in folders of their own."""
+        root = self._program.repository
+        found: list[str] = []
+        for folder, folders, files in os.walk(root):
+            folders[:] = sorted(name for name in folders if name not in TOOLS_FOLDERS)
+            inner = Path(folder).relative_to(root)
+            found += [encodable((inner / name).as_posix()) for name in (*folders, *sorted(files))]
+            if len(found) > MOST_PATHS:
+                break
+        self.recorder.record(Tree(paths=tuple(found[:MOST_PATHS])))
 
     def write_env_file(self, lines: Mapping[str, str]) -> None:
         """Write the `.env` in the folder that the service is started in."""
