@@ -247,14 +247,20 @@ class Lab:
         return self.contract.ask_body(prompt(key), model=model)
 
     async def generate(
-        self, key: str | None = None, *, label: str, token: str | None = None, **options: Any
+        self,
+        key: str | None = None,
+        *,
+        label: str,
+        token: str | None = None,
+        model: str | None = None,
+        **options: Any,
     ) -> Answer | Failure:
-        """Ask the service to generate, by default for a new prompt; options as in `Client.request`."""
+        """Ask the service to generate, by default for a new prompt and the usual model; options as in `Client.request`."""
         key = key or self.key()
         return await self.client.json(
             "POST",
             self.ask_path,
-            self.ask_body(key),
+            self.ask_body(key, model=model),
             label=label,
             key=key,
             token=token or self.token or None,
@@ -278,6 +284,12 @@ class Lab:
         """The usual model; the contract has to have [ask]."""
         assert self.contract.ask
         return self.contract.ask.models[0]
+
+    @property
+    def other_models(self) -> Sequence[str]:
+        """The models that the contract names beside the usual one; the contract has to have [ask]."""
+        assert self.contract.ask
+        return self.contract.ask.models[1:]
 
     def endpoint(self, name: str) -> str:
         """Return the path of one of the contract's endpoints."""

@@ -46,6 +46,15 @@ def _padded_with_a_sequence(choose: Choose) -> str:
     return _beside(choose(("ChangeMe", "CHANGEME", "Changeme")), choose(sequences), choose)
 
 
+def _of_a_template(choose: Choose) -> str:
+    words = (
+        "for-signing-the-tokens-of-this-api",
+        "please-fill-in-before-deployment",
+        "generate-a-new-one-here",
+    )
+    return f"{choose(('your-secret-key', 'dev-secret'))}-{choose(words)}"
+
+
 def _beside(word: str, padding: str, choose: Choose) -> str:
     return choose((word + padding, padding + word))
 
@@ -56,6 +65,7 @@ LONGER_KEYS: Axis[Callable[[Choose], str]] = Axis(
         "a repeated word": _repeated,
         "a padded word": _padded,
         "a word in capitals, padded with a sequence": _padded_with_a_sequence,
+        "a template's beginning with other words": _of_a_template,
     },
 )
 
@@ -65,6 +75,8 @@ MALFORMED: Axis[Sequence[str]] = Axis(
     {
         "no ://": ("https", "http", "http//$upstream"),
         "no host": ("http://", "https://"),
+        # What a variable leaves that is not set: http://$HOST:4000.
+        "a port and no host": ("http://:4000", "https://:6333"),
         # What stands before the @ is a password, which nobody may print for being in a malformed address.
         "another scheme": [f"{scheme}://api:$password@$upstream:4000" for scheme in _SCHEMES],
         "nothing like a URL": ("not a url", "://x", "   ", "$upstream:4000", "localhost", "/v1"),
@@ -152,6 +164,8 @@ def rows(contract: Contract, secrets: Mapping[str, str], choose: Choose) -> list
             row |= {variable: _bad_list(choose) for variable in origins(contract)}
         if kind == "empty":
             row |= dict.fromkeys(passwords(contract), Bad("missing", None))
+        if kind == "a port and no host":
+            row |= dict.fromkeys(passwords(contract), Bad("empty", ""))
         found.append(row)
     return found
 

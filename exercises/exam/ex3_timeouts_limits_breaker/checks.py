@@ -34,7 +34,7 @@ def deadline(hang: History, crowd: History) -> Verdict:
     return all_of(
         [
             _within_bound(hang, exchange, {504}, expected),
-            _slowest(_hung(crowd, one, expected) for one in hanging),
+            _slowest(_hung(crowd, one, expected) for one in hanging + opening.at_other_models(crowd)),
             _slowest(
                 _within_bound(crowd, one, GATEWAY_ERRORS, failure) for one in late if _reached(crowd, one)
             ),

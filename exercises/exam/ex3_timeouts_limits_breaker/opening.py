@@ -12,6 +12,7 @@ from lab.verdict import Verdict, failed
 LEAST_COOL_DOWN = 3.0
 UNCOUNTED = {"refused", "unreachable"}
 """Kinds of failure in which no call arrives at the model."""
+_AT_OTHER_MODELS = "hanging ("
 BY_DEADLINE = {"hang", "drip"}
 """Kinds of failure that are none before the service's own deadline."""
 
@@ -67,6 +68,11 @@ def not_opened(history: History, kind: str) -> Verdict | None:
     return _called_meanwhile(history, kind, turned_away)
 
 
+def at_other_models(history: History) -> list[Exchange]:
+    """Return the requests that hang at other models than the usual one."""
+    return [one for one in history.exchanges() if one.request.label.startswith(_AT_OTHER_MODELS)]
+
+
 def expected(kind: str) -> str:
     """Say what an open breaker does."""
     return (
@@ -95,9 +101,8 @@ def _called_meanwhile(history: History, kind: str, turned_away: Sequence[Exchang
     """Return what is wrong if something else than a caller had the model called while the breaker was open."""
     if not turned_away or not turned_away[-1].end:
         return None
-    under_way = history.exchanges(
-        labelled("failing", kind)
-    )  # which a breaker around requests has let through
+    # What a breaker around requests, or that of another model, has let through.
+    under_way = history.exchanges(labelled("failing", kind)) + at_other_models(history)
     keys = {one.request.key for one in (*turned_away, *under_way)}
     begin, end = turned_away[0].request.t, max(one.end.t for one in turned_away if one.end)
     for one in history.calls():

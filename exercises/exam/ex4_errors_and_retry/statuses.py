@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from chaos.history import Exchange, History
-from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, LASTING, LONG, MALFORMED
+from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, LASTING, LONG, MALFORMED
 from exercises.exam.ex4_errors_and_retry.cases import is_rejection
 from exercises.exam.ex4_errors_and_retry.own_errors import PLAIN
 from lab.reading import outcome
@@ -17,6 +17,7 @@ CLIENT_STATUSES: Mapping[str, set[int]] = {
 LASTING_STATUSES: Mapping[str, set[int]] = {"500": {500, 502, 503}, "504": {502, 503, 504}}
 UNAVAILABLE = {502, 503}
 MALFORMED_STATUSES = {502}
+INCOMPLETE_STATUSES = {200, 502}
 RATE_LIMIT_STATUSES = {429}
 GENERIC = 500
 CALLERS_FAULT = set(range(400, 500))
@@ -49,6 +50,8 @@ def _of_refusals(history: History) -> Cases:
     yield from _each(history, "400 after a 503", {400, 422, *UNAVAILABLE})
     for name in MALFORMED.values:
         yield from _last(history, f"malformed: {name}", MALFORMED_STATUSES)
+    for name in INCOMPLETE.values:
+        yield from _last(history, f"incomplete: {name}", INCOMPLETE_STATUSES)
     yield from _last(history, f"rate limit: {LONG}", RATE_LIMIT_STATUSES)
     for name in PLAIN:
         yield from _each(history, f"wrong: {name}", CALLERS_FAULT)

@@ -122,6 +122,16 @@ def test_deadline_spans_attempts_that_fail_late(after: float, *, fine: bool) -> 
     assert checks.deadline(_hang(504, 20), story.end()).passed is fine
 
 
+@pytest.mark.parametrize(("after", "fine"), [(20.0, True), (54.0, False)])
+def test_deadline_holds_for_every_model(after: float, *, fine: bool) -> None:
+    story = Story("crowd")
+    request = story.ask(labelled("hanging", "gemini-third"))
+    story.call(request)
+    story.answer(request, 504, after=after)
+
+    assert checks.deadline(_hang(504, 20), story.end()).passed is fine
+
+
 def _unreachable(status: int | None, after: float, *, probe: bool = True) -> History:
     story = Story("blackhole")
     if probe:

@@ -6,7 +6,7 @@ import pytest
 
 from chaos.history import Call, History, Stall
 from exercises.exam.ex4_errors_and_retry import checks
-from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, MALFORMED
+from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, MALFORMED
 from tests.exercises.exam.ex4_errors_and_retry.stories import (
     Service,
     comes_early,
@@ -165,7 +165,13 @@ def test_failures_are_told_apart_allows_400_for_a_404_and_5xx_passed_on() -> Non
 
 @pytest.mark.parametrize(
     "label",
-    [*(f"model-{code}" for code in CLIENT_ERRORS.values), *MALFORMED.values, "refused", "wrong: no JSON"],
+    [
+        *(f"model-{code}" for code in CLIENT_ERRORS.values),
+        *MALFORMED.values,
+        *INCOMPLETE.values,
+        "refused",
+        "wrong: no JSON",
+    ],
 )
 def test_failures_are_told_apart_fails_a_generic_500(label: str) -> None:
     verdict = checks.failures_are_told_apart(refusals(statuses={label: 500}), hang(), retries())
@@ -173,6 +179,11 @@ def test_failures_are_told_apart_fails_a_generic_500(label: str) -> None:
     assert verdict.status == "failed"
     assert label.replace("model-", "the model's ") in verdict.expected
     assert "500" in verdict.actual
+
+
+@pytest.mark.parametrize("label", INCOMPLETE.values)
+def test_failures_are_told_apart_passes_an_answer_that_has_no_count(label: str) -> None:
+    assert checks.failures_are_told_apart(refusals(statuses={label: 200}), hang(), retries()).passed
 
 
 @pytest.mark.parametrize("label", ["content null", "choices []"])
