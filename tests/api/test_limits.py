@@ -65,7 +65,12 @@ async def test_failures_carry_the_headers_too(run_service: RunService, upstream:
 async def test_tokens_and_costs_are_settled_by_the_answer(
     run_service: RunService, upstream: Upstream
 ) -> None:
-    settings = {"token_limits": '{"enterprise": "1000/day"}', "daily_budgets": '{"user:admin": 0.00006}'}
+    settings = {
+        "token_limits": '{"enterprise": "1000/day"}',
+        "daily_budgets": '{"user:admin": 0.00006}',
+        # Until what was spent before is known, for a budget does not wait for that.
+        "redis_timeout": "5",
+    }
     async with run_service(**settings) as client:
         first = await ask(client, prompt="one", max_tokens=900)
         second = await ask(client, prompt="two", max_tokens=2000)

@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 # These tell what our own records tell better, with the request's id.
-_QUIET = ("httpx", "httpx2", "httpcore", "httpcore2", "openai")
+_QUIET = ("aiohttp", "httpx", "httpcore")
 _BEARER = r"\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bllm_[A-Za-z0-9]{16}_[\w-]+|(?<=[Bb]earer )[\w.~+/=-]+"
 
 _STAMP: tuple[Processor, ...] = (

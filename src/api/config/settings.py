@@ -208,6 +208,7 @@ class Settings(BaseSettings):
     mlflow_experiment_id: str = "0"
 
     llm_deadline: Annotated[float, Field(gt=0, le=25)] = 20.0
+    stream_idle_timeout: Annotated[float, Field(gt=0)] = 20.0
     llm_connect_timeout: Annotated[float, Field(gt=0)] = 3.0
     breaker_threshold: Annotated[int, Field(ge=1)] = 5
     breaker_cooldown: Annotated[float, Field(gt=0)] = 10.0

@@ -1,6 +1,6 @@
 """What endpoints ask for."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,11 +11,12 @@ from api.services.callers import Caller, Permission
 from api.services.container import Services
 from api.services.errors import NotAuthenticatedError, PermissionDeniedError
 
+# All of these are coroutines: FastAPI would run a plain function in a thread, for longer than it takes.
 _bearer = HTTPBearer(auto_error=False, description="A token of `POST /auth/login`, or an API key.")
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key.")
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     services: Services = request.state.services
     return services
 
@@ -43,12 +44,12 @@ async def get_caller(
 Authenticated = Annotated[Caller, Depends(get_caller)]
 
 
-def permitted(permission: Permission) -> Callable[[Caller], Caller]:
+def permitted(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
     """Return a dependency that gives the caller, or raises PermissionDeniedError for one who lacks a permission."""
 
-    def check(caller: Authenticated) -> Caller:
+    async def get_permitted(caller: Authenticated) -> Caller:
         if permission not in caller.permissions:
             raise PermissionDeniedError(f"lacks {permission}")
         return caller
 
-    return check
+    return get_permitted

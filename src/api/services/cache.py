@@ -18,8 +18,8 @@ import structlog
 from pydantic import BaseModel
 
 from api.services.errors import CacheUnavailableError
-from api.services.llm_client import Answer, Prompt
 from api.services.metrics import CACHE_LOOKUPS
+from api.services.prompts import Answer, Prompt
 from api.services.qdrant_store import QdrantStore
 
 T = TypeVar("T")

@@ -3,25 +3,31 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
 from api.config.settings import Settings
+from api.services.answered import Observers
 from api.services.api_keys import ApiKeys
 from api.services.cache import ResponseCache
 from api.services.callers import Permission, Tier, User
 from api.services.circuit_breaker import CircuitBreaker
 from api.services.content_filter.filter import ContentFilter, load_filter
 from api.services.database import Database
+from api.services.gateway import Gateway, is_outage, log_breaker_change
 from api.services.health_checker import Check, HealthChecker, http_check
-from api.services.limits.limiter import Limiter
+from api.services.limits.limiter import Limiter, settle_answer
 from api.services.limits.setup import make_limiter
 from api.services.llm_client import LLMClient
-from api.services.llm_service import LLMService, is_outage, log_breaker_change
+from api.services.llm_service import LLMService
+from api.services.metrics import count_answer
 from api.services.mlflow_exporter import MlflowExporter
+from api.services.model_catalogue import ModelCatalogue
 from api.services.outbox import Outbox
+from api.services.routing.router import ModelRouter
 from api.services.tokens import TokenService
-from api.services.tracing import Tracer
+from api.services.tracing import Tracer, trace_answer
 from api.services.usage import UsageLedger
 from api.services.users import Account, UserStore
 
@@ -37,6 +43,9 @@ class Services:
     llm: LLMService
     limiter: Limiter
     content_filter: ContentFilter
+    models: ModelRouter
+    catalogue: ModelCatalogue
+    stream_idle_timeout: float
     health: HealthChecker
 
 
@@ -45,11 +54,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Make everything, without waiting for any dependency; close it in the reverse order."""
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=2.0))
+        api_key = settings.litellm_api_key.get_secret_value()
         client = LLMClient(
             base_url=settings.litellm_url,
-            api_key=settings.litellm_api_key.get_secret_value(),
+            api_key=api_key,
             connect_timeout=settings.llm_connect_timeout,
-            read_timeout=settings.llm_deadline,
+            read_timeout=max(settings.llm_deadline, settings.stream_idle_timeout),
         )
         stack.push_async_callback(client.close)
         exporter = None
@@ -71,8 +81,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             cooldown=settings.breaker_cooldown,
             on_change=log_breaker_change,
         )
-        limiter = make_limiter(settings)
-        stack.push_async_callback(limiter.close)
         secret = settings.jwt_secret_key.get_secret_value()
         database = Database(
             settings.database_path
@@ -88,6 +96,25 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         usage.start()
         stack.push_async_callback(usage.close)
+        limiter = make_limiter(settings, usage.spent_today)
+        stack.push_async_callback(limiter.close)
+        catalogue = ModelCatalogue(http, base_url=settings.litellm_url, api_key=api_key)
+        stack.push_async_callback(catalogue.close)
+        gateway = Gateway(
+            client,
+            breaker=breaker,
+            deadline=settings.llm_deadline,
+            idle=settings.stream_idle_timeout,
+            label=catalogue.label,
+        )
+        observers = Observers(
+            [
+                partial(count_answer, label=catalogue.label),
+                partial(trace_answer, tracer),
+                usage.observe,
+                settle_answer,
+            ]
+        )
         yield Services(
             users=users,
             api_keys=ApiKeys(database, users, secret=secret),
@@ -95,15 +122,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             tokens=TokenService(secret=secret, lifetime=settings.jwt_lifetime),
             breaker=breaker,
             cache=cache,
-            llm=LLMService(
-                client,
-                breaker=breaker,
-                cache=cache,
-                tracer=tracer,
-                deadline=settings.llm_deadline,
-                observers=[usage.observe],
-            ),
+            llm=LLMService(gateway, cache=cache, observers=observers),
+            catalogue=catalogue,
+            stream_idle_timeout=settings.stream_idle_timeout,
             limiter=limiter,
+            models=ModelRouter(settings.model_routes, settings.model_variants),
             content_filter=load_filter(settings.content_filters),
             health=HealthChecker(_checks(http, settings)),
         )

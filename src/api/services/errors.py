@@ -9,18 +9,42 @@ from typing import ClassVar
 
 
 class ServiceError(Exception):
-    """A failure with an answer. `retry_after`, in seconds, becomes the header of that name."""
+    """A failure with an answer. `retry_after`, in seconds, becomes the header of that name.
+
+    `code` and `param` are for the answers in OpenAI's form: what the failure is called there, by default its slug, and
+    the field of the request that is at fault.
+    """
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal_error"
-    message: ClassVar[str] = "Something went wrong on our side. Quote the incident_id when you report it."
+    message: str = "Something went wrong on our side. Quote the incident_id when you report it."
 
     # What a caller is told where nobody knows better, in seconds.
     default_retry_after: ClassVar[float | None] = None
 
-    def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        code: str | None = None,
+        param: str | None = None,
+    ) -> None:
         super().__init__(detail or self.message)
         self.retry_after = retry_after
+        self.code = code or self.slug
+        self.param = param
+
+
+class InvalidRequestError(ServiceError):
+    """`problem` is one sentence for the caller, which never quotes what was sent."""
+
+    status = 400
+    slug = "invalid_request"
+
+    def __init__(self, problem: str, *, param: str | None = None) -> None:
+        super().__init__(problem, param=param)
+        self.message = problem
 
 
 class NotAuthenticatedError(ServiceError):
@@ -38,7 +62,7 @@ class BadCredentialsError(ServiceError):
 class PermissionDeniedError(ServiceError):
     status = 403
     slug = "permission_denied"
-    message = "You are not allowed to do this."
+    message = "Your account does not have the permission that this endpoint needs."
 
 
 class ApiKeyNotFoundError(ServiceError):

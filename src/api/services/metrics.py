@@ -1,6 +1,10 @@
 """The service's metrics, in the registry that `GET /metrics` exposes."""
 
+from collections.abc import Callable
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from api.services.answered import Answered
 
 HTTP_REQUESTS = Counter("http_requests_total", "Answers given.", ["method", "route", "status"])
 HTTP_SECONDS = Histogram(
@@ -39,3 +43,13 @@ DATABASE_UP = Gauge("database_up", "1 while the database answers.")
 USAGE_ROWS = Counter("usage_rows_total", "Rows of usage, by what became of them.", ["outcome"])
 USAGE_OUTBOX_ROWS = Gauge("usage_outbox_rows", "Rows of usage on disk that the database does not have yet.")
 USAGE_OUTBOX_BYTES = Gauge("usage_outbox_bytes", "What they take on disk.")
+
+
+def count_answer(answered: Answered, *, label: Callable[[str], str]) -> None:
+    """Count the tokens and the cost of an answer; one from the cache has used none."""
+    if answered.cached or not answered.prompt_tokens + answered.completion_tokens:
+        return
+    model = label(answered.model)
+    LLM_TOKENS.labels(model, "prompt").inc(answered.prompt_tokens)
+    LLM_TOKENS.labels(model, "completion").inc(answered.completion_tokens)
+    LLM_COST.labels(model).inc(answered.cost)

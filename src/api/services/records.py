@@ -83,7 +83,7 @@ class UsageRow(BaseModel):
             prompt_tokens=min(answered.prompt_tokens, _LARGEST_INTEGER),
             completion_tokens=min(answered.completion_tokens, _LARGEST_INTEGER),
             cost_nanousd=min(round(answered.cost * _NANO), _LARGEST_BIGINT),
-            latency_ms=round(answered.seconds * 1000, 3),
+            latency_ms=round(answered.latency * 1000, 3),
             status=_column(answered.status, 64),
         )
 

@@ -10,7 +10,7 @@ the removal of a segment; a row that is there already is left alone.
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -95,6 +95,12 @@ class UsageLedger:
             )
         except DatabaseUnavailableError as error:
             raise UsageUnavailableError(str(error)) from None
+
+    async def spent_today(self, username: str) -> float:
+        """US dollars that a user's answers of today (UTC) have cost. Raises UsageUnavailableError."""
+        today = datetime.now(UTC).date()
+        groups = await self.read(username=username, since=today, until=today)
+        return sum(group.cost_nanousd for group in groups) / 1e9
 
     async def close(self) -> None:
         """Deliver what can be delivered within CLOSE_SECONDS; the rest stays on disk for the next start."""

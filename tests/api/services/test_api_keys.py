@@ -82,7 +82,7 @@ async def live_through(service: httpx.AsyncClient) -> None:
         me = await service.get("/auth/me", headers=headers)
         assert (me.status_code, me.json()) == (200, {"username": "ada"})
         refused = await service.get("/v1/usage", headers=headers)
-        assert (refused.status_code, refused.json()["error"]) == (403, "permission_denied")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "permission_denied")
         minted = await service.post("/v1/api-keys", json={"name": "child"}, headers=headers)
         assert minted.status_code == 403
 
@@ -121,10 +121,10 @@ async def test_wrong_keys_are_401_and_wrong_requests_say_why(service: httpx.Asyn
         assert answer.status_code == 401, wrong
     for body, expected in (
         ({"name": "all", "permissions": ["chat", "admin"]}, 403),
-        ({"name": ""}, 422),
-        ({"name": "a\0b"}, 422),
-        ({"name": "x", "expires_in": 0}, 422),
-        ({"name": "x", "permissions": ["fly"]}, 422),
+        ({"name": ""}, 400),
+        ({"name": "a\0b"}, 400),
+        ({"name": "x", "expires_in": 0}, 400),
+        ({"name": "x", "permissions": ["fly"]}, 400),
     ):
         assert (await service.post("/v1/api-keys", json=body, headers=ada)).status_code == expected, body
     for strange in ("nothing", "%00", "a" * 500):
@@ -144,7 +144,7 @@ async def test_a_user_has_a_bounded_number_of_keys(
     ada = await log_in(service, "ada")
     await make_key(service, ada)
     answer = await service.post("/v1/api-keys", json={"name": "second"}, headers=ada)
-    assert (answer.status_code, answer.json()["error"]) == (409, "too_many_api_keys")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "too_many_api_keys")
 
 
 async def test_a_dump_of_the_database_has_no_key(
@@ -154,13 +154,13 @@ async def test_a_dump_of_the_database_has_no_key(
         made = await make_key(client, await log_in(client, "ada"))
         dump = await postgres.inside.dump()
     assert made["id"] in dump
-    assert made["key"].rpartition("_")[2] not in dump
+    assert made["key"].split("_", 2)[2] not in dump
 
     async with run_service(database_path=str(tmp_path / "other.db")) as client:
         made = await make_key(client, await log_in(client, "ada"))
     content = b"".join(path.read_bytes() for path in tmp_path.glob("other.db*"))  # noqa: ASYNC240  a tiny local file
     assert made["id"].encode() in content
-    assert made["key"].rpartition("_")[2].encode() not in content
+    assert made["key"].split("_", 2)[2].encode() not in content
 
 
 async def test_a_revocation_holds_on_all_instances(run_service: RunService, postgres: Database) -> None:

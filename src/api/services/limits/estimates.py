@@ -1,9 +1,8 @@
 """What an answer will use, guessed before it is there."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from api.services.models import Model, estimate_cost
+from api.services.models import estimate_cost
 
 BYTES_PER_TOKEN = 4
 """Of UTF-8. Tokenizers of OpenAI's models come to 4 characters in English, and to 1 in Chinese, which is 3 bytes."""
@@ -18,8 +17,8 @@ class Estimate(NamedTuple):
     cost: float
 
 
-def estimate(model: Model, texts: Iterable[str], max_tokens: int | None) -> Estimate:
-    """What an answer to `texts` will use at most, or usually if nobody says how long it may be."""
-    prompt = sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN + 1
+def estimate(model: str, prompt_bytes: int, max_tokens: int | None) -> Estimate:
+    """What an answer to a prompt will use at most, or usually if nobody says how long it may be."""
+    prompt = prompt_bytes // BYTES_PER_TOKEN + 1
     completion = COMPLETION_TOKENS if max_tokens is None else max_tokens
     return Estimate(prompt + completion, estimate_cost(model, prompt, completion))

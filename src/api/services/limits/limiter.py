@@ -11,8 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from api.services.callers import Caller, Tier
 from api.services.errors import (
@@ -48,11 +47,7 @@ class Limits:
 
 
 class Admission:
-    """A request that may go ahead; `headers` tell its caller what is left.
-
-    Settle it when it is answered. If its context is left without, its tokens and money are given back, unless the
-    caller has left: a model may have worked in vain.
-    """
+    """A request that may go ahead; `headers` tell its caller what is left. To be settled when it has ended."""
 
     def __init__(
         self,
@@ -66,15 +61,6 @@ class Admission:
         self._counters = counters
         self._tokens = tokens
         self._cost = cost
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if not isinstance(error, ClientDisconnectedError | asyncio.CancelledError):
-            self.settle(tokens=0, cost=0.0)
 
     def settle(self, *, tokens: int, cost: float) -> None:
         """Replace the estimates by the tokens and US dollars that were used. Only the first call counts."""

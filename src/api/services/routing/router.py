@@ -1,16 +1,13 @@
 """The model for a request: the first rule that it meets, then the user's variant of the model that this names."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 from api.services.callers import Caller
-from api.services.errors import LLMQuotaExhaustedError, LLMRateLimitedError
 from api.services.metrics import MODEL_CHOICES
 from api.services.routing.routes import Route, Wish, find_route
 from api.services.routing.variants import Variants, pick_variant
-
-T = TypeVar("T")
 
 AS_REQUESTED = "as requested"
 """The label of models that callers name: those are not ours to bound."""
@@ -59,18 +56,6 @@ class ModelRouter:
         choice = choose(self._routes, self._variants, wish, caller.user)
         MODEL_CHOICES.labels(_label(choice), choice.reason).inc()
         return choice
-
-
-async def ask_with_fallback(choice: Choice, ask: Callable[[str], Awaitable[T]]) -> T:
-    """Await `ask(model)`, and `ask(fallback)` if the model is rate limited. Raises what the last one raised."""
-    try:
-        return await ask(choice.model)
-    except (LLMRateLimitedError, LLMQuotaExhaustedError):
-        if choice.fallback in {None, choice.model}:
-            raise
-    assert choice.fallback is not None
-    MODEL_CHOICES.labels(choice.fallback, "fallback").inc()
-    return await ask(choice.fallback)
 
 
 def _label(choice: Choice) -> str:

@@ -1,8 +1,5 @@
-import pytest
-
 from api.services.callers import Caller, Tier
-from api.services.errors import LLMQuotaExhaustedError, LLMRateLimitedError, LLMServerError
-from api.services.routing.router import Choice, ModelRouter, ask_with_fallback
+from api.services.routing.router import Choice, ModelRouter
 from api.services.routing.routes import Route
 from tests.api.services.limits.support import sample
 
@@ -40,24 +37,3 @@ def test_models_that_callers_name_make_no_series() -> None:
         router.choose_model(ALICE, f"model {number}")
 
     assert sample("model_choices_total", model="as requested", reason="requested") == before + 100
-
-
-@pytest.mark.parametrize("error", [LLMRateLimitedError, LLMQuotaExhaustedError])
-async def test_the_fallback_answers_for_a_model_that_is_rate_limited(error: type[Exception]) -> None:
-    async def ask(model: str) -> str:
-        if model == "large":
-            raise error
-        return f"from {model}"
-
-    assert await ask_with_fallback(Choice("large", fallback="small"), ask) == "from small"
-    for choice in (Choice("large"), Choice("large", fallback="large")):
-        with pytest.raises(error):
-            await ask_with_fallback(choice, ask)
-
-
-async def test_other_failures_are_not_for_the_fallback() -> None:
-    async def ask(_model: str) -> str:
-        raise LLMServerError
-
-    with pytest.raises(LLMServerError):
-        await ask_with_fallback(Choice("large", fallback="small"), ask)
