@@ -89,11 +89,6 @@ class RawConnection(asyncio.Protocol):
             self._transport.write(head[: len(head) // 2])
         return request
 
-    def stop_reading(self) -> None:
-        """Take nothing more of what the service sends, as a client does whose line is bad."""
-        if self._transport:
-            self._transport.pause_reading()
-
     async def answer(self, timeout: float) -> Answer | Failure:
         """Wait at most `timeout` seconds for what becomes of the request that was sent last."""
         await asyncio.wait([self._outcome], timeout=timeout)

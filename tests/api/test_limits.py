@@ -68,10 +68,12 @@ async def test_tokens_and_costs_are_settled_by_the_answer(
     settings = {
         "token_limits": '{"enterprise": "1000/day"}',
         "daily_budgets": '{"user:admin": 0.00006}',
-        # Until what was spent before is known, for a budget does not wait for that.
         "redis_timeout": "5",
     }
     async with run_service(**settings) as client:
+        # A budget does not wait for the database, which is being opened.
+        while (await client.get("/v1/usage")).status_code != 200:
+            await asyncio.sleep(0.05)
         first = await ask(client, prompt="one", max_tokens=900)
         second = await ask(client, prompt="two", max_tokens=2000)
         third = await ask(client, prompt="three", max_tokens=900)

@@ -379,7 +379,8 @@ async def test_the_processor_time_of_all_in_a_box_is_measured(boxes: Boxes) -> N
         while not boxes.history.of(Log):
             await service.wait_exit(0.05)
 
-    assert [0.5 <= event.processor < 10 for event in boxes.history.of(Cleared)] == [True]
+    [cleared] = boxes.history.of(Cleared)
+    assert 0.4 <= cleared.processor < 10  # the kernel counts in ticks
 
 
 async def test_own_tests_have_a_loopback_alone(boxes: Boxes) -> None:

@@ -75,8 +75,6 @@ MALFORMED: Axis[Sequence[str]] = Axis(
     {
         "no ://": ("https", "http", "http//$upstream"),
         "no host": ("http://", "https://"),
-        # What a variable leaves that is not set: http://$HOST:4000.
-        "a port and no host": ("http://:4000", "https://:6333"),
         # What stands before the @ is a password, which nobody may print for being in a malformed address.
         "another scheme": [f"{scheme}://api:$password@$upstream:4000" for scheme in _SCHEMES],
         "nothing like a URL": ("not a url", "://x", "   ", "$upstream:4000", "localhost", "/v1"),
@@ -164,8 +162,6 @@ def rows(contract: Contract, secrets: Mapping[str, str], choose: Choose) -> list
             row |= {variable: _bad_list(choose) for variable in origins(contract)}
         if kind == "empty":
             row |= dict.fromkeys(passwords(contract), Bad("missing", None))
-        if kind == "a port and no host":
-            row |= dict.fromkeys(passwords(contract), Bad("empty", ""))
         found.append(row)
     return found
 

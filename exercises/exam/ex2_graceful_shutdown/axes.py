@@ -26,7 +26,6 @@ HANGING = plain(
         "half a login",
         "half a head",
         "a silent connection",
-        "an answer that nobody reads",
         "the cache's numbers",
     ),
 )

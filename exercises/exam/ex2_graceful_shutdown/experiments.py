@@ -50,8 +50,6 @@ FAREWELL_SECONDS = 0.3
 """A server that closes a connection after an answer has done so by then."""
 HALF_ARRIVES_IN = 0.5
 DRIP_SECONDS = 0.5
-UNREAD_BYTES = 8 * 1024 * 1024
-"""More than the kernel takes of an answer that nobody reads."""
 ON_QDRANT = "the cache's numbers"
 """What hangs with Qdrant, and nothing else with it."""
 SLOW_SECONDS = 6.0
@@ -91,7 +89,7 @@ async def drain(lab: Lab) -> None:
 
 @experiment(seconds=EXIT_SECONDS)
 async def stuck(lab: Lab) -> None:
-    """At SIGTERM the model hangs or drips, heads, bodies and an answer stop midway, MLflow is slow and Qdrant hangs."""
+    """At SIGTERM the model hangs or drips, heads and bodies stop midway, MLflow is slow and Qdrant hangs."""
     _say(lab, SITUATIONS, "something hangs")
     _say(lab, UPSTREAMS, "MLflow slow", "Qdrant hanging")
     async with contextlib.AsyncExitStack() as held:
@@ -206,11 +204,6 @@ async def _stick(lab: Lab, held: contextlib.AsyncExitStack, kind: str, silent: s
             work(lab, "a prompt", key=key).send(connection)
         case "half a prompt" | "half a login":
             work(lab, kind.replace("half ", "")).send(connection, share=0.5)
-        case "an answer that nobody reads":
-            key = lab.key()
-            lab.llm.script(key, Answer(content="x" * UNREAD_BYTES))
-            connection.stop_reading()
-            work(lab, "a prompt", key=key).send(connection)
         case _ if kind == ON_QDRANT:
             work(lab, kind).send(connection)
         case "half a head":
