@@ -114,7 +114,8 @@ class Contract(Model):
     """Everything that the lab has to know of a service.
 
     `endpoints` are paths by the names under which experiments use them; `alive` is the one that is polled until the
-    service answers, with whatever status. `variables` have the same value in every run.
+    service answers, with whatever status. `variables` have the same value in every run; in those that are `composed`,
+    `$name` is the secret of that name.
     """
 
     start: StartDefaults
@@ -122,6 +123,7 @@ class Contract(Model):
     upstreams: dict[str, UpstreamSpec] = {}
     origin: Origin = Origin()
     variables: dict[str, str] = {}
+    composed: dict[str, str] = {}
     required: tuple[str, ...] = ()
     users: dict[str, User] = {}
     login: Login | None = None
@@ -142,6 +144,12 @@ class Contract(Model):
                 raise ValueError(f"users.{role} names the secret '{user.password}', which [secrets] has not")
         if self.ask and not any(one.kind == "model" for one in self.upstreams.values()):
             raise ValueError("[ask] needs an upstream of kind 'model'")
+        try:
+            self._composed(dict.fromkeys(self.secrets, ""))
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"composed has a template with {error}; it may use the names of [secrets]"
+            ) from None
         for name, group, known in self._groups():
             try:
                 group.fill(**dict.fromkeys(known, ""))
@@ -177,7 +185,9 @@ class Contract(Model):
     def names(self) -> tuple[str, ...]:
         """Every variable that the lab sets, or leaves out on purpose."""
         groups = (group.variables for _, group, _ in self._groups())
-        return tuple(dict.fromkeys([*(name for group in groups for name in group), *self.variables]))
+        return tuple(
+            dict.fromkeys([*(name for group in groups for name in group), *self.composed, *self.variables])
+        )
 
     @property
     def model(self) -> str:
@@ -197,7 +207,10 @@ class Contract(Model):
         for name, secret in self.secrets.items():
             hashed = _hash(secrets[name]) if any("bcrypt" in one for one in secret.variables.values()) else ""
             found |= secret.fill(value=secrets[name], bcrypt=hashed)
-        return found
+        return found | self._composed(secrets)
+
+    def _composed(self, secrets: Mapping[str, str]) -> dict[str, str]:
+        return {name: Template(template).substitute(secrets) for name, template in self.composed.items()}
 
     def environment(
         self,

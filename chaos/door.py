@@ -28,8 +28,12 @@ class Door:
 
     def socket(self) -> socket.socket:
         """Return a new TCP socket that was made there. Raises OSError where nobody is behind the door any more."""
-        self.connection.sendall(b".")
-        _, descriptors, _, _ = socket.recv_fds(self.connection, 1, 1)
+        try:
+            self.connection.sendall(b".")
+            _, descriptors, _, _ = socket.recv_fds(self.connection, 1, 1)
+        except TimeoutError:
+            self.connection.close()  # whoever asks again is not to wait again
+            raise
         if not descriptors:
             raise OSError("nobody is behind the door")
         return socket.socket(fileno=descriptors[0])

@@ -32,12 +32,16 @@ class Event(BaseModel):
 
 
 class Began(Event):
-    """The experiment began, on a service that was given this contract. The seed replays every nonce in it."""
+    """The experiment began, on a service that was given this contract. The seed replays every nonce in it.
+
+    `attempt` is 2 if a first one left something open.
+    """
 
     kind: Literal["began"] = "began"
     experiment: str
     seed: int
     contract: Contract
+    attempt: int = 1
     format: int = FORMAT
 
 
@@ -89,6 +93,21 @@ class Exited(Event):
     instance: str = SERVICE
     code: int
     cause: str | None = None
+
+
+class Cleared(Event):
+    """Everything of an instance is gone.
+
+    `left` are command lines of processes that still ran although the service had exited, and had to be killed;
+    `processor` the seconds of processor time that the instance and all that it started have used, on a machine of
+    `processors`.
+    """
+
+    kind: Literal["cleared"] = "cleared"
+    instance: str = SERVICE
+    left: tuple[str, ...] = ()
+    processor: float = 0.0
+    processors: int = 1
 
 
 class Log(Event):
@@ -280,6 +299,13 @@ class File(Event):
     text: str
 
 
+class Tree(Event):
+    """The paths of the submission's files and folders, as they were handed to the service; at most some thousands."""
+
+    kind: Literal["tree"] = "tree"
+    paths: tuple[str, ...]
+
+
 class OwnTest(BaseModel):
     """One of a submission's own tests, by its file and its function (`Class.function`), and how it ended."""
 
@@ -314,10 +340,21 @@ class Stall(Event):
 
 
 class HarnessFault(Event):
-    """Something of the lab's own failed, so nothing in this history may cost the submission a point."""
+    """Something of the lab's own failed, so nothing in this history may cost the submission a point.
+
+    `reachable` says whether the submission can have caused it: then it may do so once, and a second time it has failed.
+    """
 
     kind: Literal["harness-fault"] = "harness-fault"
     reason: str
+    reachable: bool = False
+
+
+class Overran(Event):
+    """The experiment was given up, for it went on longer than its `limit` in seconds: the service answered too slowly."""
+
+    kind: Literal["overran"] = "overran"
+    limit: float
 
 
 class Skipped(Event):
@@ -341,6 +378,7 @@ AnyEvent = Annotated[
     | Workers
     | Signalled
     | Exited
+    | Cleared
     | Log
     | Request
     | Answer
@@ -357,9 +395,11 @@ AnyEvent = Annotated[
     | Given
     | Tried
     | File
+    | Tree
     | OwnTests
     | Stall
     | HarnessFault
+    | Overran
     | Skipped
     | Ended,
     Field(discriminator="kind"),

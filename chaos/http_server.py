@@ -333,7 +333,7 @@ class _Connection(asyncio.Protocol):
         error = task.exception()
         if error is not None and not isinstance(error, ClientGone):
             reason = f"the {self._server.upstream} stand-in failed: {error!r}"
-            self._server.recorder.record(HarnessFault(reason=reason))
+            self._server.recorder.record(HarnessFault(reason=reason, reachable=True))
         if self._parser.our_state is not h11.DONE or self._parser.their_state is not h11.DONE:
             self._transport.close()
             return

@@ -16,6 +16,7 @@ from typing import Self
 from xml.etree import ElementTree as ET
 
 from chaos import own_tests_runner
+from chaos.files import replace_text
 from chaos.history import OwnTest, OwnTests
 from chaos.program import Program
 from chaos.recorder import Recorder
@@ -43,10 +44,11 @@ class Probes:
         """Return tests with new names."""
         return cls(*(f"test_{secrets.token_hex(6)}" for _ in range(3)))
 
-    def write(self, folder: Path) -> None:
+    def write(self, program: Program) -> None:
         """Write them beside the submission's tests."""
+        folder = program.repository.relative_to(program.root) / FOLDER
         text = f"def {self.passes}():\n    pass\n\n\ndef {self.fails}():\n    raise AssertionError\n"
-        (folder / f"{self.module}.py").write_text(text, encoding="utf-8")
+        replace_text(program.root, folder / f"{self.module}.py", text)
 
     def remove(self, folder: Path) -> None:
         """Take them out again: the next run has tests of its own, and these would be counted there."""
@@ -78,7 +80,8 @@ async def run_tests(
     probes = Probes.draw()
     folder = await asyncio.to_thread(_prepare, program, probes, plugin)
     service = await program.run_python(
-        [folder / RUNNER.name, folder, folder / plugin.name if plugin else "", *faults],
+        # -E: what variables put before all modules, the submission's command may set.
+        ["-E", folder / RUNNER.name, folder, folder / plugin.name if plugin else "", *faults],
         {**variables, "PYTHONDONTWRITEBYTECODE": "1"},
         instance="own tests",
         recorder=recorder,
@@ -113,7 +116,7 @@ def _record(recorder: Recorder, faults: Sequence[str], problem: str) -> tuple[Ow
 
 def _prepare(program: Program, probes: Probes, plugin: Path | None) -> Path:
     """Write what the run needs; returns the folder in which its reports are going to be."""
-    probes.write(program.repository / FOLDER)
+    probes.write(program)
     folder = program.root / f"own-tests-{secrets.token_hex(6)}"
     folder.mkdir()
     folder.chmod(0o777)  # in a container the tests run under another user

@@ -1,6 +1,6 @@
 """Runs the tests of a repository once for each fault, each time in a process of its own.
 
-`python RUNNER FOLDER PLUGIN FAULT...` runs in the environment of a submission, in its repository, with nothing of the
+`python -E RUNNER FOLDER PLUGIN FAULT...` runs in the environment of a submission, in its repository, with nothing of the
 grader's but this file. For fault number N it writes pytest's report to `N.xml`, and at the end the exit codes to
 `codes.json`, both in FOLDER. PLUGIN is a Python file, or empty: its `prepare` imports once what every run needs, its `put`
 puts a fault into the service before the tests are collected.
@@ -26,13 +26,13 @@ OPTIONS = (
 
 def main(folder: str, path: str, *faults: str) -> None:
     """Run the tests in `tests/` for each fault; an empty one is the service as it is."""
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m pytest` does
     with contextlib.suppress(ValueError):
         sys.path.remove(os.path.dirname(__file__))  # noqa: PTH120
-    try:
-        import pytest  # noqa: F401, PLC0415 - a repository may have none
-    except ImportError:
+    if not _has_pytest():
         sys.exit(NO_PYTEST)
+    sys.dont_write_bytecode = True
+    before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:0] = [os.getcwd(), *before]  # noqa: PTH109 - as `python -m pytest` does
     plugin = _load(path) if path else None
     if plugin:
         plugin.prepare()
@@ -47,6 +47,15 @@ def main(folder: str, path: str, *faults: str) -> None:
         codes.append(run.exitcode)
     with open(os.path.join(folder, "codes.json"), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH123
         json.dump(codes, file)
+
+
+def _has_pytest() -> bool:
+    """Import pytest, and say whether it is the environment's: a module of the repository's could report what it likes."""
+    try:
+        import pytest  # noqa: PLC0415 - a repository may have none
+    except ImportError:
+        return False
+    return os.path.realpath(pytest.__file__).startswith(os.path.realpath(sys.prefix) + os.sep)
 
 
 def _run(report: str, plugin: ModuleType | None, fault: str) -> None:

@@ -1,9 +1,9 @@
 """Looks for traces in the files that a service wrote."""
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
+from chaos.files import small_files
 from chaos.history import Trace, TracePart
 from chaos.keys import answer_code
 from chaos.traces import MAX_BYTES, Generation, TraceBook, decompressed, documents, names_a_run
@@ -23,8 +23,8 @@ class TraceFiles:
         models = frozenset[str]().union(*(one.models for one in wanted))
         book = TraceBook()
         places: dict[str, str] = {}
-        for path, content in self._contents():
-            name = path.relative_to(self._root).as_posix()
+        for name, packed in small_files(self._root, MAX_BYTES):
+            content = decompressed(packed)
             mentioned = any(nonce in content for nonce in nonces)
             if not mentioned and not names_a_run(name):
                 continue
@@ -40,13 +40,6 @@ class TraceFiles:
             return None
         self._found[generation.key] = holds
         return Trace(key=generation.key, place="file", detail=place, holds=holds)
-
-    def _contents(self) -> Iterator[tuple[Path, bytes]]:
-        for path in self._root.rglob("*"):
-            with contextlib.suppress(OSError):
-                if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_BYTES:
-                    continue
-                yield path, decompressed(path.read_bytes())
 
 
 def _mentions(content: bytes, generation: Generation) -> bool:

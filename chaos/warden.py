@@ -4,13 +4,15 @@ Run as a script by a bare interpreter (`python -I -S warden.py`), one warden per
 
     stdin   first line: the program as JSON {argv, cwd, env, limits, depth}; then one word a line: a signal's name
             for the program (TERM, STOP, ...); end of file: kill all that is left, and end
-    fd 3    reports, one JSON object a line: {"pid": N}, then {"exit": code, "cause": null or text}
+    fd 3    reports, one JSON object a line: {"pid": N}, then {"exit": code, "cause": null or text}, and at the end
+            {"left": command lines of what still runs although the program has exited, "processor": seconds used by all}
 
 `depth` is how many processes of a box stand between the warden and the program proper, each the first child of the one
 before: signals go to the program. A box ends with it, and with its exit code.
 
 The program inherits stdout and stderr and leads a session of its own. The warden is the reaper of all its
-descendants, so neither a daemon's double fork nor the sudden death of the asking process leaves one behind.
+descendants, so neither a daemon's double fork nor the sudden death of the asking process leaves one behind: a warden
+that somebody has stopped is continued then. A program whose warden is killed dies with it.
 Only Linux has reapers; elsewhere the program's process group is what gets killed.
 """
 
@@ -26,7 +28,11 @@ import time
 from typing import Any
 
 REPORTS = 3
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+LEFT = 10
+COMMAND_LENGTH = 200
+"""What is told of programs that were left running: so many of them, and so much of each command line."""
 GUARD_SECONDS = 1.0
 KILL_SECONDS = 5.0
 PAGE = resource.getpagesize()
@@ -35,6 +41,7 @@ PAGE = resource.getpagesize()
 def main() -> None:
     """Start the program that stdin describes and stay until stdin ends."""
     become_reaper()
+    on_death_of_parent(signal.SIGCONT)
     wakeup_read, wakeup_write = os.pipe()
     for end in (wakeup_read, wakeup_write):
         os.set_blocking(end, False)
@@ -51,8 +58,13 @@ def main() -> None:
     program = start(spec)
     report({"pid": program})
     release_output()
-    watch(program, spec["depth"], lines, wakeup_read, Limits(**spec["limits"]))
+    running = watch(program, spec["depth"], lines, wakeup_read, Limits(**spec["limits"]))
+    pids = descendants()
+    left = [] if running else command_lines(pids)
+    # Before they are killed: the kernel counts nothing of what it kills with a namespace.
+    processor = round(reaped_processor() + sum(map(processor_of, pids)), 2)
     kill_all(program)
+    report({"left": left, "processor": processor})
 
 
 class Lines:
@@ -101,6 +113,12 @@ def become_reaper() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def on_death_of_parent(number: int) -> None:
+    """Have the kernel send this process a signal when its parent dies (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+
+
 def start(spec: dict[str, Any]) -> int:
     """Fork and execute the program; a program that cannot be executed exits 127 and says why on stderr.
 
@@ -118,6 +136,7 @@ def start(spec: dict[str, Any]) -> int:
         for reset in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(reset, signal.SIG_DFL)
         os.setsid()
+        on_death_of_parent(signal.SIGKILL)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.closerange(3, 256)
@@ -140,8 +159,11 @@ def release_output() -> None:
     os.close(null)
 
 
-def watch(program: int, depth: int, lines: Lines, wakeup: int, limits: Limits) -> None:
-    """Forward signals, reap, guard the limits, and report the program's end, until the asker is gone."""
+def watch(program: int, depth: int, lines: Lines, wakeup: int, limits: Limits) -> bool:
+    """Forward signals, reap, guard the limits, and report the program's end, until the asker is gone.
+
+    Returns whether the program still runs then.
+    """
     running = True
     cause: str | None = None
     guard = time.monotonic() + GUARD_SECONDS
@@ -163,6 +185,7 @@ def watch(program: int, depth: int, lines: Lines, wakeup: int, limits: Limits) -
             guard = time.monotonic() + GUARD_SECONDS
             if cause is None and (cause := limits.exceeded()):
                 kill_all(program, reaping=False)
+    return running
 
 
 def reap() -> list[tuple[int, int]]:
@@ -220,6 +243,33 @@ def children_of(pid: int) -> list[int]:
             ):
                 children += map(int, file.read().split())
     return children
+
+
+def command_lines(pids: list[int]) -> list[str]:
+    """Return the command lines of some processes; zombies have none."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(COMMAND_LENGTH).rstrip(b"\0").replace(b"\0", b" ")
+            if words:
+                found.append(words.decode(errors="replace"))
+    return found[:LEFT]
+
+
+def reaped_processor() -> float:
+    """Return the processor time in seconds of the descendants that have been collected."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def processor_of(pid: int) -> float:
+    """Return the processor time in seconds of a process and of the children that it has collected."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The name stands in brackets and may hold anything; utime, stime, cutime and cstime are fields 14 to 17.
+            return sum(map(int, file.read().rpartition(b")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return 0.0
 
 
 def resident(pid: int) -> int:

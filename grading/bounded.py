@@ -4,10 +4,13 @@ Patterns, parsers and loops over a submission's files and output are written to 
 """
 
 import contextlib
+import ctypes
 import os
 import pickle
 import resource
+import select
 import signal
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +21,10 @@ from grading.errors import GradingError, SubmissionError
 FILES_SECONDS = 20
 MEMORY = 2**30
 """Bytes, on top of what the grader has itself."""
+WAIT_FACTOR = 10
+"""Seconds of waiting for a second of processor time: a busy machine has no more for each of many."""
+_PIECE = 1 << 16
+_PR_SET_PDEATHSIG = 1
 _PAGE = resource.getpagesize()
 _OUT_OF_MEMORY = 3
 
@@ -43,8 +50,8 @@ def bounded(work: Callable[[], T], *, seconds: int) -> T:
         _answer(work, write_end, seconds)
     os.close(write_end)
     try:
-        with os.fdopen(read_end, "rb") as pipe:
-            answer = pipe.read()
+        with os.fdopen(read_end, "rb", 0) as pipe:
+            answer = _read(pipe.fileno(), seconds * WAIT_FACTOR)
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         raise
@@ -52,6 +59,22 @@ def bounded(work: Callable[[], T], *, seconds: int) -> T:
         _, status = os.waitpid(pid, 0)
     found: T = _result(answer, os.waitstatus_to_exitcode(status), seconds)
     return found
+
+
+def _read(end: int, seconds: float) -> bytes:
+    """Read a pipe to its end. Raises OverBoundsError if that does not come within so many seconds."""
+    deadline = time.monotonic() + seconds
+    waiting = select.poll()
+    waiting.register(end, select.POLLIN)
+    pieces: list[bytes] = []
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not waiting.poll(left * 1000):
+            raise OverBoundsError(f"it was not read within {seconds:.0f} s")
+        piece = os.read(end, _PIECE)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
 
 
 def read_files(work: Callable[[], T]) -> T:
@@ -68,6 +91,8 @@ def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
+        with contextlib.suppress(AttributeError):  # Linux alone has it
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         _limit(seconds)
         answer = pickle.dumps(_outcome(work))
         with os.fdopen(end, "wb") as pipe:

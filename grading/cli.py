@@ -1,6 +1,7 @@
 """The command line of the grader."""
 
 import asyncio
+import functools
 import json
 import os
 import random
@@ -19,18 +20,27 @@ from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
+from grading.containers import sweep as sweep_containers
+from grading.doctor import can_grade
+from grading.doctor import examine as examine_machine
+from grading.doctor import render as render_examination
 from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
+from grading.integrity import take_key
+from grading.keeper import keep
 from grading.progress import progress
+from grading.render_findings import render_findings
 from grading.render_text import render
 from grading.report import Report
-from grading.runtime import OpenRuntime, RuntimeName
-from grading.runtimes import RUNTIMES
+from grading.runtime import RuntimeName
+from grading.runtimes import ChosenRuntime, choose_runtime
 from grading.score import Choose, Graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
-from grading.workspace import Workspace
+from grading.verify import Finding, State
+from grading.verify import verify as examine
+from grading.workspace import Workspace, sweep
 from lab.assessment import Assessment
 from lab.exercise import Exercise
 from lab.reading import excerpt
@@ -108,25 +118,28 @@ def score(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)] = None,
     runtime: Annotated[
-        RuntimeName, typer.Option(help="Run services as processes, or in containers without a way out.")
-    ] = RuntimeName.PROCESS,
+        RuntimeName | None,
+        typer.Option(help="What services run in, rather than the sandbox, or processes where it cannot run."),
+    ] = None,
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     choose = _chooser(name, exercise or [], contract)
+    key = _key()
+    chosen = choose_runtime(runtime)
+    keep(functools.partial(_grader_killed, chosen.name))
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     reports: list[Report] = []
     codes: list[Exit] = []
     for repository in repositories:
         try:
-            graded = _run(_grade(repository, choose, seed, RUNTIMES[runtime]))
+            graded = _run(_grade(repository, choose, seed, chosen))
             reports.append(graded.report)
             codes.append(_exit_code(graded.report))
             if output is Format.TEXT:
                 render(graded.report, out)
             if folder:
-                err.print(
-                    f"Results are in {results.save(folder, graded.report, graded.histories)}", markup=False
-                )
+                kept = results.save(folder, graded.report, graded.histories, key)
+                err.print(f"Results are in {kept}", markup=False)
         except GradingError as error:
             codes.append(_complain(error))
         except typer.Exit:
@@ -157,6 +170,23 @@ def rescore(
 
 
 @app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `score --out` has filled.")],
+    commit: Annotated[
+        str | None, typer.Option(help="The commit, or its beginning, that had to be graded.")
+    ] = None,
+) -> None:
+    """Tell genuine results from changed ones: exit 0 if none is, 1 if one is changed or lacks its signature, 2 without the key."""
+    try:
+        key = take_key()
+        findings = examine(folder, _assessment, key, commit=commit)
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    render_findings(findings, out)
+    raise typer.Exit(_verified(findings, signed=key is not None))
+
+
+@app.command()
 def explain(
     exercise: Annotated[int | None, typer.Argument(help="Only this exercise.")] = None,
     name: Annotated[str, typer.Option("--assessment", "-a", help="Which assessment.")] = catalogue.DEFAULT,
@@ -168,6 +198,14 @@ def explain(
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     explain_exercises(assessment, chosen, out)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine lacks for gradings: exit 0 when they can run, 3 when they cannot."""
+    findings = examine_machine()
+    render_examination(findings, out)
+    raise typer.Exit(Exit.PASSED if can_grade(findings) else Exit.NOT_JUDGED)
 
 
 @app.command()
@@ -203,8 +241,8 @@ def main() -> None:
         sys.exit(Exit.NOT_JUDGED)
 
 
-async def _grade(repository: str, choose: Choose, seed: int, runtime: OpenRuntime) -> Graded:
-    with Workspace.open() as workspace, progress(err) as display:
+async def _grade(repository: str, choose: Choose, seed: int, runtime: ChosenRuntime) -> Graded:
+    with Workspace.open() as workspace, workspace.as_temporary_folder(), progress(err) as display:
         return await grade(
             repository, choose, seed=seed, workspace=workspace, progress=display, runtime=runtime
         )
@@ -216,8 +254,17 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     async def main() -> T:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, task.cancel)
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+        def interrupt() -> None:
+            for (
+                number
+            ) in numbers:  # a terminal and the keeper may both send one, and the end is not to be interrupted
+                loop.add_signal_handler(number, lambda: None)
+            task.cancel()
+
+        for number in numbers:
+            loop.add_signal_handler(number, interrupt)
         return await task
 
     try:
@@ -225,6 +272,19 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         err.print("Interrupted; everything that was started has been ended.")
         raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def _grader_killed(runtime: RuntimeName, number: int) -> Exit:
+    """Clean up after a grader that was killed, and say so. Runs in the keeper."""
+    sweep()
+    if runtime is RuntimeName.DOCKER:
+        asyncio.run(sweep_containers())
+    told = (
+        f"The grader was killed (by {signal.Signals(number).name}). Everything that it had started has been ended."
+        " If the submission may have done that, grade it with --runtime sandbox."
+    )
+    err.print(told, style="red", markup=False)
+    return Exit.NOT_JUDGED
 
 
 def _chooser(name: str | None, numbers: Sequence[int], contract: Path | None) -> Choose:
@@ -260,6 +320,21 @@ def _exit_code(report: Report) -> Exit:
     if not report.judged:
         return Exit.NOT_JUDGED
     return Exit.PASSED if report.passed else Exit.NOT_PASSED
+
+
+def _verified(findings: Sequence[Finding], *, signed: bool) -> Exit:
+    """Return the exit code of `verify`; with a key, results without a signature may be forged ones."""
+    states = {one.state for one in findings}
+    if State.CHANGED in states or (signed and State.NOT_SIGNED in states):
+        return Exit.NOT_PASSED
+    return Exit.WRONG_USE if State.NO_KEY in states else Exit.PASSED
+
+
+def _key() -> bytes | None:
+    try:
+        return take_key()
+    except UsageError as error:
+        raise typer.Exit(_complain(error)) from None
 
 
 def _complain(error: GradingError) -> Exit:

@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _CHUNK = 1 << 16
 
@@ -25,23 +28,28 @@ class Completed:
         return (self.stdout + self.stderr).decode(errors="replace")
 
 
+class TooMuchOutputError(Exception):
+    """A program was ended because it printed more than it may."""
+
+
 async def run(
     argv: Sequence[str | Path],
     *,
     cwd: Path,
     env: Mapping[str, str],
     timeout: float,
-    keep: int = _CHUNK,
+    most: int | None = None,
+    memory: int | None = None,
 ) -> Completed:
     """Run `argv` in a session of its own and return how it ended.
 
-    Keeps the last `keep` bytes of each stream. Raises TimeoutError after `timeout` seconds and
-    OSError if the program cannot be started. However this returns, the program and every process
-    of its group are gone.
+    Keeps the last 64 KB of each stream, or all of it up to `most` bytes. `memory` bounds the address space (bytes, on
+    Linux). Raises TimeoutError after `timeout` seconds, TooMuchOutputError for more than `most`, and OSError if the
+    program cannot be started. However this returns, the program and every process of its group are gone.
     """
     async with contextlib.AsyncExitStack() as stack:
         # Pipes of our own: asyncio's wait() would go on until whoever has inherited them is gone.
-        stdout, stderr = [await stack.enter_async_context(_collected(keep)) for _ in range(2)]
+        stdout, stderr = [await stack.enter_async_context(_collected(most)) for _ in range(2)]
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -56,13 +64,36 @@ async def run(
             os.close(stdout.end)
             os.close(stderr.end)
         try:
+            if memory is not None:
+                _bound(process.pid, memory)
             async with asyncio.timeout(timeout):
-                code = await process.wait()
+                code = await _ended(process, stdout.tail, stderr.tail)
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         return Completed(code, await stdout.read(), await stderr.read())
+
+
+def _bound(pid: int, memory: int) -> None:
+    """Bound the address space of a process. Only Linux can do that to another one."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
+
+
+async def _ended(process: asyncio.subprocess.Process, *tails: asyncio.Task[bytes]) -> int:
+    """Return the exit code of a process. Raises TooMuchOutputError as soon as it has printed too much."""
+    waiting = asyncio.ensure_future(process.wait())
+    try:
+        pending: set[asyncio.Future[Any]] = {waiting, *tails}
+        while not waiting.done():
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        return waiting.result()
+    finally:
+        waiting.cancel()
 
 
 @dataclass
@@ -81,24 +112,27 @@ class _Output:
 
 
 @contextlib.asynccontextmanager
-async def _collected(keep: int) -> AsyncIterator[_Output]:
+async def _collected(most: int | None) -> AsyncIterator[_Output]:
     read_end, write_end = os.pipe()
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
     )
-    output = _Output(write_end, asyncio.create_task(_tail(reader, keep)), transport)
+    output = _Output(write_end, asyncio.create_task(_tail(reader, most)), transport)
     try:
         yield output
     finally:
         transport.close()
-        await output.tail
+        with contextlib.suppress(TooMuchOutputError):
+            await output.tail
 
 
-async def _tail(stream: asyncio.StreamReader, keep: int) -> bytes:
+async def _tail(stream: asyncio.StreamReader, most: int | None) -> bytes:
     kept = bytearray()
     while chunk := await stream.read(_CHUNK):
         kept += chunk
-        if len(kept) > 2 * keep:
-            del kept[:-keep]
-    return bytes(kept[-keep:])
+        if most is not None and len(kept) > most:
+            raise TooMuchOutputError
+        if most is None and len(kept) > 2 * _CHUNK:
+            del kept[:-_CHUNK]
+    return bytes(kept if most is not None else kept[-_CHUNK:])

@@ -60,7 +60,7 @@ async def containers(
 
             await _check(proxy, network)
             described = f"toxiproxy-server {await proxy.version()}, in containers"
-            yield Runtime(proxy, described, network, program)
+            yield Runtime(proxy, described, network, program, workspace.root)
     except EngineError as error:
         raise MachineError(f"Docker failed: {error}; see that `docker info` works.") from error
 
@@ -109,6 +109,13 @@ def _give_away(root: Path) -> str:
     for path in root.rglob("*"):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
     return f"{NOBODY}:{NOBODY}"
+
+
+async def sweep() -> None:
+    """Remove what graders that were killed have left in this machine's engine, if it answers."""
+    with contextlib.suppress(EngineError):
+        async with Engine() as engine:
+            await _sweep(engine)
 
 
 async def _sweep(engine: Engine) -> None:

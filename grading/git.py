@@ -6,17 +6,19 @@ name a program too (`ext::`); what is cloned from the network has the configurat
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from grading import shadow
-from grading.command import Completed, run
-from grading.errors import MachineError, UsageError
+from grading.command import Completed, TooMuchOutputError, run
+from grading.errors import MachineError, SubmissionError, UsageError
 
 CLONE_TIMEOUT = 120.0
 _TIMEOUT = 30.0
 _LISTING = 64 << 20
+_MEMORY = 2 << 30
+"""Bytes for git over a repository of somebody else's: its objects may stand for more files than there is room for."""
 
 _SAFE = (
     "-c", "core.hooksPath=/dev/null",
@@ -43,6 +45,7 @@ _NETWORK = re.compile(
     r"|no space left|disk quota|cannot fork",
     re.IGNORECASE,
 )
+_DISK = re.compile(r"no space left|disk quota|read-only file system|cannot fork", re.IGNORECASE)
 
 
 class GitUnavailableError(MachineError):
@@ -93,18 +96,43 @@ class Repository:
                 return answer.stdout.decode().strip()
         return None
 
+    async def measure(self, commit: str) -> Iterator[tuple[str, int]]:
+        """Return the files of a commit with their sizes, without writing any.
+
+        Raises SubmissionError if they are not all there, or too many to be listed.
+        """
+        answer = await self._ask("ls-tree", "-r", "-l", "-z", "--full-tree", commit)
+        if answer.code != 0:
+            raise _unreadable(commit, answer.output)
+        return _sizes(answer.stdout)
+
     async def check_out(self, commit: str, into: Path) -> list[str]:
-        """Write the files of a commit into an empty folder, and return their names."""
+        """Write the files of a commit into an empty folder, and return their names.
+
+        Raises SubmissionError if the commit has no files that can be written.
+        """
         apart = Repository(self.directory, into, into)
         (self.directory / "index").unlink(missing_ok=True)
         answer = await apart._ask("checkout", "--quiet", "--force", "--detach", commit, timeout=CLONE_TIMEOUT)
         if answer.code != 0:
-            raise MachineError(f"The files of commit {commit} could not be written.", detail=answer.output)
+            if _DISK.search(answer.output):
+                message = f"The files of commit {commit} could not be written; make room, or set TMPDIR."
+                raise MachineError(message, detail=answer.output)
+            raise _unreadable(commit, answer.output)
         return _names((await apart._ask("ls-files", "-z")).stdout)
 
     async def _ask(self, *words: str, timeout: float = _TIMEOUT) -> Completed:
         where = [f"--git-dir={self.directory}", f"--work-tree={self.top}"]
-        return await _git(self.folder, *where, *words, timeout=timeout, own=True)
+        try:
+            return await _git(self.folder, *where, *words, timeout=timeout, own=True)
+        except TimeoutError:
+            raise SubmissionError(
+                f"git cannot read the repository within {timeout:.0f} s; leave only files in it that are handed in."
+            ) from None
+        except TooMuchOutputError:
+            raise SubmissionError(
+                "The repository names more files than git can list; keep data out of it with .gitignore."
+            ) from None
 
 
 def read(folder: Path, into: Path) -> Repository | None:
@@ -136,7 +164,12 @@ async def clone(url: str, into: Path, *, shallow: bool) -> Repository:
     """
     depth = ["--depth=1"] if shallow else []
     options = ["--quiet", "--no-checkout", "--no-recurse-submodules", "--template=", *depth]
-    answer = await _git(into, "clone", *options, "--", url, ".", timeout=CLONE_TIMEOUT)
+    try:
+        answer = await _git(into, "clone", *options, "--", url, ".", timeout=CLONE_TIMEOUT)
+    except TimeoutError:
+        raise MachineError(
+            f"Cloning {url} took longer than {CLONE_TIMEOUT:.0f} s; try again, or grade a local clone."
+        ) from None
     if answer.code != 0:
         message = f"{url} could not be cloned; check the address, and that it can be read without a password."
         if _NETWORK.search(answer.output):
@@ -147,16 +180,22 @@ async def clone(url: str, into: Path, *, shallow: bool) -> Repository:
 
 
 async def _git(folder: Path, *words: str, timeout: float = _TIMEOUT, own: bool = False) -> Completed:
-    """Run git; `own` is without the user's configuration, whose filters a `.gitattributes` could call."""
+    """Run git; `own` is without the user's configuration, whose filters a `.gitattributes` could call.
+
+    Raises TimeoutError after `timeout` seconds, and TooMuchOutputError where it prints more than a listing can hold.
+    """
     environment = {**_environment(), **(_NO_CONFIGURATION if own else {})}
     try:
-        return await run(["git", *_SAFE, *words], cwd=folder, env=environment, timeout=timeout, keep=_LISTING)
+        return await run(
+            ["git", *_SAFE, *words],
+            cwd=folder,
+            env=environment,
+            timeout=timeout,
+            most=_LISTING,
+            memory=_MEMORY if own else None,
+        )
     except FileNotFoundError as error:
         raise GitUnavailableError("git is not installed; install it.") from error
-    except TimeoutError:
-        raise MachineError(
-            f"git took longer than {timeout:.0f} s; try again, or grade a local clone."
-        ) from None
 
 
 def _environment() -> Mapping[str, str]:
@@ -173,6 +212,22 @@ def _environment() -> Mapping[str, str]:
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_SSH_COMMAND": f"{ssh} -o BatchMode=yes",
     }
+
+
+def _unreadable(commit: str, output: str) -> SubmissionError:
+    return SubmissionError(
+        f"The files of commit {commit} cannot be read; hand in a commit that `git clone` checks out.",
+        detail=output,
+    )
+
+
+def _sizes(listing: bytes) -> Iterator[tuple[str, int]]:
+    """Yield the files that `ls-tree -l` lists; a submodule has no size, and is none."""
+    for line in listing.split(b"\0"):
+        facts, _, name = line.partition(b"\t")
+        size = facts.rpartition(b" ")[2]
+        if size.isdigit():
+            yield os.fsdecode(name), int(size)
 
 
 def _names(listing: bytes) -> list[str]:

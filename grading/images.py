@@ -33,6 +33,8 @@ TOXIPROXY_IMAGE: Final = "TOXIPROXY_IMAGE"
 _DEFAULTS: Final = {PYTHON_IMAGE: "python:3.11-slim", TOXIPROXY_IMAGE: "ghcr.io/shopify/toxiproxy:2.12.0"}
 
 BUILD_SECONDS: Final = 1200.0
+BUILD_MEMORY: Final = 4 * 2**30
+"""Bytes for each step of a build; BuildKit, which removes what is left of a failed one by itself, knows no such bound."""
 _FORMAT: Final = "1"
 _ENVIRONMENT: Final = "/opt/venv"
 _INHERITED: Final = re.compile(
@@ -157,11 +159,11 @@ class Images:
         docker = shutil.which("docker")
         if docker is None:
             raise MachineError("There is no `docker` to build images with; install Docker's command line.")
-        words = ["build", "--label", LABEL, "--tag", tag, "--file", str(dockerfile), *more, str(context)]
+        bounds = ["--force-rm", "--memory", str(BUILD_MEMORY), "--memory-swap", str(BUILD_MEMORY)]
+        named = ["--label", LABEL, "--tag", tag, "--file", str(dockerfile)]
+        words = ["build", *bounds, *named, *more, str(context)]
         try:
-            ended = await run(
-                [docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS, keep=1 << 14
-            )
+            ended = await run([docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS)
         except TimeoutError:
             raise MachineError(
                 f"Building an image took longer than {BUILD_SECONDS:.0f} s; try again."

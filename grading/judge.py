@@ -1,10 +1,12 @@
 """From histories to results: applies every criterion's check, and adds the verdicts up."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from chaos.history import Event, History, Launched, Skipped
+from chaos.history import Began, Cleared, Event, Exited, HarnessFault, History, Launched, Skipped, Stall
+from chaos.output import TOO_MUCH_OUTPUT
 from chaos.plain_text import plain
 from grading.report import ControlFailure
+from grading.run import AGAIN_SIDE_BY_SIDE
 from lab import control
 from lab.axes import tally
 from lab.control import Need
@@ -18,6 +20,10 @@ from lab.verdict import Verdict, failed, not_judged
 TEXT_LENGTH = 300
 LOG_HEAD, LOG_TAIL = 200, 400
 """Characters of a log line that is longer than both: where it begins, and where a traceback tells its cause."""
+BURNT_SHARE = 0.2
+"""Of all processors, used by the service's instances in the second attempt. One that answers a few requests idles."""
+START_PROCESSOR_SECONDS = 3.0
+"""What an instance may use without being suspected: large libraries take seconds to import."""
 STARVED_SECONDS = 2.0
 """So long the lab may have stood still in an experiment before a failure in it is the machine's as well."""
 
@@ -33,12 +39,12 @@ def judge(
 
 
 def disturbed(exercises: Iterable[Exercise], results: Iterable[ExerciseResult]) -> tuple[Experiment, ...]:
-    """Return the experiments of all criteria that the machine has left without a verdict, each once."""
+    """Return the experiments of all criteria that the machine or the grader has left without a verdict, each once."""
     left = {
         criterion.number
         for result in results
         for criterion in result.criteria
-        if criterion.status == "not judged" and criterion.blame == "machine"
+        if criterion.status == "not judged" and criterion.blame != "submission"
     }
     criteria = (criterion for exercise in exercises for criterion in exercise.criteria)
     needed = (one for criterion in criteria if criterion.number in left for one in criterion.experiments)
@@ -89,7 +95,13 @@ def _shorten(line: str) -> str:
 def criterion(one: Criterion, histories: Mapping[str, History]) -> CriterionResult:
     """Judge one criterion on the histories of a run."""
     needed = {each.name: histories[each.name] for each in one.experiments if each.name in histories}
-    verdict = _verdict(one, needed, histories)
+    causes = [
+        histories[skipped.experiment]
+        for history in needed.values()
+        for skipped in history.of(Skipped)
+        if skipped.experiment in histories
+    ]
+    verdict = _final(_verdict(one, needed, histories), [*needed.values(), *causes], histories.values())
     return result(one, verdict, histories if one.reads_run else needed)
 
 
@@ -98,8 +110,10 @@ def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping
         if experiment.name not in histories:
             return not_judged(f"there is no history of the experiment '{experiment.name}'")
     for history in histories.values():
-        if problem := _problem(history, every, criterion.needs) or control.interrupted(history):
+        if problem := _problem(history, every, criterion.needs):
             return problem
+        if interrupted := control.interrupted(history):
+            return _certain(interrupted, [history])
     try:
         read = every if criterion.reads_run else histories
         return _certain(criterion.judge(read), histories.values())
@@ -131,8 +145,53 @@ def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:
     seconds = max(map(starved, histories), default=0.0)
     if verdict.passed or verdict.blame == "machine" or seconds < STARVED_SECONDS:
         return verdict
+    if any(isinstance(event, Exited) and event.cause == TOO_MUCH_OUTPUT for event in verdict.evidence):
+        return verdict  # no machine is too slow for what the service printed
     reason = f"the machine was too busy to tell for {seconds:.1f} s; what was seen: {verdict.actual}"
     return not_judged(reason, *verdict.evidence, blame="machine")
+
+
+def _final(verdict: Verdict, histories: Collection[History], every: Iterable[History]) -> Verdict:
+    """Return a verdict as it is, but let no submission stay without one by its own doing.
+
+    What is open after the second attempt for a reason that a submission can bring about is its failure. What it cannot
+    bring about stays open: a part of the lab that is out of its reach, or a machine that others keep busy.
+    """
+    if verdict.status != "not judged" or verdict.blame == "submission":
+        return verdict
+    if not histories or any(_attempt(history) < 2 for history in histories):
+        return verdict
+    faults = [fault for history in histories for fault in history.of(HarnessFault)]
+    if any(not fault.reachable for fault in faults):
+        return verdict
+    if verdict.blame == "machine" and any(history.of(Stall) for history in histories):
+        share = _burnt([history for history in every if _attempt(history) > 1])
+        if share < BURNT_SHARE:
+            return verdict
+        reason = (
+            f"it used {share:.0%} of the machine's processors while it ran, so that nothing could be timed"
+        )
+        return failed("a service that leaves the lab some processor time", reason, *verdict.evidence)
+    return failed(
+        "a service that can be judged", f"in two attempts it could not: {verdict.actual}", *verdict.evidence
+    )
+
+
+def _attempt(history: History) -> int:
+    began = history.first(Began)
+    return began.attempt if began else 1
+
+
+def _burnt(histories: Collection[History]) -> float:
+    """Return the share of the machine's processor time that instances used, beyond what a start may take."""
+    used = sum(
+        max(0.0, one.processor - START_PROCESSOR_SECONDS) / one.processors
+        for history in histories
+        for one in history.of(Cleared)
+    )
+    lasted = [history.events[-1].t for history in histories if history.events]
+    # So many run side by side the second time.
+    return used / max(1.0, sum(lasted) / AGAIN_SIDE_BY_SIDE, *lasted)
 
 
 def result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, History]) -> CriterionResult:

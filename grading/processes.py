@@ -11,12 +11,10 @@ from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import ToxiproxyError
 from grading.environment import prepare
 from grading.errors import MachineError
-from grading.runtime import Announce, Runtime, instance_folder
+from grading.runtime import SYSTEM_PATH, Announce, Runtime, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, cache_folder
-
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @contextlib.asynccontextmanager
@@ -32,7 +30,7 @@ async def processes(
         except (OSError, ToxiproxyError) as error:
             raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
         program = functools.partial(make_program, submission, start, venv, workspace)
-        yield Runtime(server.client, server.name, LOOPBACK, program)
+        yield Runtime(server.client, server.name, LOOPBACK, program, workspace.root, exposed=True)
 
 
 def base_environment(workspace: Workspace) -> dict[str, str]:
@@ -44,7 +42,11 @@ def make_program(
     submission: Submission, start: StartPlan, venv: Path, workspace: Workspace
 ) -> ProcessProgram:
     """Make a copy of the submission for an experiment; its instances use the virtual environment `venv`."""
-    root = instance_folder(submission, workspace)
+    return program_in(instance_folder(submission, workspace), start, venv, workspace)
+
+
+def program_in(root: Path, start: StartPlan, venv: Path, workspace: Workspace) -> ProcessProgram:
+    """Return how instances are started in the folder `root` of an experiment."""
     repository = root / "repository"
     return ProcessProgram(
         argv=lambda host, port: start.argv(host, port, venv / "bin"),

@@ -27,6 +27,11 @@ def named_assessment(submission: Submission) -> str | None:
     return read_files(lambda: start.named_assessment(submission))
 
 
+def tree(submission: Submission) -> str:
+    """Return the digest of a submission's files. Raises SubmissionError where they cannot be read."""
+    return read_files(submission.digest)
+
+
 def plan(submission: Submission, defaults: StartDefaults, reserved: Collection[str]) -> StartPlan:
     """Return how a submission is installed and started. Raises SubmissionError where that cannot be read."""
     return read_files(lambda: start.plan(submission, defaults, reserved))

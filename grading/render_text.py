@@ -104,8 +104,13 @@ def _total(report: Report) -> RenderableType:
         text = "Some verdicts could not be given, through no fault of the submission: grade it again."
         lines.append(Text(text, style="yellow"))
     if report.repeated:
-        text = f"Run twice, because the machine was too busy the first time: {', '.join(report.repeated)}."
+        text = f"Run twice, because the first run left something open: {', '.join(report.repeated)}."
         lines.append(Text(text, style="dim"))
+    if report.runtime_note:
+        lines.append(Text(report.runtime_note, style="yellow"))
+    if report.left:
+        text = f"Left running by the service after its exit, and ended: {'; '.join(report.left)}."
+        lines.append(Text(text, style="yellow"))
     essential = "* essential · " if report.scheme == "levels" else ""
     facts = f"{essential}seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s"
     return Group(*lines, Text(facts, style="dim"))

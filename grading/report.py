@@ -1,5 +1,6 @@
 """The result of grading one submission, as data. Every output format is a function of it."""
 
+from grading.runtime import RuntimeName
 from lab.result import NOT_PASSED, Bonus, CriterionResult, ExerciseResult, Grade, Model
 from lab.scoring import Scheme
 
@@ -17,20 +18,43 @@ class ControlFailure(Model):
     log: tuple[str, ...]
 
 
+class Integrity(Model):
+    """What tells whether the results of a run are as they were written (see grading.integrity).
+
+    `histories` are the SHA-256 digests of the histories' files by experiment. `signature` is None without a key.
+    """
+
+    histories: dict[str, str]
+    digest: str
+    signature: str | None
+
+
 class Report(Model):
-    """One submission's grade with its reasons."""
+    """One submission's grade with its reasons.
+
+    `tree` is a digest of the submission's files, `contract` one of the contract that it was given.
+    """
 
     submission: str
     assessment: str
     scheme: Scheme
     commit: str | None
     dirty: bool
+    tree: str = ""
+    grader: str = ""
+    contract: str = ""
     started: str
     seconds: float
     seed: int
+    runtime: RuntimeName = RuntimeName.PROCESS
+    """What the service ran in."""
+    runtime_note: str = ""
+    """What that means for the grade, if anything."""
     fault_proxy: str
     repeated: tuple[str, ...] = ()
-    """The experiments that were run a second time, for the machine had been too busy the first time."""
+    """The experiments that were run a second time, because the first left something open."""
+    left: tuple[str, ...] = ()
+    """Command lines of what the services left running and the grader ended."""
     control_failure: ControlFailure | None
     exercises: tuple[ExerciseResult, ...]
     bonus: Bonus | None = None
@@ -40,6 +64,8 @@ class Report(Model):
     problem: str | None = None
     """Why the submission could not be run at all, if so."""
     machine_problem: bool = False
+    integrity: Integrity | None = None
+    """Set by `results.save`: None for a run that was not kept."""
 
     def untried(self, criterion: CriterionResult) -> bool:
         """Whether a criterion says nothing that has not been told of the service as a whole."""

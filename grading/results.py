@@ -13,6 +13,7 @@ from pathlib import Path
 
 from chaos.history import History
 from grading.errors import MachineError, UsageError
+from grading.integrity import file_digest, sign
 from grading.report import Report
 
 REPORT = "report.json"
@@ -21,18 +22,17 @@ _CALLERS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR
 """What a folder meets that was not well chosen; anything else is the disk's fault."""
 
 
-def save(folder: Path, report: Report, histories: dict[str, History]) -> Path:
-    """Write a run into its own folder below `folder` and return it.
+def save(folder: Path, report: Report, histories: dict[str, History], key: bytes | None = None) -> Path:
+    """Write a run, signed if there is a `key`, into its own folder below `folder` and return it.
 
     Raises UsageError where `folder` is none to write to, and MachineError where the disk does not take the run.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _draft(folder) as draft:
-            (draft / HISTORIES).mkdir()
-            for experiment, history in histories.items():
-                history.dump(draft / HISTORIES / f"{experiment}.jsonl")
-            (draft / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            digests = dict(_dump(histories, draft / HISTORIES))
+            signed = sign(report, digests, key)
+            (draft / REPORT).write_text(signed.model_dump_json(indent=2) + "\n", encoding="utf-8")
             return _put(draft, folder, report.submission)
     except OSError as error:
         told = f"The results cannot be written to {folder} ({error.strerror}); choose another --out."
@@ -53,6 +53,24 @@ def load(folder: Path) -> tuple[Report, dict[str, History]]:
         ) from error
 
 
+def is_named_after(folder: Path, submission: str) -> bool:
+    """Whether `save` could have given a folder its name for this submission."""
+    return re.fullmatch(rf"{re.escape(_slug(submission))}(-\d+)?", folder.name) is not None
+
+
+def _dump(histories: dict[str, History], folder: Path) -> Iterator[tuple[str, str]]:
+    """Write histories into a new folder; yields each experiment with the digest of its file."""
+    folder.mkdir()
+    for experiment, history in histories.items():
+        path = folder / f"{experiment}.jsonl"
+        history.dump(path)
+        yield experiment, file_digest(path)
+
+
+def _slug(submission: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", submission).strip("-.") or "submission"
+
+
 @contextlib.contextmanager
 def _draft(folder: Path) -> Iterator[Path]:
     """Make a folder in `folder` that is gone afterwards, if it has not been moved."""
@@ -66,7 +84,7 @@ def _draft(folder: Path) -> Iterator[Path]:
 
 def _put(draft: Path, folder: Path, submission: str) -> Path:
     """Move a run to the first place of its name that is free."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", submission).strip("-.") or "submission"
+    name = _slug(submission)
     number = 1
     while True:
         target = folder / (name if number == 1 else f"{name}-{number}")

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chaos import stall
+from chaos.containers.engine import EngineError
 from chaos.contract import Contract
-from chaos.history import Began, Ended, HarnessFault, History, Skipped
+from chaos.history import Began, Ended, HarnessFault, History, Launched, Overran, Skipped
 from chaos.recorder import Recorder
 from chaos.toxiproxy import ToxiproxyError
-from grading.errors import GradingError
+from grading.errors import GradingError, MachineError, SubmissionError
 from grading.runtime import Runtime
 from grading.workspace import check_room
 from lab import control
@@ -20,6 +21,9 @@ from lab.control import NEEDS, Need
 from lab.experiment import Experiment
 from lab.lab import CONTROL_TRIES, Lab
 
+_PARTS_OF_LAB = (OSError, EngineError, ToxiproxyError)
+"""What the fault proxy, the stand-ins, the network and the engine fail with."""
+EXPOSED = "a service that runs as a process can do that, and --runtime sandbox would tell"
 SIDE_BY_SIDE = 16
 AGAIN_SIDE_BY_SIDE = 4
 """Lower concurrency for reruns: the machine was too busy the first time."""
@@ -47,6 +51,9 @@ class Run:
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
     furthest: Need = "nothing"
     failures: dict[str, list[str]] = field(default_factory=dict)
+    attempt: int = 1
+    launched: bool = False
+    """Whether any service has been started: from then on an exposed runtime may be broken by it."""
 
     def note(self, experiment: Experiment, history: History) -> None:
         """Remember how far the control phase came in an experiment, and how it failed."""
@@ -84,7 +91,12 @@ class Run:
 async def run_again(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
     """Run experiments once more, on new instances and with less going on beside them."""
     again = Run(
-        run.runtime, run.contract, run.seed, run.observer, places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE)
+        run.runtime,
+        run.contract,
+        run.seed,
+        run.observer,
+        places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE),
+        attempt=run.attempt + 1,
     )
     return await run_all(experiments, again)
 
@@ -102,13 +114,14 @@ async def run_all(experiments: Iterable[Experiment], run: Run) -> dict[str, Hist
 async def _run_one(experiment: Experiment, run: Run) -> History:
     async with run.places:
         recorder = Recorder()
-        recorder.record(Began(experiment=experiment.name, seed=run.seed, contract=run.contract))
+        began = Began(experiment=experiment.name, seed=run.seed, contract=run.contract, attempt=run.attempt)
+        recorder.record(began)
         watcher = asyncio.create_task(stall.watch(recorder))
         try:
             await _experiment(experiment, run, recorder)
             recorder.record(Ended())
         except Exception as error:  # noqa: BLE001 - whatever the lab trips over must not cost the submission
-            recorder.record(HarnessFault(reason=_reason(error)))
+            recorder.record(_fault(error, experiment, recorder.history(), run))
         finally:
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -130,6 +143,8 @@ async def _experiment(experiment: Experiment, run: Run, recorder: Recorder) -> N
                 return
             run.observer(experiment, "starting")
             lab = await stack.enter_async_context(await _lab(experiment, run, recorder))
+            check_room(run.runtime.folder)
+            run.launched = True
             if failed := run.has_failed(experiment.needs):
                 recorder.record(Skipped(experiment=failed))
                 in_control = await lab.start()
@@ -138,10 +153,20 @@ async def _experiment(experiment: Experiment, run: Run, recorder: Recorder) -> N
                 run.note(experiment, recorder.history())
         if in_control:
             run.observer(experiment, "running")
-            async with asyncio.timeout(experiment.limit):
-                await experiment.run(lab)
+            await _within_limit(experiment, lab)
         await lab.upstreams.check()
-        check_room(lab.root)
+        check_room(run.runtime.folder)
+
+
+async def _within_limit(experiment: Experiment, lab: Lab) -> None:
+    """Run an experiment, or give it up after its limit. Its own waits are bounded: what takes so long is the service."""
+    try:
+        async with asyncio.timeout(experiment.limit) as limit:
+            await experiment.run(lab)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        lab.recorder.record(Overran(limit=experiment.limit))
 
 
 async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:
@@ -158,9 +183,24 @@ async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:
     )
 
 
+def _fault(error: Exception, experiment: Experiment, history: History, run: Run) -> HarnessFault:
+    """Return what an error in an experiment is on the record.
+
+    A submission can have caused it by its files, by what its service sent or, in an exposed runtime, by breaking a part
+    of the lab itself.
+    """
+    reason = _reason(error)
+    if isinstance(error, SubmissionError):
+        return HarnessFault(reason=reason, reachable=True)
+    if isinstance(error, MachineError):
+        return HarnessFault(reason=reason)
+    if isinstance(error, _PARTS_OF_LAB) and not isinstance(error, TimeoutError):
+        reachable = run.runtime.exposed and run.launched
+        return HarnessFault(reason=f"{reason}; {EXPOSED}" if reachable else reason, reachable=reachable)
+    return HarnessFault(reason=reason, reachable=experiment.needs == "nothing" or bool(history.of(Launched)))
+
+
 def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "the experiment took longer than its limit"
     if isinstance(error, ToxiproxyError):
         return f"the fault proxy did not do as it was told, or is gone ({error})"
     if isinstance(error, GradingError):

@@ -14,6 +14,8 @@ from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace
 
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
 Announce = Callable[[str], None]
 """Tells the user what is being done, in a few words."""
 
@@ -23,13 +25,15 @@ class Runtime:
     """Where the instances of one run are started, with the fault proxy between them and their upstreams.
 
     `fault_proxy` describes that proxy, and `toxiproxy` controls it. `program` makes a copy of the submission for one
-    experiment.
+    experiment. `folder` lies on the disk that the run itself needs. In an `exposed` runtime the instances can reach the fault proxy's control and the grader's processes.
     """
 
     toxiproxy: Toxiproxy
     fault_proxy: str
     network: Network
     program: Callable[[], Program]
+    folder: Path
+    exposed: bool = False
 
 
 def instance_folder(submission: Submission, workspace: Workspace) -> Path:
@@ -38,10 +42,15 @@ def instance_folder(submission: Submission, workspace: Workspace) -> Path:
     Its name says nothing of the experiment: a service could read it.
     """
     root = workspace.folder("instance")
+    fill(root, submission)
+    return root
+
+
+def fill(root: Path, submission: Submission) -> None:
+    """Make in `root` what an experiment's instances have there."""
     submission.copy_to(root / "repository")
     for own in ("home", "tmp"):
         (root / own).mkdir()
-    return root
 
 
 class RuntimeName(StrEnum):

@@ -1,8 +1,10 @@
-"""The runtimes by their names."""
+"""The runtimes by their names, and the one that is taken where none is named."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
+from chaos.sandbox.probe import sandbox_refusal
 from grading.containers import containers
 from grading.processes import processes
 from grading.runtime import OpenRuntime, RuntimeName
@@ -13,3 +15,29 @@ RUNTIMES: Final[Mapping[RuntimeName, OpenRuntime]] = {
     RuntimeName.SANDBOX: sandbox,
     RuntimeName.DOCKER: containers,
 }
+NO_GRADE: Final = "it is no grade for others, because the submission could reach the grader"
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRuntime:
+    """The runtime of a run, and what its report has to say about that; empty where nothing."""
+
+    name: RuntimeName
+    note: str = ""
+
+    @property
+    def open(self) -> OpenRuntime:
+        return RUNTIMES[self.name]
+
+
+def choose_runtime(name: RuntimeName | None) -> ChosenRuntime:
+    """Return the runtime of this name; without one, the sandbox if this machine has it, else processes."""
+    if name is RuntimeName.PROCESS:
+        return ChosenRuntime(name, f"Graded without a box: {NO_GRADE}.")
+    if name:
+        return ChosenRuntime(name)
+    if why := sandbox_refusal():
+        return ChosenRuntime(
+            RuntimeName.PROCESS, f"Graded without a box, because {why}: {NO_GRADE}. See `grading doctor`."
+        )
+    return ChosenRuntime(RuntimeName.SANDBOX)

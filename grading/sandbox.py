@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 import json
+import mmap
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,13 +17,16 @@ from chaos.network import LOOPBACK_ADDRESS
 from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.sandbox import nest
-from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, refusal, write_settings
+from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, write_settings
+from chaos.sandbox.disk import MOST_BYTES, MOST_ENTRIES, make_disk
+from chaos.sandbox.probe import sandbox_refusal
 from chaos.sandbox.program import SandboxProgram
 from chaos.toxiproxy import Toxiproxy, ToxiproxyError, check_bytes, command, find_server, wait_until_up
 from grading.environment import prepare
 from grading.errors import MachineError
-from grading.processes import base_environment, make_program
-from grading.runtime import Announce, Runtime
+from grading.install_box import InstallBox
+from grading.processes import base_environment, program_in
+from grading.runtime import Announce, Runtime, fill
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, cache_folder
@@ -31,6 +36,7 @@ FIRST_PORT: Final = 20_000
 SOURCES: Final = 120
 """Addresses for the lab's clients: each has to stay below a service's rate limit."""
 START_SECONDS: Final = 20.0
+PAGE: Final = mmap.PAGESIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,17 @@ class Nest(NetworkBehindDoor):
     services: int
     address_of_services: str
 
+    def make_disk(self, folder: Path, submission: Submission) -> Path:
+        """Make a disk with room for a copy of the submission; returns where the grader sees it. Raises MachineError."""
+        files = [path.lstat() for path in submission.root.rglob("*")]
+        taken = sum(-(-one.st_size // PAGE) * PAGE for one in files)
+        try:
+            return make_disk(
+                self.services, folder, size=taken + MOST_BYTES, entries=len(files) + MOST_ENTRIES
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise MachineError(f"The sandbox has no disk: {error}.") from error
+
 
 @contextlib.asynccontextmanager
 async def sandbox(
@@ -47,13 +64,17 @@ async def sandbox(
 ) -> AsyncIterator[Runtime]:
     """Open the sandbox runtime, as `OpenRuntime` says."""
     bubblewrap = find_bubblewrap()
-    if why := refusal(bubblewrap):
-        raise MachineError(f"There is no box to grade in: {why}; or choose another --runtime.")
+    if why := sandbox_refusal():
+        raise MachineError(
+            f"There is no box to grade in: {why}; see `grading doctor`, or choose another --runtime."
+        )
     assert bubblewrap
     announce("installing its dependencies")
-    venv = await prepare(submission, start, cache_folder(), announce)
     settings = workspace.folder("settings")
     write_settings(settings)
+    box = InstallBox(bubblewrap, settings, workspace, cache_folder() / "uv")
+    venv = await prepare(submission, start, cache_folder(), announce, box)
+    readable = (venv.parent, *interpreter_folders(venv / "bin" / "python"))
     ports = itertools.count(FIRST_PORT)
     async with contextlib.AsyncExitStack() as stack:
         inside = await stack.enter_async_context(nest_of(workspace, seed=seed))
@@ -68,17 +89,19 @@ async def sandbox(
             raise MachineError(f"There is no fault proxy to grade with: {error}.") from error
 
         def program() -> SandboxProgram:
-            plain = make_program(submission, start, venv, workspace)
+            folder = workspace.folder("instance")
+            root = inside.make_disk(folder, submission)
+            fill(root, submission)
+            plain = program_in(folder, start, venv, workspace)
             return SandboxProgram(
                 argv=plain.argv,
                 env=plain.env,
                 python=plain.python,
-                root=plain.root,
-                repository=plain.repository,
-                workdir=plain.workdir,
-                box=Box(
-                    bubblewrap, settings, (venv.parent, *interpreter_folders(plain.python)), (plain.root,)
-                ),
+                root=root,
+                repository=root / "repository",
+                workdir=root / "repository" / start.cwd,
+                folder=folder,
+                box=Box(bubblewrap, settings, readable, (folder,)),
                 services=inside.services,
                 address=inside.address_of_services,
                 ports=ports,
@@ -86,7 +109,7 @@ async def sandbox(
 
         real = find_server()
         described = f"toxiproxy-server {version}" if real else "embedded Toxiproxy"
-        yield Runtime(proxy, f"{described}, in a sandbox", inside, program)
+        yield Runtime(proxy, f"{described}, in a sandbox", inside, program, workspace.root)
 
 
 @contextlib.asynccontextmanager

@@ -1,28 +1,34 @@
 """Grades one submission: from where it is to a report and the histories behind it."""
 
+import contextlib
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chaos.history import History
+from chaos.history import Cleared, History
 from chaos.plain_text import plain
 from grading import judge, reading
 from grading.errors import MachineError, SubmissionError
-from grading.processes import processes
 from grading.progress import Progress
 from grading.report import ControlFailure, Report
 from grading.run import Run, run_again, run_all
-from grading.runtime import OpenRuntime
+from grading.runtimes import ChosenRuntime
 from grading.submission import Submission, fetch
+from grading.version import grader_version
 from grading.workspace import Workspace
 from lab.assessment import Assessment
 from lab.exercise import Exercise
 from lab.experiment import Experiment
+from lab.reading import excerpt
 from lab.result import ExerciseResult
 from lab.scoring import Scoring
 from lab.verdict import not_judged
+
+LEFT = 5
+"""Programs that a service left running, of which a report tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +53,23 @@ async def score(
     seed: int,
     workspace: Workspace,
     progress: Progress,
-    runtime: OpenRuntime = processes,
+    runtime: ChosenRuntime,
 ) -> Graded:
     """Grade the submission at `spec` (a path or a git URL) in the exercises that `choose` returns for it.
 
     What is the submission's fault ends in a report; raises UsageError where there is no submission at `spec`.
     """
+    grader = grader_version()  # before anything of a submission's could change it
     started = datetime.now(UTC)
     clock = time.monotonic()
     progress.announce(f"fetching {spec}")
     refused: SubmissionError | None = None
     named = None
+    tree = ""
     try:
         submission = await fetch(spec, workspace)
         named = reading.named_assessment(submission)
+        tree = reading.tree(submission)
     except SubmissionError as error:
         refused = error
         submission = Submission(spec, Path(spec).name, workspace.folder("nothing"))
@@ -77,16 +86,21 @@ async def score(
             raise refused
         plan = reading.plan(submission, contract.start, contract.names)
         experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
-        async with runtime(submission, plan, workspace, seed=seed, announce=progress.announce) as opened:
+        async with runtime.open(submission, plan, workspace, seed=seed, announce=progress.announce) as opened:
             progress.announce("running the experiments")
             faults = opened.fault_proxy
             run = Run(opened, contract, seed, progress.update)
             histories = await run_all(experiments, run)
             results, control_failure = reading.results(exercises, histories, scoring)
-            if repeated := judge.disturbed(exercises, results):
-                progress.announce("running again what the machine was too busy for")
-                histories |= await run_again(repeated, run)
-                results, control_failure = reading.results(exercises, histories, scoring)
+        if repeated := judge.disturbed(exercises, results):
+            progress.announce("running again what could not be judged")
+            # In a new runtime: what failed in the first may be a part of it.
+            with contextlib.suppress(MachineError):
+                async with runtime.open(
+                    submission, plan, workspace, seed=seed, announce=progress.announce
+                ) as opened:
+                    histories |= await run_again(repeated, Run(opened, contract, seed, progress.update))
+            results, control_failure = reading.results(exercises, histories, scoring)
     except SubmissionError as error:
         problem = _describe(error)
         results = judge.fail_all(exercises, judge.unrunnable(str(error)), scoring)
@@ -99,12 +113,18 @@ async def score(
         scheme=scoring.scheme,
         commit=submission.commit,
         dirty=submission.dirty,
+        tree=tree,
+        grader=grader,
+        contract=hashlib.sha256(contract.model_dump_json().encode()).hexdigest(),
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 1),
         seed=seed,
+        runtime=runtime.name,
+        runtime_note=runtime.note,
         fault_proxy=faults,
         repeated=tuple(sorted(one.name for one in repeated)),
         control_failure=control_failure,
+        left=_left(histories),
         exercises=results,
         bonus=reading.bonus(assessment, submission) if _is_whole(assessment, exercises) else None,
         problem=problem or None,
@@ -141,6 +161,12 @@ def _next_step(report: Report, scoring: Scoring) -> str | None:
 
 def _is_whole(assessment: Assessment, exercises: Sequence[Exercise] | Sequence[ExerciseResult]) -> bool:
     return len(exercises) == len(assessment.exercises)
+
+
+def _left(histories: Mapping[str, History]) -> tuple[str, ...]:
+    """Return the command lines of what the services left running."""
+    found = (command for one in histories.values() for event in one.of(Cleared) for command in event.left)
+    return tuple(dict.fromkeys(excerpt(command) for command in found))[:LEFT]
 
 
 def _describe(error: SubmissionError | MachineError) -> str:

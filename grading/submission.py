@@ -8,7 +8,9 @@ The path may be a subfolder of a repository. Nothing is ever written into it.
 """
 
 import asyncio
+import contextlib
 import functools
+import hashlib
 import os
 import re
 import shutil
@@ -24,6 +26,9 @@ from grading.workspace import Workspace, remove_tree
 
 SIZE_LIMIT = 200 << 20
 FILES_LIMIT = 50_000
+DEPTH_LIMIT = 100
+CHECKED_OUT = 10
+"""How many times these limits a whole commit may hold, of which a folder is graded."""
 TEXT_LIMIT = 4 << 20
 
 _SECRET = ".env"  # noqa: S105 - the file's name
@@ -67,6 +72,21 @@ class Submission:
         """Whether there is a file or folder `path`, relative to the root."""
         inner = inside(path)
         return inner is not None and (self.root / inner).exists()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the names, modes and contents of all files: the same for the same tree anywhere."""
+        digest = hashlib.sha256()
+        for path in sorted(self.root.rglob("*")):
+            if path.is_symlink():
+                kind, content = "link", os.fsencode(path.readlink())
+            elif path.is_file():
+                kind = "program" if path.stat().st_mode & stat.S_IXUSR else "file"
+                content = path.read_bytes()
+            else:
+                continue
+            name = os.fsencode(path.relative_to(self.root))
+            digest.update(b"\0".join([kind.encode(), name, hashlib.sha256(content).digest()]))
+        return digest.hexdigest()
 
     def copy_to(self, destination: Path) -> Path:
         """Copy the files to the new folder `destination`, for one service to run (and write) in.
@@ -184,6 +204,7 @@ async def _from_checkout(
     spec: str, name: str, repository: git.Repository, commit: str, workspace: Workspace
 ) -> Submission:
     files, folder = workspace.folder("files"), repository.prefix
+    _Tally(CHECKED_OUT).add_all(await repository.measure(commit))
     names = await repository.check_out(commit, files)
     inside = [str(Path(name).relative_to(folder)) for name in names if Path(name).is_relative_to(folder)]
     root = workspace.folder("snapshot")
@@ -208,18 +229,53 @@ async def _take(source: Path, names: Iterable[str], destination: Path) -> None:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name not in _NOT_SOURCES]
-        for name in [*files, *(one for one in folders if (Path(parent) / one).is_symlink())]:
-            yield os.path.relpath(Path(parent) / name, folder)
+    """Yield all files and links that may be sources; a folder that cannot be read has none."""
+    waiting = [""]
+    while waiting:
+        parent = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(folder / parent) as entries:
+            for entry in entries:
+                name = os.path.join(parent, entry.name)  # noqa: PTH118 - relative, and there may be very many
+                if not entry.is_dir(follow_symlinks=False):
+                    yield name
+                elif entry.name not in _NOT_SOURCES:
+                    waiting.append(name)
+
+
+class _Tally:
+    """Counts files, and refuses more than `times` the limits."""
+
+    def __init__(self, times: int = 1) -> None:
+        self._times = times
+        self._size = self._count = 0
+        self._largest = (0, "")
+
+    def add_all(self, files: Iterable[tuple[str, int]]) -> None:
+        for name, size in files:
+            self.add(name, size)
+
+    def add(self, name: str, size: int) -> None:
+        """Count a file. Raises SubmissionError where it is one too many, too large or too deep."""
+        self._size, self._count = self._size + size, self._count + 1
+        self._largest = max(self._largest, (size, name))
+        if name.count("/") > DEPTH_LIMIT:
+            raise SubmissionError(
+                f"The repository has files more than {DEPTH_LIMIT} folders deep ({name[:40]}...);"
+                " put them elsewhere."
+            )
+        if self._size > SIZE_LIMIT * self._times or self._count > FILES_LIMIT * self._times:
+            raise SubmissionError(
+                f"The repository holds more than {(SIZE_LIMIT >> 20) * self._times} MB or"
+                f" {FILES_LIMIT * self._times} files (the largest so far is {self._largest[1]});"
+                " keep data and environments out of it with .gitignore."
+            )
 
 
 def _snapshot(source: Path, names: Iterable[str], destination: Path) -> None:
     """Copy the named files of `source`, as long as they are files, are no secrets and lead nowhere else."""
     real = Path(os.path.realpath(source))
     is_itself = functools.cache(_is_itself)
-    size = count = 0
-    largest = (0, "")
+    tally = _Tally()
     for name in names:
         file, copy = real / name, destination / name
         if file.name == _SECRET or not is_itself(file.parent):
@@ -233,13 +289,7 @@ def _snapshot(source: Path, names: Iterable[str], destination: Path) -> None:
             continue
         if not stat.S_ISREG(found.st_mode):
             continue  # a submodule, a repository inside this one, a pipe
-        size, count = size + found.st_size, count + 1
-        largest = max(largest, (found.st_size, name))
-        if size > SIZE_LIMIT or count > FILES_LIMIT:
-            raise SubmissionError(
-                f"The repository holds more than {SIZE_LIMIT >> 20} MB or {FILES_LIMIT} files (the largest so far is"
-                f" {largest[1]}); keep data and environments out of it with .gitignore."
-            )
+        tally.add(name, found.st_size)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
         copy.chmod(stat.S_IMODE(found.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)

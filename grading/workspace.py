@@ -26,12 +26,14 @@ from typing import Self
 
 import platformdirs
 
-from grading.errors import MachineError
+from grading.errors import MachineError, SubmissionError
 
 RUN_VARIABLE = "GRADING_RUN"
 CACHE_VARIABLE = "GRADING_CACHE"
 LEAST_ROOM = 2**20
 """Bytes: a disk with less room is full to whoever writes more than a line."""
+INSTANCE_MEGABYTES = 300
+"""A copy of the largest submission, and what a service may write without being suspected of filling a disk."""
 _PROC = Path("/proc")
 
 
@@ -80,6 +82,15 @@ class Workspace:
         """Make a new folder whose name begins with `name`."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.root))
 
+    @contextlib.contextmanager
+    def as_temporary_folder(self) -> Iterator[None]:
+        """Have `tempfile` use a folder of the run's, so that nothing of a killed run is left elsewhere."""
+        before, tempfile.tempdir = tempfile.tempdir, str(self.folder("tmp"))
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
     def close(self) -> None:
         """Kill what the run left, remove its folder and give up its lock.
 
@@ -99,6 +110,12 @@ class Workspace:
         self.close()
 
 
+def sweep(parent: Path | None = None) -> None:
+    """Remove what killed runs left under `parent` (the temporary folder), as far as that is possible."""
+    with contextlib.suppress(OSError):
+        _sweep(_base(parent or Path(tempfile.gettempdir())))
+
+
 def is_alive(root: Path) -> bool:
     """Whether the run whose folder is `root` still lives: somebody holds its lock, or another user may."""
     try:
@@ -112,9 +129,29 @@ def is_alive(root: Path) -> bool:
 
 
 def check_room(folder: Path) -> None:
-    """Raise MachineError where the disk of a folder is full: what a service could not write there is not its loss."""
+    """Raise MachineError where the disk of a run's folder is full: what a service could not write there is not its loss.
+
+    Raises SubmissionError where a service has filled it.
+    """
     if shutil.disk_usage(folder).free < LEAST_ROOM:
+        for instance in folder.glob("instance-*"):
+            if (megabytes := _usage(instance) >> 20) > INSTANCE_MEGABYTES:
+                raise SubmissionError(f"The service filled the disk: it has {megabytes} MB in its folder.")
         raise MachineError(f"the disk is full: make room in {folder.parent}, or set TMPDIR to another one")
+
+
+def _usage(folder: Path) -> int:
+    """Return the bytes of disk that a folder takes; 0 where that cannot be found within 20 s."""
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own folder
+            ["du", "-sk", "--", os.fspath(folder)],  # noqa: S607 - it follows no links, at any depth
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+        return int(ended.stdout.split()[0]) << 10
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        return 0
 
 
 def remove_tree(tree: Path) -> None:

@@ -1,5 +1,6 @@
-"""Loads compose files of submissions: plain data, within bounds that a hostile file cannot exceed."""
+"""Loads compose files and other YAML of submissions: plain data, within bounds that a hostile file cannot exceed."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import yaml
@@ -15,10 +16,19 @@ def load(text: str) -> Any:
 
     Compose's own tags (`!reset`, `!override`) are dropped, and the values that they are put on are kept.
     """
+    return _loaded(text, lambda: yaml.load(text, _Loader))  # noqa: S506 - a SafeLoader
+
+
+def load_all(text: str) -> list[Any]:
+    """Return the documents of a YAML file, within the same bounds and with the same errors."""
+    return list(_loaded(text, lambda: list(yaml.load_all(text, _Loader))))
+
+
+def _loaded(text: str, read: Callable[[], Any]) -> Any:
     if len(text) > MAX_LENGTH:
         raise ValueError(f"more than {MAX_LENGTH >> 10} kB")
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        return read()
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"not YAML: {error}") from error
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:

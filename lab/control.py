@@ -16,6 +16,7 @@ from chaos.history import (
     History,
     Launched,
     Log,
+    Overran,
     Ready,
     Skipped,
 )
@@ -72,6 +73,12 @@ def log_around(history: History, end: Event) -> list[str]:
 
 def interrupted(history: History) -> Verdict | None:
     """Return why a history is incomplete; None where its experiment ran to its end."""
+    if overran := history.first(Overran):
+        return failed(
+            "answers soon enough for the experiment to end",
+            f"the experiment was given up after {overran.limit:.0f} s: the service kept it waiting",
+            overran,
+        )
     if history.of(Ended):
         return None
     return not_judged("the experiment did not run to its end")

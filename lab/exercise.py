@@ -26,6 +26,7 @@ class Criterion:
     """One thing that an exercise asks for. `check` is named `name`; its parameters name the experiments it reads.
 
     It is judged where the control phase holds as far as it `needs`. What `points` mean, the assessment's scoring says.
+    `measured` tells students in Markdown what the title leaves open; the exercise's page shows both.
     """
 
     number: str
@@ -37,6 +38,7 @@ class Criterion:
     experiments: tuple[Experiment, ...]
     needs: Need = "answer"
     points: float = 1.0
+    measured: str = ""
     axes: tuple[Axis[object], ...] = ()
     reads_run: bool = False
 
@@ -97,6 +99,7 @@ def load(folder: Path, package: str) -> Exercise:
                 experiments=tuple(getattr(experiments, name) for name in names),
                 needs=entry.get("needs", "answer"),
                 points=entry.get("points", 1),
+                measured=entry.get("measured", "").strip(),
                 axes=axes.get(entry["name"], ()),
                 reads_run=RUN in parameters,
             )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from chaos.contract import Contract, field
+from chaos.files import replace_text
 from chaos.history import (
     SERVICE,
     Answer,
@@ -24,6 +26,7 @@ from chaos.history import (
     Planted,
     Ready,
     Trace,
+    Tree,
     Tried,
     Workers,
 )
@@ -56,6 +59,8 @@ ANSWER_SECONDS = 1.0
 CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
 TEXT_BYTES = 1024 * 1024
+MOST_PATHS = 5_000
+TOOLS_FOLDERS = {".git", ".venv", "venv", "node_modules", "__pycache__"}
 
 
 class Lab:
@@ -242,14 +247,20 @@ class Lab:
         return self.contract.ask_body(prompt(key), model=model)
 
     async def generate(
-        self, key: str | None = None, *, label: str, token: str | None = None, **options: Any
+        self,
+        key: str | None = None,
+        *,
+        label: str,
+        token: str | None = None,
+        model: str | None = None,
+        **options: Any,
     ) -> Answer | Failure:
-        """Ask the service to generate, by default for a new prompt; options as in `Client.request`."""
+        """Ask the service to generate, by default for a new prompt and the usual model; options as in `Client.request`."""
         key = key or self.key()
         return await self.client.json(
             "POST",
             self.ask_path,
-            self.ask_body(key),
+            self.ask_body(key, model=model),
             label=label,
             key=key,
             token=token or self.token or None,
@@ -274,6 +285,12 @@ class Lab:
         assert self.contract.ask
         return self.contract.ask.models[0]
 
+    @property
+    def other_models(self) -> Sequence[str]:
+        """The models that the contract names beside the usual one; the contract has to have [ask]."""
+        assert self.contract.ask
+        return self.contract.ask.models[1:]
+
     def endpoint(self, name: str) -> str:
         """Return the path of one of the contract's endpoints."""
         return self.contract.endpoints[name]
@@ -297,10 +314,23 @@ class Lab:
             text = path.read_text(encoding="utf-8", errors="replace")
             self.recorder.record(File(path=encodable(path.relative_to(root).as_posix()), text=text))
 
+    def record_tree(self) -> None:
+        """Record the paths of the submission's files and folders, without what tools keep in folders of their own."""
+        root = self._program.repository
+        found: list[str] = []
+        for folder, folders, files in os.walk(root):
+            folders[:] = sorted(name for name in folders if name not in TOOLS_FOLDERS)
+            inner = Path(folder).relative_to(root)
+            found += [encodable((inner / name).as_posix()) for name in (*folders, *sorted(files))]
+            if len(found) > MOST_PATHS:
+                break
+        self.recorder.record(Tree(paths=tuple(found[:MOST_PATHS])))
+
     def write_env_file(self, lines: Mapping[str, str]) -> None:
         """Write the `.env` in the folder that the service is started in."""
         text = "".join(f"{name}={value}\n" for name, value in lines.items())
-        (self._program.workdir / ".env").write_text(text, encoding="utf-8")
+        file = self._program.workdir.relative_to(self.root) / ".env"
+        replace_text(self.root, file, text)
         self.recorder.record(Given(env_file=text))
 
     async def run_own_tests(self, *, plugin: Path | None = None, faults: Sequence[str] = ("",)) -> None:

@@ -1,6 +1,7 @@
 """Finds the secrets of an experiment where they must not be: whole, or a good part of one."""
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Iterator
 
 from chaos.history import History, Planted
 
@@ -8,18 +9,35 @@ TELLING_LENGTH = 12
 """So many characters in a row of a random secret are no accident; a mask may show a few at an end."""
 
 
+_ENCODED_LENGTH = 16
+"""The Base64 of as many characters as tell."""
+
+
 class Leaks:
-    """Looks for every secret that a history says the service was given."""
+    """Looks for every secret that a history says the service was given, as it is and in Base64."""
 
     def __init__(self, histories: Iterable[History]) -> None:
         self._owners = {
-            planted.value[start : start + TELLING_LENGTH].lower(): planted.name
+            part.lower(): planted.name
             for history in histories
             for planted in history.of(Planted)
-            for start in range(max(1, len(planted.value) - TELLING_LENGTH + 1))
+            for part in _parts(planted.value)
         }
 
     def find(self, text: str) -> str | None:
         """Return the name of a secret that shows in `text`, in capitals or not; None where none does."""
         lowered = text.lower()
         return next((name for part, name in self._owners.items() if part in lowered), None)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield what shows a secret: every part of it that tells, and the pieces of its Base64, whose last one may be short.
+
+    A key that is published as a JSON Web Key is in the latter form (RFC 7518, section 6.4).
+    """
+    yield from (
+        value[start : start + TELLING_LENGTH] for start in range(max(1, len(value) - TELLING_LENGTH + 1))
+    )
+    encoded = base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
+    ends = range(_ENCODED_LENGTH, len(encoded) + 1, _ENCODED_LENGTH)
+    yield from (encoded[end - _ENCODED_LENGTH : end] for end in ends)

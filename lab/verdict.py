@@ -44,14 +44,18 @@ def not_judged(reason: str, *evidence: Event | None, blame: Blame = "harness") -
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
-    """Combine verdicts on parts: the first failure, else the first part not judged, else all passed."""
+    """Combine verdicts on parts: the first failure, else the first part not judged, else all passed.
+
+    What several parts have seen alike is said once.
+    """
     parts = list(verdicts)
     for status in ("failed", "not judged"):
         for part in parts:
             if part.status == status:
                 return part
     evidence = tuple(event for part in parts for event in part.evidence[:1])
-    return Verdict("passed", actual="; ".join(part.actual for part in parts), evidence=evidence)
+    seen = dict.fromkeys(part.actual for part in parts if part.actual)
+    return Verdict("passed", actual="; ".join(seen), evidence=evidence)
 
 
 def in_short(verdict: Verdict, actual: str) -> Verdict:

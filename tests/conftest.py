@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from filelock import FileLock, Timeout
@@ -12,8 +14,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 from chaos.toxiproxy import find_server
 from grading.images import TOXIPROXY_IMAGE
+from grading.workspace import remove_tree
 from tests.docker import PYTHON, docker, engine_answers
 
+OWN_FOLDER = pytest.StashKey[Path]()
 WORKERS_PER_CORE = 2
 """Tests mostly wait: for services to start, and for promised seconds to pass."""
 MOST_WORKERS = 16
@@ -34,7 +38,9 @@ SPREAD = (
     "tests/test_whole_exam.py",
     "tests/test_other_assessments.py",
     "tests/grading/starved/",
+    "tests/grading/test_killed.py",
     "tests/grading/stack/",
+    "tests/hostile/",
     "tests/grading/test_cli.py",
     "tests/grading/test_environment.py",
     "tests/chaos/demo/test_cli.py",
@@ -47,6 +53,22 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid if nodeid.startswith(SPREAD) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give every run a folder of its own: what a killed one left in pytest's usual folder would fail this one."""
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        config.option.basetemp = tempfile.mkdtemp(prefix="tests-")
+        config.stash[OWN_FOLDER] = Path(config.option.basetemp)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove the folder, unless a failure may be looked for there; pytest's own way fails on deep trees."""
+    folder = session.config.stash.get(OWN_FOLDER, None)
+    if folder and exitstatus == pytest.ExitCode.OK:
+        remove_tree(folder)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -9,7 +9,18 @@ from typing import Any
 
 def graded(repository: Path, *options: str, judged: bool = True) -> dict[str, Any]:
     """Return the report of a grading run. `judged`: nothing may be open for the grader's or the machine's doing."""
-    words = [sys.executable, "-m", "grading", "score", str(repository), "--format", "json", *options]
+    words = [
+        sys.executable,
+        "-m",
+        "grading",
+        "score",
+        str(repository),
+        "--runtime",
+        "process",
+        "--format",
+        "json",
+        *options,
+    ]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode in {0, 1}, ended.stderr
     report: dict[str, Any] = json.loads(ended.stdout)

@@ -11,6 +11,8 @@ from grading import results
 from grading.explain import explain
 from grading.progress import PlainLines
 from grading.render_text import render
+from grading.runtime import RuntimeName
+from grading.runtimes import choose_runtime
 from grading.score import Graded, rescored, score
 from grading.workspace import Workspace
 from lab.assessment import load
@@ -38,7 +40,12 @@ async def graded(repository: Path) -> Graded:
 
     with Workspace.open() as workspace:
         found = await score(
-            str(repository), choose, seed=1, workspace=workspace, progress=PlainLines(Console(quiet=True))
+            str(repository),
+            choose,
+            seed=1,
+            workspace=workspace,
+            progress=PlainLines(Console(quiet=True)),
+            runtime=choose_runtime(RuntimeName.PROCESS),
         )
     assert named == ["toy"]
     return found

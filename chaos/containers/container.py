@@ -12,7 +12,7 @@ from time import time
 from typing import Any, Final, Self
 
 from chaos import listeners
-from chaos.containers.engine import Engine, EngineError
+from chaos.containers.engine import CALL_SECONDS, Engine, EngineError
 from chaos.history import SERVICE, Exited, Launched
 from chaos.output import Stream
 from chaos.recorder import Recorder
@@ -102,9 +102,12 @@ class Container(Service):
         try:
             body = {"Cmd": command, "AttachStdout": True, "WorkingDir": "/"}
             made = await self._engine.call("POST", f"/containers/{self._id}/exec", body)
-            async with self._engine.frames("POST", f"/exec/{made['Id']}/start", {}) as frames:
+            async with (
+                asyncio.timeout(CALL_SECONDS),
+                self._engine.frames("POST", f"/exec/{made['Id']}/start", {}) as frames,
+            ):
                 return int(b"".join([data async for _, data in frames]))
-        except (EngineError, ValueError):
+        except (EngineError, ValueError, TimeoutError):
             return 1
 
     async def close(self) -> None:

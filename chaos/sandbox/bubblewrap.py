@@ -1,7 +1,7 @@
 """The box around one program: what of this machine is there in it, and nothing else.
 
 By bubblewrap (`bwrap`), in new namespaces of user, processes, mounts, IPC and host name, without any capability; the kernel's
-no_new_privs holds for all that it runs.
+no_new_privs holds for all that it runs, and it can make no namespaces of its own, behind which much of the kernel lies.
 """
 
 import functools
@@ -19,6 +19,8 @@ _SETTINGS = (
     *("localtime", "timezone", "mime.types", "services", "protocols", "alternatives", "debian_version"),
 )
 """What libraries read of /etc, with nothing in it that is this machine's own business."""
+_KERNEL_SETTINGS = [Path("/proc") / name for name in ("sys", "irq", "bus", "fs")]
+"""What root may write without any capability: /proc/sys/kernel/core_pattern names a program that this machine runs."""
 _OWN_SETTINGS = {
     "passwd": "service:x:{user}:{group}:service:/nonexistent:/bin/sh\n",
     "group": "service:x:{group}:\n",
@@ -43,7 +45,12 @@ def find_bubblewrap() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What a program in a box may read (`readable`) and write (`writable`); `settings` holds its own files of /etc."""
+    """What a program in a box may read (`readable`) and write (`writable`).
+
+    `settings` holds its own files of /etc. It has a /tmp and a /dev/shm of its own, in memory and small.
+    What it may write lies in no folder that it may write itself: else it could put a link there, and the next box would
+    have what that leads to.
+    """
 
     program: Path
     settings: Path
@@ -54,7 +61,8 @@ class Box:
         """Return the words to put before a command. Without `network` it has a loopback of its own alone."""
         return [
             str(self.program),
-            *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+            *("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
+            "--unshare-cgroup-try",
             *([] if network else ["--unshare-net"]),
             *("--hostname", "service", "--die-with-parent", "--cap-drop", "ALL"),
             *_system(),
@@ -65,7 +73,10 @@ class Box:
                 for name in _OWN_SETTINGS
                 for word in ("--ro-bind", str(self.settings / name), f"/etc/{name}")
             ),
-            *("--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
+            *("--proc", "/proc", "--dev", "/dev"),
+            *("--size", str(TMP_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
+            *("--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
+            *_bind("--ro-bind-try", _KERNEL_SETTINGS),
             *_bind("--ro-bind", self.readable),
             *_bind("--bind", self.writable),
             *("--remount-ro", "/", "--chdir", str(workdir), "--"),
@@ -88,7 +99,16 @@ def refusal(program: Path | None) -> str:
     """Return why there can be no box on this machine; an empty string where there can."""
     if program is None:
         return "there is no bubblewrap: install the package bubblewrap"
-    words = [str(program), "--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/"]
+    words = [
+        str(program),
+        "--unshare-user",
+        "--disable-userns",
+        "--unshare-pid",
+        "--unshare-net",
+        "--ro-bind",
+        "/",
+        "/",
+    ]
     try:
         tried = subprocess.run(  # noqa: S603 - the grader's own words
             [*words, "--proc", "/proc", "--dev", "/dev", "true"],

@@ -6,7 +6,8 @@
                                                   v
     [ boxes of services ] --- cable --- [ the lab: this process, PROXY ]
 
-It needs no privilege: the networks belong to a user namespace of its own. On the lab's end of the cable it takes NUMBER
+It needs no privilege: the networks belong to a user namespace of its own, and so does the mount namespace in which the
+boxes' disks are (`disk.py`). On the lab's end of the cable it takes NUMBER
 further addresses, for the lab's clients. It starts the fault proxy PROXY, whose control API on 127.0.0.1 is the lab's alone,
 as the stand-ins there are. What others have to know is written to FOLDER/nest.json, and sockets are handed out at
 FOLDER/door, until whoever came through it hangs up.
@@ -38,20 +39,15 @@ PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 SIOCSIFADDR, SIOCSIFFLAGS, SIOCSIFNETMASK = 0x8916, 0x8914, 0x891C
 IFF_UP = 0x1
+CLONE_NEWNS = 0x20000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(folder: Path, number: int, proxy: list[str]) -> None:
     """Make the networks, start the proxy and hand out sockets."""
-    leave_network()
-    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else others of this user cannot join
-    services = hold_network()
-    with IPRoute() as routes:
-        routes.link("add", ifname=LAB, kind="veth", peer={"ifname": SERVICE, "net_ns_pid": services})
-    take_address(LAB, LAB_ADDRESS)
+    services = make_networks()
     addresses = [str(LAB_ADDRESS.ip), *take_further(number)]
-    os.kill(services, signal.SIGUSR1)
     with socket.socket(socket.AF_UNIX) as door, subprocess.Popen(proxy) as server:  # noqa: S603 - the grader's own words
         facts = {"services": services, "address": str(SERVICE_ADDRESS.ip), "addresses": addresses}
         (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
@@ -64,6 +60,20 @@ def main(folder: Path, number: int, proxy: list[str]) -> None:
                 hand_over(lab)
         server.kill()
     os.kill(services, signal.SIGKILL)
+
+
+def make_networks() -> int:
+    """Make the two networks; returns the process that the services' one belongs to. Raises OSError where this user may not."""
+    leave_network()
+    unshare(CLONE_NEWNS)
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # again: new credentials may have undone it
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else others of this user cannot join
+    services = hold_network()
+    with IPRoute() as routes:
+        routes.link("add", ifname=LAB, kind="veth", peer={"ifname": SERVICE, "net_ns_pid": services})
+    take_address(LAB, LAB_ADDRESS)
+    os.kill(services, signal.SIGUSR1)
+    return services
 
 
 def unshare(flags: int) -> None:

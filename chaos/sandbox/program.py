@@ -34,7 +34,8 @@ class SandboxProgram:
     """A copy of a submission whose instances run in boxes, on the network that the process `services` holds.
 
     `argv` and `env` return the command and its variables for a host and port. `python` is the interpreter of the
-    submission's environment, `workdir` lies in the copy. `address` is the network's, `ports` are its free ones.
+    submission's environment. `root`, with the copy in it, is a disk that the boxes have at `folder`. `address` is the
+    network's, `ports` are its free ones.
     """
 
     argv: Callable[[str, int], Sequence[str]]
@@ -43,6 +44,7 @@ class SandboxProgram:
     root: Path
     repository: Path
     workdir: Path
+    folder: Path
     box: Box
     services: int
     address: str
@@ -55,14 +57,11 @@ class SandboxProgram:
         given = {**self.env(ANY_ADDRESS, port), **variables}
         process = await BoxedProcess.start(
             self.argv(ANY_ADDRESS, port),
-            cwd=self.workdir,
+            cwd=Path("/"),
             env={name: value for name, value in given.items() if value is not None},
             recorder=recorder,
             instance=instance,
-            before=[
-                *(sys.executable, "-I", "-S", enter.__file__, str(self.services)),
-                *self.box.words(self.workdir, network=True),
-            ],
+            before=self._before(self.workdir, network=True),
             depth=DEPTH,
         )
         process.network = Path(f"/proc/{self.services}/net")
@@ -72,11 +71,20 @@ class SandboxProgram:
         self, words: Sequence[str | Path], variables: Mapping[str, str], *, instance: str, recorder: Recorder
     ) -> Service:
         return await Process.start(
-            [str(self.python), *map(str, words)],
-            cwd=self.repository,
+            [str(self.python), *(str(self._seen(one)) if isinstance(one, Path) else one for one in words)],
+            cwd=Path("/"),
             env={**self.env(ANY_ADDRESS, 0), **variables},
             recorder=recorder,
             instance=instance,
-            before=self.box.words(self.repository, network=False),
+            before=self._before(self.repository, network=False),
             depth=DEPTH,
         )
+
+    def _before(self, workdir: Path, *, network: bool) -> list[str]:
+        """Return the words that put a command into its box."""
+        joining = [sys.executable, "-I", "-S", enter.__file__, str(self.services)]
+        return [*joining, *self.box.words(self._seen(workdir), network=network)]
+
+    def _seen(self, path: Path) -> Path:
+        """Return a path in `root` as the boxes see it."""
+        return self.folder / path.relative_to(self.root)

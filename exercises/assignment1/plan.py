@@ -106,10 +106,14 @@ def debug(_source: random.Random) -> Settings:
 
 
 def malformed(history: History, source: random.Random) -> Iterator[tuple[str, str]]:
-    """Yield variables with values that make no sense; one for a temperature only if the repository names such a one."""
+    """Yield variables with values that make no sense; one for a temperature only if the repository names one.
+
+    A cost limit is also tried with nan: no sum of costs reaches it, so it would be no limit.
+    """
     for name in _VARIABLES:
         none = [] if name == "DAILY_COST_LIMIT" else ["0"]
         yield name, source.choice(["many", "1O0", "-1", "-20", "1e", "ten", *none])
+    yield "DAILY_COST_LIMIT", "nan"
     yield "DEBUG", source.choice(["perhaps", "2", "tru", "nope!"])
     example = history.first(File)
     for variable in variables(example.text) if example else []:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chaos.history import Answer, Exchange, History
 from exercises.chat.request_id import HEADER, request_id
-from lab.reading import excerpt
+from lab.reading import excerpt, outcome
 from lab.verdict import Verdict, failed, passed
 
 
@@ -21,6 +21,8 @@ def present(history: History) -> Verdict:
 
 def kept(history: History) -> Verdict:
     """Judge that sane ids of callers come back."""
+    if unanswered := _unanswered(history, "sane id"):
+        return unanswered
     sane = [(one, end) for one, end in _answers(history) if one.request.label == "sane id"]
     for one, end in sane:
         sent = one.request.headers[HEADER]
@@ -33,6 +35,8 @@ def kept(history: History) -> Verdict:
 
 def replaced(history: History) -> Verdict:
     """Judge that ids which are not sane do not come back."""
+    if unanswered := _unanswered(history, "insane id"):
+        return unanswered
     insane = [(one, end) for one, end in _answers(history) if one.request.label == "insane id"]
     for one, end in insane:
         sent = one.request.headers[HEADER]
@@ -57,6 +61,18 @@ def unique(history: History) -> Verdict:
             )
         seen[found] = end
     return passed(f"{len(seen)} responses have ids of their own", answers[-1][1])
+
+
+def _unanswered(history: History, label: str) -> Verdict | None:
+    """Return the failure of a service that has left a request with this label without an answer, or all of them."""
+    asked = history.exchanges(label)
+    silent = [one for one in asked if not isinstance(one.end, Answer)]
+    if asked and not silent:
+        return None
+    expected = "an answer with an X-Request-ID, whatever id the caller sends"
+    return (
+        failed(expected, outcome(silent[0].end), silent[0].end) if silent else failed(expected, "none came")
+    )
 
 
 def _answers(history: History) -> Sequence[tuple[Exchange, Answer]]:

@@ -7,21 +7,24 @@ from exercises.chat.answer import read
 from exercises.chat.limit import ROUNDS
 from lab.reading import excerpt, outcome
 from lab.retry_after import seconds_of
-from lab.verdict import Verdict, all_of, failed, passed
+from lab.verdict import Verdict, all_of, failed, in_short, passed
 
 
 def sequence(history: History, allowed: int) -> Verdict:
     """Judge that as many requests of an address as allowed are answered, and the next ones are refused."""
     expected = f"{allowed} requests of an address are answered"
     return _either_round(
-        lambda number: all_of(
-            [
-                served(history.exchanges(f"allowed {number}"), expected),
-                *(
-                    refused(one, f"more than {allowed} requests of an address")
-                    for one in history.exchanges(f"beyond {number}")
-                ),
-            ]
+        lambda number: in_short(
+            all_of(
+                [
+                    served(history.exchanges(f"allowed {number}"), expected),
+                    *(
+                        refused(one, f"more than {allowed} requests of an address")
+                        for one in history.exchanges(f"beyond {number}")
+                    ),
+                ]
+            ),
+            f"{allowed} requests of an address were answered, the next ones were 429",
         )
     )
 
@@ -81,7 +84,7 @@ def not_called(history: History, one: Exchange) -> Verdict:
     ]
     if made:
         return failed(
-            "the provider is not called for what is refused", "it was called", made[0].call, one.end
+            "the provider is not called for a refused request", "it was called", made[0].call, one.end
         )
     return passed("the provider was not called", one.end)
 

@@ -21,7 +21,7 @@ from grading.calibrate.smoke import smoke
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
 from grading.progress import PlainLines
-from grading.runtimes import RUNTIMES
+from grading.runtimes import choose_runtime
 from grading.score import score
 from grading.workspace import Workspace
 from lab.assessment import Assessment
@@ -114,7 +114,7 @@ async def _run(task: Task) -> Outcome:
             seed=seed,
             workspace=workspace,
             progress=PlainLines(Console(quiet=True)),
-            runtime=RUNTIMES[task.conditions.runtime],
+            runtime=choose_runtime(task.conditions.runtime),
         )
     outcome = outcome_of(case.name, fingerprint, graded.report, smoke(graded.histories), task.conditions)
     if not as_expected(case, outcome):

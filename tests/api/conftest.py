@@ -20,6 +20,7 @@ import uvicorn
 from api.config.app import create_app
 from api.config.logging_config import configure_logging
 from api.config.settings import Settings
+from tests.api.database import Database, run_database
 from tests.api.support import PASSWORD, REFUSED, SECRET, Records, RunService
 from tests.api.upstream import Upstream, run_upstream
 
@@ -28,6 +29,7 @@ from tests.api.upstream import Upstream, run_upstream
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:
         monkeypatch.delenv(field.upper(), raising=False)
+    monkeypatch.delenv("BACKEND_URL", raising=False)
 
 
 @pytest.fixture
@@ -43,6 +45,8 @@ def variables(tmp_path: Path) -> dict[str, str]:
         "QDRANT_URL": REFUSED,
         "MLFLOW_TRACKING_URI": REFUSED,
         "TRACE_FALLBACK_PATH": str(tmp_path / "traces.jsonl"),
+        "DATABASE_PATH": str(tmp_path / "api.db"),
+        "USAGE_OUTBOX_PATH": str(tmp_path / "usage"),
     }
 
 
@@ -101,3 +105,19 @@ def run_service(
 async def service(run_service: RunService) -> AsyncIterator[httpx.AsyncClient]:
     async with run_service() as client:
         yield client
+
+
+@pytest.fixture
+async def postgres() -> AsyncIterator[Database]:
+    async with run_database() as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database_variables(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
+    """Settings of the service's database, once in SQLite and once in PostgreSQL."""
+    if request.param == "sqlite":
+        yield {"database_path": str(tmp_path / "api.db")}
+    else:
+        async with run_database() as database:
+            yield {"database_url": database.url}

@@ -20,5 +20,12 @@ def read_settings(**overrides: Any) -> Settings:
     return Settings(**overrides)
 
 
-async def ask(client: httpx.AsyncClient, prompt: str = "Hello?", **fields: Any) -> httpx.Response:
-    return await client.post("/llm/generate", json={"model": "gpt-4o-secondary", "prompt": prompt, **fields})
+async def ask(
+    client: httpx.AsyncClient,
+    prompt: str = "Hello?",
+    *,
+    headers: dict[str, str] | None = None,
+    **fields: Any,
+) -> httpx.Response:
+    question = {"model": "gpt-4o-secondary", "prompt": prompt, **fields}
+    return await client.post("/llm/generate", json=question, headers=headers)

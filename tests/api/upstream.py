@@ -64,6 +64,10 @@ async def drip(writer: asyncio.StreamWriter, _request: dict[str, Any]) -> None:
         await asyncio.sleep(0.05)
 
 
+async def hang_up(_writer: asyncio.StreamWriter, _request: dict[str, Any]) -> None:
+    """Close the connection without a byte of an answer."""
+
+
 async def reset(writer: asyncio.StreamWriter, _request: dict[str, Any]) -> None:
     writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

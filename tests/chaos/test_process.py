@@ -2,12 +2,14 @@ import asyncio
 import os
 import signal
 import sys
+import textwrap
 import time
 from pathlib import Path
 
 import pytest
 
-from chaos.history import Exited, Log, Signalled
+from chaos import process as process_module
+from chaos.history import Cleared, Exited, Log, Signalled
 from chaos.process import Limits, Process
 from chaos.recorder import Recorder
 
@@ -198,3 +200,105 @@ async def test_an_end_is_recorded_once() -> None:
         await process.wait_exit(20)
 
     assert len(recorder.history().of(Exited)) == 1
+
+
+def warden_of(process: Process) -> int:
+    return int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+async def test_what_is_left_running_is_named_and_ended() -> None:
+    recorder = Recorder()
+    code = """
+        import os, sys
+        if not os.fork():
+            os.setsid()
+            print(os.getpid(), flush=True)
+            os.execv("/bin/sleep", ["sleep", "314"])
+    """
+    async with await start_python(textwrap.dedent(code), recorder) as process:
+        daemon = int(await first_line(recorder))
+        assert await process.wait_exit(20)
+
+    assert await gone(daemon)
+    [cleared] = recorder.history().of(Cleared)
+    assert [one for one in cleared.left if one == "sleep 314"]
+
+
+async def test_a_service_that_is_ended_by_the_lab_has_left_nothing() -> None:
+    recorder = Recorder()
+    async with await start_python("import time; time.sleep(300)", recorder):
+        pass
+
+    [cleared] = recorder.history().of(Cleared)
+    assert cleared.left == ()
+    assert isinstance(recorder.history().events[-1], Cleared)
+
+
+async def test_the_processor_time_of_all_that_ran_is_measured() -> None:
+    recorder = Recorder()
+    burn = "import time\nwhile time.process_time() < 0.4: pass"
+    code = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {burn!r}])\n{burn}"
+    async with await start_python(code, recorder) as process:
+        assert await process.wait_exit(60)
+
+    [cleared] = recorder.history().of(Cleared)
+    assert 0.8 <= cleared.processor < 20
+
+
+async def test_a_program_dies_with_its_warden() -> None:
+    recorder = Recorder()
+    async with await start_python("import time; print(1, flush=True); time.sleep(300)", recorder) as process:
+        await first_line(recorder)
+        os.kill(warden_of(process), signal.SIGKILL)
+        exited = await process.wait_exit(20)
+
+        assert exited
+        assert exited.cause == process_module.LOST
+        assert await gone(process.pid)
+
+
+async def test_a_stopped_warden_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "CLOSE_SECONDS", 0.2)
+    recorder = Recorder()
+    async with await start_python("import time; print(1, flush=True); time.sleep(300)", recorder) as process:
+        await first_line(recorder)
+        warden = warden_of(process)
+        os.kill(warden, signal.SIGSTOP)
+
+    assert await gone(warden)
+    assert await gone(process.pid)
+
+
+async def test_a_warden_that_never_starts_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "START_SECONDS", 0.2)
+    monkeypatch.setattr(process_module, "_BOOT", "import time; time.sleep(300)")
+
+    with pytest.raises(OSError, match="did not start"):
+        await start("true")
+
+
+async def test_a_stopped_warden_still_answers_for_the_death_of_the_asking_process() -> None:
+    code = f"""
+        import asyncio, os, signal
+        from pathlib import Path
+        from chaos.process import Process
+        from chaos.recorder import Recorder
+
+        async def main():
+            process = await Process.start(["sleep", "300"], cwd=Path("/"), env={ENV!r}, recorder=Recorder())
+            warden = int(Path(f"/proc/{{process.pid}}/stat").read_text().rpartition(")")[2].split()[1])
+            os.kill(warden, signal.SIGSTOP)
+            print(process.pid, warden, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        asyncio.run(main())
+    """
+    asking = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(code), stdout=asyncio.subprocess.PIPE
+    )
+    assert asking.stdout
+    pids = [int(pid) for pid in (await asking.stdout.readline()).split()]
+    await asking.wait()
+
+    assert len(pids) == 2
+    assert [await gone(pid) for pid in pids] == [True, True]

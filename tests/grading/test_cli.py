@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from chaos.sandbox.probe import sandbox_refusal
+
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 GRADING = [sys.executable, "-m", "grading"]
+PROCESS = ("--runtime", "process")
 
 
 def grading(*words: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -39,7 +42,7 @@ def write_submission(
 @contextlib.contextmanager
 def running(submission: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """A grader at work, with the processes that it has started by then."""
-    words = [*GRADING, "score", str(submission), "-e", "3"]
+    words = [*GRADING, "score", str(submission), "--runtime", "process", "-e", "3"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         try:
@@ -69,7 +72,11 @@ def test_wrong_use_is_one_sentence_and_exit_2(words: list[str], sentence: str) -
 
 def test_dependencies_that_do_not_exist_fail_every_criterion(tmp_path: Path) -> None:
     ended = grading(
-        "score", write_submission(tmp_path / "fork", "well", "./missing-1.0-py3-none-any.whl"), "-e", "4"
+        "score",
+        write_submission(tmp_path / "fork", "well", "./missing-1.0-py3-none-any.whl"),
+        "-e",
+        "4",
+        *PROCESS,
     )
 
     assert ended.returncode == 1
@@ -78,7 +85,7 @@ def test_dependencies_that_do_not_exist_fail_every_criterion(tmp_path: Path) -> 
 
 
 def test_a_service_that_exits_at_start_is_shown_once_with_its_last_lines(tmp_path: Path) -> None:
-    ended = grading("score", write_submission(tmp_path / "fork", "exit"), "-e", "3")
+    ended = grading("score", write_submission(tmp_path / "fork", "exit"), "-e", "3", *PROCESS)
 
     assert ended.returncode == 1
     assert "it exited with code 1 before it answered" in ended.stdout
@@ -86,8 +93,25 @@ def test_a_service_that_exits_at_start_is_shown_once_with_its_last_lines(tmp_pat
     assert "0/15" in ended.stdout
 
 
+def test_without_a_runtime_the_box_is_taken_or_the_report_says_why_not(tmp_path: Path) -> None:
+    ended = grading("score", write_submission(tmp_path / "fork", "exit"), "-e", "1", "--format", "json")
+
+    report = json.loads(ended.stdout)
+    if sandbox_refusal():
+        assert report["runtime"] == "process"
+        assert "no grade for others" in report["runtime_note"]
+    else:
+        assert (report["runtime"], report["runtime_note"]) == ("sandbox", "")
+
+
+def test_a_grade_by_processes_says_that_it_is_none_for_others(tmp_path: Path) -> None:
+    ended = grading("score", write_submission(tmp_path / "fork", "exit"), "-e", "1", *PROCESS)
+
+    assert "no grade for others" in ended.stdout
+
+
 def test_a_service_that_prints_without_end_is_ended(tmp_path: Path) -> None:
-    ended = grading("score", write_submission(tmp_path / "fork", "flood"), "-e", "3")
+    ended = grading("score", write_submission(tmp_path / "fork", "flood"), "-e", "3", *PROCESS)
 
     assert ended.returncode == 1
     assert "printed more than" in ended.stdout
@@ -97,7 +121,17 @@ def test_a_service_that_prints_without_end_is_ended(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_results_are_kept_as_json_and_judged_again(submission: Path, tmp_path: Path) -> None:
     ended = grading(
-        "score", submission, "-e", "4", "--format", "json", "--out", tmp_path / "results", "--seed", "5"
+        "score",
+        submission,
+        "-e",
+        "4",
+        *PROCESS,
+        "--format",
+        "json",
+        "--out",
+        tmp_path / "results",
+        "--seed",
+        "5",
     )
 
     report = json.loads(ended.stdout)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.command import run
+from grading.command import TooMuchOutputError, run
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -42,11 +42,29 @@ async def test_the_environment_is_exactly_what_is_given(tmp_path: Path) -> None:
 
 
 async def test_keeps_the_end_of_much_output(tmp_path: Path) -> None:
-    done = await run(
-        ["sh", "-c", "yes | head -c 1000000; echo end"], cwd=tmp_path, env=ENV, timeout=20, keep=1000
-    )
-    assert len(done.stdout) == 1000
+    done = await run(["sh", "-c", "yes | head -c 1000000; echo end"], cwd=tmp_path, env=ENV, timeout=20)
+    assert len(done.stdout) == 1 << 16
     assert done.stdout.endswith(b"end\n")
+
+
+async def test_more_output_than_it_may_print_ends_a_program(tmp_path: Path) -> None:
+    with pytest.raises(TooMuchOutputError):
+        await run(["sh", "-c", "echo $$ > child; yes"], cwd=tmp_path, env=ENV, timeout=60, most=100_000)
+    assert await gone(int((tmp_path / "child").read_text()))
+
+
+async def test_all_output_is_kept_where_that_is_bounded(tmp_path: Path) -> None:
+    done = await run(
+        ["head", "-c", "1000000", "/dev/zero"], cwd=tmp_path, env=ENV, timeout=20, most=1_000_000
+    )
+    assert len(done.stdout) == 1_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds another process")
+async def test_memory_is_bounded(tmp_path: Path) -> None:
+    words = ["sh", "-c", f"sleep 0.2; exec {sys.executable} -c 'bytearray(1 << 30)'"]
+    done = await run(words, cwd=tmp_path, env=ENV, timeout=20, memory=1 << 28)
+    assert "MemoryError" in done.output
 
 
 async def test_a_time_limit_ends_the_whole_group(tmp_path: Path) -> None:

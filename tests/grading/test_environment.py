@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from grading import environment as module
+from grading import installer as module
 from grading.environment import prepare
 from grading.errors import MachineError, SubmissionError
 from grading.start import Requirements, StartPlan

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.history import Began, Ended, HarnessFault, History, Phase, Ready, Skipped
+from chaos.history import Began, Cleared, Ended, Exited, HarnessFault, History, Overran, Phase, Ready, Skipped
+from chaos.output import TOO_MUCH_OUTPUT
 from grading import judge as judging
 from lab.control import Need
 from lab.exercise import Criterion, Exercise
@@ -203,12 +204,12 @@ def test_what_the_machine_was_too_busy_for_is_what_was_not_judged_for_it() -> No
     assert disturbed(histories, one, other) == (HANG, DRIP)
 
 
-def test_what_the_submission_or_the_grader_left_open_is_not_the_machines() -> None:
+def test_what_the_grader_left_open_is_run_again_and_what_the_submission_did_is_not() -> None:
     broken = Story("hang")
     broken.add(HarnessFault(reason="the fault proxy is gone"))
 
     assert disturbed({"hang": Story("hang").end()}, exercise(criterion("a", unknown))) == ()
-    assert disturbed({"hang": broken.end()}, exercise(criterion("a", unknown))) == ()
+    assert disturbed({"hang": broken.end()}, exercise(criterion("a", unknown))) == (HANG,)
 
 
 def test_a_short_stall_excuses_no_failure() -> None:
@@ -317,3 +318,100 @@ def test_what_was_skipped_is_left_open_for_the_reason_of_the_experiment_before()
 
     assert (result.criteria[0].status, result.criteria[0].blame) == ("not judged", "submission")
     assert "POST /auth/login answered 500" in result.criteria[0].actual
+
+
+def second(history: History) -> History:
+    """Return a history as that of a second attempt."""
+    began, *rest = history.events
+    assert isinstance(began, Began)
+    return History([began.model_copy(update={"attempt": 2}), *rest])
+
+
+def verdict_on(
+    hang: History, check: Callable[..., Verdict] = good, **others: History
+) -> tuple[str, str | None, str]:
+    """Return status, blame and reason of a criterion that is judged on this history."""
+    [result] = judge([exercise(criterion("a", check))], {"hang": hang, **others})
+    [verdict] = result.criteria
+    return verdict.status, verdict.blame, verdict.actual
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_fault_that_a_submission_can_cause_fails_it_the_second_time(*, reachable: bool) -> None:
+    story = Story("hang")
+    story.add(HarnessFault(reason="the fault proxy is gone", reachable=reachable))
+    history = story.end()
+
+    assert verdict_on(history)[:2] == ("not judged", "harness")
+    status, blame, reason = verdict_on(second(history))
+    assert (status, blame) == (("failed", "submission") if reachable else ("not judged", "harness"))
+    assert "the fault proxy is gone" in reason
+
+
+def test_a_check_that_trips_over_the_same_submission_twice_is_its_failure() -> None:
+    status, blame, reason = verdict_on(second(Story("hang").end()), tripping)
+
+    assert (status, blame) == ("failed", "submission")
+    assert "KeyError" in reason
+
+
+def test_a_port_that_is_taken_twice_is_the_submissions_failure() -> None:
+    story = Story("hang")
+    story.crash(1, "[Errno 98] address already in use")
+    history = story.end()
+
+    assert verdict_on(history)[:2] == ("not judged", "machine")
+    assert verdict_on(second(history))[:2] == ("failed", "submission")
+
+
+@pytest.mark.parametrize(("processor", "status"), [(1.0, "not judged"), (30.0, "failed")])
+def test_a_machine_that_the_submission_keeps_busy_is_no_excuse(processor: float, status: str) -> None:
+    story = Story("hang")
+    story.now = 10.0
+    story.add(Cleared(processor=processor, processors=2))
+    history = held_up(story.end(), 9.0, 5.0)
+
+    assert verdict_on(history, bad)[:2] == ("not judged", "machine")
+    assert verdict_on(second(history), bad)[0] == status
+
+
+def test_what_is_skipped_for_a_fault_out_of_reach_stays_open() -> None:
+    broken = Story("drip", started=False)
+    broken.crash(3)
+    broken.add(HarnessFault(reason="the network is gone"))
+    skipped = Story("hang", started=False)
+    skipped.add(Skipped(experiment="drip"))
+
+    verdict = verdict_on(second(skipped.end()), drip=second(broken.end()))
+
+    assert verdict == ("not judged", "harness", "the network is gone")
+
+
+def test_an_experiment_beyond_its_limit_is_the_submissions_failure() -> None:
+    story = Story("hang")
+    story.now = 240.0
+    story.add(Overran(limit=240.0))
+
+    status, blame, reason = verdict_on(story.end())
+
+    assert (status, blame) == ("failed", "submission")
+    assert "240 s" in reason
+
+
+def test_an_experiment_beyond_its_limit_on_a_starved_machine_is_open() -> None:
+    story = Story("hang")
+    story.now = 240.0
+    story.add(Overran(limit=240.0))
+
+    assert verdict_on(held_up(story.end(), 200.0, 100.0))[:2] == ("not judged", "machine")
+
+
+def test_a_flood_of_output_is_a_failure_on_any_machine() -> None:
+    story = Story("hang", started=False)
+    story.now = 5.0
+    story.add(Exited(code=-9, cause=TOO_MUCH_OUTPUT))
+
+    status, blame, reason = verdict_on(held_up(story.end(), 4.9, 4.0))
+
+    assert (status, blame) == ("failed", "submission")
+    assert "printed more than" in reason

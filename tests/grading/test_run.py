@@ -3,15 +3,18 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chaos.history import Ended, HarnessFault, History, Launched, Log, Phase, Skipped
+from chaos.containers.engine import EngineError
+from chaos.history import Began, Ended, HarnessFault, History, Launched, Log, Overran, Phase, Skipped
 from chaos.network import LOOPBACK
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
-from chaos.toxiproxy import Toxiproxy
+from chaos.toxiproxy import Toxiproxy, ToxiproxyError
+from grading.errors import MachineError, SubmissionError
 from grading.run import START_FAILURES, Run, State, run_again, run_all
 from grading.runtime import Runtime
 from lab import control, lab
@@ -37,7 +40,7 @@ class Runs:
         self._behaviour = behaviour
         self._folder = folder
         self.run = Run(
-            Runtime(toxiproxy, "a fault proxy", LOOPBACK, self._program),
+            Runtime(toxiproxy, "a fault proxy", LOOPBACK, self._program, folder),
             CONTRACT,
             1,
             lambda one, state: self.states.append((one.name, state)),
@@ -199,7 +202,7 @@ async def test_a_proxy_that_is_gone_at_the_end_is_the_harness_fault(
     assert (verdict.status, verdict.blame) == ("not judged", "harness")
 
 
-async def test_an_experiment_beyond_its_limit_is_the_harness_fault(
+async def test_an_experiment_beyond_its_limit_is_the_submissions_failure(
     toxiproxy: Toxiproxy, tmp_path: Path
 ) -> None:
     async def sleep(lab: Lab) -> None:
@@ -208,8 +211,81 @@ async def test_an_experiment_beyond_its_limit_is_the_harness_fault(
 
     histories = await Runs(toxiproxy, tmp_path).run_all(Experiment("sleep", sleep, seconds=1, limit=0.2))
 
-    [fault] = histories["sleep"].of(HarnessFault)
-    assert "longer than its limit" in fault.reason
+    assert [event.limit for event in histories["sleep"].of(Overran)] == [0.2]
+    verdict = control.interrupted(histories["sleep"])
+    assert verdict
+    assert (verdict.status, verdict.blame) == ("failed", "submission")
+
+
+async def test_a_time_limit_of_the_labs_own_is_no_limit_of_the_experiment(
+    toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    async def give_up(lab: Lab) -> None:
+        """Give up."""
+        raise TimeoutError
+
+    histories = await Runs(toxiproxy, tmp_path).run_all(Experiment("give_up", give_up, seconds=1))
+
+    assert not histories["give_up"].of(Overran)
+    assert [fault.reachable for fault in histories["give_up"].of(HarnessFault)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("error", "exposed", "reachable"),
+    [
+        (ToxiproxyError("gone"), True, True),
+        (ToxiproxyError("gone"), False, False),
+        (OSError("nobody is behind the door"), False, False),
+        (EngineError("no engine"), False, False),
+        (MachineError("the disk is full"), True, False),
+        (OverflowError("infinity"), False, True),
+        (SubmissionError("too deep"), False, True),
+    ],
+)
+async def test_what_a_submission_can_reach_depends_on_the_runtime(
+    *, error: Exception, exposed: bool, reachable: bool, toxiproxy: Toxiproxy, tmp_path: Path
+) -> None:
+    async def trip(lab: Lab) -> None:
+        """Trip."""
+        raise error
+
+    runs = Runs(toxiproxy, tmp_path)
+    runs.run.runtime = replace(runs.run.runtime, exposed=exposed)
+    histories = await runs.run_all(Experiment("trip", trip, seconds=1))
+
+    [fault] = histories["trip"].of(HarnessFault)
+    assert fault.reachable is reachable
+    assert ("--runtime sandbox" in fault.reason) is (exposed and reachable)
+
+
+async def test_before_the_service_runs_it_has_broken_nothing(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    def no_room() -> ProcessProgram:
+        raise MachineError("the disk is full")
+
+    runs = Runs(toxiproxy, tmp_path)
+    runs.run.runtime = replace(runs.run.runtime, program=no_room, exposed=True)
+    histories = await runs.run_all(ASK)
+
+    assert [fault.reachable for fault in histories["ask"].of(HarnessFault)] == [False]
+
+
+async def test_files_that_trip_the_grader_are_the_submissions(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    async def trip(lab: Lab) -> None:
+        """Trip."""
+        raise UnicodeError("a name that is no text")
+
+    histories = await Runs(toxiproxy, tmp_path).run_all(Experiment("trip", trip, seconds=1, needs="nothing"))
+
+    assert [fault.reachable for fault in histories["trip"].of(HarnessFault)] == [True]
+
+
+async def test_a_second_attempt_is_told_from_the_first(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    runs = Runs(toxiproxy, tmp_path)
+
+    first = (await runs.run_all(ASK))["ask"]
+    again = (await run_again([ASK], runs.run))["ask"]
+
+    assert [one.first(Began).attempt for one in (first, again)] == [1, 2]  # type: ignore[union-attr]
 
 
 async def test_what_is_run_again_has_a_fresh_instance_and_a_history_of_its_own(

@@ -13,17 +13,23 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Answer, Exited, History, Log
+from chaos.files import small_files
+from chaos.history import Answer, Cleared, Exited, History, Log
 from chaos.http_client import Client
+from chaos.own_tests import run_tests
 from chaos.recorder import Recorder
-from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, refusal, write_settings
+from chaos.sandbox.bubblewrap import TMP_BYTES, Box, find_bubblewrap, interpreter_folders, write_settings
+from chaos.sandbox.disk import MOST_BYTES, MOST_ENTRIES
+from chaos.sandbox.probe import sandbox_refusal
 from chaos.sandbox.program import SandboxProgram
 from grading import sandbox
+from grading.runtime import fill
 from grading.sandbox import CONTROL_PORT, Nest
+from grading.submission import Submission
 from grading.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(
-    bool(refusal(find_bubblewrap())), reason="no box can be made on this machine by this user"
+    bool(sandbox_refusal()), reason="no box can be made on this machine by this user"
 )
 SERVER = """
 import http.server, os
@@ -46,8 +52,13 @@ class Boxes:
 
     def __init__(self, nest: Nest, folder: Path) -> None:
         self.nest = nest
-        self.root = folder / "root"
-        self.root.mkdir()
+        self.folder = folder / "disk"
+        self.folder.mkdir()
+        (folder / "files").mkdir()
+        (folder / "files" / "own").write_text("x")
+        submission = Submission("files", "files", folder / "files")
+        self.root = nest.make_disk(self.folder, submission)
+        fill(self.root, submission)
         settings = folder / "settings"
         settings.mkdir()
         write_settings(settings)
@@ -55,7 +66,7 @@ class Boxes:
         assert program
         python = Path(sys.executable)
         readable = (Path(sys.prefix), *interpreter_folders(python))
-        self.box = Box(program, settings, readable, (self.root,))
+        self.box = Box(program, settings, readable, (self.folder,))
         self.recorder = Recorder()
         self._ports = itertools.count(20_000)
 
@@ -65,15 +76,16 @@ class Boxes:
 
     def program(self, source: str) -> SandboxProgram:
         def env(_host: str, port: int) -> Mapping[str, str]:
-            return {"PATH": "/usr/bin:/bin", "PORT": str(port), "HOME": str(self.root)}
+            return {"PATH": "/usr/bin:/bin", "PORT": str(port), "HOME": str(self.folder)}
 
         return SandboxProgram(
             argv=lambda _host, _port: [sys.executable, "-c", textwrap.dedent(source)],
             env=env,
             python=Path(sys.executable),
             root=self.root,
-            repository=self.root,
+            repository=self.root / "repository",
             workdir=self.root,
+            folder=self.folder,
             box=self.box,
             services=self.nest.services,
             address=self.nest.address_of_services,
@@ -165,13 +177,15 @@ async def test_it_reads_nothing_of_this_machine_but_the_system(boxes: Boxes, tmp
 
     found = dict(zip(places, await boxes.said(source), strict=True))
 
-    # The folders above the interpreter are there, with nothing else in them.
-    above = [place for place in places if sys.prefix.startswith(place) or sys.base_prefix.startswith(place)]
+    # The folders above the interpreter and its own are there, with nothing else in them.
+    there_anyway = (sys.prefix, sys.base_prefix, str(boxes.folder))
+    above = [place for place in places if any(one.startswith(place) for one in there_anyway)]
     assert [place for place, there in found.items() if there and place not in above] == []
 
 
 async def test_it_writes_to_its_folder_and_its_tmp_alone(boxes: Boxes) -> None:
-    places = [str(boxes.root), "/tmp", "/", "/usr", "/etc", sys.prefix, "/proc/sys/kernel", "/dev"]
+    own = [str(boxes.folder), "/tmp", "/dev/shm"]
+    places = [*own, "/", "/usr", "/etc", sys.prefix, "/proc/sys/kernel", "/dev"]
     source = f"""
         import json, os
         def writes(place):
@@ -185,7 +199,9 @@ async def test_it_writes_to_its_folder_and_its_tmp_alone(boxes: Boxes) -> None:
     """
     found = dict(zip(places, await boxes.said(source), strict=True))
 
-    assert [place for place, writes in found.items() if writes] == [str(boxes.root), "/tmp", "/dev"]
+    assert [place for place, writes in found.items() if writes] == own
+    assert (boxes.root / "written").exists()
+    assert list(boxes.folder.iterdir()) == [], "nothing of it is on this machine's disk"
 
 
 async def test_it_reaches_neither_this_machine_nor_the_labs_loopback(boxes: Boxes) -> None:
@@ -218,6 +234,30 @@ async def test_it_has_no_rights_and_gains_none(boxes: Boxes) -> None:
     assert await boxes.said(source) == [0, 0, 1]
 
 
+async def test_it_can_make_no_namespaces_of_its_own(boxes: Boxes) -> None:
+    source = """
+        import ctypes, json
+        print(json.dumps(ctypes.CDLL(None).unshare(0x10000000)))
+    """
+    assert await boxes.said(source) == -1
+
+
+async def test_it_changes_no_setting_of_the_kernel(boxes: Boxes) -> None:
+    # A box of root's belongs to this machine's root, who may write these without any capability.
+    source = """
+        import json, os
+        def opens(path):
+            try:
+                os.close(os.open(path, os.O_WRONLY))
+                return True
+            except OSError:
+                return False
+        files = [os.path.join(folder, name) for folder, _, names in os.walk("/proc/sys") for name in names]
+        print(json.dumps([len(files) > 100, *filter(opens, files)]))
+    """
+    assert await boxes.said(source) == [True]
+
+
 async def test_a_daemon_ends_with_its_box(boxes: Boxes) -> None:
     source = """
         import os, time
@@ -231,7 +271,116 @@ async def test_a_daemon_ends_with_its_box(boxes: Boxes) -> None:
         assert await service.wait_exit(10)
 
     assert [event.code for event in boxes.history.of(Exited)] == [0]
-    assert not [one for one in _boxed() if str(boxes.root) in one]
+    assert not [one for one in _boxed() if str(boxes.folder) in one]
+
+
+async def test_what_fills_the_disk_meets_its_end_and_not_the_machines(boxes: Boxes) -> None:
+    source = """
+        import errno, json, os
+        def fill(place):
+            written = 0
+            try:
+                with open(os.path.join(place, "full"), "wb", buffering=0) as file:
+                    while True:
+                        written += file.write(bytes(1 << 20))
+            except OSError as error:
+                return written, errno.errorcode[error.errno]
+        print(json.dumps([fill(place) for place in (".", "/tmp", "/dev/shm")]))
+    """
+    found = await boxes.said(source)
+
+    assert sum(written for written, _ in found) <= MOST_BYTES + 2 * TMP_BYTES + (1 << 20)
+    assert {reason for _, reason in found} == {"ENOSPC"}
+
+
+async def test_the_number_of_files_has_a_bound_too(boxes: Boxes) -> None:
+    source = """
+        import errno, itertools, json
+        try:
+            for number in itertools.count():
+                open(f"empty-{number}", "w").close()
+        except OSError as error:
+            print(json.dumps([number, errno.errorcode[error.errno]]))
+    """
+    made, reason = await boxes.said(source)
+
+    assert made <= MOST_ENTRIES
+    assert reason == "ENOSPC"
+
+
+async def test_what_it_leaves_on_its_disk_is_read_within_bounds(boxes: Boxes) -> None:
+    source = """
+        import json, os
+        with open("traces.json", "w") as file:
+            file.write("here")
+        with open("sparse", "wb") as file:
+            file.truncate(1 << 30)
+        os.symlink("/etc/passwd", "link")
+        os.mkfifo("pipe")
+        for _ in range(10_000):
+            os.mkdir("d")
+            os.chdir("d")
+        print(json.dumps("done"))
+    """
+    assert await boxes.said(source) == "done"
+
+    found = dict(small_files(boxes.root, 1 << 20))
+
+    assert found == {"repository/own": b"x", "traces.json": b"here"}
+
+
+async def test_a_second_instance_finds_the_files_of_the_first(boxes: Boxes) -> None:
+    await boxes.said("import json, pathlib\npathlib.Path('kept').write_text('1')\nprint(json.dumps(1))")
+    second = boxes.program("print(open('kept').read())")
+    service, _, _ = await second.start({}, instance="second", recorder=boxes.recorder)
+    async with service:
+        assert await service.wait_exit(10)
+
+    assert [line.text for line in boxes.history.of(Log)] == ["1", "1"]
+
+
+async def test_links_that_one_instance_makes_lead_the_next_nowhere(boxes: Boxes, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    source = f"""
+        import json, os, shutil
+        for name in ("tmp", "home", "repository"):
+            shutil.rmtree(name, ignore_errors=True)
+            os.symlink({str(tmp_path / "private")!r}, name)
+        print(json.dumps(os.listdir(".")))
+    """
+    assert set(await boxes.said(source)) == {"tmp", "home", "repository"}
+    second = """
+        import os
+        for place in ("/tmp", "/dev/shm", "tmp", "repository"):
+            try:
+                open(os.path.join(place, "written"), "w").close()
+            except OSError:
+                pass
+    """
+    service, _, _ = await boxes.program(second).start({}, instance="second", recorder=boxes.recorder)
+    async with service:
+        assert await service.wait_exit(10)
+
+    assert list((tmp_path / "private").iterdir()) == []
+
+
+async def test_the_processor_time_of_all_in_a_box_is_measured(boxes: Boxes) -> None:
+    source = """
+        import os, time
+        if not os.fork():
+            os.setsid()
+            while time.process_time() < 0.5:
+                pass
+            print("burnt", flush=True)
+        time.sleep(60)
+    """
+    service, _, _ = await boxes.program(source).start({}, instance="service", recorder=boxes.recorder)
+    async with service:
+        while not boxes.history.of(Log):
+            await service.wait_exit(0.05)
+
+    [cleared] = boxes.history.of(Cleared)
+    assert 0.4 <= cleared.processor < 10  # the kernel counts in ticks
 
 
 async def test_own_tests_have_a_loopback_alone(boxes: Boxes) -> None:
@@ -241,6 +390,16 @@ async def test_own_tests_have_a_loopback_alone(boxes: Boxes) -> None:
         assert await service.wait_exit(10)
 
     assert [line.text for line in boxes.history.of(Log)] == ["1"]
+
+
+async def test_what_a_submissions_own_tests_report_is_read_from_the_box(boxes: Boxes) -> None:
+    program = boxes.program("")
+    (program.repository / "tests").mkdir()
+    (program.repository / "tests/test_own.py").write_text("def test_it():\n    assert True\n")
+
+    [run] = await run_tests(program, boxes.recorder, variables={})
+
+    assert (run.problem, [(case.name, case.outcome) for case in run.cases]) == ("", [("test_it", "passed")])
 
 
 def _boxed() -> list[str]:

@@ -1,9 +1,11 @@
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from grading import workspace as workspace_module
-from grading.errors import MachineError
+from grading.errors import MachineError, SubmissionError
 from grading.workspace import Workspace, cache_folder, check_room, is_alive
 
 GRADER = """
@@ -82,12 +84,16 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path, killed: tuple[str, in
     run_id, pid = killed
     assert (base(tmp_path) / run_id / "left").exists()
     assert running(pid)
+    end = select.poll()
+    handle = os.pidfd_open(pid)
+    end.register(handle, select.POLLIN)
     with Workspace.open(tmp_path) as workspace:
         assert {entry.name for entry in base(tmp_path).iterdir()} == {
             workspace.run_id,
             f"{workspace.run_id}.lock",
         }
-    assert not running(pid)
+    assert end.poll(20_000)
+    os.close(handle)
 
 
 def test_a_living_run_is_left_alone(tmp_path: Path) -> None:
@@ -171,3 +177,25 @@ def test_a_disk_without_room_is_the_machines_fault(tmp_path: Path, monkeypatch: 
 
     with pytest.raises(MachineError, match="the disk is full"):
         check_room(tmp_path)
+
+
+def test_a_disk_that_a_service_filled_is_the_submissions_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "instance-1").mkdir()
+    (tmp_path / "instance-1" / "file").write_bytes(b"x" * (2 << 20))
+    monkeypatch.setattr(workspace_module, "LEAST_ROOM", shutil.disk_usage(tmp_path).total + 1)
+
+    with pytest.raises(MachineError):
+        check_room(tmp_path)
+    monkeypatch.setattr(workspace_module, "INSTANCE_MEGABYTES", 1)
+    with pytest.raises(SubmissionError, match="filled the disk"):
+        check_room(tmp_path)
+
+
+def test_temporary_files_lie_in_the_folder_of_the_run(workspace: Workspace) -> None:
+    before = tempfile.gettempdir()
+    with workspace.as_temporary_folder():
+        assert Path(tempfile.mkdtemp()).is_relative_to(workspace.root)
+
+    assert tempfile.gettempdir() == before

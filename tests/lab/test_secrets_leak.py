@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from chaos.history import Planted
@@ -21,6 +23,8 @@ def _leaks() -> Leaks:
         SECRET[:TELLING_LENGTH],
         f"...{SECRET[-22:]}'}}",
         f'{{"k": "{SECRET[7:31]}"}}',
+        base64.b64encode(SECRET.encode()).decode(),
+        f'{{"kty": "oct", "k": "{base64.urlsafe_b64encode(SECRET.encode()).decode()}"}}',
     ],
 )
 def test_finds_a_secret_and_a_good_part_of_one(text: str) -> None:

@@ -14,9 +14,9 @@ def test_a_part_not_judged_outweighs_what_passed() -> None:
     assert all_of([passed("x"), open_part]) is open_part
 
 
-def test_parts_that_passed_are_told_together() -> None:
+def test_parts_that_passed_are_told_together_and_each_sentence_once() -> None:
     event = Ended()
 
-    combined = all_of([passed("x", event), passed("y", None)])
+    combined = all_of([passed("x", event), passed("y", None), passed("x"), passed("")])
 
     assert (combined.status, combined.actual, combined.evidence) == ("passed", "x; y", (event,))

@@ -56,14 +56,14 @@ def keys_are_shown_nowhere(leaks: History, refusals: History, requests: History)
         for event in history.events:
             if name := _shown(planted, event):
                 return failed(
-                    "no key in any line or answer", f"{name} shows in {_place(history, event)}", event
+                    "no key in any line or answer", f"{name} appears in {_place(history, event)}", event
                 )
     seen = [event for history in histories for event in history.events if isinstance(event, Answer | Log)]
     return passed(f"no key in {len(seen)} lines and answers", seen[-1] if seen else None)
 
 
 def settings_are_read_once(dotenv: History) -> Verdict:
-    expected = "the .env that was there at the start counts, whatever becomes of it"
+    expected = "the .env of the start counts, even if it changes later"
     before, after = (dotenv.exchanges(f"most tokens {when}")[-1] for when in ("before", "after"))
     if before.status == 200 and after.status in REFUSED:
         return failed(expected, "the service followed the changed file", after.end)
@@ -76,7 +76,9 @@ def settings_are_read_once(dotenv: History) -> Verdict:
         )
     if before.status != 200:
         return not_judged(
-            f"a completion with all tokens of the .env {outcome(before.end)}", before.end, blame="submission"
+            f"a completion with as many tokens as the .env allows: {outcome(before.end)}",
+            before.end,
+            blame="submission",
         )
     return passed("a .env that changed later changed nothing", after.end)
 
@@ -84,9 +86,9 @@ def settings_are_read_once(dotenv: History) -> Verdict:
 def _default_model(history: History, label: str, expected: str) -> Verdict:
     exchange = history.exchanges(label)[-1]
     model = asked_of(history, exchange.request.key).get("model")
-    told = f"a request without a model asks for DEFAULT_MODEL, {expected}"
+    told = f"a request without a model uses DEFAULT_MODEL, {expected}"
     if model != expected:
-        actual = f"it asked for {model}" if model else f"no model was asked: {outcome(exchange.end)}"
+        actual = f"it used {model}" if model else f"no model was called: {outcome(exchange.end)}"
         return failed(told, actual, exchange.end)
     return passed(f"the default model was {model}", exchange.end)
 

@@ -79,7 +79,7 @@ def errors_are_told_apart(failures: History, hanging: History) -> Verdict:
     for label in ("hangs", "drips"):
         [one] = hanging.exchanges(label)
         if one.status not in TIMED_OUT:
-            return failed(f"504 where the provider {label}", outcome(one.end), one.end)
+            return failed(f"504 if the provider {label}", outcome(one.end), one.end)
     return passed(
         "429, 504, 502 or 503 and 400, each for its own failure", failures.exchanges("lasting: 429")[0].end
     )
@@ -145,7 +145,7 @@ def _unknown_price(requests: History) -> Verdict:
     """Judge that a model without a price costs nothing known: null, or 0 with a word about it."""
     unknown = [one for one in requests.exchanges() if one.request.label.startswith(f"priced: {plan.UNKNOWN}")]
     for one in unknown:
-        expected = "cost null for a model without a price, or 0 and said so"
+        expected = "a cost of null for a model without a price, or 0 with a note that the price is unknown"
         chat = read(one.end)
         if chat is None:
             return failed(expected, outcome(one.end), one.end)
@@ -154,10 +154,10 @@ def _unknown_price(requests: History) -> Verdict:
         if chat.cost is not None and not (chat.cost == 0 and _says_so(requests, one, chat)):
             return failed(
                 expected,
-                f"a cost of {chat.cost:g}" + (", and no word about it" if not chat.cost else ""),
+                f"a cost of {chat.cost:g}" + (", without a note" if not chat.cost else ""),
                 one.end,
             )
-    return passed("unknown prices are told to be unknown", unknown[0].end)
+    return passed("unknown prices are reported as unknown", unknown[0].end)
 
 
 def _says_so(requests: History, exchange: Exchange, chat: Chat) -> bool:

@@ -13,7 +13,7 @@ from exercises.chat.limit import ROUNDS
 from lab.own_tests import Suite
 from lab.reading import excerpt, outcome
 from lab.timing import too_busy
-from lab.verdict import Verdict, all_of, failed, passed
+from lab.verdict import Verdict, all_of, failed, in_short, passed
 
 LEAST_TESTS = 5
 REFUSED = {400, 422}
@@ -113,7 +113,7 @@ def request_limit(limits: History) -> Verdict:
             if one.status == 429:
                 return failed("GET /health is not limited", outcome(one.end), one.end)
     refused = [one for one in limits.exchanges() if one.status == 429]
-    return all_of(
+    verdict = all_of(
         [
             limit_checks.sequence(limits, allowed),
             limit_checks.served(others, "another address is served"),
@@ -125,6 +125,11 @@ def request_limit(limits: History) -> Verdict:
                 limits.exchanges("after the window"), "after the window an address is served again"
             ),
         ]
+    )
+    return in_short(
+        verdict,
+        f"{allowed} requests of each address were answered in a window of {window} s, one by one and at once; "
+        f"{len(refused)} others got 429 with a Retry-After, and the provider was not called",
     )
 
 
@@ -204,9 +209,9 @@ def _defaults(requests: History, plain: Exchange) -> Verdict:
     tokens = got.get("max_tokens", got.get("max_completion_tokens"))
     seen = (got.get("model"), got.get("temperature"), tokens)
     if seen != (DEFAULT_MODEL, DEFAULT_TEMPERATURE, DEFAULT_TOKENS):
-        told = f"{DEFAULT_MODEL}, temperature {DEFAULT_TEMPERATURE} and {DEFAULT_TOKENS} tokens for a request that says nothing"
+        told = f"{DEFAULT_MODEL}, temperature {DEFAULT_TEMPERATURE} and {DEFAULT_TOKENS} tokens for a request with only a message"
         return failed(told, f"the provider got {seen[0]}, {seen[1]} and {seen[2]}", plain.end)
-    return passed("what is not said has its defaults", plain.end)
+    return passed("missing fields have their defaults", plain.end)
 
 
 def _plain(messages: Any) -> Any:

@@ -49,17 +49,17 @@ def tells_of_breaks(streams: History) -> Verdict:
                 expected, f"the last event is {excerpt(found[-1] if found else 'missing', 80)}", one.end
             )
         if DONE in found[next(i for i, event in enumerate(found) if '"error"' in event) :]:
-            return failed(expected, "[DONE] follows, as if all were well", one.end)
-    return passed("breaks in the middle are told", streams.exchanges("cut off")[0].end)
+            return failed(expected, "[DONE] follows the error", one.end)
+    return passed("breaks in the middle are reported in the stream", streams.exchanges("cut off")[0].end)
 
 
 def ends_with_its_caller(streams: History) -> Verdict:
     [left] = streams.exchanges("abandoned")
     closed = [event for event in streams.of(Socket) if event.label == "abandoned" and event.state == "closed"]
     made = streams.calls(key=left.request.key)
-    expected = f"the call to the provider ends within {plan.LEAVE_SECONDS:.0f} s of the caller's leaving"
+    expected = f"the call to the provider ends within {plan.LEAVE_SECONDS:.0f} s after the caller leaves"
     if not closed or not made or not any(part.request == left.request.request for part in streams.of(Part)):
-        return failed(expected, "there was no stream to leave in the middle", left.end)
+        return failed(expected, "there was no stream that a caller could leave", left.end)
     reply = made[-1].reply
     if reply is None:
         return failed(expected, "it went on", made[-1].call, closed[0])

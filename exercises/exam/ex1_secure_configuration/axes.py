@@ -9,14 +9,15 @@ from exercises.exam.ex1_secure_configuration.forgeries import KINDS, KNOWN_KEYS
 from lab.axes import Axes, Axis, plain
 
 Place = tuple[str, str]
-"""A method, and the name of one of the contract's endpoints; or ASK, or LOGIN."""
-ASK, LOGIN = "ask", "login"
+"""A method, and the name of one of the contract's endpoints; or ASK, LOGIN, or ASK_AGAIN for a prompt asked before."""
+ASK, ASK_AGAIN, LOGIN = "ask", "ask again", "login"
 
 PROTECTED: Axis[Place] = Axis(
     "protected endpoints",
     {
         "who one is": ("GET", "me"),
         "the model": ("POST", ASK),
+        "the model, for a prompt asked before": ("POST", ASK_AGAIN),
         "the cache's numbers": ("GET", "cache_stats"),
         "emptying the cache": ("DELETE", "cache_clear"),
     },
@@ -79,11 +80,12 @@ CALLED_FROM_BROWSERS: Axis[Place] = Axis(
         "models": ("GET", "models"),
         "who one is": ("GET", "me"),
         "a login": ("POST", LOGIN),
+        "the model": ("POST", ASK),
+        "the cache's numbers": ("GET", "cache_stats"),
+        "emptying the cache": ("DELETE", "cache_clear"),
     },
 )
-PREFLIGHTS: Axis[Place] = Axis(
-    "endpoints with a preflight", {**CALLED_FROM_BROWSERS.values, **PROTECTED.values}
-)
+PREFLIGHTS: Axis[Place] = Axis("endpoints with a preflight", CALLED_FROM_BROWSERS.values)
 
 PAGES = plain(
     "pages",
@@ -98,6 +100,7 @@ PAGES = plain(
             "/admin",
             "/admin/config",
         ),
+        *("/.well-known/jwks.json", "/.well-known/openid-configuration"),
         *("/api/config", "/actuator/env", "/health/config", "/.env", "/no-such-page"),
     ),
 )

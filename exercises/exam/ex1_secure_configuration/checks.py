@@ -41,7 +41,7 @@ def rejects_forged_tokens(exposed: History) -> Verdict:
             expected = f"GET {one.request.path} answers 200 to the token of a login ({one.request.label})"
             return failed(expected, outcome(one.end), one.end)
         if one.status == 401:
-            expected = f"{_asked(one)} takes the token of a login"
+            expected = f"{_asked(one)} accepts the token of a login"
             return failed(expected, outcome(one.end), one.end)
     absent = {_place(one) for one in real if one.status in _ABSENT}
     tried = [
@@ -50,7 +50,7 @@ def rejects_forged_tokens(exposed: History) -> Verdict:
         if one.request.label.startswith((_FORGED, _MISSING)) and _place(one) not in absent
     ]
     called = {call.key for call in exposed.of(Call) if call.counted}
-    verdicts = [_turned_away(one, called) for one in tried]
+    verdicts = [_turned_away(exposed, one, called) for one in tried]
     verdicts += [_no_token(one) for one in exposed.exchanges() if one.request.label.startswith(_WRONG)]
     if not any(one.request.label == f"{_FORGED}{EXPIRED}" for one in tried):
         key = starts.key_variable(exposed.contract)
@@ -72,21 +72,28 @@ def shows_secrets_nowhere(exposed: History, run: Sequence[History]) -> Verdict:
             if text := _shown(event):
                 looked += 1
                 if name := leaks.find(text):
-                    return failed(expected, f"{name} shows in {_told(event)}", event)
+                    return failed(expected, f"{name} appears in {_told(event)}", event)
     return passed(f"none in {looked} lines and answers")
 
 
-def _turned_away(exchange: Exchange, called: set[str | None]) -> Verdict:
+def _turned_away(history: History, exchange: Exchange, called: set[str | None]) -> Verdict:
     """Judge the answer to a request without a token that is good."""
     label = exchange.request.label
     right = {401, 403} if label.startswith(_MISSING) else {401}
     if exchange.status == 429:
         return not_judged(f"a rate limit came before the token ({label})", exchange.end, blame="submission")
-    expected = f"{' or '.join(map(str, sorted(right)))} from {_asked(exchange)} ({label})"
+    # Only a prompt that nobody asked before has a key of its own here.
+    ask = history.contract.ask
+    known = (
+        ", for a prompt asked before"
+        if ask and exchange.request.path == ask.path and not exchange.request.key
+        else ""
+    )
+    expected = f"{' or '.join(map(str, sorted(right)))} from {_asked(exchange)} ({label}{known})"
     if exchange.status not in right:
         return failed(expected, outcome(exchange.end), exchange.end)
     if exchange.request.key and exchange.request.key in called:
-        return failed(expected, "that answer, and a call to the model", exchange.end)
+        return failed(expected, "that answer, but the model was called", exchange.end)
     return passed(label, exchange.end)
 
 
@@ -122,8 +129,8 @@ def _told(event: Event) -> str:
         case Log():
             return f"a line of {event.stream} ({event.instance})"
         case Answer():
-            return f"an answer {event.status}"
+            return f"a {event.status} answer"
         case Call():
-            return f"what {event.upstream} is sent"
+            return f"a request to {event.upstream}"
         case _:
             return "an event"

@@ -35,7 +35,7 @@ def env_example_is_complete(repository: History) -> Verdict:
     for file in files:
         if usable := _usable(file.text, contract):
             return failed(
-                expected, f"{file.path} holds {usable}; a placeholder stands in <angle brackets>", file
+                expected, f"{file.path} holds {usable}; write placeholders in <angle brackets>", file
             )
     return passed(f"{first.path} names all {len(contract.required)} and holds no usable secret", first)
 
@@ -47,7 +47,7 @@ def _usable(text: str, contract: Contract) -> str | None:
         return f"a usable value of {', '.join(dict.fromkeys(names))}"
     for number, line in enumerate(text.splitlines(), start=1):
         if (comment := _COMMENT.search(line)) and _holds_a_key(comment[1][:_LONGEST_COMMENT]):
-            return f"what looks like a real key in the comment of line {number}"
+            return f"something that looks like a real key in the comment of line {number}"
     return None
 
 

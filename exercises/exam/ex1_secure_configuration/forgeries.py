@@ -45,6 +45,12 @@ class Genuine:
         return tokens.claims_of(self.admin) or usual
 
     @property
+    def algorithm(self) -> str:
+        """The algorithm of the administrator's token; HS256 for a token that is signed in another way."""
+        named = tokens.algorithm_of(self.admin)
+        return named if named in tokens.ALGORITHMS else "HS256"
+
+    @property
     def key(self) -> str | None:
         """The key that signed the administrator's token; None where that is not the one that the service was given."""
         key = self.secrets[TOKEN_KEY]
@@ -60,15 +66,19 @@ def _aged(seconds: float) -> Forge:
 
     def forge(genuine: Genuine) -> str | None:
         aged = tokens.expired(genuine.claims, now=genuine.now, since=seconds)
-        algorithm = tokens.algorithm_of(genuine.admin)
-        return tokens.signed(aged, genuine.key, algorithm=algorithm) if genuine.key else None
+        return tokens.signed(aged, genuine.key, algorithm=genuine.algorithm) if genuine.key else None
 
     return forge
 
 
-def _in_another_algorithm(genuine: Genuine) -> str | None:
-    other = "HS256" if tokens.algorithm_of(genuine.admin) == "HS512" else "HS512"
-    return tokens.signed(genuine.claims, genuine.key, algorithm=other) if genuine.key else None
+def _in_another_algorithm(place: int) -> Forge:
+    """Return what makes a token in the first or second of the algorithms that the service did not choose."""
+
+    def forge(genuine: Genuine) -> str | None:
+        others = [one for one in tokens.ALGORITHMS if one != genuine.algorithm]
+        return tokens.signed(genuine.claims, genuine.key, algorithm=others[place]) if genuine.key else None
+
+    return forge
 
 
 def _as_administrator(genuine: Genuine) -> str:
@@ -89,9 +99,10 @@ def _prolonged(genuine: Genuine) -> str:
 
 KINDS: Mapping[str, Forge] = {
     "signed with another key": lambda genuine: tokens.signed(
-        genuine.claims, genuine.secrets["admin_password"]
+        genuine.claims, genuine.secrets["admin_password"], algorithm=genuine.algorithm
     ),
-    "in another algorithm": _in_another_algorithm,
+    "in another algorithm": _in_another_algorithm(0),
+    "in a third algorithm": _in_another_algorithm(1),
     "algorithm none": lambda genuine: tokens.unsigned(genuine.claims),
     "algorithm NonE": lambda genuine: tokens.unsigned(genuine.claims, algorithm="NonE"),
     "algorithm none, with a signature": lambda genuine: (
@@ -129,4 +140,4 @@ KNOWN_KEYS: Mapping[str, str] = {_name(key): key for key in _WELL_KNOWN_KEYS}
 
 def signed_with(genuine: Genuine, key: str) -> str:
     """Return the administrator's claims signed with a key of the forger's."""
-    return tokens.signed(genuine.claims, key)
+    return tokens.signed(genuine.claims, key, algorithm=genuine.algorithm)

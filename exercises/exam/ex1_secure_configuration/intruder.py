@@ -2,21 +2,26 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from string import Template
 from typing import Any
 
 from chaos.history import Answer, Failure
-from exercises.exam.ex1_secure_configuration import axes, forgeries
-from exercises.exam.ex1_secure_configuration.axes import ASK, LOGIN, Place
+from exercises.exam.ex1_secure_configuration import axes, forgeries, starts
+from exercises.exam.ex1_secure_configuration.axes import ASK, ASK_AGAIN, LOGIN, Place
 from lab.lab import Lab
 
 MOST_LISTED_PAGES = 40
+MOST_FILLED_PAGES = 10
+ASKED_BEFORE = 2
+"""So often a prompt is asked that a cache may have the answer to when an intruder asks for it."""
 PATIENCE = 8.0
 QUICK, SLOW = 20, 6
 """So many requests are sent at once; where there are logins among them, which may cost a service a lot, fewer."""
 _PREFLIGHT = {"access-control-request-headers": "authorization,content-type"}
+_PARAMETER = re.compile(r"\{[^{}]*\}")
 # With a cookie, for some servers show only then that they let every origin in.
 _COOKIE = {"cookie": "session=1"}
 
@@ -35,8 +40,10 @@ async def _try_tokens(lab: Lab) -> None:
     for label, token in (("real token", lab.token), ("real token: user", user_token)):
         await _call(lab, ("GET", "me"), label=label, token=token)
     for name, place in lab.vary(axes.PROTECTED):
-        if place[1] not in {"me", ASK}:
+        if place[1] not in {"me", ASK, ASK_AGAIN}:
             await _call(lab, place, label=f"real token: {name}", token=lab.token)
+    for _ in range(ASKED_BEFORE):
+        await _call(lab, ("POST", ASK_AGAIN), label="real token: the model", token=lab.token)
     genuine = forgeries.Genuine(lab.token, user_token, lab.secrets, time.time())
     calls = [
         _call(lab, place, label=f"forged: {name}", token=forged)
@@ -100,7 +107,8 @@ async def _preflight(lab: Lab, place: Place, origin: str, *, label: str) -> None
 
 
 async def _look_around(lab: Lab) -> None:
-    listed = _listed_pages(await lab.get("/openapi.json", label="look", token=lab.token, timeout=PATIENCE))
+    openapi = await lab.get("/openapi.json", label="look", token=lab.token, timeout=PATIENCE)
+    listed = _listed_pages(openapi, starts.key_variable(lab.contract))
     pages = [path for path, _ in lab.vary(axes.PAGES)]
     calls = [
         _look(lab, path, token=lab.token) for path in (*lab.contract.endpoints.values(), *listed, *pages)
@@ -152,14 +160,20 @@ async def _send(
     )
 
 
-def _listed_pages(openapi: Answer | Failure) -> list[str]:
-    """Return the paths that an OpenAPI document lists for GET, without those that take parameters."""
+def _listed_pages(openapi: Answer | Failure, variable: str) -> list[str]:
+    """Return the paths that an OpenAPI document lists for GET; those that take parameters with the name of a secret."""
     try:
         paths = json.loads(openapi.body)["paths"] if isinstance(openapi, Answer) else {}
-        found = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
+        found = [path for path, methods in paths.items() if "get" in methods]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
-    return found[:MOST_LISTED_PAGES]
+    filled = [
+        _PARAMETER.sub(name, path)
+        for path in found
+        if _PARAMETER.search(path)
+        for name in (variable, variable.lower())
+    ]
+    return [path for path in found if "{" not in path][:MOST_LISTED_PAGES] + filled[:MOST_FILLED_PAGES]
 
 
 async def _call(
@@ -170,6 +184,8 @@ async def _call(
     if name == ASK:
         key = lab.key()
         content = lab.ask_body(key)
+    if name == ASK_AGAIN:
+        content = lab.ask_body(lab.control_key)
     if name == LOGIN:
         user = next(iter(lab.contract.users.values()))
         content = lab.contract.login_body(user.name, lab.secrets[user.password])
@@ -187,5 +203,5 @@ async def _call(
 
 
 def _path(lab: Lab, name: str) -> str:
-    own = {ASK: lab.ask_path, LOGIN: lab.login_path}
+    own = {ASK: lab.ask_path, ASK_AGAIN: lab.ask_path, LOGIN: lab.login_path}
     return own[name] if name in own else lab.endpoint(name)

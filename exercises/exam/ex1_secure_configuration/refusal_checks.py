@@ -26,7 +26,7 @@ def refuses_longer_variants_of_well_known_keys(exposed: History) -> Verdict:
     beginnings = [starts.longer_key(contract, kind) for kind in starts.LONGER_KEYS.values]
     found = [name for name in _instances(exposed) if name.startswith(tuple(beginnings))]
     if len(found) < len(beginnings):
-        return not_judged("not every kind of longer key was tried")
+        return not_judged("the grader did not try every kind of longer key")
     verdict = all_of(_refused(exposed, name, [starts.key_variable(contract)]) for name in found)
     return in_short(verdict, f"{len(found)} of them, all refused by name")
 
@@ -36,7 +36,7 @@ def refuses_malformed_values(exposed: History) -> Verdict:
     contract = exposed.contract
     wanted = (*starts.addresses(contract), *starts.passwords(contract), *starts.origins(contract))
     if set(wanted) - {variable for name in groups for variable in starts.named_in(name, wanted)}:
-        return not_judged("not every variable was tried")
+        return not_judged("the grader did not try every variable")
     verdict = all_of(_refused(exposed, name, starts.named_in(name, wanted)) for name in groups)
     return in_short(verdict, f"bad values of {len(wanted)} variables, all refused by name")
 

@@ -46,6 +46,15 @@ def _padded_with_a_sequence(choose: Choose) -> str:
     return _beside(choose(("ChangeMe", "CHANGEME", "Changeme")), choose(sequences), choose)
 
 
+def _of_a_template(choose: Choose) -> str:
+    words = (
+        "for-signing-the-tokens-of-this-api",
+        "please-fill-in-before-deployment",
+        "generate-a-new-one-here",
+    )
+    return f"{choose(('your-secret-key', 'dev-secret'))}-{choose(words)}"
+
+
 def _beside(word: str, padding: str, choose: Choose) -> str:
     return choose((word + padding, padding + word))
 
@@ -56,6 +65,7 @@ LONGER_KEYS: Axis[Callable[[Choose], str]] = Axis(
         "a repeated word": _repeated,
         "a padded word": _padded,
         "a word in capitals, padded with a sequence": _padded_with_a_sequence,
+        "a template's beginning with other words": _of_a_template,
     },
 )
 

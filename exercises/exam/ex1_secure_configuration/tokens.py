@@ -10,6 +10,7 @@ from typing import Any
 Claims = dict[str, Any]
 
 _DIGESTS = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+ALGORITHMS = tuple(sorted(_DIGESTS, reverse=True))
 _TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,8192}\.[\w-]{8,8192}\.[\w-]{0,8192}")
 _TEN_YEARS = 10 * 365 * 86_400.0
 

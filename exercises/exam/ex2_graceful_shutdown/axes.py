@@ -15,7 +15,7 @@ MOMENTS = Axis("moments after SIGTERM", {"early": 1.2, "midway": 6.5, "late": 11
 
 CONNECTIONS = plain("kinds of connection", ("new", "idle", "unused", "just served"))
 
-WORK = plain("kinds of new work", ("a prompt", "a login", "the models"))
+WORK = plain("kinds of new work", ("a prompt", "a login", "the models", "who one is", "emptying the cache"))
 
 HANGING = plain(
     "things that hang",
@@ -26,6 +26,7 @@ HANGING = plain(
         "half a login",
         "half a head",
         "a silent connection",
+        "the cache's numbers",
     ),
 )
 

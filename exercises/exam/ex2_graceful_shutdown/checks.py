@@ -77,13 +77,13 @@ def no_new_work(drain: History) -> Verdict:
     asked = [one for label in ASKED_LABELS for one in drain.exchanges(label) if _is_late(drain, told.t, one)]
     if not asked and exited:
         return passed(
-            f"it had left {exited.t - told.t:.1f} s after SIGTERM, before anything was asked", exited
+            f"it had exited {exited.t - told.t:.1f} s after SIGTERM, before any new request", exited
         )
     if not asked:
-        return not_judged("nothing was asked after SIGTERM")
-    expected = f"refused, closed or 503 for what is asked later than {HEARD_SECONDS:.0f} s after SIGTERM"
+        return not_judged("no new request was sent after SIGTERM")
+    expected = f"refused, closed or 503 for requests sent later than {HEARD_SECONDS:.0f} s after SIGTERM"
     for which, what in (
-        ([one for one in asked if _is_taken(drain, one)], "were taken on"),
+        ([one for one in asked if _is_taken(drain, one)], "were accepted"),
         ([one for one in asked if _is_another_answer(drain, one)], "got another answer"),
     ):
         if which:
@@ -264,7 +264,7 @@ def _culprit(history: History, exited: Exited | None) -> str:
         return ""
     if not exited:
         return f", even when {' and '.join(clients)} had hung up"
-    return f": it left only when {' and then '.join(clients)} had hung up"
+    return f": it exited only when {' and then '.join(clients)} had hung up"
 
 
 def _is_late(history: History, told: float, exchange: Exchange) -> bool:
@@ -325,7 +325,7 @@ def _says_so(history: History, when: str) -> Verdict:
     if said := [line for line in lines if tells_of_shutdown(line)]:
         return passed(f"{when}: {len(said)} records, such as '{excerpt(said[0].text, 80)}'", said[0])
     return failed(
-        f"{when}: log records between SIGTERM and the exit that tell of the shutdown, and of no request",
+        f"{when}: log records between SIGTERM and the exit that tell of the shutdown and carry no request id",
         f"none among {len(lines)} lines" if lines else "no line at all",
         told,
         *lines[-1:],

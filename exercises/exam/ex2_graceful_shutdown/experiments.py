@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
@@ -49,6 +50,8 @@ FAREWELL_SECONDS = 0.3
 """A server that closes a connection after an answer has done so by then."""
 HALF_ARRIVES_IN = 0.5
 DRIP_SECONDS = 0.5
+ON_QDRANT = "the cache's numbers"
+"""What hangs with Qdrant, and nothing else with it."""
 SLOW_SECONDS = 6.0
 RELEASE_PATIENCE = 2.0
 TRACE_PATIENCE = 2.0
@@ -95,11 +98,16 @@ async def stuck(lab: Lab) -> None:
         serving = asyncio.create_task(_serve(lab, PENDING))
         await asyncio.wait([serving], timeout=ARRIVAL_PATIENCE)
         silent = lab.key()
-        connections = [await _stick(lab, held, kind, silent) for kind, _ in lab.vary(HANGING)]
+        kinds = [kind for kind, _ in lab.vary(HANGING)]
+        connections = [await _stick(lab, held, kind, silent) for kind in kinds if kind != ON_QDRANT]
         with contextlib.suppress(TimeoutError):
             await lab.llm.wait_for_calls(1, key=silent, timeout=ARRIVAL_PATIENCE)
         await asyncio.sleep(HALF_ARRIVES_IN)
         await lab.upstreams.hang("qdrant")
+        connections.append(await _stick(lab, held, ON_QDRANT, silent))
+        # What was sent before has begun when this is answered.
+        await lab.get(lab.endpoint("alive"), label="alive", timeout=KNOCK_PATIENCE)
+        await asyncio.sleep(HALF_ARRIVES_IN)
         lab.service.signal("TERM")
         if not await lab.service.wait_exit(EXIT_PATIENCE):
             await _release(lab, connections)
@@ -196,6 +204,8 @@ async def _stick(lab: Lab, held: contextlib.AsyncExitStack, kind: str, silent: s
             work(lab, "a prompt", key=key).send(connection)
         case "half a prompt" | "half a login":
             work(lab, kind.replace("half ", "")).send(connection, share=0.5)
+        case _ if kind == ON_QDRANT:
+            work(lab, kind).send(connection)
         case "half a head":
             connection.send_half_a_head("POST", lab.ask_path)
     return connection
@@ -263,14 +273,15 @@ async def _hold(lab: Lab, held: contextlib.AsyncExitStack, label: str) -> RawCon
 
 
 async def _serve(lab: Lab, count: int) -> None:
-    """Have prompts answered, all at once."""
+    """Have prompts answered by the models in turn, all at once."""
+    models = itertools.cycle([lab.model, *lab.other_models])
     async with asyncio.TaskGroup() as group:
-        for _ in range(count):
-            group.create_task(_ask(lab))
+        for model in itertools.islice(models, count):
+            group.create_task(_ask(lab, model))
 
 
-async def _ask(lab: Lab) -> None:
-    await lab.generate(label="served", timeout=PATIENCE_SECONDS)
+async def _ask(lab: Lab, model: str) -> None:
+    await lab.generate(label="served", model=model, timeout=PATIENCE_SECONDS)
 
 
 async def _stop_without_mlflow(lab: Lab, fault: Callable[[Literal["mlflow"]], Awaitable[None]]) -> None:

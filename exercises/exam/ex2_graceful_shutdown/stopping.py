@@ -21,7 +21,7 @@ def not_told(history: History) -> Verdict | None:
     if signalled is None:
         return not_judged("SIGTERM was never sent")
     if exited and exited.cause and exited.cause != "killed by the lab":
-        return failed("the service ends by itself after SIGTERM", _in_words(exited), exited, signalled)
+        return failed("the service exits on its own after SIGTERM", _in_words(exited), exited, signalled)
     return None
 
 

@@ -56,11 +56,21 @@ def work(lab: Lab, kind: str, *, key: str | None = None) -> Work:
         case "a login":
             return _login(lab)
         case "the models":
-            return Work("GET", lab.endpoint("models"), lab.token or None)
+            return _of_endpoint(lab, "GET", "models")
+        case "who one is":
+            return _of_endpoint(lab, "GET", "me")
+        case "emptying the cache":
+            return _of_endpoint(lab, "DELETE", "cache_clear")
+        case "the cache's numbers":
+            return _of_endpoint(lab, "GET", "cache_stats")
         case _:
             key = key or lab.key()
             body = json.dumps(lab.ask_body(key)).encode()
             return Work("POST", lab.ask_path, lab.token or None, key, body, _JSON)
+
+
+def _of_endpoint(lab: Lab, method: str, endpoint: str) -> Work:
+    return Work(method, lab.endpoint(endpoint), lab.token or None)
 
 
 def _login(lab: Lab) -> Work:

@@ -1,8 +1,9 @@
 """The axes of exercise 3: how a model fails, what callers send, and who is served meanwhile."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaos.llm import After, Answer, Drip, Hang, Reset, StalledStream, Status, Step
+from chaos.llm import After, Answer, Drip, Hang, RateLimited, Reset, StalledStream, Status, Step
 from exercises.exam.ex3_timeouts_limits_breaker.outage import KINDS, ByPrompt, Outage, Scripted, Severed
 from lab.axes import Axes, Axis, plain
 
@@ -91,7 +92,15 @@ SMALL_BODIES: Axis[Body] = Axis(
 )
 WITH_BODY = plain("endpoints with a body", ("login", "ask"))
 
-CLIENT_ERRORS = Axis("client errors", {str(status): status for status in (400, 401, 403, 404, 422)})
+RATE_LIMIT_SECONDS = 1
+CLIENT_ERRORS: Axis[Sequence[Step]] = Axis(
+    "client errors",
+    {
+        **{str(status): [Status(status)] for status in (400, 401, 403, 404, 422)},
+        "429": [RateLimited(RATE_LIMIT_SECONDS), Answer()],
+    },
+)
+"""What the calls of a request meet; a rate limit is over when its time has passed."""
 LEFT_ALONE: Axis[Step] = Axis(
     "answers that callers do not wait for",
     {"slow": Answer(delay=THINKS_SECONDS), "dripping": Drip(DRIP_SECONDS, total=THINKS_SECONDS)},

@@ -34,7 +34,7 @@ def deadline(hang: History, crowd: History) -> Verdict:
     return all_of(
         [
             _within_bound(hang, exchange, {504}, expected),
-            _slowest(_hung(crowd, one, expected) for one in hanging),
+            _slowest(_hung(crowd, one, expected) for one in hanging + opening.at_other_models(crowd)),
             _slowest(
                 _within_bound(crowd, one, GATEWAY_ERRORS, failure) for one in late if _reached(crowd, one)
             ),
@@ -222,7 +222,7 @@ def _body(history: History, exchange: Exchange, name: str, body: axes.Body) -> V
     named = " or ".join(map(str, sorted(body.statuses)))
     expected = f"{named} for {what}" if too_large else f"no 413 for {what}"
     if body.sent:
-        expected += ", while most of it is still to come"
+        expected += ", while most of the body is still to come"
     if exchange.status in body.statuses and not (too_large and _reached(history, exchange)):
         return passed(f"{name}: {exchange.status}", exchange.end)
     if (

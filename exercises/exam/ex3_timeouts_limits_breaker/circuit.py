@@ -1,6 +1,7 @@
 """Drives the service's circuit breaker: opens it, waits for its cool-down, and asks on until it has closed."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Iterator, Sequence
 
 from chaos.history import Answer as ServiceAnswer
@@ -39,9 +40,10 @@ OVERLAP_SECONDS = 0.3
 class Circuit:
     """The service's circuit breaker as its callers see it. `cool_down` is what Retry-After said last, in seconds."""
 
-    def __init__(self, lab: Lab, workers: int) -> None:
+    def __init__(self, lab: Lab, workers: int, tokens: Sequence[str]) -> None:
         self._lab = lab
         self._workers = workers
+        self._tokens = itertools.cycle(tokens)
         self._healed = 0.0
         self._ill = False
         self.kind = ""
@@ -49,8 +51,9 @@ class Circuit:
         self.cool_down: float | None = None
 
     @classmethod
-    async def of(cls, lab: Lab) -> "Circuit":
-        return cls(lab, await lab.count_workers())
+    async def of(cls, lab: Lab, *others: str) -> "Circuit":
+        """Return the circuit breaker of a service, which is open for all callers: `others` have these tokens."""
+        return cls(lab, await lab.count_workers(), [*others, lab.token])
 
     async def open(self, outages: Iterator[tuple[str, Outage]], *, requests: int) -> bool:
         """Have one outage after the other until one has opened the breaker; whether that happened.
@@ -196,7 +199,7 @@ class Circuit:
         for _ in range(REJECTED_REQUESTS if self._workers == 1 else QUIET_REQUESTS * self._workers):
             key = self._lab.key()
             self._lab.llm.script(key, Answer())
-            answers.append(await self._ask("rejected", key=key))
+            answers.append(await self._ask("rejected", key=key, token=next(self._tokens)))
             if self._workers == 1 and (not _rejected(answers[-1]) or self._lab.llm.calls(key)):
                 return answers, False
         return answers, any(_rejected(answer) for answer in answers)

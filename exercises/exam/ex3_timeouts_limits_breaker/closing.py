@@ -97,7 +97,7 @@ def _turned_away(history: History, callers: Sequence[Exchange]) -> Iterator[Verd
             and not history.calls(key=one.request.key)
         ):
             yield failed(
-                "503 for those whom a half-open breaker does not let through", outcome(one.end), one.end
+                "503 for callers whom a half-open breaker does not let through", outcome(one.end), one.end
             )
 
 
@@ -126,7 +126,7 @@ def _bounded(history: History, callers: Sequence[Exchange], limit: int, expectat
     )
     probes = [call.call for call in calls if call.call.t < first_success]
     if len(probes) > limit:
-        return failed(expectation, f"{len(probes)} reached it", probes[limit])
+        return failed(expectation, f"{len(probes)} calls reached it", probes[limit])
     # Of what comes together after a stall, the order is the lab's own.
     if len(calls) > limit and any(
         stalled(history, call.call.t, call.call.t + PROBE_SECONDS) for call in calls

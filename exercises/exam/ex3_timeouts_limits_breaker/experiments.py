@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from chaos.history import Answer as ServiceAnswer
-from chaos.llm import Answer, Status, Step
+from chaos.llm import Answer, Hang, RateLimited, Status, Step
 from exercises.exam.ex3_timeouts_limits_breaker import axes
 from exercises.exam.ex3_timeouts_limits_breaker.bodies import send_bodies
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import LATER_FAILED_REQUESTS, Circuit, labelled
@@ -26,7 +26,7 @@ PROBES_IN_A_ROW = 6
 """A breaker has few slots for probes: if each of these takes one away for good, none is left."""
 PROBES_AT_ONCE = 4
 POLL_SECONDS = 1.0
-LATEST_FAILED_REQUESTS = 25
+LATEST_FAILED_REQUESTS = 35
 """More for a window that many refusals are in."""
 CROWD = 20
 HANGING_EACH = (CROWD - len(axes.LATE_FAILURES.values)) // len(axes.HANGS.values)
@@ -43,7 +43,7 @@ async def drip(lab: Lab) -> None:
     circuit = await Circuit.of(lab)
     lab.phase("fault")
     dripping = [
-        _meet(lab, step, labelled("failing", "drip"), FAILED_REQUESTS) for _, step in lab.vary(axes.DRIPS)
+        _meet(lab, [step], labelled("failing", "drip"), FAILED_REQUESTS) for _, step in lab.vary(axes.DRIPS)
     ]
     await circuit.outlast(lab.vary(axes.DRIP), dripping)
 
@@ -65,7 +65,7 @@ async def breaker(lab: Lab) -> None:
     """The model fails for all, also for the first probes; then it recovers and meets 50 callers at once."""
     caller_token = await lab.login("user")
     outages = lab.vary(axes.FIRST_OUTAGES)
-    circuit = await Circuit.of(lab)
+    circuit = await Circuit.of(lab, caller_token)
     if await circuit.open(outages, requests=FAILED_REQUESTS):
         await circuit.cool()
         _try(lab, axes.FIRST_PROBES)
@@ -104,8 +104,10 @@ async def callers(lab: Lab) -> None:
     if control.problem(lab.history):
         return
     circuit = await Circuit.of(lab)
-    for name, status in lab.vary(axes.CLIENT_ERRORS):
-        await _meet(lab, Status(status), labelled("client-error", name), CLIENT_ERRORS)
+    for name, refusal in lab.vary(axes.CLIENT_ERRORS):
+        await _meet(lab, refusal, labelled("client-error", name), CLIENT_ERRORS)
+        if isinstance(refusal[0], RateLimited):
+            await asyncio.sleep(axes.RATE_LIMIT_SECONDS)  # until then a service may call the model for nobody
         await lab.generate(label=labelled("after client errors", name), timeout=PATIENCE_SECONDS)
     leaving = [_leave(lab, step, "abort", ABORTED) for _, step in lab.vary(axes.LEFT_ALONE)]
     await asyncio.gather(*leaving)
@@ -129,14 +131,18 @@ async def crowd(lab: Lab) -> None:
     circuit = await Circuit.of(lab)
     lab.phase("fault")
     hanging = [
-        *(_meet(lab, step, labelled("failing", "hang"), HANGING_EACH) for _, step in lab.vary(axes.HANGS)),
-        *(_meet(lab, step, labelled("late", name), 1) for name, step in lab.vary(axes.LATE_FAILURES)),
+        *(_meet(lab, [step], labelled("failing", "hang"), HANGING_EACH) for _, step in lab.vary(axes.HANGS)),
+        *(_meet(lab, [step], labelled("late", name), 1) for name, step in lab.vary(axes.LATE_FAILURES)),
     ]
     tasks = [asyncio.create_task(one) for one in hanging]
+    others = asyncio.gather(
+        *(_meet(lab, [Hang()], labelled("hanging", model), 1, model=model) for model in lab.other_models)
+    )
     with contextlib.suppress(TimeoutError):
         await lab.llm.wait_for_calls(1 + CROWD, timeout=3)
     await _ask_elsewhere(lab)
     await circuit.outlast(lab.vary(axes.HANG), tasks)
+    await others
 
 
 async def _ask_elsewhere(lab: Lab) -> None:
@@ -197,12 +203,14 @@ def _try(lab: Lab, axis: Axis[str]) -> None:
         pass
 
 
-async def _meet(lab: Lab, step: Step, label: str, count: int) -> None:
-    """Have so many prompts at once meet a step."""
+async def _meet(lab: Lab, steps: Sequence[Step], label: str, count: int, *, model: str = "") -> None:
+    """Have so many prompts at once meet steps, by default at the usual model."""
     keys = [lab.key() for _ in range(count)]
     for key in keys:
-        lab.llm.script(key, step)
-    await asyncio.gather(*(lab.generate(key, label=label, timeout=PATIENCE_SECONDS) for key in keys))
+        lab.llm.script(key, *steps)
+    await asyncio.gather(
+        *(lab.generate(key, label=label, model=model, timeout=PATIENCE_SECONDS) for key in keys)
+    )
 
 
 async def _wait_for_answers(lab: Lab) -> None:

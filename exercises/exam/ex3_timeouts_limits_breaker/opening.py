@@ -12,6 +12,7 @@ from lab.verdict import Verdict, failed
 LEAST_COOL_DOWN = 3.0
 UNCOUNTED = {"refused", "unreachable"}
 """Kinds of failure in which no call arrives at the model."""
+_AT_OTHER_MODELS = "hanging ("
 BY_DEADLINE = {"hang", "drip"}
 """Kinds of failure that are none before the service's own deadline."""
 
@@ -67,6 +68,11 @@ def not_opened(history: History, kind: str) -> Verdict | None:
     return _called_meanwhile(history, kind, turned_away)
 
 
+def at_other_models(history: History) -> list[Exchange]:
+    """Return the requests that hang at other models than the usual one."""
+    return [one for one in history.exchanges() if one.request.label.startswith(_AT_OTHER_MODELS)]
+
+
 def expected(kind: str) -> str:
     """Say what an open breaker does."""
     return (
@@ -95,14 +101,15 @@ def _called_meanwhile(history: History, kind: str, turned_away: Sequence[Exchang
     """Return what is wrong if something else than a caller had the model called while the breaker was open."""
     if not turned_away or not turned_away[-1].end:
         return None
-    under_way = history.exchanges(
-        labelled("failing", kind)
-    )  # which a breaker around requests has let through
+    # What a breaker around requests, or that of another model, has let through.
+    under_way = history.exchanges(labelled("failing", kind)) + at_other_models(history)
     keys = {one.request.key for one in (*turned_away, *under_way)}
     begin, end = turned_away[0].request.t, max(one.end.t for one in turned_away if one.end)
     for one in history.calls():
         if begin < one.call.t < end and one.call.key not in keys:
-            return failed(expected(kind), "the model was still called, though nobody asked for it", one.call)
+            return failed(
+                expected(kind), "the model was still called, although no request asked for it", one.call
+            )
     return None
 
 
@@ -114,7 +121,7 @@ def _not_rejected(kind: str, exchange: Exchange, calls: Sequence[UpstreamCall]) 
     if exchange.status != 503:
         return failed(expected(kind), outcome(exchange.end), exchange.end)
     if isinstance(exchange.end, Answer) and seconds_of(exchange.end) is None:
-        return failed(expected(kind), "503 without a legible Retry-After", exchange.end)
+        return failed(expected(kind), "503 without a readable Retry-After", exchange.end)
     return None
 
 

@@ -53,6 +53,15 @@ def completion(choices: str) -> str:
     return f'{{"id": "chatcmpl-7", "object": "chat.completion", "created": 1764200000, "model": "m", "choices": {choices}, "usage": {usage}}}'
 
 
+def _without_usage(usage: str = "") -> str:
+    """Return the JSON of an answer that does not say what it has used."""
+    choice = '{"index": 0, "message": {"role": "assistant", "content": "Paris."}, "finish_reason": "stop"}'
+    return (
+        '{"id": "chatcmpl-7", "object": "chat.completion", "created": 1764200000, "model": "m", '
+        f'"choices": [{choice}]{usage}}}'
+    )
+
+
 BROKEN: dict[str, Failing] = {
     **{str(code): status(code) for code in (500, 502, 503, 504)},
     "reset": always(Reset()),
@@ -111,6 +120,14 @@ MALFORMED: Axis[Failing] = Axis(
     },
 )
 
+INCOMPLETE: Axis[Failing] = Axis(
+    "answers without a count",
+    {
+        "no usage": raw("no-usage", _without_usage()),
+        "usage null": raw("usage-null", _without_usage(', "usage": null')),
+    },
+)
+
 SECONDS, SECONDS_TWICE, LONG, BUSY = "seconds", "seconds twice", "two minutes", "503 with seconds"
 RATE_LIMITS: Axis[Callable[[str], list[Step]]] = Axis(
     "rate limits",
@@ -132,7 +149,7 @@ AXES: Axes = {
     "transient_recovers": (TRANSIENT, TIMES),
     "backs_off": (LASTING, TRANSIENT, TIMES),
     "client_errors_are_final": (CLIENT_ERRORS, BODIES),
-    "failures_are_told_apart": (CLIENT_ERRORS, BODIES, MALFORMED, LASTING, OWN_ERRORS),
+    "failures_are_told_apart": (CLIENT_ERRORS, BODIES, MALFORMED, INCOMPLETE, LASTING, OWN_ERRORS),
     "errors_have_context": (OWN_ERRORS, CLIENT_ERRORS, MALFORMED, LASTING),
     "mlflow_down_costs_nothing": (MLFLOW_FAULTS, ORDERS),
     "retry_after_is_honoured": (RATE_LIMITS,),

@@ -30,7 +30,7 @@ def errors_have_context(
             if wrong := _wrong_context(exchange, incidents):
                 return failed(EXPECTED, f"{wrong} ({exchange.request.label})", exchange.end)
     if not looked:
-        return not_judged("the service gave no error to look at", blame="submission")
+        return not_judged("the service gave no error answer", blame="submission")
     if twice := _given_twice(run):
         incident = excerpt(str(context(twice)["incident_id"]), 60)
         return failed(EXPECTED, f"incident_id {incident} was given twice", twice)

@@ -12,6 +12,7 @@ from exercises.exam.ex4_errors_and_retry.axes import (
     BUSY,
     CLIENT_ERRORS,
     CLIENT_ROUNDS,
+    INCOMPLETE,
     LASTING,
     MALFORMED,
     RATE_LIMITS,
@@ -78,6 +79,7 @@ async def refusals(lab: Lab) -> None:
     ]
     cases.append(Case("400 after a 503", [Status(503), Status(400)], outlasts=True))
     cases += [Case(f"malformed: {name}", [failing(address)]) for name, failing in lab.vary(MALFORMED)]
+    cases += [Case(f"incomplete: {name}", [answer(address)]) for name, answer in lab.vary(INCOMPLETE)]
     cases += [
         Case(f"rate limit: {name}", steps(address), outlasts=name == BUSY)
         for name, steps in lab.vary(RATE_LIMITS)

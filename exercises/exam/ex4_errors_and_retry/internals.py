@@ -38,7 +38,7 @@ def errors_hide_internals(
                         answer,
                     )
     if not looked:
-        return not_judged("the service gave no error to look at", blame="submission")
+        return not_judged("the service gave no error answer", blame="submission")
     return passed(f"none in {looked} error answers")
 
 

@@ -82,7 +82,7 @@ def _failing(history: History) -> list[Exchange]:
 def _honoured(history: History, exchange: Exchange, wait: float) -> Verdict:
     end = exchange.end
     calls = history.calls(key=exchange.request.key)
-    expected = f"after a 429 with Retry-After: {wait:.0f} no call for {wait:.0f} s, or a 429 with it at once"
+    expected = f"after a 429 with Retry-After: {wait:.0f} no call for {wait:.0f} s, or the 429 passed on at once with its Retry-After"
     if not calls:
         return not_judged("the request did not reach the rate-limited model", end, blame="submission")
     for limited, again in _tried_again(calls):
@@ -130,7 +130,7 @@ def _passed_on(history: History, exchange: Exchange, end: Answer, wait: float, e
         return failed(expected, f"{outcome(end)} without Retry-After", end)
     last = history.calls(key=exchange.request.key)[-1]
     if (late := end.t - (last.reply or last.call).t) > AT_ONCE:
-        return failed(expected, f"429 only {late:.1f} s after the model's", end, last.call)
+        return failed(expected, f"the 429 was passed on only {late:.1f} s after the model's", end, last.call)
     if not wait - late - ROUNDED <= named <= wait + ROUNDED_UP:
         return failed(expected, f"{outcome(end)} with Retry-After: {named:.0f}", end)
     return passed(f"429 passed on after {end.elapsed:.1f} s with Retry-After: {named:.0f}", end)

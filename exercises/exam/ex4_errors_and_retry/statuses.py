@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from chaos.history import Exchange, History
-from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, LASTING, LONG, MALFORMED
+from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, LASTING, LONG, MALFORMED
 from exercises.exam.ex4_errors_and_retry.cases import is_rejection
 from exercises.exam.ex4_errors_and_retry.own_errors import PLAIN
 from lab.reading import outcome
@@ -17,6 +17,7 @@ CLIENT_STATUSES: Mapping[str, set[int]] = {
 LASTING_STATUSES: Mapping[str, set[int]] = {"500": {500, 502, 503}, "504": {502, 503, 504}}
 UNAVAILABLE = {502, 503}
 MALFORMED_STATUSES = {502}
+INCOMPLETE_STATUSES = {200, 502}
 RATE_LIMIT_STATUSES = {429}
 GENERIC = 500
 CALLERS_FAULT = set(range(400, 500))
@@ -32,8 +33,8 @@ def failures_are_told_apart(refusals: History, hang: History, transient: History
     first = {exchange.request.label: (exchange, statuses) for exchange, statuses in reversed(wrong)}
     shown = list(reversed(first.values()))[:SHOWN]
     return failed(
-        ", ".join(f"{_either(statuses)} for '{exchange.request.label}'" for exchange, statuses in shown),
-        ", ".join(f"{exchange.request.label}: {_status(exchange)}" for exchange, _ in shown),
+        ", ".join(f"{_either(statuses)} for {_case(exchange)}" for exchange, statuses in shown),
+        ", ".join(f"{_case(exchange)}: {_status(exchange)}" for exchange, _ in shown),
         *(exchange.end for exchange, _ in shown),
     )
 
@@ -49,6 +50,8 @@ def _of_refusals(history: History) -> Cases:
     yield from _each(history, "400 after a 503", {400, 422, *UNAVAILABLE})
     for name in MALFORMED.values:
         yield from _last(history, f"malformed: {name}", MALFORMED_STATUSES)
+    for name in INCOMPLETE.values:
+        yield from _last(history, f"incomplete: {name}", INCOMPLETE_STATUSES)
     yield from _last(history, f"rate limit: {LONG}", RATE_LIMIT_STATUSES)
     for name in PLAIN:
         yield from _each(history, f"wrong: {name}", CALLERS_FAULT)
@@ -70,6 +73,13 @@ def _each(history: History, label: str, statuses: set[int]) -> Cases:
 
 def _last(history: History, label: str, statuses: set[int]) -> Cases:
     yield from ((exchange, statuses) for exchange in history.exchanges(label)[-1:])
+
+
+def _case(exchange: Exchange) -> str:
+    """Say what an answer is to: a refusal of the model, or what the request's label says."""
+    label = exchange.request.label
+    code = label.removeprefix("model-")
+    return f"the model's {code}" if code != label else f"'{label}'"
 
 
 def _either(statuses: set[int]) -> str:

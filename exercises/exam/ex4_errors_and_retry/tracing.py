@@ -55,9 +55,9 @@ def _traces_kept(history: History, asked: list[Exchange]) -> Verdict:
     lost = [exchange for exchange in asked if kept(history, exchange.request.key) is None]
     if not lost:
         return passed(f"{len(asked)} traces")
-    expected = "every trace in a local file of the service, or in MLflow once that is back"
+    expected = "every trace in a local file of the service, or in MLflow once it is back"
     first = lost[0].request
-    actual = f"{len(lost)} of {len(asked)} are not whole ({first.label}: {shortfall(history, first.key)})"
+    actual = f"{len(lost)} of {len(asked)} are incomplete or missing ({first.label}: {shortfall(history, first.key)})"
     if not history.calls("mlflow"):
         actual += "; MLflow was never called, even while it was up"
     return failed(expected, actual, lost[0].end, _mlflow_fault(history))

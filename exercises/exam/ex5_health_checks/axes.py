@@ -27,6 +27,7 @@ BROKEN: Axis[Break] = Axis(
         "refuses connections": Upstreams.outage,
         "resets connections": Upstreams.reset,
         "hangs up": Upstreams.close,
+        "answers 404": _answers(404),
         "answers 500": _answers(500),
         "answers 502": _answers(502),
         "answers 503": _answers(503),

@@ -36,7 +36,7 @@ def liveness(outages: History, blackholes: History, swallowed: History) -> Verdi
 
 def readiness(outages: History) -> Verdict:
     path = outages.contract.endpoints["readiness"]
-    expected = f"GET {path} answers 200 with all up, and says so of qdrant, litellm and mlflow"
+    expected = f"GET {path} answers 200 with all up, and reports qdrant, litellm and mlflow as healthy"
     found = states(outages)
     known = reader(found)
     look = found[0].last_look
@@ -206,7 +206,7 @@ def _side_by_side(history: History) -> Verdict:
     limit = 1.5 * longest + 1.0
     slowest = max(together, key=lambda one: undisturbed(history, one))
     if undisturbed(history, slowest) > limit:
-        expected = f"with all hanging an answer after about {longest:.1f} s, as with the slowest of them"
+        expected = f"with all hanging an answer after about {longest:.1f} s, as with the slowest one"
         return failed(expected, outcome(slowest.end), slowest.end)
     if late := [one for one in together if _seconds(one) > limit]:
         return too_busy("time the answer", late[0].end)
@@ -222,7 +222,7 @@ def _all_recovered(history: History) -> Iterator[Verdict]:
             continue
         names = ", ".join(one for one in DEPENDENCIES if one in state.healed)
         all_up = "" if state.down else "200 with "
-        expected = f"{all_up}{names} true within {SEEN_SECONDS:.0f} s after being back"
+        expected = f"{all_up}{names} true within {SEEN_SECONDS:.0f} s after it is back"
         for one in state.last_look:
             if not _shows_back(one, state, known):
                 yield failed(expected, told(one.end, known), one.end, _fault_before(history, state.asked[0]))

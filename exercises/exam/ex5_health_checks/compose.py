@@ -21,7 +21,7 @@ _OVERRIDE = re.compile(r"(docker-)?compose\.override\.ya?ml")
 _IDLE = re.compile(
     r"(/(usr/)?bin/)?(true|:|exit( 0)?|echo\b.*|sleep\b.*|ls\b.*|pwd|date|test 1|\[ 1 \])", re.IGNORECASE
 )
-_FORGIVEN = re.compile(r"(\|\||;)\s*(true|:|exit 0|echo\b[^|;&]*)\s*$", re.IGNORECASE)
+_FORGIVEN = re.compile(r"(\|\|?|;)\s*(true|:|exit 0|echo\b[^|;&]*)\s*$", re.IGNORECASE)
 _MOST_EXTENDS = 5
 _MOST_CHARACTERS = 1_000
 

@@ -1,6 +1,6 @@
 """Draws which dependency fails how in which step of an experiment.
 
-Across the experiments of a run each dependency meets all kinds of failure but one, alone and in company.
+Across the experiments of a run each dependency meets all kinds of failure but two, alone and in company.
 """
 
 import random

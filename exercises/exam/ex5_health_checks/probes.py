@@ -48,7 +48,9 @@ def model_calls(histories: Sequence[History]) -> Verdict | None:
         start = _control_end(history)
         for call in history.of(Call):
             if call.upstream == model and call.t >= start and _makes_model_calls(call):
-                expected = "health reports without model calls: pages of LiteLLM's such as /health/liveliness"
+                expected = (
+                    "health reports without model calls: ask pages of LiteLLM such as /health/liveliness"
+                )
                 return failed(expected, f"{call.method} {call.path}", call)
     return None
 
@@ -67,7 +69,10 @@ def liveness_asks_nobody(history: History, label: str) -> Verdict:
         if (count := max(len(probed), opened)) >= len(asked) / 2:
             expected = "GET /health asks no dependency"
             return failed(
-                expected, f"{len(asked)} calls of it brought {count} of {upstream}", asked[0].end, *probed[:1]
+                expected,
+                f"{len(asked)} calls of it caused {count} calls of {upstream}",
+                asked[0].end,
+                *probed[:1],
             )
     return passed(f"{len(asked)} calls of liveness asked nobody", asked[-1].end)
 

@@ -24,11 +24,11 @@ def no_secrets(histories: Sequence[History]) -> Verdict:
     for report in reports:
         for place, text in (("", report.body), (" in a header", "\n".join(report.headers.values()))):
             if name := leaks.find(text):
-                return failed(expected, f"{name} shows in an answer {report.status}{place}", report)
+                return failed(expected, f"{name} appears in a {report.status} answer{place}", report)
             if _TOKEN.search(text) or any(token in text for token in tokens):
-                return failed(expected, f"a token shows in an answer {report.status}{place}", report)
+                return failed(expected, f"a token appears in a {report.status} answer{place}", report)
     if not any(flag is not None for report in reports for flag in flags(report.body, NAMES).values()):
-        return not_judged("there is no readiness report to look at", blame="submission")
+        return not_judged("there is no readiness report", blame="submission")
     return passed(f"none in {len(reports)} reports")
 
 

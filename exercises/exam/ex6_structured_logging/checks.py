@@ -33,7 +33,7 @@ def every_line_is_json(every_kind: History, fifty_at_once: History, run: Sequenc
         return failed(expected, "nothing was written", every_kind.first(Ready))
     if other := [line for line in lines if parse(line) is None]:
         actual = (
-            f"{len(other)} of {len(lines)} lines are not, as on {other[0].stream}: {excerpt(other[0].text)}"
+            f"{len(other)} of {len(lines)} lines are not; one on {other[0].stream}: {excerpt(other[0].text)}"
         )
         return failed(expected, actual, *other[:3])
     return passed(f"{len(lines)} lines, each a JSON object", lines[-1])
@@ -97,7 +97,7 @@ def levels_fit(every_kind: History, fifty_at_once: History, run: Sequence[Histor
     own = (every_kind, fifty_at_once)
     of_own = {history: levels.failures(history, elsewhere=False) for history in own}
     if not any(of_own.values()):
-        return not_judged("no request failed, though the model's answers were none", blame="submission")
+        return not_judged("no request failed, although the model's answers were unusable", blame="submission")
     if not records(every_kind):
         ends = [one.end for failures in of_own.values() for one in failures]
         return failed("records with levels", "no log line is a JSON object", *ends[:1])

@@ -8,6 +8,7 @@ from typing import Any
 
 from chaos.history import File
 from chaos.llm import Answer, EmptyObject, Step
+from chaos.raw_connection import RawConnection
 from exercises.exam.ex6_structured_logging.axes import (
     BYTES,
     CALLERS,
@@ -43,6 +44,7 @@ from lab.lab import Lab
 __all__ = ["every_kind", "fifty_at_once", "source_files"]
 
 SOLITARY = 3
+ON_ONE_CONNECTION = 3
 CROWD_SIZE = 50
 WITHOUT_ID = 4
 """Each request of the crowd that this divides is sent without an id of its own."""
@@ -102,16 +104,28 @@ async def fifty_at_once(lab: Lab) -> None:
 
 async def _normal(lab: Lab) -> None:
     """Use the service as one should, and one request after the other, so that it can be told whose a record is."""
-    for _ in range(SOLITARY):
-        await lab.generate(label="no-id", timeout=PATIENCE_SECONDS)
+    for model in (lab.model, *lab.other_models):
+        await lab.generate(label="no-id", model=model, timeout=PATIENCE_SECONDS)
     for _ in range(2):
         await _generate(lab, "own-id")
     key = lab.key()
     await _generate(lab, "own-id", key=key)
     await lab.generate(key, label="asked again", headers={HEADER: request_id(f"{key} again")})
+    await _ask_on_one_connection(lab)
     for name, _ in lab.vary(ENDPOINTS):
         if name not in {"login", "ask"}:
             await _use(lab, f"{VISIT}{name}", name, Way())
+
+
+async def _ask_on_one_connection(lab: Lab) -> None:
+    """Make several requests on one connection, without an id: each has to get one of its own."""
+    connection = await RawConnection.open(lab.client, "one connection")
+    with contextlib.closing(connection):
+        for _ in range(ON_ONE_CONNECTION):
+            if connection.ended.done():
+                return
+            connection.send("GET", lab.endpoint("alive"))
+            await connection.answer(PATIENCE_SECONDS)
 
 
 async def _ask_in_every_way(lab: Lab) -> None:

@@ -47,7 +47,7 @@ def stopped_at(history: History) -> float:
 
 def unique_ids(history: History) -> Verdict:
     """Judge that each answer has an id, and no id that the service has made stands in two."""
-    expected = "X-Request-ID in every answer, another one for each request"
+    expected = "X-Request-ID in every answer, different for each request"
     seen: dict[str, Exchange] = {}
     stopped = stopped_at(history)
     for exchange in answered(history):

@@ -45,16 +45,20 @@ def _month(answers: History, model: str, name: str) -> Verdict:
         return failed(expected, "there is no answers.toml")
     try:
         table: Any = tomllib.loads(file.text).get("cost")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOML that is not valid, or a number of too many digits
         return failed(expected, f"answers.toml is not valid TOML ({excerpt(str(error), 80)})", file)
     value = table.get(name) if isinstance(table, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return failed(
             expected, f"{excerpt(str(value), 40)}" if value is not None else "it is not there", file
         )
-    if not _right(value, DAYS * cost_of_a_day(model)):
-        return failed(expected, f"{value:g}", file)
-    return passed(f"{value:g} USD a month", file)
+    try:
+        amount = float(value)
+    except OverflowError:
+        return failed(expected, f"a number of {len(str(value))} digits", file)
+    if not _right(amount, DAYS * cost_of_a_day(model)):
+        return failed(expected, f"{amount:g}", file)
+    return passed(f"{amount:g} USD a month", file)
 
 
 def _day(answers: History, model: str) -> Verdict:

@@ -10,7 +10,7 @@ from exercises.week1.ex3_rate_limit.experiments import ALLOWED
 from lab.python_source import parsed
 from lab.reading import outcome
 from lab.timing import too_busy
-from lab.verdict import Verdict, all_of, failed, not_judged, passed
+from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 WINDOW = 60.0
 _LIMITER = re.compile(r"rate.?limit|limiter|\b429\b", re.IGNORECASE)
@@ -43,10 +43,13 @@ def tells_when_to_come_back(limit: History) -> Verdict:
     if not refused:
         last = limit.exchanges("beyond 1")[-1]
         return not_judged("no request was refused", last.end, blame="submission")
-    return all_of(
+    verdict = all_of(
         verdict
         for one in refused
         for verdict in (limit_checks.retry_after(one, WINDOW), limit_checks.not_called(limit, one))
+    )
+    return in_short(
+        verdict, f"{len(refused)} refusals with a Retry-After, and no call of the provider for any of them"
     )
 
 
@@ -56,10 +59,10 @@ def others_are_served(limit: History) -> Verdict:
     for number in ROUNDS:
         for one in limit.exchanges(f"health {number}"):
             if one.status != 200:
-                return failed("GET /health is for everybody", outcome(one.end), one.end)
+                return failed("GET /health is not limited", outcome(one.end), one.end)
     if not any(one.status == 429 for one in beyond):
         return not_judged(
-            "there is no limit that could be for one address", beyond[-1].end, blame="submission"
+            "no request was refused, so there is no limit to judge", beyond[-1].end, blame="submission"
         )
     return limit_checks.served(others, "another address is served")
 
@@ -69,7 +72,7 @@ def address_of_the_connection(limit: History) -> Verdict:
 
 
 def forgets(sources: History) -> Verdict:
-    expected = "entries that are removed, by the code of the limiter or by a library that does"
+    expected = "entries are removed, by the code of the limiter or by its library"
     limiters = [file for file in sources.of(File) if file.path.endswith(".py") and _LIMITER.search(file.text)]
     if not limiters:
         return failed(expected, "there is no limiter in src/")

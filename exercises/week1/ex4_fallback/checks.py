@@ -44,19 +44,19 @@ def cost_of_the_answering_model(fallback: History) -> Verdict:
 def other_failures_stay(fallback: History) -> Verdict:
     failing = [one for one in fallback.exchanges() if one.request.label.startswith("failing: ")]
     if not any(read(one.end) for one in fallback.exchanges("limited")):
-        return not_judged("nothing falls back at all", failing[0].end, blame="submission")
+        return not_judged("the service never falls back", failing[0].end, blame="submission")
     for one in failing:
         what = one.request.label.removeprefix("failing: ")
         others = [made.call for made in fallback.calls(key=one.request.key) if made.call.model != PRIMARY]
         if others:
             return failed(
-                f"{SECONDARY} is not called where {PRIMARY} fails otherwise ({what})",
+                f"{SECONDARY} is not called if {PRIMARY} fails otherwise ({what})",
                 f"{others[0].model} was called",
                 others[0],
                 one.end,
             )
         if one.status is None or one.status < 400:
-            return failed(f"an error where {PRIMARY} fails ({what})", outcome(one.end), one.end)
+            return failed(f"an error if {PRIMARY} fails ({what})", outcome(one.end), one.end)
     return passed(f"{len(failing)} other failures stay failures", failing[-1].end)
 
 
@@ -64,12 +64,12 @@ def comes_back(fallback: History) -> Verdict:
     last = fallback.exchanges("back")[-1]
     [both] = fallback.exchanges("both limited")
     if not any(read(one.end) for one in fallback.exchanges("limited")):
-        return not_judged("nothing falls back at all", last.end, blame="submission")
+        return not_judged("the service never falls back", last.end, blame="submission")
     back = _answered_by(fallback, last, PRIMARY)
     if not back.passed:
         return failed(f"{PRIMARY} answers again within {BACK_SECONDS:.0f} s", back.actual, last.end)
     if both.status != 429:
-        return failed("429 where both models are rate limited", outcome(both.end), both.end)
+        return failed("429 if both models are rate limited", outcome(both.end), both.end)
     return passed(f"{PRIMARY} answers again; with both rate limited the answer is 429", last.end)
 
 

@@ -10,14 +10,16 @@ from starlette.responses import Response
 from api.config.lifespan import make_lifespan
 from api.config.settings import Settings
 from api.middleware.access_log import AccessLogMiddleware
+from api.middleware.answer_headers import AnswerHeadersMiddleware
 from api.middleware.errors import ErrorMiddleware
 from api.middleware.request_id import HEADER as REQUEST_ID_HEADER
 from api.middleware.request_id import RequestIdMiddleware
 from api.middleware.request_limits import RequestLimitsMiddleware
 from api.middleware.shutdown import Drain, ShutdownMiddleware
-from api.routers import auth, llm, system
+from api.routers import api_keys, auth, llm, openai, system, usage, users
+from api.routers.limits import HEADERS as LIMIT_HEADERS
 from api.services.errors import ServiceError
-from api.utils.error_response import error_response, service_error_response
+from api.utils.error_response import error_response, in_openai_form, service_error_response
 
 _HTTP_SLUGS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
 _MOST_PROBLEMS_TOLD = 5
@@ -37,9 +39,10 @@ def create_app(settings: Settings) -> FastAPI:
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST", "DELETE"],
-                allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
-                expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+                allow_headers=["Authorization", "Content-Type", "X-API-Key", REQUEST_ID_HEADER],
+                expose_headers=[REQUEST_ID_HEADER, "Retry-After", *LIMIT_HEADERS],
             ),
+            Middleware(AnswerHeadersMiddleware),
             Middleware(ErrorMiddleware),
             Middleware(ShutdownMiddleware, drain=drain),
             Middleware(
@@ -55,31 +58,39 @@ def create_app(settings: Settings) -> FastAPI:
         },
     )
     app.include_router(auth.router)
+    app.include_router(api_keys.router)
     app.include_router(llm.router)
+    app.include_router(usage.router)
+    app.include_router(users.router)
+    app.include_router(openai.router)
     app.include_router(system.router)
     return app
 
 
-async def _on_service_error(_request: Request, error: Exception) -> Response:
+async def _on_service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
-    return service_error_response(error)
+    return service_error_response(error, request.scope)
 
 
-async def _on_validation_error(_request: Request, error: Exception) -> Response:
+async def _on_validation_error(request: Request, error: Exception) -> Response:
     """Says what is wrong and where, without the input: FastAPI's own answer echoes passwords."""
     assert isinstance(error, RequestValidationError)
-    problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+    places = [".".join(map(str, problem["loc"])) for problem in error.errors()]
+    problems = [f"{place}: {problem['msg']}" for place, problem in zip(places, error.errors(), strict=True)]
     return error_response(
-        status=422,
+        request.scope,
+        status=400 if in_openai_form(request.scope) else 422,
         slug="invalid_request",
         message="; ".join(problems[:_MOST_PROBLEMS_TOLD]),
+        param=places[0].removeprefix("body."),
         problems=problems,
     )
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return error_response(
+        request.scope,
         status=error.status_code,
         slug=_HTTP_SLUGS.get(error.status_code, "http_error"),
         message=str(error.detail),

@@ -32,11 +32,15 @@ def load_settings(secrets: Path = SECRETS, **overrides: Any) -> Settings:
 def describe(error: ValidationError) -> Iterator[tuple[str, str]]:
     """Pairs of a variable's name and what is wrong with it; the value itself is never part of it."""
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        name = str(problem["loc"][0]).upper() if problem["loc"] else "environment"
+        loc = problem["loc"]
+        name = str(loc[0]).upper() if loc else "environment"
+        within = f"entry {loc[1] + 1}: " if len(loc) > 1 and isinstance(loc[1], int) else ""
+        if len(loc) > 2:
+            within = f"{within}{loc[2]} "
         match problem["type"]:
             case "missing":
-                yield name, "is required and not set"
+                yield name, within + "is required and not set"
             case "value_error":
-                yield name, problem["msg"].removeprefix("Value error, ")
+                yield name, within + problem["msg"].removeprefix("Value error, ")
             case _:
-                yield name, problem["msg"][:1].lower() + problem["msg"][1:]
+                yield name, within + problem["msg"][:1].lower() + problem["msg"][1:]

@@ -12,8 +12,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 # These tell what our own records tell better, with the request's id.
-_QUIET = ("httpx", "httpx2", "httpcore", "httpcore2", "openai")
-_BEARER = r"\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=[Bb]earer )[\w.~+/=-]+"
+_QUIET = ("aiohttp", "httpx", "httpcore")
+_BEARER = r"\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bllm_[A-Za-z0-9]{16}_[\w-]+|(?<=[Bb]earer )[\w.~+/=-]+"
 
 _STAMP: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -24,7 +24,7 @@ _STAMP: tuple[Processor, ...] = (
 
 
 def configure_logging(level: str = "INFO", *, secrets: Iterable[str] = ()) -> None:
-    """Send every record to stdout as JSON, with `secrets` and bearer tokens blotted out wherever they turn up."""
+    """Send every record to stdout as JSON, with `secrets`, bearer tokens and API keys blotted out wherever they turn up."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -7,10 +7,29 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from api.services.callers import Permission, Tier
+from api.services.content_filter.filter import RuleName, parse_rules
+from api.services.limits.rates import Budgets, Rate, parse_budgets, parse_rates
+from api.services.routing.routes import Route, parse_routes
+from api.services.routing.variants import parse_variants
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 
@@ -84,6 +103,41 @@ def _origins(value: object) -> object:
         raise ValueError('must be a JSON list of origins, for instance ["https://app.example.org"]') from None
 
 
+def _users(value: object) -> object:
+    """A JSON list of objects. A failure is told without the value, which holds passwords."""
+    if not isinstance(value, str):
+        return value
+    try:
+        users = json.loads(value)
+    except ValueError:
+        users = None
+    if not isinstance(users, list):
+        raise ValueError(  # noqa: TRY004  pydantic reports ValueError by field, and lets TypeError out
+            'must be a JSON list of users such as {"username": "ada", "password": "...", "tier": "free", '
+            '"permissions": ["chat"]}'
+        )
+    return users
+
+
+def _distinct_with_an_admin(users: "list[BootstrapUser]") -> "list[BootstrapUser]":
+    if len({user.username for user in users}) < len(users):
+        raise ValueError("has a user name twice")
+    if not any(Permission.ADMIN in user.permissions for user in users):
+        raise ValueError("must have a user with the permission admin")
+    return users
+
+
+def _postgresql(url: SecretStr) -> SecretStr:
+    """Only the form is checked here: the database itself may be down when the service starts."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in {"postgresql", "postgres"} or not parts.netloc:
+        raise ValueError("must be a URL such as postgresql://user:password@host:5432/database")
+    return url
+
+
 def _origin(value: str) -> str:
     """An origin as a browser sends it. A wildcard is refused: with credentials it would let every site in."""
     parts = urlsplit(value)
@@ -94,9 +148,37 @@ def _origin(value: str) -> str:
     return value.rstrip("/").lower()
 
 
+def _redis_url(value: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(value.get_secret_value())
+        valid = parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port != 0 and not parts.query
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("must be a URL such as redis://redis:6379/0, or rediss:// for TLS")
+    return value
+
+
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
-Password = Annotated[SecretStr, Field(min_length=8), AfterValidator(_uncommon)]
+Rates = Annotated[dict[Tier, Rate], NoDecode, BeforeValidator(parse_rates)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+SHORTEST_PASSWORD = 8
+Password = Annotated[SecretStr, Field(min_length=SHORTEST_PASSWORD), AfterValidator(_uncommon)]
+
+
+class BootstrapUser(BaseModel):
+    """A user that the settings name."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    username: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    password: Password
+    tier: Tier
+    permissions: frozenset[Permission]
+
+
+BootstrapUsers = Annotated[list[BootstrapUser], AfterValidator(_distinct_with_an_admin)]
 
 
 class Settings(BaseSettings):
@@ -114,17 +196,19 @@ class Settings(BaseSettings):
 
     jwt_secret_key: Annotated[SecretStr, AfterValidator(_strong)]
     jwt_lifetime: timedelta = timedelta(hours=1)
-    auth_admin_password: Password
-    auth_user_password: Password
+    bootstrap_users: Annotated[BootstrapUsers | None, NoDecode, BeforeValidator(_users)] = None
+    auth_admin_password: Password | None = None
+    auth_user_password: Password | None = None
     cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_origins)] = []
 
-    litellm_url: BaseUrl
+    litellm_url: Annotated[BaseUrl, Field(validation_alias=AliasChoices("litellm_url", "backend_url"))]
     litellm_api_key: SecretStr = SecretStr("")
-    qdrant_url: BaseUrl
-    mlflow_tracking_uri: BaseUrl
+    qdrant_url: BaseUrl | None = None
+    mlflow_tracking_uri: BaseUrl | None = None
     mlflow_experiment_id: str = "0"
 
     llm_deadline: Annotated[float, Field(gt=0, le=25)] = 20.0
+    stream_idle_timeout: Annotated[float, Field(gt=0)] = 20.0
     llm_connect_timeout: Annotated[float, Field(gt=0)] = 3.0
     breaker_threshold: Annotated[int, Field(ge=1)] = 5
     breaker_cooldown: Annotated[float, Field(gt=0)] = 10.0
@@ -133,13 +217,41 @@ class Settings(BaseSettings):
     body_timeout: Annotated[float, Field(gt=0)] = 10.0
     drain_timeout: Annotated[float, Field(gt=0, le=25)] = 25.0
 
+    redis_url: RedisUrl | None = None
+    redis_timeout: Annotated[float, Field(gt=0, le=5)] = 0.02
+    rate_limits: Rates = {}
+    token_limits: Rates = {}
+    daily_budgets: Annotated[Budgets, NoDecode, BeforeValidator(parse_budgets)] = Budgets({}, {})
+
+    model_routes: Annotated[tuple[Route, ...], NoDecode, BeforeValidator(parse_routes)] = ()
+    model_variants: Annotated[dict[str, dict[str, float]], NoDecode, BeforeValidator(parse_variants)] = {}
+    content_filters: Annotated[list[RuleName], NoDecode, BeforeValidator(parse_rules)] = []
+
     cache_collection: str = "llm_cache"
     cache_ttl: Annotated[float, Field(gt=0)] = 3600.0
     trace_fallback_path: Path = Path("data/traces.jsonl")
+
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None
+    database_path: Path = Path("data/api.db")
+    usage_outbox_path: Path = Path("data/usage")
+    usage_outbox_max_bytes: Annotated[int, Field(gt=0)] = 512 * 1024 * 1024
+
+    @field_validator("auth_admin_password", "auth_user_password", "qdrant_url", "mlflow_tracking_uri")
+    @classmethod
+    def _required_without_bootstrap_users(cls, value: object, info: ValidationInfo) -> object:
+        """The exam's variables; who names users by BOOTSTRAP_USERS needs none of them."""
+        if value is None and "bootstrap_users" in info.data and info.data["bootstrap_users"] is None:
+            raise PydanticCustomError("missing", "is required")
+        return value
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Every secret in use, in the clear: what must never be logged."""
         fields: dict[str, Any] = dict(self)
-        values = (field.get_secret_value() for field in fields.values() if isinstance(field, SecretStr))
+        values = [field.get_secret_value() for field in fields.values() if isinstance(field, SecretStr)]
+        values += [user.password.get_secret_value() for user in self.bootstrap_users or ()]
+        if self.database_url is not None:
+            password = unquote(urlsplit(self.database_url.get_secret_value()).password or "")
+            if len(password) >= SHORTEST_PASSWORD:  # the pattern of a short one would blot out ordinary words
+                values.append(password)
         return tuple(value for value in values if value)

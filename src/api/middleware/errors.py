@@ -32,6 +32,7 @@ class ErrorMiddleware:
             if started:  # too late for another answer: the server must cut the connection
                 raise
             response = error_response(
+                scope,
                 status=500,
                 slug=ServiceError.slug,
                 message=ServiceError.message,

@@ -36,7 +36,7 @@ class RequestLimitsMiddleware:
         try:
             body = await self._read(scope, receive)
         except ServiceError as error:
-            response = service_error_response(error, headers={"Connection": "close"})
+            response = service_error_response(error, scope, headers={"Connection": "close"})
             await _answer_and_linger(response, scope, receive, send)
             return
         except _DisconnectedError:

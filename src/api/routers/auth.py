@@ -27,7 +27,7 @@ class UserResponse(BaseModel):
 
 @router.post("/login")
 async def login(credentials: LoginRequest, services: ServicesDep) -> TokenResponse:
-    if not services.users.verify(credentials.username, credentials.password.get_secret_value()):
+    if not await services.users.verify(credentials.username, credentials.password.get_secret_value()):
         raise BadCredentialsError
     return TokenResponse(access_token=services.tokens.issue(credentials.username))
 

@@ -1,16 +1,19 @@
 """Asking a model."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, BaseModel, Field
 
 from api.middleware.request_id import current_request_id
 from api.routers.dependencies import Authenticated, ServicesDep
+from api.routers.limits import admit
+from api.routers.openai import ModelCard, ModelList
 from api.services.cache import CacheStats
-from api.services.llm_client import Prompt
+from api.services.limits.estimates import estimate
 from api.services.llm_service import Generation
 from api.services.models import Model
+from api.services.prompts import Prompt
 from api.utils.disconnect import cancel_on_disconnect
 
 router = APIRouter(tags=["llm"])
@@ -36,19 +39,6 @@ class GenerateRequest(BaseModel):
     max_tokens: Annotated[int, Field(ge=1, le=128_000)] | None = None
 
 
-class ModelCard(BaseModel):
-    id: Model
-    object: Literal["model"] = "model"
-    owned_by: str = "litellm"
-
-
-class ModelList(BaseModel):
-    """As OpenAI's API lists models."""
-
-    object: Literal["list"] = "list"
-    data: list[ModelCard]
-
-
 class Cleared(BaseModel):
     cleared: int
 
@@ -58,14 +48,20 @@ async def generate(
     body: GenerateRequest, request: Request, caller: Authenticated, services: ServicesDep
 ) -> Generation:
     prompt = Prompt(**body.model_dump())
-    answering = services.llm.generate(prompt, user=caller.user, request_id=current_request_id())
-    return await cancel_on_disconnect(request, answering)
+    texts = (prompt.prompt, prompt.system_prompt or "")
+    for text in texts:
+        services.content_filter.check(text)
+    size = sum(len(text.encode()) for text in texts)
+    await admit(request, services.limiter, caller, estimate(prompt.model, size, prompt.max_tokens))
+    answering = services.llm.generate(prompt, caller, current_request_id())
+    generation = await cancel_on_disconnect(request.receive, answering)
+    generation.response = services.content_filter.redact(generation.response)
+    return generation
 
 
 @router.get("/llm/models")
-@router.get("/v1/models")
 async def models() -> ModelList:
-    return ModelList(data=[ModelCard(id=model) for model in Model])
+    return ModelList(data=[ModelCard(id=model, owned_by="litellm") for model in Model])
 
 
 @router.get("/llm/cache/stats")

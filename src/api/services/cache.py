@@ -18,8 +18,8 @@ import structlog
 from pydantic import BaseModel
 
 from api.services.errors import CacheUnavailableError
-from api.services.llm_client import Answer, Prompt
 from api.services.metrics import CACHE_LOOKUPS
+from api.services.prompts import Answer, Prompt
 from api.services.qdrant_store import QdrantStore
 
 T = TypeVar("T")
@@ -48,10 +48,12 @@ def cache_key(prompt: Prompt) -> str:
 
 
 class ResponseCache:
-    """`ttl` in seconds."""
+    """`ttl` in seconds. Without a `url` nothing is kept, and every lookup misses."""
 
-    def __init__(self, *, url: str, collection: str, ttl: float) -> None:
-        self._store = QdrantStore(url=url, collection=collection, timeout=_OPERATION_TIMEOUT)
+    def __init__(self, *, url: str | None, collection: str, ttl: float) -> None:
+        self._store: QdrantStore | None = None
+        if url is not None:
+            self._store = QdrantStore(url=url, collection=collection, timeout=_OPERATION_TIMEOUT)
         self._ttl = ttl
         self._ready = False
         self._resting_until = 0.0
@@ -61,7 +63,8 @@ class ResponseCache:
 
     def start(self) -> None:
         """Connect in the background; until that is done, every lookup misses."""
-        self._in_background(self._connect())
+        if self._store:
+            self._in_background(self._connect())
 
     async def get(self, prompt: Prompt) -> Answer | None:
         """The answer given before; None if there is none, or it cannot be had within LOOKUP_TIMEOUT."""
@@ -102,11 +105,12 @@ class ResponseCache:
             await asyncio.wait(self._tasks, timeout=_OPERATION_TIMEOUT)
         for task in self._tasks:
             task.cancel()
-        await self._store.close()
+        if self._store:
+            await self._store.close()
 
     @property
     def _resting(self) -> bool:
-        return time.monotonic() < self._resting_until
+        return not self._store or time.monotonic() < self._resting_until
 
     async def _guard(self, operation: Awaitable[T], seconds: float) -> T | None:
         """The result, or None and a rest if there is none in time."""
@@ -129,6 +133,8 @@ class ResponseCache:
 
     async def _prepared(self) -> QdrantStore:
         """The store, with its collection in place: Qdrant may have come back empty."""
+        if not self._store:
+            raise CacheUnavailableError("no Qdrant is configured")
         if not self._ready:
             await self._store.prepare()
             self._ready = True

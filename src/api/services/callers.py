@@ -23,6 +23,15 @@ class Permission(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may log in."""
+
+    name: str
+    tier: Tier
+    permissions: frozenset[Permission]
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Whoever was authenticated for a request; `key` is the id of the API key that was used, if one was."""
 

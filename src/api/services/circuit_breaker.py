@@ -13,7 +13,8 @@ Calls that were let through before an outage and fail long after must not reopen
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TypeVar
 
@@ -80,9 +81,19 @@ class CircuitBreaker:
 
     async def call(self, operation: Callable[[], Awaitable[T]]) -> T:
         """Await `operation()` if the upstream may be called, else raise BreakerOpenError at once."""
+        with self.guard():
+            return await operation()
+
+    @contextmanager
+    def guard(self) -> Iterator[Callable[[], None]]:
+        """Judge the call made inside by how the context ends; raise BreakerOpenError at once if none may be made.
+
+        The value is to be called when the upstream shows itself alive before the call is over, as a stream does with
+        its first token. A half-open breaker closes then, and does not wait for the stream's end.
+        """
         era = self._admit()
         try:
-            result = await operation()
+            yield lambda: self._answered(era)
         except Exception as error:
             if self._is_failure(error):
                 self._failed(era)
@@ -93,7 +104,6 @@ class CircuitBreaker:
             self._release(era)
             raise
         self._succeeded(era)
-        return result
 
     def _admit(self) -> int:
         if self._state is State.OPEN:

@@ -4,34 +4,105 @@
 upstreams, and never leaves the service.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
 class ServiceError(Exception):
-    """A failure with an answer. `retry_after`, in seconds, becomes the header of that name."""
+    """A failure with an answer. `retry_after`, in seconds, becomes the header of that name.
+
+    `code` and `param` are for the answers in OpenAI's form: what the failure is called there, by default its slug, and
+    the field of the request that is at fault.
+    """
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal_error"
-    message: ClassVar[str] = "Something went wrong on our side. Quote the incident_id when you report it."
+    message: str = "Something went wrong on our side. Quote the incident_id when you report it."
 
     # What a caller is told where nobody knows better, in seconds.
     default_retry_after: ClassVar[float | None] = None
 
-    def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        code: str | None = None,
+        param: str | None = None,
+    ) -> None:
         super().__init__(detail or self.message)
         self.retry_after = retry_after
+        self.code = code or self.slug
+        self.param = param
+
+
+class InvalidRequestError(ServiceError):
+    """`problem` is one sentence for the caller, which never quotes what was sent."""
+
+    status = 400
+    slug = "invalid_request"
+
+    def __init__(self, problem: str, *, param: str | None = None) -> None:
+        super().__init__(problem, param=param)
+        self.message = problem
 
 
 class NotAuthenticatedError(ServiceError):
     status = 401
     slug = "not_authenticated"
-    message = "A valid bearer token is required."
+    message = "A valid token or API key is required."
 
 
 class BadCredentialsError(ServiceError):
     status = 401
     slug = "bad_credentials"
     message = "The username or the password is wrong."
+
+
+class PermissionDeniedError(ServiceError):
+    status = 403
+    slug = "permission_denied"
+    message = "Your account does not have the permission that this endpoint needs."
+
+
+class ApiKeyNotFoundError(ServiceError):
+    status = 404
+    slug = "api_key_not_found"
+    message = "You have no API key with this id."
+
+
+class UserNotFoundError(ServiceError):
+    status = 404
+    slug = "user_not_found"
+    message = "There is no such user that can be removed."
+
+
+class UserExistsError(ServiceError):
+    status = 409
+    slug = "user_exists"
+    message = "There is a user of this name."
+
+
+class TooManyKeysError(ServiceError):
+    status = 409
+    slug = "too_many_api_keys"
+    message = "You have as many API keys as you may. Revoke one first."
+
+
+class IdentityUnavailableError(ServiceError):
+    """Nobody can say now whether a key is good: a 401 would have the caller throw it away."""
+
+    status = 503
+    slug = "identity_unavailable"
+    message = "Users and API keys cannot be looked up or changed at the moment. Try again."
+    default_retry_after = 2.0
+
+
+class UsageUnavailableError(ServiceError):
+    status = 503
+    slug = "usage_unavailable"
+    message = "Usage cannot be read at the moment. Nothing of it is lost. Try again."
+    default_retry_after = 2.0
 
 
 class ClientDisconnectedError(ServiceError):
@@ -52,6 +123,42 @@ class BodyTooLargeError(ServiceError):
     status = 413
     slug = "body_too_large"
     message = "The request body is larger than this service accepts."
+
+
+class ContentRefusedError(ServiceError):
+    status = 400
+    slug = "content_refused"
+    message = (
+        "The request holds what must not go to a model, such as keys, passwords or personal data. Remove it."
+    )
+
+
+class LimitExceededError(ServiceError):
+    """A limit of the caller's own; `headers` tell what is left of each."""
+
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after: float, headers: Mapping[str, str]) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.headers = headers
+
+
+class RateLimitExceededError(LimitExceededError):
+    slug = "rate_limit_exceeded"
+    message = "You have used up your requests or tokens for now. Try again after the time in Retry-After."
+
+
+class BudgetExceededError(LimitExceededError):
+    slug = "budget_exceeded"
+    message = "You have used up your budget for today. It begins anew at midnight, UTC."
+
+
+class TooManyTokensError(ServiceError):
+    """No window has room for this request, so that waiting is of no use."""
+
+    status = 413
+    slug = "too_many_tokens"
+    message = "The prompt and max_tokens together exceed your limit of tokens. Shorten the prompt or lower max_tokens."
 
 
 class ShuttingDownError(ServiceError):

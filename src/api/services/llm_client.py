@@ -1,13 +1,15 @@
-"""One call to the model, through the LiteLLM gateway, with every way of failing told apart."""
+"""One call to the LiteLLM gateway, with every way of failing told apart. Bodies stay bytes: nothing is re-modelled."""
 
 import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-import httpx2
-import openai
-from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionMessageParam
-from pydantic import BaseModel, Field, ValidationError
+import aiohttp
+import aiohttp.http_exceptions
+import orjson
 
 from api.services.errors import (
     LLMBadRequestError,
@@ -22,12 +24,16 @@ from api.services.errors import (
     LLMUnavailableError,
     LLMUnprocessableError,
 )
-from api.services.models import Model, estimate_cost
+from api.utils.event_stream import EVENT_STREAM, EventTooLongError, event_data, split_events
 from api.utils.retry import parse_retry_after
 
 # LiteLLM hands on its provider's headers under a prefix.
 _RETRY_AFTER = ("retry-after", "llm_provider-retry-after")
 _COST = "x-litellm-response-cost"
+_JSON = "application/json"
+_LONGEST_EVENT = 1024 * 1024
+# What names an error or a field, and can hold neither a sentence nor an address.
+_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 
 # Whatever else is below 500 was refused for reasons of ours: LLMRejectedError.
 _CLIENT_ERRORS: dict[int, type[LLMError]] = {
@@ -38,159 +44,171 @@ _CLIENT_ERRORS: dict[int, type[LLMError]] = {
     422: LLMUnprocessableError,
     429: LLMQuotaExhaustedError,
 }
+_ABOUT_THE_REQUEST = {400, 404, 422}
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """What the model is asked."""
+class Reply:
+    """A whole answer; `cost` in US dollars, if the gateway says."""
 
-    model: Model
-    prompt: str
-    system_prompt: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-
-    @property
-    def messages(self) -> list[ChatCompletionMessageParam]:
-        messages: list[ChatCompletionMessageParam] = []
-        if self.system_prompt:
-            messages.append({"role": "system", "content": self.system_prompt})
-        messages.append({"role": "user", "content": self.prompt})
-        return messages
-
-
-class Answer(BaseModel):
-    """What the model said; `cost` is in US dollars."""
-
-    response: str
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    cost: float
-
-
-class _Message(BaseModel):
-    content: str
-
-
-class _Choice(BaseModel):
-    message: _Message
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = Field(default=0, ge=0)
-    completion_tokens: int = Field(default=0, ge=0)
-
-
-class _Completion(BaseModel):
-    """The part of a chat completion that this service rests on. The SDK's own models accept anything."""
-
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
+    body: bytes
+    cost: float | None
 
 
 class LLMClient:
-    """Makes each call once: retrying is the business of one layer, and that is not this one."""
+    """Makes each call once: retrying is the business of one layer, and that is not this one.
+
+    Every method raises a subclass of LLMError for whatever goes wrong. Deadlines are times on the event loop's clock:
+    the timeouts of the HTTP client are for each read, and an upstream that drips a byte now and then never meets them.
+    """
 
     def __init__(self, *, base_url: str, api_key: str, connect_timeout: float, read_timeout: float) -> None:
-        self._client = AsyncOpenAI(
-            base_url=f"{base_url}/v1",
-            api_key=api_key or "none",  # the SDK insists on one
-            timeout=openai.Timeout(read_timeout, connect=connect_timeout),
-            max_retries=0,
+        self._base_url = f"{base_url}/v1"
+        self._api_key = api_key
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=read_timeout
         )
+        self._session: aiohttp.ClientSession | None = None
 
-    async def complete(self, prompt: Prompt, *, deadline: float, request_id: str = "") -> Answer:
-        """The model's answer. Raises a subclass of LLMError for whatever goes wrong.
+    async def post(
+        self, path: str, fields: Mapping[str, Any], *, deadline: float, request_id: str = ""
+    ) -> Reply:
+        """The answer of `path`, which is JSON by its content type."""
+        with _told_apart():
+            async with asyncio.timeout_at(deadline), self._open(path, fields, request_id) as response:
+                _expect(response, _JSON)
+                return Reply(await response.read(), _cost(response))
 
-        `deadline` is a time on the event loop's clock and covers the whole answer: the timeouts of the HTTP client are
-        for each read, and an upstream that drips a byte now and then never meets them.
+    async def stream(
+        self, path: str, fields: Mapping[str, Any], *, deadline: float, idle: float, request_id: str = ""
+    ) -> AsyncGenerator[bytes]:
+        """The events of `path` that hold data, as they were sent.
+
+        The first one is there by `deadline`, and each one after `idle` seconds at most; comments do not count. The time
+        that the caller takes to ask for the next one is its own.
         """
-        try:
+        loop = asyncio.get_running_loop()
+        opening = self._open(path, fields, request_id)
+        with _told_apart():
             async with asyncio.timeout_at(deadline):
-                body, headers = await self._post(prompt, request_id)
-        except TimeoutError:
-            raise LLMTimeoutError("deadline reached") from None
-        except openai.APIStatusError as error:
-            raise _from_status(error) from None
-        except openai.APITimeoutError as error:
-            raise LLMTimeoutError(_reason(error)) from None
-        except openai.APIConnectionError as error:
-            raise LLMUnavailableError(_reason(error)) from None
-        except httpx2.HTTPError as error:
-            raise _from_broken_body(error) from None
-        return _parse(prompt.model, body, headers)
+                response = await opening.__aenter__()
+        try:
+            _expect(response, EVENT_STREAM)
+            events = split_events(response.content.iter_any(), longest=_LONGEST_EVENT)
+            while True:
+                with _told_apart():
+                    async with asyncio.timeout_at(deadline):
+                        event = await _next_with_data(events)
+                if event is None:
+                    return
+                yield event
+                deadline = loop.time() + idle
+        finally:
+            await opening.__aexit__(None, None, None)
 
     async def close(self) -> None:
-        await self._client.close()
+        if self._session is not None:
+            await self._session.close()
 
-    async def _post(self, prompt: Prompt, request_id: str) -> tuple[bytes, httpx2.Headers]:
-        # The streaming interface gives the headers first, so that a body that breaks off is known as such.
-        async with self._client.chat.completions.with_streaming_response.create(
-            model=prompt.model.value,
-            messages=prompt.messages,
-            temperature=openai.omit if prompt.temperature is None else prompt.temperature,
-            max_tokens=openai.omit if prompt.max_tokens is None else prompt.max_tokens,
-            extra_headers={"X-Request-ID": request_id} if request_id else None,
-        ) as response:
-            return await response.read(), response.headers
+    @asynccontextmanager
+    async def _open(
+        self, path: str, fields: Mapping[str, Any], request_id: str
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The head of a successful answer; its body is read by whoever asks."""
+        headers = {"X-Request-ID": request_id} if request_id else {}
+        url, body = f"{self._base_url}{path}", orjson.dumps(fields)
+        async with self._connected().post(url, data=body, headers=headers, allow_redirects=False) as response:
+            if not 200 <= response.status < 300:
+                raise _from_status(response.status, response.headers, await response.read())
+            yield response
+
+    def _connected(self) -> aiohttp.ClientSession:
+        """The session, which can only be made where an event loop runs."""
+        if self._session is None:
+            headers = {"Content-Type": _JSON, "Accept-Encoding": "identity"}
+            if self._api_key:
+                headers["Authorization"] = f"Bearer {self._api_key}"
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout,
+                headers=headers,
+                connector=aiohttp.TCPConnector(limit=0),  # how many are let in is not decided here
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
 
 
-def _parse(model: Model, body: bytes, headers: httpx2.Headers) -> Answer:
-    content_type = headers.get("content-type", "")
-    if not content_type.startswith("application/json"):
-        raise LLMMalformedError(f"content type {content_type[:80]!r}")
+async def _next_with_data(events: AsyncGenerator[bytes]) -> bytes | None:
+    async for event in events:
+        if event_data(event) is not None:
+            return event
+    return None
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Turn what the HTTP client raises into errors of ours.
+
+    Only types are named in them: the messages of HTTP libraries may hold addresses.
+    """
     try:
-        completion = _Completion.model_validate_json(body)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise LLMMalformedError(f"{'.'.join(map(str, problem['loc']))} {problem['type']}".strip()) from None
-    usage = completion.usage or _Usage()
-    return Answer(
-        response=completion.choices[0].message.content,
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        total_tokens=usage.prompt_tokens + usage.completion_tokens,
-        cost=_cost(model, usage, headers.get(_COST)),
-    )
+        yield
+    except TimeoutError:
+        raise LLMTimeoutError("deadline reached") from None
+    except EventTooLongError:
+        raise LLMMalformedError("an event without an end") from None
+    except aiohttp.ClientPayloadError as error:
+        raise _from_broken_body(error) from None
+    except aiohttp.ClientConnectionError as error:
+        raise LLMUnavailableError(type(error).__name__) from None
+    except aiohttp.ClientError as error:
+        raise LLMMalformedError(type(error).__name__) from None
 
 
-def _cost(model: Model, usage: _Usage, reported: str | None) -> float:
-    estimate = estimate_cost(model, usage.prompt_tokens, usage.completion_tokens)
+def _expect(response: aiohttp.ClientResponse, content_type: str) -> None:
+    if not (given := response.headers.get("content-type", "")).startswith(content_type):
+        raise LLMMalformedError(f"content type {given[:80]!r}")
+
+
+def _cost(response: aiohttp.ClientResponse) -> float | None:
     try:
-        cost = float(reported or estimate)
+        cost = float(response.headers.get(_COST, ""))
     except ValueError:
-        return estimate
-    return cost if 0 <= cost < float("inf") else estimate
+        return None
+    return cost if 0 <= cost < float("inf") else None
 
 
-def _from_status(error: openai.APIStatusError) -> LLMError:
-    status, headers = error.status_code, error.response.headers
+def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> LLMError:
     detail = f"status {status}"
-    if status == 429 and "insufficient_quota" not in error.response.text:
+    if status == 429 and b"insufficient_quota" not in body:
         return LLMRateLimitedError(detail, retry_after=_retry_after(headers))
     if status >= 500:
         return LLMServerError(detail, retry_after=_retry_after(headers))
-    return _CLIENT_ERRORS.get(status, LLMRejectedError)(detail)
+    kind = _CLIENT_ERRORS.get(status, LLMRejectedError)
+    if status in _ABOUT_THE_REQUEST:
+        return kind(detail, code=_named(body, "code"), param=_named(body, "param"))
+    return kind(detail)
 
 
-def _retry_after(headers: httpx2.Headers) -> float | None:
+def _named(body: bytes, field: str) -> str | None:
+    """What an error in OpenAI's form calls itself, or the field that it is about. Its message may name upstreams."""
+    try:
+        name = orjson.loads(body)["error"][field]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return name if isinstance(name, str) and not name.isdecimal() and _NAME.fullmatch(name) else None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     for name in _RETRY_AFTER:
         if (value := headers.get(name)) and (seconds := parse_retry_after(value)) is not None:
             return seconds
     return None
 
 
-def _from_broken_body(error: httpx2.HTTPError) -> LLMError:
-    """A connection that failed or ended under the answer is a fault of the network; anything else, a bad answer."""
-    if isinstance(error, httpx2.TimeoutException):
-        return LLMTimeoutError(_reason(error))
-    if isinstance(error, httpx2.TransportError):
-        return LLMUnavailableError(_reason(error))
-    return LLMMalformedError(_reason(error))
-
-
-def _reason(error: BaseException) -> str:
-    """The types alone: messages of HTTP libraries may hold addresses."""
+def _from_broken_body(error: aiohttp.ClientPayloadError) -> LLMError:
+    """A body that ends too early is a fault of the network; one that cannot be decoded is a bad answer."""
     cause = error.__cause__
-    return type(cause or error).__name__
+    reason = type(cause or error).__name__
+    if isinstance(cause, aiohttp.http_exceptions.ContentEncodingError):
+        return LLMMalformedError(reason)
+    return LLMUnavailableError(reason)

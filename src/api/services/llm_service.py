@@ -1,27 +1,22 @@
-"""Answering a prompt: the cache, the model behind breaker and retry, and a trace of how it went.
+"""Answering callers: in OpenAI's form, whole or as a stream, and prompts by themselves, which are cached.
 
-    deadline ┌──────────────────────────────────────────────────────────┐
-             │ cache ── miss ──> retry( breaker( deadline( model call ))) │ ──> cache, trace
-             └──────────────────────────────────────────────────────────┘
-
-The breaker is inside the retry: each call counts, and the retries end when it opens. The deadline spans all of it.
+All go the same way to the model (`gateway`), and all are reported at their end (`answered`).
 """
 
-import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
 
-import structlog
-
+from api.services.answered import Answered, Observers
 from api.services.cache import ResponseCache
-from api.services.circuit_breaker import BreakerOpenError, CircuitBreaker, State
-from api.services.errors import ClientDisconnectedError, LLMCircuitOpenError, LLMError, ServiceError
-from api.services.llm_client import Answer, LLMClient, Prompt
-from api.services.metrics import BREAKER_STATE, LLM_CALLS, LLM_COST, LLM_RETRIES, LLM_TOKENS
-from api.services.tracing import Trace, Tracer
-from api.utils.retry import retry
+from api.services.callers import Caller
+from api.services.chat import read_completion, read_embeddings, read_text_completion, wants_usage
+from api.services.errors import LLMQuotaExhaustedError, LLMRateLimitedError
+from api.services.gateway import CHAT, EMBEDDINGS, Gateway
+from api.services.metrics import MODEL_CHOICES
+from api.services.prompts import Answer, Prompt
 
-log = structlog.get_logger("api.llm")
-
-_STATE_VALUES = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
+T = TypeVar("T")
 
 
 class Generation(Answer):
@@ -31,99 +26,89 @@ class Generation(Answer):
     cached: bool
 
 
-def is_outage(error: Exception) -> bool:
-    """Whether a failure says that the upstream is ill: a refusal or a rate limit does not."""
-    return not isinstance(error, LLMError) or error.outage
-
-
-def log_breaker_change(old: State, new: State) -> None:
-    BREAKER_STATE.set(_STATE_VALUES[new])
-    level = "error" if new is State.OPEN else "warning"
-    getattr(log, level)("circuit breaker changed", previous=old, state=new)
-
-
 class LLMService:
-    """`deadline` is how long an answer may take in all, in seconds."""
+    """Every method raises a subclass of LLMError."""
 
-    def __init__(
-        self,
-        client: LLMClient,
-        *,
-        breaker: CircuitBreaker,
-        cache: ResponseCache,
-        tracer: Tracer,
-        deadline: float,
-    ) -> None:
-        self._client = client
-        self._breaker = breaker
+    def __init__(self, gateway: Gateway, *, cache: ResponseCache, observers: Observers) -> None:
+        self._gateway = gateway
         self._cache = cache
-        self._tracer = tracer
-        self._deadline = deadline
+        self._observers = observers
 
-    async def generate(self, prompt: Prompt, *, user: str, request_id: str) -> Generation:
-        """Raises a subclass of LLMError."""
-        trace = Trace(
-            request_id=request_id,
-            user=user,
-            model=prompt.model,
-            prompt=prompt.prompt,
-            system_prompt=prompt.system_prompt,
-            temperature=prompt.temperature,
-            max_tokens=prompt.max_tokens,
-        )
-        try:
-            generation = await self._generate(prompt, request_id)
-        except ServiceError as error:
-            trace.error = error.slug
-            raise
-        except asyncio.CancelledError:
-            trace.error = ClientDisconnectedError.slug
-            raise
-        except Exception:
-            trace.error = ServiceError.slug
-            raise
-        else:
-            trace = trace.model_copy(update=generation.model_dump())
-            return generation
-        finally:
-            self._tracer.record(trace)
+    async def complete(
+        self, fields: Mapping[str, Any], caller: Caller, request_id: str, *, fallback: str | None = None
+    ) -> bytes:
+        """The backend's answer to a chat request, as it is; by `fallback` if the model is rate limited."""
+        with self._observers.answering(fields, caller=caller, request_id=request_id) as answered:
+            deadline = self._gateway.deadline()
 
-    async def _generate(self, prompt: Prompt, request_id: str) -> Generation:
-        deadline = asyncio.get_running_loop().time() + self._deadline
-        if (known := await self._cache.get(prompt)) is not None:
-            return Generation(**known.model_dump(exclude={"cost"}), cost=0.0, model=prompt.model, cached=True)
-        answer = await self._ask(prompt, deadline, request_id)
-        self._cache.put(prompt, answer)
-        LLM_TOKENS.labels(prompt.model, "prompt").inc(answer.prompt_tokens)
-        LLM_TOKENS.labels(prompt.model, "completion").inc(answer.completion_tokens)
-        LLM_COST.labels(prompt.model).inc(answer.cost)
-        return Generation(**answer.model_dump(), model=prompt.model, cached=False)
+            async def ask() -> bytes:
+                return (
+                    await self._gateway.post(CHAT, answered, read=read_completion, deadline=deadline)
+                ).body
 
-    async def _ask(self, prompt: Prompt, deadline: float, request_id: str) -> Answer:
-        async def attempt() -> Answer:
-            return await self._breaker.call(call)
+            return await _with_fallback(answered, fallback, ask)
 
-        async def call() -> Answer:
-            try:
-                answer = await self._client.complete(prompt, deadline=deadline, request_id=request_id)
-            except LLMError as error:
-                LLM_CALLS.labels(prompt.model, error.slug).inc()
-                raise
-            LLM_CALLS.labels(prompt.model, "ok").inc()
-            return answer
+    async def embed(self, fields: Mapping[str, Any], caller: Caller, request_id: str) -> bytes:
+        """The backend's embeddings, as they are."""
+        with self._observers.answering(fields, caller=caller, request_id=request_id) as answered:
+            return (await self._gateway.post(EMBEDDINGS, answered, read=read_embeddings)).body
 
-        def before_retry(error: Exception, number: int, delay: float) -> None:
-            LLM_RETRIES.labels(prompt.model).inc()
-            log.warning("retrying", retry=number, delay_s=round(delay, 3), reason=str(error))
+    async def stream(
+        self, fields: Mapping[str, Any], caller: Caller, request_id: str, *, fallback: str | None = None
+    ) -> tuple[bytes, AsyncGenerator[bytes]]:
+        """The first event of a streamed answer, and those to come, which must be closed."""
+        events = self._stream(fields, caller, request_id, fallback)
+        return await anext(events), events
 
-        try:
-            return await retry(
-                attempt, wait_at_least=self._wait_at_least, deadline=deadline, before_retry=before_retry
+    async def _stream(
+        self, fields: Mapping[str, Any], caller: Caller, request_id: str, fallback: str | None
+    ) -> AsyncGenerator[bytes]:
+        with self._observers.answering(
+            fields, caller=caller, request_id=request_id, streamed=True
+        ) as answered:
+
+            async def begin() -> tuple[bytes, AsyncGenerator[bytes]]:
+                events = self._gateway.stream(answered, usage_too=wants_usage(fields))
+                return await anext(events), events
+
+            first, events = await _with_fallback(answered, fallback, begin)
+            async with aclosing(events):
+                yield first
+                async for event in events:
+                    yield event
+
+    async def generate(self, prompt: Prompt, caller: Caller, request_id: str) -> Generation:
+        """The model's text; word for word the same prompt is answered from the cache."""
+        with self._observers.answering(prompt.fields, caller=caller, request_id=request_id) as answered:
+            deadline = self._gateway.deadline()
+            known = await self._cache.get(prompt)
+            if known is None:
+                await self._gateway.post(CHAT, answered, read=read_text_completion, deadline=deadline)
+            else:
+                answered.cached = True
+                answered.response = known.response
+                answered.prompt_tokens = known.prompt_tokens
+                answered.completion_tokens = known.completion_tokens
+            answer = Answer(
+                response=answered.response or "",
+                prompt_tokens=answered.prompt_tokens,
+                completion_tokens=answered.completion_tokens,
+                total_tokens=answered.prompt_tokens + answered.completion_tokens,
+                cost=answered.cost,
             )
-        except BreakerOpenError as error:
-            raise LLMCircuitOpenError(str(error), retry_after=error.retry_after) from None
+            if known is None:
+                self._cache.put(prompt, answer)
+            return Generation(**answer.model_dump(), model=prompt.model, cached=answered.cached)
 
-    def _wait_at_least(self, error: Exception) -> float | None:
-        if not isinstance(error, LLMError) or not error.retryable or self._breaker.state is State.OPEN:
-            return None
-        return error.retry_after or 0.0
+
+async def _with_fallback(answered: Answered, fallback: str | None, ask: Callable[[], Awaitable[T]]) -> T:
+    """Await `ask()`, and again for the model `fallback` if the first one is rate limited."""
+    try:
+        return await ask()
+    except (LLMRateLimitedError, LLMQuotaExhaustedError):
+        if fallback is None or fallback == answered.model:
+            raise
+    MODEL_CHOICES.labels(fallback, "fallback").inc()
+    answered.model = fallback
+    answered.fields = {**answered.fields, "model": fallback}
+    return await ask()

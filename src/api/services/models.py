@@ -19,7 +19,7 @@ class Price:
     completion: float
 
 
-PRICES = {
+PRICES: dict[str, Price] = {
     Model.PRIMARY: Price(1.00, 3.00),
     Model.SECONDARY: Price(2.50, 10.00),
     Model.THIRD: Price(0.30, 2.50),
@@ -27,7 +27,10 @@ PRICES = {
 }
 
 
-def estimate_cost(model: Model, prompt_tokens: int, completion_tokens: int) -> float:
-    """US dollars."""
-    price = PRICES[model]
+UNKNOWN_PRICE = Price(0.0, 0.0)
+
+
+def estimate_cost(model: str, prompt_tokens: int, completion_tokens: int) -> float:
+    """US dollars; 0 for a model whose price is not known here."""
+    price = PRICES.get(model, UNKNOWN_PRICE)
     return (prompt_tokens * price.prompt + completion_tokens * price.completion) / 1_000_000

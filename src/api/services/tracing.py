@@ -12,21 +12,27 @@ was sent again later stands in both places, under the same trace id.
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, time_ns
+from types import UnionType
+from typing import Any
 from uuid import uuid4
 
+import orjson
 import structlog
 from pydantic import BaseModel, Field, computed_field
 
+from api.services.answered import OK, Answered
 from api.services.metrics import TRACES
 
 log = structlog.get_logger("api.tracing")
 
 SEND_TIMEOUT = 2.0
-_BATCH = 20
+_BATCH = 100
+# What comes meanwhile goes with it: a call for each trace would cost as much as the answer did.
+_GATHER_SECONDS = 0.1
 _REST_AFTER_FAILURE = 10.0
 _REMEMBERED = 1000
 
@@ -59,6 +65,46 @@ class Trace(BaseModel):
         return (self.ended_ns - self.started_ns) / 1e9
 
 
+def trace_answer(tracer: "Tracer", answered: Answered) -> None:
+    """Record what was asked in a chat and how it ended; a conversation of several turns as the JSON that it came in."""
+    if "messages" not in answered.fields:
+        return
+    system_prompt, prompt = _texts(answered.fields["messages"])
+    trace = Trace(
+        request_id=answered.request_id,
+        user=answered.caller.user,
+        model=answered.model,
+        prompt=prompt,
+        system_prompt=system_prompt,
+        temperature=_typed(answered.fields.get("temperature"), int | float),
+        max_tokens=_typed(answered.fields.get("max_tokens"), int),
+        response=answered.response,
+        error=None if answered.status == OK else answered.status,
+        cached=answered.cached,
+        prompt_tokens=answered.prompt_tokens,
+        completion_tokens=answered.completion_tokens,
+        total_tokens=answered.prompt_tokens + answered.completion_tokens,
+        cost=answered.cost,
+        started_ns=answered.began_ns,
+    )
+    tracer.record(trace)
+
+
+def _texts(messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, str]:
+    """The system's prompt, if there is one, and the user's."""
+    match messages:
+        case [{"role": "user", "content": str(prompt)}]:
+            return None, prompt
+        case [{"role": "system", "content": str(system)}, {"role": "user", "content": str(prompt)}]:
+            return system, prompt
+    return None, orjson.dumps(messages).decode()
+
+
+def _typed(value: Any, kind: type | UnionType) -> Any:
+    """What a backend refuses in a request must not make its trace fail as well."""
+    return value if isinstance(value, kind) else None
+
+
 class TraceRejectedError(Exception):
     """The server is there, and does not want this trace: sending it again is of no use."""
 
@@ -72,11 +118,11 @@ class Failure:
 
 
 class Tracer:
-    """`send` delivers traces, or raises: TraceRejectedError for good, anything else for now."""
+    """`send` delivers traces, or raises: TraceRejectedError for good, anything else for now. None: nobody wants any."""
 
     def __init__(
         self,
-        send: Callable[[Sequence[Trace]], Awaitable[None]],
+        send: Callable[[Sequence[Trace]], Awaitable[None]] | None,
         *,
         fallback: Path,
         rest_after_failure: float = _REST_AFTER_FAILURE,
@@ -90,28 +136,31 @@ class Tracer:
         self._kept: deque[Trace] = deque(maxlen=_REMEMBERED)
         self._resting_until = 0.0
         self._wake = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="tracer")
 
     def record(self, trace: Trace) -> None:
+        if self._send is None:
+            return
         trace.ended_ns = trace.ended_ns or time_ns()
         self._pending.append(trace)
         self._wake.set()
 
     async def close(self) -> None:
         """Deliver what is pending, to MLflow or to the file; takes little more than one attempt to send."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         if self._task is not None:
             await self._task
             self._task = None
 
     async def _run(self) -> None:
-        while not (self._closing and not self._pending):
+        while not (self._closing.is_set() and not self._pending):
             await self._wait()
+            await self._gather()
             self._wake.clear()
             while self._pending:
                 batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
@@ -124,6 +173,14 @@ class Tracer:
         try:
             async with asyncio.timeout(patience):
                 await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _gather(self) -> None:
+        """Wait for more traces, unless this is the end."""
+        try:
+            async with asyncio.timeout(_GATHER_SECONDS):
+                await self._closing.wait()
         except TimeoutError:
             pass
 
@@ -140,6 +197,7 @@ class Tracer:
         """Send; what went wrong, or None."""
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
+                assert self._send is not None
                 await self._send(batch)
         except TraceRejectedError as error:
             return Failure(str(error), passing=False)
@@ -164,7 +222,7 @@ class Tracer:
             )
 
     async def _send_kept(self) -> None:
-        while self._kept and not self._closing and self._clock() >= self._resting_until:
+        while self._kept and not self._closing.is_set() and self._clock() >= self._resting_until:
             batch = [self._kept[i] for i in range(min(_BATCH, len(self._kept)))]
             failure = await self._attempt(batch)
             if failure and failure.passing:

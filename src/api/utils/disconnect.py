@@ -4,20 +4,20 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from starlette.requests import Request
+from starlette.types import Receive
 
 from api.services.errors import ClientDisconnectedError
 
 T = TypeVar("T")
 
 
-async def cancel_on_disconnect(request: Request, operation: Coroutine[Any, Any, T]) -> T:
+async def cancel_on_disconnect(receive: Receive, operation: Coroutine[Any, Any, T]) -> T:
     """Await `operation`, but cancel it and raise ClientDisconnectedError when the client closes its connection.
 
     The request's body must have been read.
     """
     work = asyncio.create_task(operation)
-    departure = asyncio.create_task(_disconnected(request))
+    departure = asyncio.create_task(_disconnected(receive))
     try:
         await asyncio.wait({work, departure}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -29,6 +29,6 @@ async def cancel_on_disconnect(request: Request, operation: Coroutine[Any, Any, 
         await asyncio.wait({work, departure})
 
 
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass

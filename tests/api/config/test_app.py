@@ -132,7 +132,7 @@ async def test_a_bug_is_a_500_of_the_same_form(
     async def fail(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("canary at /srv/app.py")
 
-    monkeypatch.setattr(LLMService, "_generate", fail)
+    monkeypatch.setattr(LLMService, "generate", fail)
     origin = "https://app.example.org"
     answer = await service.post(
         "/llm/generate", json={"model": "gemini-third", "prompt": "Why?"}, headers={"Origin": origin}

@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from api.config.env_validator import describe, load_settings
+from api.services.callers import Permission
 from tests.api.support import read_settings
 
 REQUIRED = [
@@ -72,6 +73,21 @@ def test_required(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("CORS_ORIGINS", '["https://example.org/canary"]'),
         ("LLM_DEADLINE", "canary"),
         ("LOG_LEVEL", "canary"),
+        ("REDIS_URL", "canary"),
+        ("REDIS_URL", "redis://:password-canary@"),
+        ("REDIS_URL", "redis://redis:canary"),
+        ("REDIS_URL", "redis://redis?socket_timeout=canary"),
+        ("RATE_LIMITS", '{"canary": "10/minute"}'),
+        ("TOKEN_LIMITS", '{"free": "canary"}'),
+        ("DAILY_BUDGETS", '{"free": "canary"}'),
+        ("MODEL_ROUTES", "canary"),
+        ("MODEL_ROUTES", '[{"model": "small", "canary": 1}]'),
+        ("MODEL_ROUTES", '[{"tier": "free"}]'),
+        ("MODEL_VARIANTS", '{"canary": {}}'),
+        ("MODEL_VARIANTS", '{"chat": {"canary": 0}}'),
+        ("CONTENT_FILTERS", "canary"),
+        ("CONTENT_FILTERS", '["canary"]'),
+        ("CONTENT_FILTERS", "1"),
     ],
 )
 def test_refused_by_name_and_without_the_value(
@@ -108,8 +124,8 @@ def test_a_secret_comes_from_its_file_where_the_environment_has_none(
 
     settings = load_settings(tmp_path)
 
-    assert settings.auth_admin_password.get_secret_value() == "of-a-file-only"
-    assert settings.auth_user_password.get_secret_value() == variables["AUTH_USER_PASSWORD"]
+    assert settings.auth_admin_password == SecretStr("of-a-file-only")
+    assert settings.auth_user_password == SecretStr(variables["AUTH_USER_PASSWORD"])
 
 
 def test_a_weak_secret_of_a_file_is_refused(
@@ -122,6 +138,80 @@ def test_a_weak_secret_of_a_file_is_refused(
         load_settings(tmp_path)
 
     assert "JWT_SECRET_KEY" in capsys.readouterr().out
+
+
+USER = {
+    "username": "ada",
+    "password": "canary-of-ada",
+    "tier": "free",
+    "permissions": ["chat", "admin"],
+}
+
+
+def name_users(monkeypatch: pytest.MonkeyPatch, *users: object) -> None:
+    """An environment with BOOTSTRAP_USERS, and without what the exam alone requires."""
+    monkeypatch.setenv("BOOTSTRAP_USERS", json.dumps(users))
+    for name in set(REQUIRED) - {"JWT_SECRET_KEY", "LITELLM_URL"}:
+        monkeypatch.delenv(name)
+
+
+def test_named_users_stand_in_for_the_exam_s_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    name_users(monkeypatch, USER)
+    settings = read_settings()
+    assert settings.bootstrap_users is not None
+    (ada,) = settings.bootstrap_users
+    assert ada.model_dump(mode="json", include={"username", "tier"}) == {"username": "ada", "tier": "free"}
+    assert ada.permissions == {Permission.CHAT, Permission.ADMIN}
+    assert "canary-of-ada" in settings.secrets
+    assert "canary" not in repr(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("users", "problem"),
+    [
+        ("canary", "must be a JSON list of users"),
+        ({"username": "canary"}, "must be a JSON list of users"),
+        (["canary"], "entry 1: "),
+        ([{**USER, "password": "canary"}], "entry 1: password "),
+        ([{**USER, "username": "can\nary"}], "entry 1: username "),
+        ([USER, {**USER, "username": "bob", "tier": "canary"}], "entry 2: tier "),
+        ([{**USER, "permissions": ["chat", "canary"]}], "entry 1: permissions "),
+        ([{name: USER[name] for name in USER if name != "tier"}], "entry 1: tier is required and not set"),
+        ([USER, USER], "has a user name twice"),
+        ([{**USER, "permissions": ["chat"]}], "must have a user with the permission admin"),
+        ([], "must have a user with the permission admin"),
+    ],
+)
+def test_wrong_users_are_refused_without_the_value(
+    users: object, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name_users(monkeypatch)
+    monkeypatch.setenv("BOOTSTRAP_USERS", users if isinstance(users, str) else json.dumps(users))
+    found = problems()
+    assert set(found) == {"BOOTSTRAP_USERS"}
+    assert found["BOOTSTRAP_USERS"].startswith(problem)
+    assert "canary" not in found["BOOTSTRAP_USERS"]
+
+
+def test_the_backend_has_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LITELLM_URL")
+    monkeypatch.setenv("BACKEND_URL", "http://backend.example.org/")
+    assert read_settings().litellm_url == "http://backend.example.org"
+
+
+@pytest.mark.parametrize("url", ["mysql://db/canary", "canary", "postgresql://", "postgresql://[canary"])
+def test_a_database_of_another_kind_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    found = problems()
+    assert set(found) == {"DATABASE_URL"}
+    assert "canary" not in found["DATABASE_URL"]
+
+
+def test_the_database_s_password_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://api:long%2Dpassword@db/api")
+    assert {"long-password", "postgresql://api:long%2Dpassword@db/api"} < set(read_settings().secrets)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://api:api@db/api")
+    assert "api" not in read_settings().secrets
 
 
 def test_shows_no_secret(variables: dict[str, str]) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from chaos.llm import Held, ScriptedLLM, StalledStream
+from chaos.recorder import Recorder
 from tests.api.support import PASSWORD, ask
 from tests.api.upstream import Upstream, completion, hang
 
@@ -35,6 +37,12 @@ class Running:
     async def exit(self, within: float) -> int:
         async with asyncio.timeout(within):
             return await self.process.wait()
+
+    async def drains(self) -> None:
+        """Wait until it has said so."""
+        async with asyncio.timeout(10):
+            while not any(record["message"] == "shutdown: draining" for record in self.records()):
+                await asyncio.sleep(0.02)
 
     def records(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output.read_text().splitlines()]
@@ -123,6 +131,37 @@ async def test_new_requests_are_refused(start: Start, upstream: Upstream) -> Non
                 await asyncio.sleep(0.05)
         assert not asking.done()
         assert (await asking).status_code == 503
+
+
+STREAM = {"model": "gemini-third", "messages": [{"role": "user", "content": "Why?"}], "stream": True}
+
+
+async def test_a_stream_in_flight_is_finished(start: Start) -> None:
+    release = asyncio.Event()
+    async with ScriptedLLM(Recorder()) as model, start(LITELLM_URL=model.url) as service:
+        model.default(Held(release))
+        async with service.client.stream("POST", "/v1/chat/completions", json=STREAM) as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            service.terminate()
+            await service.drains()
+            release.set()
+            assert [line async for line in lines][-2] == "data: [DONE]"
+        assert await service.exit(within=8) == -signal.SIGTERM
+
+
+async def test_a_stream_that_outlasts_the_drain_is_told(start: Start) -> None:
+    async with ScriptedLLM(Recorder()) as model, start(LITELLM_URL=model.url, DRAIN_TIMEOUT="1") as service:
+        model.default(StalledStream())
+        async with service.client.stream("POST", "/v1/chat/completions", json=STREAM) as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            service.terminate()
+            last = [line async for line in lines][-2]
+        assert json.loads(last.removeprefix("data: "))["error"]["code"] == "shutting_down"
+        (reply,) = await model.wait_for_replies(1)
+        assert reply.outcome == "client-gone"
+        assert await service.exit(within=8) == -signal.SIGTERM
 
 
 async def test_nothing_holds_it_longer_than_the_drain(start: Start, upstream: Upstream) -> None:

@@ -225,3 +225,27 @@ async def test_a_straggler_does_not_free_the_slot_of_a_probe(harness: Harness) -
         await harness.breaker.call(harness.succeed)
     probe.cancel()
     await asyncio.wait([probe])
+
+
+async def test_a_call_that_shows_life_before_its_end_closes_a_half_open_breaker() -> None:
+    harness = Harness()
+    for _ in range(5):
+        with pytest.raises(OutageError):
+            await harness.breaker.call(harness.fail)
+    harness.clock.now += 10
+    with contextlib.suppress(OutageError), harness.breaker.guard() as alive:
+        assert harness.state() is State.HALF_OPEN
+        alive()
+        assert harness.state() is State.CLOSED
+        alive()
+        raise OutageError
+    assert harness.state() is State.CLOSED, "its end is of the era before"
+
+
+async def test_life_before_the_end_does_not_outweigh_the_end() -> None:
+    harness = Harness()
+    for _ in range(5):
+        with contextlib.suppress(OutageError), harness.breaker.guard() as alive:
+            alive()
+            raise OutageError
+    assert harness.state() is State.OPEN

@@ -1,9 +1,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from api.services.chat import Completion, Usage, read_text_completion
 from api.services.errors import (
     LLMBadRequestError,
     LLMError,
@@ -17,12 +19,11 @@ from api.services.errors import (
     LLMUnavailableError,
     LLMUnprocessableError,
 )
-from api.services.llm_client import Answer, LLMClient, Prompt
-from api.services.models import Model
+from api.services.llm_client import LLMClient, Reply
 from tests.api.support import REFUSED
-from tests.api.upstream import Behaviour, Upstream, completion, drip, hang, reset, respond
+from tests.api.upstream import Behaviour, Upstream, completion, drip, hang, hang_up, reset, respond
 
-PROMPT = Prompt(model=Model.SECONDARY, prompt="Why?")
+FIELDS = {"model": "gpt-4o-secondary", "messages": [{"role": "user", "content": "Why?"}]}
 
 
 @pytest.fixture
@@ -32,44 +33,37 @@ async def client(upstream: Upstream) -> AsyncIterator[LLMClient]:
     await client.close()
 
 
-async def complete(client: LLMClient, prompt: Prompt = PROMPT, *, within: float = 20) -> Answer:
-    return await client.complete(
-        prompt, deadline=asyncio.get_running_loop().time() + within, request_id="r-1"
-    )
+async def post(client: LLMClient, fields: dict[str, Any] = FIELDS, *, within: float = 20) -> Reply:
+    deadline = asyncio.get_running_loop().time() + within
+    return await client.post("/chat/completions", fields, deadline=deadline, request_id="r-1")
 
 
-async def test_asks_as_told_and_reads_the_answer(client: LLMClient, upstream: Upstream) -> None:
-    prompt = Prompt(Model.THIRD, "Why?", system_prompt="Be brief.", temperature=0.5, max_tokens=9)
-    answer = await complete(client, prompt)
+async def complete(client: LLMClient, *, within: float = 20) -> Completion:
+    return read_text_completion((await post(client, within=within)).body)
+
+
+async def test_hands_on_what_was_asked_and_what_was_answered(client: LLMClient, upstream: Upstream) -> None:
+    body = b'{"choices" : [ {"message": {"content": "Hi"}} ], "something": "\\u00e9"}'
+    upstream.script.append(respond(body=body))
+    fields = {**FIELDS, "temperature": 0.5, "new_parameter": {"deep": [None, 1]}}
+    assert (await post(client, fields)).body == body
     (call,) = upstream.calls
     assert call["path"] == "/v1/chat/completions"
     assert call["headers"]["x-request-id"] == "r-1"
-    assert json.loads(call["body"]) == {
-        "model": "gemini-third",
-        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}],
-        "temperature": 0.5,
-        "max_tokens": 9,
-    }
-    assert (answer.response, answer.prompt_tokens, answer.completion_tokens, answer.total_tokens) == (
-        "Hello",
-        7,
-        5,
-        12,
-    )
+    assert json.loads(call["body"]) == fields
 
 
-async def test_leaves_out_what_was_not_asked_for(client: LLMClient, upstream: Upstream) -> None:
-    await complete(client)
-    assert json.loads(upstream.calls[0]["body"]).keys() == {"model", "messages"}
+async def test_reads_the_answer(client: LLMClient) -> None:
+    assert await complete(client) == Completion(Usage(7, 5), "Hello")
 
 
 @pytest.mark.parametrize(
-    ("reported", "cost"), [("0.125", 0.125), (None, 0.0000675), ("nonsense", 0.0000675), ("nan", 0.0000675)]
+    ("reported", "cost"), [("0.125", 0.125), (None, None), ("nonsense", None), ("nan", None), ("-1", None)]
 )
-async def test_cost(client: LLMClient, upstream: Upstream, reported: str | None, cost: float) -> None:
+async def test_cost(client: LLMClient, upstream: Upstream, reported: str | None, cost: float | None) -> None:
     headers = {"x-litellm-response-cost": reported} if reported else {}
     upstream.script.append(completion(headers=headers))
-    assert (await complete(client)).cost == pytest.approx(cost)
+    assert (await post(client)).cost == cost
 
 
 QUOTA = b'{"error": {"message": "used up", "code": "insufficient_quota"}}'
@@ -104,6 +98,7 @@ CHOICE = b'{"choices": [{"message": {"content": "Hi"}}]}'
         (respond(200, CHOICE, announce=4000), LLMUnavailableError),
         (respond(200, CHOICE, headers={"content-encoding": "gzip"}), LLMMalformedError),
         (reset, LLMUnavailableError),
+        (hang_up, LLMUnavailableError),
     ],
 )
 async def test_tells_failures_apart(
@@ -113,14 +108,13 @@ async def test_tells_failures_apart(
     with pytest.raises(LLMError) as raised:
         await complete(client)
     assert type(raised.value) is kind
-    assert len(upstream.calls) == 1, "the SDK must not retry"
+    assert len(upstream.calls) == 1, "retrying is not the client's business"
     assert upstream.url.removeprefix("http://") not in str(raised.value)
 
 
 async def test_accepts_an_answer_without_usage(client: LLMClient, upstream: Upstream) -> None:
     upstream.script.append(respond(body=CHOICE))
-    answer = await complete(client)
-    assert (answer.response, answer.total_tokens, answer.cost) == ("Hi", 0, 0)
+    assert await complete(client) == Completion(Usage(0, 0), "Hi")
 
 
 @pytest.mark.parametrize("name", ["Retry-After", "llm_provider-retry-after"])
@@ -147,3 +141,26 @@ async def test_cut_at_the_deadline(client: LLMClient, upstream: Upstream, behavi
     assert 0.3 <= asyncio.get_running_loop().time() - began < 3
     async with asyncio.timeout(5):
         await upstream.hung_up.wait()
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        (
+            b'{"error": {"code": "context_length_exceeded", "param": "messages"}}',
+            "context_length_exceeded",
+            "messages",
+        ),
+        (b'{"error": {"code": "400", "param": null}}', "bad_request", None),
+        (b'{"error": {"code": "at http://10.0.0.7:4000", "param": ["x"]}}', "bad_request", None),
+        (b'{"error": "no"}', "bad_request", None),
+        (b"<h1>", "bad_request", None),
+    ],
+)
+async def test_hands_on_what_the_backend_calls_a_bad_request(
+    client: LLMClient, upstream: Upstream, body: bytes, code: str, param: str | None
+) -> None:
+    upstream.script.append(respond(400, body))
+    with pytest.raises(LLMBadRequestError) as raised:
+        await post(client)
+    assert (raised.value.code, raised.value.param) == (code, param)

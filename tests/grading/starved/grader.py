@@ -92,7 +92,17 @@ class Grader:
         submission = folder / f"{name}-{exercise}"
         submission.mkdir()
         self.case.write(submission)
-        words = ["score", submission, "--exercise", exercise, "--format", "json", *options]
+        words = [
+            "score",
+            submission,
+            "--runtime",
+            "process",
+            "--exercise",
+            exercise,
+            "--format",
+            "json",
+            *options,
+        ]
         self.process = subprocess.Popen(
             [*before, *self.COMMAND, *map(str, words)],
             stdout=subprocess.PIPE,

@@ -72,6 +72,7 @@ def test_an_empty_key_counts_even_if_the_file_has_one(
         ("MAX_TOKENS_PER_REQUEST", "many"),
         ("DAILY_COST_LIMIT", "-0.01"),
         ("DAILY_COST_LIMIT", "nan"),
+        ("DAILY_COST_LIMIT", "inf"),
         ("DEBUG", "maybe"),
         ("OPENAI_BASE_URL", "localhost"),
     ],

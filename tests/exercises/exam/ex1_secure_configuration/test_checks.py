@@ -116,7 +116,7 @@ def test_a_forged_token_that_is_refused_after_the_model_was_called_fails() -> No
     verdict = checks.rejects_forged_tokens(_intruder(called=True))
 
     assert verdict.status == "failed"
-    assert "call to the model" in verdict.actual
+    assert "the model was called" in verdict.actual
 
 
 def test_rejects_forged_tokens_is_not_judged_without_an_expired_one() -> None:
@@ -157,14 +157,14 @@ def test_shows_secrets_nowhere_passes() -> None:
 
 
 LEAKS = [
-    ({"body": f'{{"input": "{PASSWORD}"}}'}, "AUTH_ADMIN_PASSWORD shows in an answer 422"),
-    ({"body": f"the key is {SECRET[20:32]}"}, "JWT_SECRET_KEY shows in an answer 422"),
-    ({"body": tokens.signed({"p": PASSWORD}, "k")}, "AUTH_ADMIN_PASSWORD shows in an answer 422"),
-    ({"headers": {"x-debug": SECRET}}, "JWT_SECRET_KEY shows in an answer 422"),
-    ({"line": f"password={PASSWORD}"}, "AUTH_ADMIN_PASSWORD shows in a line of stdout (service)"),
-    ({"line": f"PASSWORD={PASSWORD.upper()}"}, "AUTH_ADMIN_PASSWORD shows in a line of stdout (service)"),
-    ({"line": SECRET[:31], "instance": "short"}, "JWT_SECRET_KEY shows in a line of stdout (short)"),
-    ({"asked": f'{{"user": "{PASSWORD}"}}'}, "AUTH_ADMIN_PASSWORD shows in what litellm is sent"),
+    ({"body": f'{{"input": "{PASSWORD}"}}'}, "AUTH_ADMIN_PASSWORD appears in a 422 answer"),
+    ({"body": f"the key is {SECRET[20:32]}"}, "JWT_SECRET_KEY appears in a 422 answer"),
+    ({"body": tokens.signed({"p": PASSWORD}, "k")}, "AUTH_ADMIN_PASSWORD appears in a 422 answer"),
+    ({"headers": {"x-debug": SECRET}}, "JWT_SECRET_KEY appears in a 422 answer"),
+    ({"line": f"password={PASSWORD}"}, "AUTH_ADMIN_PASSWORD appears in a line of stdout (service)"),
+    ({"line": f"PASSWORD={PASSWORD.upper()}"}, "AUTH_ADMIN_PASSWORD appears in a line of stdout (service)"),
+    ({"line": SECRET[:31], "instance": "short"}, "JWT_SECRET_KEY appears in a line of stdout (short)"),
+    ({"asked": f'{{"user": "{PASSWORD}"}}'}, "AUTH_ADMIN_PASSWORD appears in a request to litellm"),
 ]
 
 

@@ -11,9 +11,9 @@ NOW = 1_790_000_000.0
 SECRETS = CONTRACT.draw(random.Random(1))
 
 
-def _genuine(key: str = SECRETS["token_key"]) -> Genuine:
+def _genuine(key: str = SECRETS["token_key"], algorithm: str = "HS256") -> Genuine:
     admin, user = (
-        jwt.encode({"sub": name, "iat": NOW, "exp": NOW + 3600}, key, algorithm="HS256")
+        jwt.encode({"sub": name, "iat": NOW, "exp": NOW + 3600}, key, algorithm=algorithm)
         for name in ("admin", "user")
     )
     return Genuine(admin, user, SECRETS, NOW)
@@ -43,10 +43,22 @@ def test_forgeries_differ_from_a_real_token_in_one_thing() -> None:
         assert tokens.is_signed_with(forged[name], SECRETS["token_key"])
     assert tokens.claims_of(forged[EXPIRED]) == {"sub": "admin", "iat": NOW - 7200, "exp": NOW - 3600}
     assert tokens.algorithm_of(forged["in another algorithm"]) == "HS512"
+    assert tokens.algorithm_of(forged["in a third algorithm"]) == "HS384"
     known = forgeries.signed_with(genuine, "changeme")
     assert tokens.is_signed_with(known, "changeme")
     assert tokens.claims_of(known) == genuine.claims
     assert tokens.claims_of(forged["a later end"]) == {**genuine.claims, "exp": NOW + 365 * 86_400}
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_forgers_key_signs_in_the_services_own_algorithm(algorithm: str) -> None:
+    genuine = _genuine(algorithm=algorithm)
+    forged = _forged(genuine)
+
+    assert tokens.algorithm_of(forgeries.signed_with(genuine, "changeme")) == algorithm
+    assert tokens.algorithm_of(forged["signed with another key"]) == algorithm
+    others = {tokens.algorithm_of(forged[f"in a{other} algorithm"]) for other in ("nother", " third")}
+    assert others == {"HS256", "HS384", "HS512"} - {algorithm}
 
 
 def test_nobody_can_make_a_token_with_a_key_that_is_not_known() -> None:

@@ -276,10 +276,10 @@ def test_exit_is_bounded_passes_within_bound_and_tolerance() -> None:
     ("exit_at", "actual"),
     [
         (35.5, "exit after 35.5 s (tolerance 5 s)"),
-        (36.2, "it still ran after 36 s: it left only when the client of half a prompt had hung up"),
+        (36.2, "it still ran after 36 s: it exited only when the client of half a prompt had hung up"),
         (
             39.3,
-            "it left only when the client of half a prompt and then the client of a silent model had hung up",
+            "it exited only when the client of half a prompt and then the client of a silent model had hung up",
         ),
         (
             None,
@@ -359,10 +359,10 @@ def test_no_new_work_passes_who_is_turned_away(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "called", "actual"),
     [
-        (200, True, "3 of 3 were taken on"),
-        (200, False, "3 of 3 were taken on"),
-        (503, True, "3 of 3 were taken on"),
-        (None, True, "3 of 3 were taken on"),
+        (200, True, "3 of 3 were accepted"),
+        (200, False, "3 of 3 were accepted"),
+        (503, True, "3 of 3 were accepted"),
+        (None, True, "3 of 3 were accepted"),
         (500, False, "3 of 3 got another answer"),
         (504, False, "3 of 3 got another answer"),
     ],
@@ -379,7 +379,7 @@ def test_no_new_work_gives_the_signal_a_second_to_be_heard() -> None:
     assert checks.no_new_work(_knocks(status=200, at=1.1)).status == "failed"
     verdict = checks.no_new_work(_knocks(status=200, at=0.9))
     assert verdict.passed
-    assert "it had left 0.9 s after SIGTERM" in verdict.actual
+    assert "it had exited 0.9 s after SIGTERM" in verdict.actual
 
 
 @pytest.mark.parametrize("label", ["knock", "idle", "unused", "just-served"])
@@ -398,7 +398,7 @@ def test_no_new_work_fails_one_request_that_is_served_anywhere(label: str, path:
     verdict = checks.no_new_work(story.end())
 
     assert verdict.status == "failed"
-    assert f"1 of 4 were taken on; {path} on" in verdict.actual
+    assert f"1 of 4 were accepted; {path} on" in verdict.actual
 
 
 def test_no_new_work_does_not_ask_for_endpoints_that_a_service_has_not() -> None:

@@ -122,6 +122,16 @@ def test_deadline_spans_attempts_that_fail_late(after: float, *, fine: bool) -> 
     assert checks.deadline(_hang(504, 20), story.end()).passed is fine
 
 
+@pytest.mark.parametrize(("after", "fine"), [(20.0, True), (54.0, False)])
+def test_deadline_holds_for_every_model(after: float, *, fine: bool) -> None:
+    story = Story("crowd")
+    request = story.ask(labelled("hanging", "gemini-third"))
+    story.call(request)
+    story.answer(request, 504, after=after)
+
+    assert checks.deadline(_hang(504, 20), story.end()).passed is fine
+
+
 def _unreachable(status: int | None, after: float, *, probe: bool = True) -> History:
     story = Story("blackhole")
     if probe:
@@ -196,8 +206,8 @@ def test_body_limit_passes(endpoint: str, other: dict[str, int | None]) -> None:
     [
         ({"1.2_MB_with": 200}, "1.2 MB with a Content-Length"),
         ({"1.2_MB_in": 422}, "1.2 MB in chunks"),
-        ({"40_MB_with": None}, "while most of it is still to come"),
-        ({"40_MB_in": None}, "while most of it is still to come"),
+        ({"40_MB_with": None}, "while most of the body is still to come"),
+        ({"40_MB_in": None}, "while most of the body is still to come"),
         ({"text": 422}, "40 MB of text"),
         ({"token": None}, "without a token"),
         ({"0.9_MB": 413}, "0.9 MB"),

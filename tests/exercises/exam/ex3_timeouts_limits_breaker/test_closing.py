@@ -97,7 +97,7 @@ def test_breaker_closes_fails_where_all_callers_are_let_through() -> None:
     verdict = _judge(_recovery(probes=50))
 
     assert verdict.status == "failed"
-    assert verdict.actual == "50 reached it"
+    assert verdict.actual == "50 calls reached it"
 
 
 def test_breaker_closes_fails_where_all_reach_a_model_that_is_still_ill() -> None:

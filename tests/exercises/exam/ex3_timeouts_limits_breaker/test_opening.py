@@ -61,8 +61,8 @@ def test_breaker_opens_does_not_ask_for_more_than_the_deadline_has_failed(kind: 
     ("status", "retry_after", "after", "actual"),
     [
         (500, "10", 0.01, "500"),
-        (503, None, 0.01, "without a legible Retry-After"),
-        (503, "soon", 0.01, "without a legible Retry-After"),
+        (503, None, 0.01, "without a readable Retry-After"),
+        (503, "soon", 0.01, "without a readable Retry-After"),
         (503, "10", 1.4, "5 of 5 did not: 503 after 1.40 s"),
     ],
 )
@@ -133,7 +133,7 @@ def test_breaker_opens_fails_calls_that_nobody_asked_for() -> None:
     verdict = _judge(story)
 
     assert verdict.status == "failed"
-    assert "nobody asked" in verdict.actual
+    assert "no request asked" in verdict.actual
 
 
 def _two_workers(*, late_failures: int, rejections: int, kind: str = USUAL) -> Story:

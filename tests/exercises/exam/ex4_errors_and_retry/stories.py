@@ -8,6 +8,7 @@ from chaos.history import TRACE_PARTS, Call, Fault, History, Reply, Request, Tra
 from chaos.keys import expected_answer
 from exercises.exam.ex4_errors_and_retry.axes import (
     CLIENT_ERRORS,
+    INCOMPLETE,
     LASTING,
     MALFORMED,
     MLFLOW_FAULTS,
@@ -159,6 +160,8 @@ def refusals(
     story.fails("400 after a 503", 400, calls=(calls or {}).get("400 after a 503", 2))
     for name in MALFORMED.values:
         story.fails(f"malformed: {name}", told.get(name, 502), upstream=200)
+    for name in INCOMPLETE.values:
+        story.fails(f"incomplete: {name}", told.get(name, 502), upstream=200)
     for name in RATE_LIMITS.values:
         (limits or {}).get(name, honours)(story, name)
     for name in OWN_ERRORS.values:

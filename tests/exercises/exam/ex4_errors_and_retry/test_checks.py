@@ -6,7 +6,7 @@ import pytest
 
 from chaos.history import Call, History, Stall
 from exercises.exam.ex4_errors_and_retry import checks
-from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, MALFORMED
+from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, MALFORMED
 from tests.exercises.exam.ex4_errors_and_retry.stories import (
     Service,
     comes_early,
@@ -165,14 +165,25 @@ def test_failures_are_told_apart_allows_400_for_a_404_and_5xx_passed_on() -> Non
 
 @pytest.mark.parametrize(
     "label",
-    [*(f"model-{code}" for code in CLIENT_ERRORS.values), *MALFORMED.values, "refused", "wrong: no JSON"],
+    [
+        *(f"model-{code}" for code in CLIENT_ERRORS.values),
+        *MALFORMED.values,
+        *INCOMPLETE.values,
+        "refused",
+        "wrong: no JSON",
+    ],
 )
 def test_failures_are_told_apart_fails_a_generic_500(label: str) -> None:
     verdict = checks.failures_are_told_apart(refusals(statuses={label: 500}), hang(), retries())
 
     assert verdict.status == "failed"
-    assert label in verdict.expected
+    assert label.replace("model-", "the model's ") in verdict.expected
     assert "500" in verdict.actual
+
+
+@pytest.mark.parametrize("label", INCOMPLETE.values)
+def test_failures_are_told_apart_passes_an_answer_that_has_no_count(label: str) -> None:
+    assert checks.failures_are_told_apart(refusals(statuses={label: 200}), hang(), retries()).passed
 
 
 @pytest.mark.parametrize("label", ["content null", "choices []"])
@@ -448,7 +459,11 @@ def test_retry_after_is_honoured_passes_what_is_fair(
         ("seconds", partial(passes_on, retry_after=""), "without Retry-After"),
         ("seconds", partial(passes_on, retry_after="60"), "with Retry-After: 60"),
         ("two minutes", partial(passes_on, retry_after="5"), "with Retry-After: 5"),
-        ("two minutes", partial(passes_on, retry_after="120", after=7.0), "429 only 7.0 s after"),
+        (
+            "two minutes",
+            partial(passes_on, retry_after="120", after=7.0),
+            "the 429 was passed on only 7.0 s after",
+        ),
         ("two minutes", partial(passes_on, status=504), "504"),
         ("a date", partial(passes_on, status=500), "500"),
         ("no number", partial(passes_on, status=500), "500"),

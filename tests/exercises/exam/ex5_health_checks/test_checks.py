@@ -76,7 +76,7 @@ def test_liveness_asks_nobody(count: int, status: str) -> None:
 
     assert verdict.status == status
     if status == "failed":
-        assert verdict.actual == f"20 calls of it brought {count} of litellm"
+        assert verdict.actual == f"20 calls of it caused {count} calls of litellm"
 
 
 @pytest.mark.parametrize("slow", [(True, True, True), (False, True, False, True, False)])
@@ -225,7 +225,7 @@ def test_hanging_is_bounded_passes(times: Mapping[str, float]) -> None:
     ("times", "expected"),
     [
         ({"litellm hangs": 11.5}, "within 10 s: litellm takes no connections"),
-        ({"all hang": 6.0}, "as with the slowest of them"),
+        ({"all hang": 6.0}, "as with the slowest one"),
     ],
 )
 def test_hanging_is_bounded_fails_late_answers(times: Mapping[str, float], expected: str) -> None:
@@ -323,7 +323,7 @@ def test_recovery_shows_fails_where_one_recovers_with_the_last_of_them_only() ->
     verdict = checks.recovery_shows(outages(told), blackholes(), swallowed())
 
     assert verdict.status == "failed"
-    assert verdict.expected == "qdrant true within 35 s after being back"
+    assert verdict.expected == "qdrant true within 35 s after it is back"
 
 
 def test_recovery_shows_leaves_a_report_without_flags_to_the_criterion_on_outages() -> None:
@@ -451,8 +451,8 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 @pytest.mark.parametrize(
     ("field", "actual"),
     [
-        (f"http://u:{SECRET}@qdrant", "JWT_SECRET_KEY shows in an answer 503"),
-        (TOKEN, "a token shows in an answer 503"),
+        (f"http://u:{SECRET}@qdrant", "JWT_SECRET_KEY appears in a 503 answer"),
+        (TOKEN, "a token appears in a 503 answer"),
     ],
 )
 def test_no_secrets_fails(field: str, actual: str) -> None:
@@ -475,7 +475,7 @@ def test_no_secrets_fails_where_one_shows_in_a_header() -> None:
     verdict = checks.no_secrets(outages(headers={"x-debug": SECRET}), blackholes(), swallowed())
 
     assert verdict.status == "failed"
-    assert verdict.actual == "JWT_SECRET_KEY shows in an answer 200 in a header"
+    assert verdict.actual == "JWT_SECRET_KEY appears in a 200 answer in a header"
 
 
 def test_no_secrets_is_not_judged_without_a_report() -> None:

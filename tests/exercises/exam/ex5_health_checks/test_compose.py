@@ -84,6 +84,7 @@ def test_says_what_is_no_yaml(text: str) -> None:
         "echo ok",
         '["CMD-SHELL", "curl -f http://localhost:8000/health || true"]',
         '["CMD-SHELL", "curl -f http://localhost:8000/health || exit 0"]',
+        '["CMD-SHELL", "curl -f http://localhost:8000/health | true"]',
         "curl http://localhost:8000/health; exit 0",
     ],
 )

@@ -2,7 +2,7 @@ import json
 import os
 import re
 
-URL = re.compile(r"https?://[\w.\-\[\]:]+(/\S*)?")
+URL = re.compile(r"https?://[\w.\-\[][\w.\-\[\]:]*(/\S*)?")
 COMMON = {"secret", "changeme", "change_me", "change-me", "your-secret", "dev-secret", "in-production", "password"}
 
 

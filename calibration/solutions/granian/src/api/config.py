@@ -2,7 +2,7 @@ import os
 import sys
 from typing import Annotated
 
-from pydantic import AfterValidator, AnyHttpUrl, SecretStr, ValidationError
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 
 GUESSES = ("secret", "changeme", "your", "dev", "change-in", "password", "default", "replace")
@@ -25,8 +25,8 @@ class Config(BaseSettings):
 
     environment: str = "production"
     jwt_secret_key: Annotated[SecretStr, AfterValidator(unguessable)]
-    auth_admin_password: SecretStr
-    auth_user_password: SecretStr
+    auth_admin_password: SecretStr = Field(min_length=1)
+    auth_user_password: SecretStr = Field(min_length=1)
     cors_origins: list[str] = []
     litellm_url: Url
     qdrant_url: Url

@@ -1,7 +1,7 @@
 import sys
 from functools import lru_cache
 
-from pydantic import AnyHttpUrl, SecretStr, ValidationError, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 BAD_KEYS = ("secret", "changeme", "change", "your-", "example", "dev-", "test-")
@@ -11,8 +11,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore", frozen=True)
 
     jwt_secret_key: SecretStr
-    auth_admin_password: SecretStr
-    auth_user_password: SecretStr
+    auth_admin_password: SecretStr = Field(min_length=1)
+    auth_user_password: SecretStr = Field(min_length=1)
     cors_origins: list[str] = []
     litellm_url: AnyHttpUrl
     qdrant_url: AnyHttpUrl

@@ -35,7 +35,7 @@ def load() -> Settings:
             wrong.append(f"{name.upper()}: missing")
         if raw and name.endswith(("_url", "_uri")):
             url = urlparse(raw)
-            if url.scheme not in ("http", "https") or not url.netloc:
+            if url.scheme not in ("http", "https") or not url.hostname:
                 wrong.append(f"{name.upper()}: no URL")
             values[name] = raw.rstrip("/")
     key = str(values.get("jwt_secret_key", ""))

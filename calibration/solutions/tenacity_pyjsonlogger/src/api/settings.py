@@ -1,6 +1,6 @@
 import sys
 
-from pydantic import AnyHttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 WELL_KNOWN = ("secret", "changeme", "change-me", "change-in-production", "your-", "dev-", "example", "password", "123456")
@@ -11,8 +11,8 @@ class Settings(BaseSettings):
 
     environment: str = "production"
     jwt_secret_key: SecretStr
-    auth_admin_password: SecretStr
-    auth_user_password: SecretStr
+    auth_admin_password: SecretStr = Field(min_length=1)
+    auth_user_password: SecretStr = Field(min_length=1)
     cors_origins: list[str] = []
     litellm_url: AnyHttpUrl
     litellm_api_key: SecretStr = SecretStr("none")

@@ -1,0 +1,66 @@
+"""Reads files below a folder that a hostile program writes to: whatever it makes of it, this ends and stays inside."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+MOST_ENTRIES: Final = 20_000
+"""Files and folders that are looked at; a service that writes down its traces has a few."""
+MOST_DEPTH: Final = 32
+MOST_BYTES: Final = 256 * 2**20
+"""Read in one go through a folder."""
+
+
+def small_files(root: Path, most: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of at most `most` bytes below `root`, by their names relative to it, within the bounds above.
+
+    No link is followed, and nothing but a regular file is opened, even if the program swaps one for the other meanwhile.
+    """
+    entries, left = MOST_ENTRIES, MOST_BYTES
+    for folder, folders, files, descriptor in os.fwalk(root, onerror=None, follow_symlinks=False):
+        place = Path(folder).relative_to(root)
+        entries -= len(folders) + len(files)
+        if entries < 0:
+            return
+        if len(place.parts) >= MOST_DEPTH:
+            folders.clear()
+        for name in sorted(files):
+            content = _read(name, descriptor, most)
+            if content is None:
+                continue
+            left -= len(content)
+            if left < 0:
+                return
+            yield (place / name).as_posix(), content
+
+
+def _read(name: str, folder: int, most: int) -> bytes | None:
+    """Return the content of a regular file in the open folder `folder`; None if it is something else or too large."""
+    with contextlib.suppress(OSError):
+        if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            return None
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        with os.fdopen(file, "rb") as opened:
+            found = os.fstat(file)
+            if stat.S_ISREG(found.st_mode) and found.st_size <= most:
+                return opened.read(most)
+    return None
+
+
+def replace_text(root: Path, path: Path, text: str) -> None:
+    """Write the file `path`, relative to `root`, anew. Raises OSError where that would lead through a link."""
+    with contextlib.ExitStack() as stack:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        stack.callback(os.close, folder)
+        for part in path.parent.parts:
+            folder = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            stack.callback(os.close, folder)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path.name, dir_fd=folder)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(path.name, flags, 0o644, dir_fd=folder)
+        with os.fdopen(file, "w", encoding="utf-8") as opened:
+            opened.write(text)

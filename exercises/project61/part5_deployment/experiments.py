@@ -1,0 +1,19 @@
+"""The experiment of the deployment: nothing is started, its files are read."""
+
+from lab.experiment import experiment
+from lab.lab import Lab
+
+__all__ = ["deployment_files"]
+
+FOLDERS = ("deploy", "deployment", "k8s", "kubernetes", "manifests", "infra", "docker", "monitoring")
+
+
+@experiment(seconds=1, needs="nothing")
+async def deployment_files(lab: Lab) -> None:
+    """Read Dockerfiles, compose files, Kubernetes manifests and workflows."""
+    nested = (f"{folder}/**/{name}" for folder in FOLDERS for name in ("*.yml", "*.yaml", "*Dockerfile*"))
+    lab.record_files(
+        *("*Dockerfile*", "src/**/*Dockerfile*", ".dockerignore", "*.yml", "*.yaml"),
+        *(".github/workflows/*.yml", ".github/workflows/*.yaml"),
+        *nested,
+    )

@@ -1,0 +1,129 @@
+"""The checks of the documentation."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from chaos.history import File, History, Tree
+from exercises.project61.part6_documentation import pages as read
+from lab.reading import outcome
+from lab.verdict import Verdict, failed, passed
+
+OPERATIONS = (
+    ("post", "/v1/chat/completions"),
+    ("post", "/v1/embeddings"),
+    ("get", "/v1/models"),
+    ("post", "/auth/login"),
+    ("post", "/v1/api-keys"),
+    ("get", "/v1/usage"),
+    ("get", "/health"),
+)
+SCHEMES = {"http", "apiKey", "oauth2", "openIdConnect"}
+SHOWN = 4
+
+_MAKE = re.compile(r"^(?:[A-Z_]+=\S+ )*make +(?:-\S+ +)*([\w.:-]+)")
+_NPM = re.compile(r"^(?:[A-Z_]+=\S+ )*npm run ([\w:.-]+)")
+_FILES = re.compile(
+    r"(?:-f|--file|--env-file|--config|-r|-k) +([\w./-]+)|\bbash +([\w./-]+\.sh)|^(\./[\w./-]+)"
+)
+
+
+def openapi_lists_the_endpoints(openapi: History) -> Verdict:
+    path = openapi.contract.endpoints["openapi"]
+    expected = f"GET {path} answers an OpenAPI description with all endpoints and a security scheme"
+    asked = openapi.exchanges("openapi")
+    end = asked[-1].end if asked else None
+    if not asked or asked[-1].status != 200 or asked[-1].answer is None:
+        return failed(expected, outcome(end), end)
+    try:
+        content: Any = json.loads(asked[-1].answer.body)
+    except (ValueError, RecursionError):
+        return failed(expected, "it is no JSON", end)
+    described = _table(_table(content).get("paths"))
+    missing = [
+        f"{method.upper()} {path}" for method, path in OPERATIONS if method not in _table(described.get(path))
+    ]
+    if missing:
+        return failed(expected, f"not listed: {', '.join(missing[:SHOWN])}", end)
+    schemes = _table(_table(_table(content).get("components")).get("securitySchemes"))
+    if not any(_table(one).get("type") in SCHEMES for one in schemes.values()):
+        return failed(expected, "components.securitySchemes is empty", end)
+    chat = _table(_table(described["/v1/chat/completions"])["post"])
+    if not (chat.get("security") or _table(content).get("security")):
+        return failed(expected, "POST /v1/chat/completions names no security scheme", end)
+    return passed(f"{len(described)} paths and {len(schemes)} security schemes", end)
+
+
+def pages_are_there(pages: History) -> Verdict:
+    expected = f"pages on {', '.join(read.TOPICS)} beside README.md, with a diagram"
+    files = _pages(pages)
+    readme = pages.file("README.md")
+    if readme is None:
+        return failed(expected, "there is no README.md")
+    found = {topic: read.topic_page(files, topic) for topic in read.TOPICS}
+    if missing := [topic for topic, file in found.items() if file is None]:
+        return failed(expected, f"nothing, or too little, on {', '.join(missing)}", readme)
+    if not any(read.has_diagram(file, _paths(pages)) for file in files):
+        return failed(expected, "there is no diagram on any page", readme)
+    return passed(", ".join(f"{topic}: {file.path}" for topic, file in found.items() if file), readme)
+
+
+def pages_are_true(pages: History) -> Verdict:
+    expected = "what the pages name is in the repository"
+    files = _pages(pages)
+    if not files:
+        return failed(expected, "there are no pages")
+    wrong = [(file, what) for file in files for what in _wrong(pages, file)]
+    if wrong:
+        told = "; ".join(f"{file.path} names {what}" for file, what in wrong[:SHOWN])
+        return failed(expected, told, wrong[0][0])
+    return passed(f"{len(files)} pages, and all that they name is there", files[0])
+
+
+def _wrong(history: History, file: File) -> Iterator[str]:
+    """Yield what a page names that is not there."""
+    names = _paths(history)
+    for link in read.links(file):
+        path = read.target(file, link)
+        if path not in names and path != ".":
+            yield f"the file {path}"
+    for command in read.commands(file):
+        if (target := _MAKE.match(command)) and not _has_target(history, target[1]):
+            yield f"the make target {target[1]}"
+        if (script := _NPM.match(command)) and script[1] not in _scripts(history):
+            yield f"the npm script {script[1]}"
+        for found in _FILES.finditer(command):
+            path = next(filter(None, found.groups())).removeprefix("./").rstrip("/")
+            # What a command before it makes is not in the repository.
+            if path != ".env" and path not in names and "." in path:
+                yield f"the file {path}"
+
+
+def _has_target(history: History, target: str) -> bool:
+    makefile = history.file("Makefile")
+    return makefile is not None and bool(
+        re.search(rf"^{re.escape(target)}\s*:(?!=)", makefile.text, re.MULTILINE)
+    )
+
+
+def _scripts(history: History) -> set[str]:
+    package = history.file("package.json")
+    try:
+        return set(map(str, _table(_table(json.loads(package.text)).get("scripts")))) if package else set()
+    except (ValueError, RecursionError):
+        return set()
+
+
+def _pages(history: History) -> list[File]:
+    """Return the project's own pages: not those of the course, which lie beside its exercises."""
+    return [file for file in history.of(File) if file.path.endswith(".md")]
+
+
+def _paths(history: History) -> frozenset[str]:
+    tree = history.first(Tree)
+    return frozenset(tree.paths if tree else ())
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,179 @@
+"""Runs uv to make one environment, in boxes that lead to package indexes alone."""
+
+import asyncio
+import re
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from grading.command import Completed, run
+from grading.errors import GradingError, MachineError, SubmissionError
+from grading.index_proxy import HOSTS_VARIABLE
+from grading.install_box import BUILDING, FETCHING, OFFLINE, Attempt, InstallBox
+from grading.installer import Installer, uv_environment
+from grading.recipe import Recipe
+from grading.workspace import remove_tree
+
+_VERSIONS = re.compile(r"[0-9.*<>=!~, ]{1,60}")
+_COMPILE = "--compile-bytecode"
+_NO_CODE = ("--no-build", "--no-build-isolation")
+"""Wheels alone: nothing of a submission's or of a package's runs."""
+
+
+class BoxedInstaller(Installer):
+    """Installs what comes as wheels in one box, and else builds in another, which no cache is shared with."""
+
+    def __init__(
+        self,
+        uv: str,
+        recipe: Recipe,
+        attempt: Attempt,
+        on_progress: Callable[[str], None],
+        box: InstallBox,
+    ) -> None:
+        super().__init__(str(Path(uv).resolve()), recipe, attempt.folder, on_progress)
+        self._attempt = attempt
+        self._box = box
+        self._managed = Path()
+        self._trust = OFFLINE
+
+    async def install(self) -> None:
+        await asyncio.to_thread(self._attempt.make)
+        await asyncio.to_thread(self._box.cache.mkdir, parents=True, exist_ok=True)
+        self._managed = Path((await self._outside("python", "dir")).stdout.decode().strip())
+        await self._make()
+        interpreters = self._interpreters()
+        await self._fill()
+        # A build may have put a link there that leads to any folder of this machine, which a service's box would then have.
+        if self._interpreters() != interpreters:
+            raise SubmissionError(
+                f"Installing {self._wanted.described} replaced the interpreter of its environment; leave it in place."
+            )
+        await asyncio.to_thread(remove_tree, self._attempt.work)
+
+    async def _make(self) -> None:
+        if await self._wished_python_is_missing():
+            self._on_progress(f"installing Python {self._wished_python()}")
+            await self._outside("python", "install", self._wished_python())
+        await super()._make()
+
+    async def _wished_python_is_missing(self) -> bool:
+        wish = self._wished_python()
+        return bool(wish) and bool((await self._outside("python", "find", "--no-project", wish)).code)
+
+    def _wished_python(self) -> str:
+        """Return the version, or the range of versions, that the submission asks for; an empty string for none."""
+        if self._wanted.python or self._wanted.project is None:
+            return self._wanted.python or ""
+        with (self._project / "pyproject.toml").open("rb") as file:
+            project = tomllib.load(file).get("project")
+        wish = project.get("requires-python") if isinstance(project, dict) else None
+        return wish if isinstance(wish, str) and _VERSIONS.fullmatch(wish) else ""
+
+    async def _outside(self, *words: str) -> Completed:
+        """Run uv as this user, on nothing of the submission's but a version."""
+        try:
+            return await run(
+                [self._uv, "--no-config", *words],
+                cwd=self._attempt.work,
+                env=uv_environment(self._env),
+                timeout=max(0.0, self._deadline - time.monotonic()),
+            )
+        except TimeoutError:
+            raise MachineError(f"`uv {' '.join(words)}` took longer than it may; try again.") from None
+
+    def _interpreters(self) -> list[Path]:
+        return [(self._env / "bin" / name).resolve() for name in ("python", "python3")]
+
+    async def _fill(self) -> None:
+        commands = self._recipe.commands(str(self._env / "bin" / "python"))
+        if len(commands) == 1 and not await asyncio.to_thread(self._leads_to_code):
+            [(folder, words)] = commands
+            self._trust = FETCHING
+            answer = await self._run(
+                [*(word for word in words if word != _COMPILE), *_NO_CODE], self._root / folder
+            )
+            if answer.code == 0:
+                await self._compile()
+                return
+            failure = self._failure(answer)
+            if isinstance(failure, MachineError):
+                raise failure
+        self._trust = BUILDING
+        for folder, words in commands:
+            await self._checked(words, self._root / folder)
+
+    def _leads_to_code(self) -> bool:
+        """Whether uv may run code of the submission's even if it is to build nothing: it always builds what is editable."""
+        if self._recipe.files is None:
+            return True
+        for path in self._recipe.files:
+            if path.suffix in {".toml", ".lock"}:
+                with (self._root / path).open("rb") as file:
+                    # A lock's own project, which is not installed, is editable as a rule.
+                    if _count(tomllib.load(file), "editable") > (path.suffix == ".lock"):
+                        return True
+        return False
+
+    async def _compile(self) -> None:
+        """Compile all modules. That runs what the packages have start with the interpreter: in a box without a network."""
+        self._trust = OFFLINE
+        words = ["-m", "compileall", "-q", "-j", "0", str(self._env / "lib")]
+        await self._in_box([str(self._env / "bin" / "python"), *words], self._project)
+
+    async def _run(self, words: Sequence[str], cwd: Path | None = None) -> Completed:
+        return await self._in_box(
+            [self._uv, *words, "--color", "never", "--no-progress"], cwd or self._project
+        )
+
+    async def _in_box(self, argv: Sequence[str], cwd: Path) -> Completed:
+        trust = self._trust
+        try:
+            answer, cause = await self._box.run(
+                argv,
+                attempt=self._attempt,
+                cwd=cwd,
+                trust=trust,
+                managed=self._managed,
+                timeout=max(0.0, self._deadline - time.monotonic()),
+            )
+        except TimeoutError:
+            told = f"Installing {self._wanted.described} took longer than it may"
+            if trust is FETCHING:
+                raise MachineError(f"{told}; try again.") from None
+            raise SubmissionError(f"{told}; make what it builds quicker.") from None
+        if cause:
+            raise SubmissionError(f"Installing {self._wanted.described} was ended: it {cause}.")
+        return answer
+
+    def _failure(self, answer: Completed) -> GradingError:
+        """Return the failure of an installation. What runs code of the submission's may say anything, so that does not count."""
+        if self._box.proxy.refused:
+            hosts = ", ".join(self._box.proxy.refused)
+            return SubmissionError(
+                f"{self._wanted.described} leads to {hosts}, which is no package index of this machine's; use its index, or"
+                f" have {HOSTS_VARIABLE} name that host.",
+                detail=answer.output,
+            )
+        failure = super()._failure(answer)
+        if self._trust is BUILDING and isinstance(failure, MachineError) and not self._box.proxy.unreached:
+            return SubmissionError(
+                f"{self._wanted.described} cannot be installed; correct it until `uv` installs it.",
+                detail=answer.output,
+            )
+        return failure
+
+
+def _count(table: Any, key: str) -> int:
+    """Return how often a key stands in a document, at any depth."""
+    found, waiting = 0, [table]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            found += key in one
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return found

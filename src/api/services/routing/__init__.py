@@ -1,0 +1,1 @@
+"""Which model answers: by rules, and by variants that are compared."""

@@ -1,0 +1,1 @@
+"""The database's schema, step by step (alembic). `versions` holds the steps; `api.storage.migrate` takes them."""

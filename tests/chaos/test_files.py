@@ -1,0 +1,99 @@
+"""Reading below a folder that a program makes difficult."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from chaos import files
+from chaos.files import replace_text, small_files
+
+MOST = 1000
+
+
+def test_files_are_found_by_their_names_at_any_usual_depth(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/one").write_text("1")
+    (tmp_path / "two").write_text("2")
+
+    assert dict(small_files(tmp_path, MOST)) == {"a/b/one": b"1", "two": b"2"}
+
+
+def test_neither_links_nor_pipes_nor_what_is_too_large_is_opened(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    root.mkdir()
+    (outside / "secret").write_text("s3cret")
+    (root / "file").symlink_to(outside / "secret")
+    (root / "folder").symlink_to(outside)
+    os.mkfifo(root / "pipe")
+    with (root / "sparse").open("wb") as file:
+        file.truncate(1 << 40)
+
+    assert dict(small_files(root, MOST)) == {}
+
+
+def test_what_is_too_deep_is_left_out(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=descriptor)
+        inner = os.open("d", os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(os.open("deep", os.O_WRONLY | os.O_CREAT, dir_fd=descriptor))
+    os.close(descriptor)
+    (tmp_path / "shallow").write_text("1")
+
+    try:
+        assert dict(small_files(tmp_path, MOST)) == {"shallow": b"1"}
+    finally:
+        os.system(f"rm -rf {tmp_path}/d")
+
+
+def test_too_many_files_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_ENTRIES", 10)
+    for number in range(20):
+        (tmp_path / str(number)).write_text("1")
+
+    assert list(small_files(tmp_path, MOST)) == []
+
+
+def test_too_much_content_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_BYTES", 25)
+    for number in range(5):
+        (tmp_path / str(number)).write_text("1" * 10)
+
+    assert len(list(small_files(tmp_path, MOST))) == 2
+
+
+def test_text_is_written_anew(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/.env").write_text("old")
+
+    replace_text(tmp_path, Path("a/.env"), "new")
+
+    assert (tmp_path / "a/.env").read_text() == "new"
+
+
+def test_text_replaces_a_link_and_leaves_what_it_leads_to(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "outside").write_text("kept")
+    (root / ".env").symlink_to(tmp_path / "outside")
+
+    replace_text(root, Path(".env"), "new")
+
+    assert (tmp_path / "outside").read_text() == "kept"
+    assert (root / ".env").read_text() == "new"
+
+
+def test_text_is_not_written_through_a_linked_folder(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "outside").mkdir()
+    (root / "folder").symlink_to(tmp_path / "outside")
+
+    with pytest.raises(NotADirectoryError):
+        replace_text(root, Path("folder/.env"), "new")
+
+    assert list((tmp_path / "outside").iterdir()) == []

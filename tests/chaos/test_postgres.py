@@ -1,0 +1,54 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from chaos.history import Connection
+from chaos.postgres import PostgresDatabase, PostgresServer
+from chaos.recorder import Recorder
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[PostgresServer]:
+    async with PostgresServer() as running:
+        yield running
+
+
+async def test_each_database_is_a_service_s_own(server: PostgresServer) -> None:
+    recorder = Recorder()
+    async with (
+        PostgresDatabase(server, recorder, database="one", name="store") as one,
+        PostgresDatabase(server, recorder, database="two") as two,
+    ):
+        client = await asyncpg.connect(one.url())
+        await client.execute("CREATE TABLE notes (text TEXT)")
+        await client.execute("INSERT INTO notes VALUES ('canary')")
+        assert await one.query("SELECT text, 1 FROM notes") == "canary|1"
+        assert "canary" in await one.dump()
+        assert "notes" not in await two.dump()
+        await client.close()
+
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(one.url().removesuffix("one") + "two")
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(one.url(f"127.0.0.1:{two.port}").replace("one:", "lab:"))
+
+    states = [(event.upstream, event.state) for event in recorder.history().of(Connection)]
+    assert ("store", "opened") in states
+
+
+async def test_nothing_of_it_is_kept() -> None:
+    async with PostgresServer() as server, PostgresDatabase(server, Recorder(), database="one") as one:
+        assert await one.query("SELECT 1") == "1"
+        folder, port = server.folder, one.port
+    assert not folder.exists()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_what_fails_is_told_with_postgresql_s_message(server: PostgresServer) -> None:
+    with pytest.raises(OSError, match="does not exist"):
+        await server.query("SELECT * FROM nowhere")
+    with pytest.raises(ValueError, match="no name for a database"):
+        await server.create_database("one; DROP DATABASE two")
