@@ -212,8 +212,7 @@ async def test_what_is_left_running_is_named_and_ended() -> None:
         import os, sys
         if not os.fork():
             os.setsid()
-            print(os.getpid(), flush=True)
-            os.execv("/bin/sleep", ["sleep", "314"])
+            os.execv("/bin/sh", ["left-behind", "-c", "echo $$; while sleep 1; do :; done"])
     """
     async with await start_python(textwrap.dedent(code), recorder) as process:
         daemon = int(await first_line(recorder))
@@ -221,7 +220,7 @@ async def test_what_is_left_running_is_named_and_ended() -> None:
 
     assert await gone(daemon)
     [cleared] = recorder.history().of(Cleared)
-    assert [one for one in cleared.left if one == "sleep 314"]
+    assert [one for one in cleared.left if one.startswith("left-behind")]
 
 
 async def test_a_service_that_is_ended_by_the_lab_has_left_nothing() -> None:
