@@ -27,11 +27,14 @@ def mutants(plan: Plan, root: Path) -> list[Mutant]:
     """Return the mutants of the solution in `root`, always the same ones in the same order."""
     found: dict[tuple[str, str], Mutant] = {}
     seen: Counter[str] = Counter()
-    originals: dict[str, str] = {}
+    originals: dict[str, tuple[str, str | None]] = {}
     for asked, file, fault in plan.faults(root):
-        original = originals.setdefault(file, (root / file).read_text(encoding="utf-8"))
+        if file not in originals:
+            text = (root / file).read_text(encoding="utf-8")
+            originals[file] = text, _meaning(file, text)
+        original, unchanged = originals[file]
         meaning = _meaning(file, fault.text)
-        if meaning is None or meaning == _meaning(file, original):
+        if meaning is None or meaning == unchanged:
             continue
         mutant = found.get((file, meaning))
         if mutant is None:

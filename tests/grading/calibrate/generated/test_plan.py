@@ -7,7 +7,7 @@ import pytest
 
 from grading.calibrate.corpus import Case, Corpus, sample
 from grading.calibrate.generated.cases import cases
-from grading.calibrate.generated.mutants import mutants, story, unused
+from grading.calibrate.generated.mutants import Mutant, mutants, story, unused
 from grading.calibrate.generated.plan import Plan
 from grading.calibrate.generated.starts import stillborn
 from grading.errors import UsageError
@@ -15,8 +15,16 @@ from tests.exam import CONTRACT, EXAM
 
 CORPUS = Corpus.of(EXAM)
 PLAN = Plan.read(CORPUS.folder / "generated")
-MADE = mutants(PLAN, CORPUS.changed)
-CASES = cases(CORPUS)
+
+
+@pytest.fixture(scope="module")
+def made() -> list[Mutant]:
+    return mutants(PLAN, CORPUS.changed)
+
+
+@pytest.fixture(scope="module")
+def all_cases() -> tuple[Case, ...]:
+    return cases(CORPUS)
 
 
 def plan(**parts: object) -> Plan:
@@ -27,33 +35,33 @@ def rule(**parts: object) -> dict[str, object]:
     return {"name": "other", "files": ["*.py"], "pattern": "(x)", "new": "y", "exercises": [1], **parts}
 
 
-def test_the_plan_makes_many_faults_in_every_exercise() -> None:
-    breaking = [one for one in MADE if not one.equivalent]
+def test_the_plan_makes_many_faults_in_every_exercise(made: list[Mutant]) -> None:
+    breaking = [one for one in made if not one.equivalent]
 
     assert len(breaking) >= 250
     for exercise in EXAM.exercises:
         assert sum(exercise.number in one.exercises for one in breaking) >= 25
 
 
-def test_no_two_mutants_are_alike() -> None:
-    assert len({(one.file, one.text) for one in MADE}) == len(MADE)
-    assert len({one.name for one in MADE}) == len(MADE)
-    assert all(one.text != (CORPUS.changed / one.file).read_text(encoding="utf-8") for one in MADE)
+def test_no_two_mutants_are_alike(made: list[Mutant]) -> None:
+    assert len({(one.file, one.text) for one in made}) == len(made)
+    assert len({one.name for one in made}) == len(made)
+    assert all(one.text != (CORPUS.changed / one.file).read_text(encoding="utf-8") for one in made)
 
 
-def test_mutants_are_python_that_compiles() -> None:
-    for one in MADE:
+def test_mutants_are_python_that_compiles(made: list[Mutant]) -> None:
+    for one in made:
         if one.file.endswith(".py"):
             compile(ast.parse(one.text), one.file, "exec")
 
 
-def test_names_suit_files_and_shells() -> None:
-    assert all(one.name.isascii() and len(one.name) <= 120 for one in MADE)
-    assert not any(set(one.name) & set("/ '\"$*?\\|") for one in MADE)
+def test_names_suit_files_and_shells(made: list[Mutant]) -> None:
+    assert all(one.name.isascii() and len(one.name) <= 120 for one in made)
+    assert not any(set(one.name) & set("/ '\"$*?\\|") for one in made)
 
 
-def test_mutants_are_the_same_every_time() -> None:
-    assert mutants(PLAN, CORPUS.changed) == MADE
+def test_mutants_are_the_same_every_time(made: list[Mutant]) -> None:
+    assert mutants(PLAN, CORPUS.changed) == made
 
 
 def test_every_part_of_the_plan_fits_the_solution_as_it_is() -> None:
@@ -107,14 +115,16 @@ def test_an_operator_that_there_is_not_is_told() -> None:
         plan(targets=[{"file": "a.py", "operators": ["other"], "exercises": [1]}])
 
 
-def test_a_case_is_the_reference_with_one_file_changed(tmp_path: Path) -> None:
-    case = CASES[0]
+def test_a_case_is_the_reference_with_one_file_changed(
+    made: list[Mutant], all_cases: tuple[Case, ...], tmp_path: Path
+) -> None:
+    case = all_cases[0]
 
     case.write(tmp_path)
 
     assert case.kind == "generated"
     [change] = case.changes
-    assert (tmp_path / change.file).read_text(encoding="utf-8") == MADE[0].text
+    assert (tmp_path / change.file).read_text(encoding="utf-8") == made[0].text
     assert (tmp_path / "uv.lock").exists()
 
 
@@ -129,8 +139,8 @@ def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         cases(Corpus(tmp_path, tmp_path, tmp_path, (".",)))
 
 
-def test_a_sample_is_spread_over_modules() -> None:
-    breaking = [case for case in CASES if not case.equivalent]
+def test_a_sample_is_spread_over_modules(all_cases: tuple[Case, ...]) -> None:
+    breaking = [case for case in all_cases if not case.equivalent]
 
     picked = sample(breaking, 40)
 
@@ -139,17 +149,17 @@ def test_a_sample_is_spread_over_modules() -> None:
 
 
 @pytest.mark.slow
-def test_what_does_not_start_is_found_out() -> None:
+def test_what_does_not_start_is_found_out(all_cases: tuple[Case, ...]) -> None:
     dead = next(
-        one for one in CASES if one.name == "llm_client.LLMClient.__init__.AsyncOpenAI-without-api_key"
+        one for one in all_cases if one.name == "llm_client.LLMClient.__init__.AsyncOpenAI-without-api_key"
     )
-    alive = next(one for one in CASES if one.name == "tokens.leeway.600")
+    alive = next(one for one in all_cases if one.name == "tokens.leeway.600")
 
     assert stillborn([dead, alive], CONTRACT) == {dead.name: "exit code 2"}
 
 
-def test_files_that_are_no_python_are_not_started(tmp_path: Path) -> None:
-    case = next(one for one in CASES if one.changes[0].file == ".env.example")
+def test_files_that_are_no_python_are_not_started(all_cases: tuple[Case, ...], tmp_path: Path) -> None:
+    case = next(one for one in all_cases if one.changes[0].file == ".env.example")
 
     assert isinstance(case, Case)
     assert stillborn([case], CONTRACT) == {}
