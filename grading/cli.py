@@ -2,13 +2,12 @@
 
 import asyncio
 import functools
-import json
 import os
 import random
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -29,6 +28,7 @@ from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
 from grading.integrity import take_key
 from grading.keeper import keep
+from grading.output import Format, check_number, document, write
 from grading.progress import progress
 from grading.render_findings import render_findings
 from grading.render_text import render
@@ -55,6 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 PIPE_WIDTH = 120
+_RUNS = "A folder that `score --out` has filled, or one run in it."
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -76,13 +77,6 @@ class Exit(IntEnum):
     WRONG_USE = 2
     NOT_JUDGED = 3
     INTERRUPTED = 130
-
-
-class Format(StrEnum):
-    """How a report is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @app.callback()
@@ -123,17 +117,21 @@ def score(
     ] = None,
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
+    try:
+        check_number(output, len(repositories))
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
     choose = _chooser(name, exercise or [], contract)
     key = _key()
     chosen = choose_runtime(runtime)
     keep(functools.partial(_grader_killed, chosen.name))
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-    reports: list[Report] = []
+    done: list[Graded] = []
     codes: list[Exit] = []
     for repository in repositories:
         try:
             graded = _run(_grade(repository, choose, seed, chosen))
-            reports.append(graded.report)
+            done.append(graded)
             codes.append(_exit_code(graded.report))
             if output is Format.TEXT:
                 render(graded.report, out)
@@ -146,27 +144,49 @@ def score(
             raise
         except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades
             codes.append(_tripped(repository, error))
-    if output is Format.JSON:
-        _print_json(reports)
+    if output is not Format.TEXT:
+        _print(document(done, output))
     raise typer.Exit(max(codes))
 
 
 @app.command()
 def rescore(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `score --out` has filled.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help=_RUNS)],
     output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
 ) -> None:
-    """Judge a recorded run again, without running anything."""
+    """Judge recorded runs again, without running anything."""
     try:
-        report, histories = results.load(folder)
-        report = rescored(report, histories, _assessment(report.assessment))
+        runs = results.load_all(folder)
+        check_number(output, len(runs))
+        again = [
+            Graded(rescored(report, histories, _assessment(report.assessment)), histories)
+            for report, histories in runs
+        ]
+        _show(again, output)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
-    if output is Format.TEXT:
-        render(report, out)
-    else:
-        _print_json([report])
-    raise typer.Exit(_exit_code(report))
+    raise typer.Exit(max(_exit_code(one.report) for one in again))
+
+
+@app.command(name="report")
+def show_report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help=_RUNS)],
+    output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
+    file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it to this file, not to the terminal.")
+    ] = None,
+) -> None:
+    """Print the reports of recorded runs as they were graded: exit 0 whatever the grade."""
+    try:
+        runs = [Graded(report, histories) for report, histories in results.load_all(folder)]
+        if file:
+            write(file, document(runs, output))
+        else:
+            _show(runs, output)
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    if file:
+        err.print(f"The report is in {file}", markup=False)
 
 
 @app.command()
@@ -352,11 +372,13 @@ def _tripped(repository: str, error: Exception) -> Exit:
     return Exit.NOT_JUDGED
 
 
-def _print_json(reports: Sequence[Report]) -> None:
-    dumped = [_as_json(report) for report in reports]
-    print(json.dumps(dumped if len(dumped) != 1 else dumped[0], indent=2, ensure_ascii=False))  # noqa: T201 - data for programs
+def _show(graded: Sequence[Graded], output: Format) -> None:
+    if output is not Format.TEXT:
+        _print(document(graded, output))
+        return
+    for one in graded:
+        render(one.report, out)
 
 
-def _as_json(report: Report) -> dict[str, Any]:
-    totals = {"points": report.points, "max_points": report.max_points, "judged": report.judged}
-    return {**report.model_dump(mode="json"), **totals}
+def _print(text: str) -> None:
+    print(text, end="")  # noqa: T201 - data for programs

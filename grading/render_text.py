@@ -92,8 +92,7 @@ def _total(report: Report) -> RenderableType:
         bonus = f"{report.bonus.title} {report.bonus.points:g}/{report.bonus.max_points:g}"
         lacking = f"  {report.bonus.missing}" if report.bonus.missing else ""
         lines.append(Text.assemble((bonus, "bold"), (lacking, "dim")))
-    total = report.grade.total if report.grade else report.points
-    lines.append(Text(f"Total {total:g}/{report.max_points:g}", style="bold"))
+    lines.append(Text(f"Total {report.total:g}/{report.max_points:g}", style="bold"))
     if report.grade:
         style = "red" if report.grade.reasons else "green"
         why = f": {'; '.join(report.grade.reasons)}" if report.grade.reasons else ""

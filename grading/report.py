@@ -79,6 +79,11 @@ class Report(Model):
         return sum(one.points for one in self.exercises)
 
     @property
+    def total(self) -> float:
+        """The points with the bonus, where the whole assessment was graded."""
+        return self.grade.total if self.grade else self.points
+
+    @property
     def max_points(self) -> float:
         """The points of all exercises but those that are a bonus."""
         return sum(one.max_points for one in self.exercises if not one.bonus)

@@ -53,6 +53,17 @@ def load(folder: Path) -> tuple[Report, dict[str, History]]:
         ) from error
 
 
+def load_all(folder: Path) -> list[tuple[Report, dict[str, History]]]:
+    """Read the run in `folder`, or all runs in the folder that was given to `--out`, the latest last.
+
+    Raises UsageError where there is none, or one that cannot be read.
+    """
+    if (folder / REPORT).exists():
+        return [load(folder)]
+    runs = [path.parent for path in folder.glob(f"*/{REPORT}") if not path.parent.name.startswith(".")]
+    return sorted(map(load, runs), key=lambda run: run[0].started) or [load(folder)]
+
+
 def is_named_after(folder: Path, submission: str) -> bool:
     """Whether `save` could have given a folder its name for this submission."""
     return re.fullmatch(rf"{re.escape(_slug(submission))}(-\d+)?", folder.name) is not None

@@ -1,0 +1,81 @@
+"""`grading report` and `grading rescore`, on recorded runs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import html5lib
+import pytest
+from typer.testing import CliRunner, Result
+
+from grading import results
+from grading.cli import app
+from tests.recordings import unpack
+
+
+def grading(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return unpack("starter", tmp_path / "results")
+
+
+def test_a_report_is_shown_as_it_was_graded_whatever_the_grade(run: Path) -> None:
+    shown = grading("report", run)
+
+    assert shown.exit_code == 0
+    assert "Total 0/100" in shown.stdout
+
+
+def test_a_report_in_html_goes_to_a_file(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+
+    shown = grading("report", run, "--format", "html", "--out", file)
+
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert str(file) in shown.stderr
+    html5lib.HTMLParser(strict=True).parse(file.read_text(encoding="utf-8"))
+
+
+def test_a_file_that_cannot_be_written_is_wrong_use(run: Path, tmp_path: Path) -> None:
+    shown = grading("report", run, "--out", tmp_path)
+
+    assert shown.exit_code == 2
+    assert "choose another --out" in shown.stderr
+
+
+@pytest.mark.parametrize("command", ["report", "rescore"])
+def test_the_folder_that_was_given_to_out_is_as_good_as_the_run_in_it(command: str, run: Path) -> None:
+    assert grading(command, run.parent).stdout == grading(command, run).stdout
+
+
+@pytest.mark.parametrize("command", ["report", "rescore"])
+def test_all_runs_of_a_folder_are_shown_the_latest_last(command: str, run: Path) -> None:
+    later = shutil.copytree(run, run.parent / "a-later-one")
+    report, _ = results.load(later)
+    changed = report.model_copy(update={"submission": "later", "started": "2999-01-01T00:00:00+00:00"})
+    (later / results.REPORT).write_text(changed.model_dump_json(), encoding="utf-8")
+
+    shown = grading(command, run.parent, "--format", "json")
+
+    assert [one["submission"] for one in json.loads(shown.stdout)] == ["starter", "later"]
+
+
+@pytest.mark.parametrize("command", ["report", "rescore"])
+def test_a_page_holds_one_report(command: str, run: Path) -> None:
+    shutil.copytree(run, run.parent / "another")
+
+    shown = grading(command, run.parent, "--format", "html")
+
+    assert shown.exit_code == 2
+    assert "--format html takes one report, and here are 2" in shown.stderr
+
+
+@pytest.mark.parametrize("command", ["report", "rescore"])
+def test_a_folder_without_a_run_is_wrong_use(command: str, tmp_path: Path) -> None:
+    shown = grading(command, tmp_path)
+
+    assert shown.exit_code == 2
+    assert "holds no graded run" in shown.stderr
