@@ -35,7 +35,7 @@ from grading.render_text import render
 from grading.report import Report
 from grading.runtime import RuntimeName
 from grading.runtimes import ChosenRuntime, choose_runtime
-from grading.score import Choose, Graded, rescored
+from grading.score import Choose, Graded, not_graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
 from grading.verify import Finding, State
@@ -131,7 +131,8 @@ def score(
     for repository in repositories:
         try:
             graded = _run(_grade(repository, choose, seed, chosen))
-            done.append(graded)
+            # A class's histories would fill the memory; only a page of one submission needs them.
+            done.append(graded if output is Format.HTML else Graded(graded.report, {}))
             codes.append(_exit_code(graded.report))
             if output is Format.TEXT:
                 render(graded.report, out)
@@ -140,6 +141,8 @@ def score(
                 err.print(f"Results are in {kept}", markup=False)
         except GradingError as error:
             codes.append(_complain(error))
+            if report := not_graded(repository, error, choose, seed=seed, runtime=chosen):
+                done.append(Graded(report, {}))
         except typer.Exit:
             raise
         except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades

@@ -9,6 +9,16 @@ from pathlib import Path
 from rich.console import Console
 
 from grading.errors import UsageError
+from grading.formats import (
+    autolab,
+    check50,
+    classroom50,
+    github,
+    gradescope,
+    junit,
+    markdown,
+    prairielearn,
+)
 from grading.html import render_html
 from grading.render_text import render as render_text
 from grading.report import Report
@@ -24,17 +34,34 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     HTML = "html"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+    GRADESCOPE = "gradescope"
+    PRAIRIELEARN = "prairielearn"
+    CLASSROOM50 = "classroom50"
+    CHECK50 = "check50"
+    AUTOLAB = "autolab"
 
 
-_ONE_REPORT: dict[Format, Callable[[Graded], str]] = {
-    Format.HTML: lambda graded: render_html(graded.report, graded.histories),
+_FOR_ONE: dict[Format, Callable[[Report], str]] = {
+    Format.JUNIT: junit.render,
+    Format.GRADESCOPE: gradescope.render,
+    Format.PRAIRIELEARN: prairielearn.render,
+    Format.CLASSROOM50: classroom50.render,
+    Format.CHECK50: check50.render,
+    Format.AUTOLAB: autolab.render,
 }
-"""Formats of which a document holds one report."""
+"""Formats of which a document holds one report, as an HTML page does."""
+_FOR_EACH: dict[Format, Callable[[Report], str]] = {
+    Format.MARKDOWN: markdown.render,
+    Format.GITHUB: github.render,
+}
 
 
 def check_number(output: Format, number: int) -> None:
     """Raise UsageError where so many reports do not fit into one document of a format."""
-    if number > 1 and output in _ONE_REPORT:
+    if number > 1 and (output is Format.HTML or output in _FOR_ONE):
         raise UsageError(f"--format {output} takes one report, and here are {number}; name one of them.")
 
 
@@ -46,7 +73,10 @@ def document(graded: Sequence[Graded], output: Format) -> str:
         return _json(reports)
     if output is Format.TEXT:
         return "".join(map(_text, reports))
-    return "".join(_ONE_REPORT[output](one) for one in graded)
+    if output is Format.HTML:
+        return "".join(render_html(one.report, one.histories) for one in graded)
+    render = _FOR_ONE.get(output) or _FOR_EACH[output]
+    return "".join(map(render, reports))
 
 
 def write(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from chaos.history import Cleared, History
 from chaos.plain_text import plain
 from grading import judge, reading
-from grading.errors import MachineError, SubmissionError
+from grading.errors import GradingError, MachineError, SubmissionError, UsageError, without_credentials
 from grading.progress import Progress
 from grading.report import ControlFailure, Report
 from grading.run import Run, run_again, run_all
@@ -131,6 +131,38 @@ async def score(
         machine_problem=machine,
     )
     return Graded(concluded(report, assessment), histories)
+
+
+def not_graded(
+    spec: str, error: GradingError, choose: Choose, *, seed: int, runtime: ChosenRuntime
+) -> Report | None:
+    """Return the report on what could not be graded, so that it has a line among the others; no verdict is a failure.
+
+    None where it is the choice of assessment or exercises that is wrong.
+    """
+    try:
+        assessment, exercises = choose(None)
+    except UsageError:
+        return None
+    verdict = not_judged(error.message, blame="machine" if isinstance(error, MachineError) else "harness")
+    return Report(
+        submission=plain(without_credentials(spec)),
+        assessment=assessment.name,
+        scheme=assessment.scoring.scheme,
+        commit=None,
+        dirty=False,
+        grader=grader_version(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+        seed=seed,
+        runtime=runtime.name,
+        runtime_note=runtime.note,
+        fault_proxy="none",
+        control_failure=None,
+        exercises=judge.fail_all(exercises, verdict, assessment.scoring),
+        problem=f"{error.message}\n{error.detail}".strip(),
+        machine_problem=isinstance(error, MachineError),
+    )
 
 
 def rescored(report: Report, histories: Mapping[str, History], assessment: Assessment) -> Report:

@@ -70,6 +70,24 @@ def test_wrong_use_is_one_sentence_and_exit_2(words: list[str], sentence: str) -
     assert "Traceback" not in ended.stderr + ended.stdout
 
 
+def test_what_could_not_be_fetched_has_a_report_in_which_nothing_failed() -> None:
+    ended = grading("score", "/no/such/folder", "-e", "3", "--format", "json")
+
+    report = json.loads(ended.stdout)
+    assert ended.returncode == 2
+    assert (report["submission"], report["judged"]) == ("/no/such/folder", False)
+    assert report["problem"].startswith("There is no folder /no/such/folder")
+    [exercise] = report["exercises"]
+    assert {one["status"] for one in exercise["criteria"]} == {"not judged"}
+
+
+def test_a_format_for_one_report_is_refused_before_two_are_graded() -> None:
+    ended = grading("score", "one", "two", "--format", "gradescope")
+
+    assert ended.returncode == 2
+    assert ended.stderr.strip() == "--format gradescope takes one report, and here are 2; name one of them."
+
+
 def test_dependencies_that_do_not_exist_fail_every_criterion(tmp_path: Path) -> None:
     ended = grading(
         "score",
