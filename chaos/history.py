@@ -123,7 +123,8 @@ class Log(Event):
 class Request(Event):
     """The lab sent a request to the service. `key` is the nonce in its prompt, if it has one.
 
-    `headers` are those that the experiment set itself.
+    `headers` are those that the experiment set itself, `authorized` says whether it came with a token of the service's.
+    `body` is the beginning of its body, as far as it is text: all of it, if it has `body_bytes`.
     """
 
     kind: Literal["request"] = "request"
@@ -134,7 +135,9 @@ class Request(Event):
     key: str | None = None
     source: str = "127.0.0.1"
     body_bytes: int = 0
+    body: str = ""
     headers: dict[str, str] = Field(default_factory=dict)
+    authorized: bool = False
 
 
 class Answer(Event):

@@ -22,6 +22,8 @@ from chaos.recorder import Recorder
 
 ANSWER_BYTES = 256 * 1024
 HEADER_BYTES = 64 * 1024
+RECORDED_BODY = 2 * 1024
+"""Bytes of a request's body that a history keeps: enough for every prompt, and not for a body that is large on purpose."""
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -77,7 +79,15 @@ class Client:
             method, path, size, {"connection": "close", **(headers or {})}, token, chunked=chunked
         )
         number = self.record_request(
-            method, path, label=label, key=key, source=source, size=size, headers=headers
+            method,
+            path,
+            label=label,
+            key=key,
+            source=source,
+            size=size,
+            body=pieces[0] if pieces else b"",
+            headers=headers,
+            authorized=token is not None,
         ).request
         started = self.recorder.now()
         patience = timeout if abort_after is None else min(timeout, abort_after)
@@ -125,9 +135,14 @@ class Client:
         key: str | None,
         source: str,
         size: int,
+        body: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        authorized: bool = False,
     ) -> Request:
-        """Record a request of `size` bytes of body that is about to be sent, with the headers that were asked for."""
+        """Record a request of `size` bytes of body that is about to be sent, with the headers that were asked for.
+
+        `body` is its beginning, of which `RECORDED_BODY` bytes are kept.
+        """
         return self.recorder.record(
             Request(
                 request=next(self._numbers),
@@ -137,7 +152,9 @@ class Client:
                 key=key,
                 source=source,
                 body_bytes=size,
+                body=body[:RECORDED_BODY].decode(errors="replace"),
                 headers=dict(headers or {}),
+                authorized=authorized,
             )
         )
 

@@ -63,7 +63,7 @@ class RawConnection(asyncio.Protocol):
     ) -> Request:
         """Send a request; with `upto`, its whole head but only so many bytes of its body, until `finish`."""
         head = self._client.head(method, path, len(body), headers or {}, token)
-        request = self._begin(method, path, key=key, size=len(body), headers=headers)
+        request = self._begin(method, path, key=key, body=body, headers=headers, authorized=token is not None)
         if self._may_send():
             self._write(head)
             if body:
@@ -151,11 +151,20 @@ class RawConnection(asyncio.Protocol):
         path: str,
         *,
         key: str | None = None,
-        size: int = 0,
+        body: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        authorized: bool = False,
     ) -> Request:
         self._request = self._client.record_request(
-            method, path, label=self.label, key=key, source=self._source, size=size, headers=headers
+            method,
+            path,
+            label=self.label,
+            key=key,
+            source=self._source,
+            size=len(body),
+            body=body,
+            headers=headers,
+            authorized=authorized,
         )
         self._outcome = asyncio.get_running_loop().create_future()
         return self._request

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from chaos.history import Began, Cleared, Event, Exited, HarnessFault, History, Launched, Skipped, Stall
 from chaos.output import TOO_MUCH_OUTPUT
 from chaos.plain_text import plain
+from grading.clues import Clues, look_for_clues
 from grading.report import ControlFailure
 from grading.run import AGAIN_SIDE_BY_SIDE
 from lab import control
@@ -197,6 +198,7 @@ def _burnt(histories: Collection[History]) -> float:
 def result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, History]) -> CriterionResult:
     """Return a verdict on a criterion as data, with the moments of these histories that it rests on."""
     moments = [_moment(event, histories) for event in verdict.evidence]
+    clues = look_for_clues(verdict, histories.values()) if verdict.status == "failed" else Clues()
     return CriterionResult(
         number=criterion.number,
         name=criterion.name,
@@ -209,6 +211,8 @@ def result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, Histo
         tried=tally(criterion.axes, histories.values()),
         blame=verdict.blame,
         moments=tuple(moment for moment in moments if moment),
+        request=clues.request,
+        log=clues.log,
         hint=criterion.hint if verdict.status == "failed" else "",
     )
 

@@ -81,6 +81,8 @@ def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str
         ("actual", criterion.actual, style),
         ("expected", criterion.expected, ""),
         *moments,
+        ("request", criterion.request, ""),
+        *(("log", line, "dim") for line in criterion.log),
         ("tried", criterion.tried, "dim"),
         ("hint", criterion.hint, "cyan"),
     ]

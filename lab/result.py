@@ -39,6 +39,10 @@ class CriterionResult(Model):
     tried: str = ""
     blame: Blame | None
     moments: tuple[Moment, ...]
+    request: str = ""
+    """The failing request as a command with curl; empty if there is none, or none that a history holds."""
+    log: tuple[str, ...] = ()
+    """What the service logged around the first moment."""
     hint: str
 
     @property

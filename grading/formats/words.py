@@ -15,6 +15,8 @@ def details(criterion: CriterionResult) -> str:
         ("Seen" if criterion.passed else "Actual", criterion.actual),
         ("Expected", "" if criterion.passed else criterion.expected),
         *(("", moment) for moment in moments if not criterion.passed),
+        ("Request", criterion.request),
+        *(("Log", line) for line in criterion.log),
         ("Tried", criterion.tried),
         ("Hint", criterion.hint),
     ]

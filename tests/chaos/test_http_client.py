@@ -111,6 +111,23 @@ async def test_an_answer_before_a_reset_counts() -> None:
             assert (answer.status, answer.body) == (413, "no")
 
 
+async def test_of_a_body_a_bounded_beginning_is_recorded_as_text() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with serving(serve) as (client, recorder):
+        await client.json("POST", "/", {"prompt": "é"}, label="x", token="t0ken")
+        await client.request("POST", "/", label="x", body=b"\xff" + b"x" * 5000)
+        await client.request("GET", "/", label="x")
+
+    recorded = recorder.history().of(Request)
+    assert [one.body for one in recorded] == ['{"prompt": "\\u00e9"}', "\ufffd" + "x" * 2047, ""]
+    assert [one.body_bytes for one in recorded] == [20, 5001, 0]
+    assert [one.authorized for one in recorded] == [True, False, False]
+
+
 async def test_a_body_that_is_never_completed_announces_what_is_withheld() -> None:
     received: asyncio.Queue[bytes] = asyncio.Queue()
 

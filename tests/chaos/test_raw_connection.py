@@ -98,6 +98,7 @@ async def test_half_a_body_is_sent_and_an_answer_to_it_is_recorded_without_a_rea
     [exchange] = recorder.history().exchanges("half")
     assert exchange.request == request
     assert (exchange.status, request.key, request.body_bytes) == (408, "ref-1", 6)
+    assert (request.body, request.authorized) == ("abcdef", True)
     assert states(recorder) == ["opened", "eof"]
 
 

@@ -54,6 +54,8 @@ def _hostile(report: Report) -> Report:
                             "expected": HOSTILE,
                             "hint": HOSTILE,
                             "tried": HOSTILE,
+                            "request": HOSTILE,
+                            "log": (HOSTILE,),
                             "moments": tuple(
                                 moment.model_copy(update={"text": HOSTILE}) for moment in one.moments
                             ),

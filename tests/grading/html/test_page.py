@@ -44,6 +44,8 @@ def hostile_report() -> tuple[Report, dict[str, History]]:
         tried=HOSTILE,
         blame="submission",
         moments=(moment,),
+        request=HOSTILE,
+        log=(HOSTILE, HOSTILE),
         hint=HOSTILE,
     )
     exercise = ExerciseResult(

@@ -1,0 +1,92 @@
+"""What a student needs to see a failure on their own machine: the request that failed, and what the service logged then."""
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from chaos.history import SERVICE, Answer, Event, Failure, History, Log, Request
+from chaos.plain_text import plain
+from lab.reading import excerpt
+from lab.verdict import Verdict
+
+BASE: Final = "http://127.0.0.1:8000"
+"""Where a student's own service listens, by the defaults of uvicorn."""
+MOST_LINES: Final = 5
+AFTER_SECONDS: Final = 0.5
+"""A service may log a request after it has answered it."""
+COMMAND_LENGTH: Final = 1500
+_ADDRESS: Final = re.compile(r"127\.0\.0\.\d{1,3}")
+_OWN_ADDRESS: Final = "127.0.0.1"
+"""The service's and the upstreams', so it tells nothing about who has asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """A command with curl, and lines of the service's log; each is empty if there is nothing to show."""
+
+    request: str = ""
+    log: tuple[str, ...] = ()
+
+
+def look_for_clues(verdict: Verdict, histories: Iterable[History]) -> Clues:
+    """Return the first request that a verdict rests on, and what was logged around its first moment."""
+    kept = list(histories)
+    found = [(event, history) for event in verdict.evidence if (history := _holder(event, kept))]
+    requests = (curl(request) for event, history in found if (request := _request(event, history)))
+    log = logged_around(*found[0]) if found else ()
+    return Clues(next(requests, ""), log)
+
+
+def curl(request: Request) -> str:
+    """Return a request as a command; empty if its body was not recorded, or is no text that fits into a command."""
+    words = ["curl", "-i"]
+    if request.method != "GET":
+        words += ["-X", request.method]
+    words.append(BASE + request.path)
+    for name, value in request.headers.items():
+        words += ["-H", f"{name}: {value}"]
+    told = shlex.join(words)
+    if request.authorized:
+        told += ' -H "Authorization: Bearer $TOKEN"'
+    if len(request.body.encode(errors="replace")) != request.body_bytes:
+        return ""
+    if request.body:
+        told += f" --data-raw {shlex.quote(request.body)}"
+    told = plain(told)
+    return told if len(told) <= COMMAND_LENGTH and "\n" not in told else ""
+
+
+def logged_around(event: Event, history: History) -> tuple[str, ...]:
+    """Return the last lines that the service wrote during a request, or before another event, and right after it.
+
+    Lines that name the address of another request are about that one.
+    """
+    if isinstance(event, Log):
+        return ()  # it is shown itself
+    request = _request(event, history)
+    begun = request.t if request else float("-inf")
+    others = {one.source for one in history.of(Request)} - {_OWN_ADDRESS}
+    if request:
+        others.discard(request.source)
+    lines = [
+        one.text
+        for one in history.instance(getattr(event, "instance", SERVICE)).of(Log)
+        if begun <= one.t <= event.t + AFTER_SECONDS
+        and not (request and others & set(_ADDRESS.findall(one.text)))
+    ]
+    return tuple(map(excerpt, lines[-MOST_LINES:]))
+
+
+def _holder(event: Event, histories: Iterable[History]) -> History | None:
+    return next((one for one in histories if any(event is each for each in one.events)), None)
+
+
+def _request(event: Event, history: History) -> Request | None:
+    """Return the request that an event is, or ends."""
+    if isinstance(event, Request):
+        return event
+    if not isinstance(event, Answer | Failure):
+        return None
+    return next((one for one in history.of(Request) if one.request == event.request), None)
