@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from chaos.history import SERVICE, Answer, Event, Failure, History, Log, Request
+from chaos.history import SERVICE, Answer, Call, Event, Failure, History, Log, Request
 from chaos.plain_text import plain
 from lab.reading import excerpt
 from lab.verdict import Verdict
@@ -84,9 +84,13 @@ def _holder(event: Event, histories: Iterable[History]) -> History | None:
 
 
 def _request(event: Event, history: History) -> Request | None:
-    """Return the request that an event is, or ends."""
-    if isinstance(event, Request):
-        return event
-    if not isinstance(event, Answer | Failure):
-        return None
-    return next((one for one in history.of(Request) if one.request == event.request), None)
+    """Return the request that an event is, ends, or (a call to an upstream) was made for."""
+    match event:
+        case Request():
+            return event
+        case Answer() | Failure():
+            return next((one for one in history.of(Request) if one.request == event.request), None)
+        case Call(key=str(key)):
+            return next((one for one in history.of(Request) if one.key == key), None)
+        case _:
+            return None

@@ -24,7 +24,7 @@ def render(report: Report, console: Console) -> None:
     if report.control_failure:
         console.print(_control_failure(report.control_failure))
     for exercise in report.exercises:
-        console.print(_exercise(exercise, report))
+        console.print(_exercise(exercise, report), crop=False)
     console.print(_total(report))
 
 
@@ -54,17 +54,39 @@ def _exercise(exercise: ExerciseResult, report: Report) -> RenderableType:
 
 def _criterion(criterion: CriterionResult) -> RenderableType:
     mark, style = MARKS[criterion.status]
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(width=NAME_WIDTH)
-    table.add_column(overflow="fold")
     number = Text.assemble(
         (mark, style), " ", (criterion.number + ("*" if criterion.essential else " "), "bold")
     )
-    table.add_row(number, criterion.title)
+    told = _table()
+    told.add_row(number, criterion.title)
     for name, text, detail_style in _details(criterion, style):
-        if text:
-            table.add_row(Text(f"{name:>{NAME_WIDTH}}", style="dim"), Text(text, style=detail_style))
+        _add(told, name, text, detail_style)
+    if criterion.status != "failed":
+        return told
+    rest = _table()
+    for line in criterion.log:
+        _add(rest, "log", line, "dim")
+    _add(rest, "tried", criterion.tried, "dim")
+    _add(rest, "hint", criterion.hint, "cyan")
+    return Group(told, *_request(criterion.request), rest)
+
+
+def _table() -> Table:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=NAME_WIDTH)
+    table.add_column(overflow="fold")
     return table
+
+
+def _add(table: Table, name: str, text: str, style: str) -> None:
+    if text:
+        table.add_row(Text(f"{name:>{NAME_WIDTH}}", style="dim"), Text(text, style=style))
+
+
+def _request(command: str) -> list[Text]:
+    """Return a command on one line, however long it is: it is there to be copied."""
+    name = (f"{'request':>{NAME_WIDTH}} ", "dim")
+    return [Text.assemble(name, command, no_wrap=True, overflow="ignore")] if command else []
 
 
 def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str]]:
@@ -77,15 +99,7 @@ def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str
         ("at", f"{moment.t:.2f} s in '{moment.experiment}', event {moment.event}: {moment.text}", "dim")
         for moment in criterion.moments[:MOMENTS]
     ]
-    return [
-        ("actual", criterion.actual, style),
-        ("expected", criterion.expected, ""),
-        *moments,
-        ("request", criterion.request, ""),
-        *(("log", line, "dim") for line in criterion.log),
-        ("tried", criterion.tried, "dim"),
-        ("hint", criterion.hint, "cyan"),
-    ]
+    return [("actual", criterion.actual, style), ("expected", criterion.expected, ""), *moments]
 
 
 def _total(report: Report) -> RenderableType:

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from chaos.history import Answer, Event, Exited, Failure, History, Log, Request
+from chaos.history import Answer, Call, Event, Exited, Failure, History, Log, Request
 from grading.clues import MOST_LINES, Clues, curl, look_for_clues
 from lab.verdict import failed
 
@@ -114,6 +114,15 @@ def test_a_failure_without_an_answer_has_its_request_too() -> None:
     end = Failure(t=20, request=1, error="timeout", elapsed=10)
 
     assert clues(request("{}"), end, evidence=end).request.endswith("--data-raw '{}'")
+
+
+def test_a_call_to_an_upstream_leads_to_the_request_that_made_it() -> None:
+    sent = request().model_copy(update={"key": "ref-1"})
+    call = Call(t=12, call=1, upstream="litellm", method="POST", path="/", connection=1, key="ref-1")
+
+    found = clues(log(9, "before"), sent, log(11, "mine"), call, evidence=call)
+
+    assert found == Clues(curl(sent), ("mine",))
 
 
 def test_a_line_of_the_log_is_evidence_enough() -> None:
