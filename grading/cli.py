@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 
 from chaos.contract import Contract, ContractError
-from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
@@ -28,7 +27,7 @@ from grading.explain import explain as explain_exercises
 from grading.handout import write_handout
 from grading.integrity import take_key
 from grading.keeper import keep
-from grading.output import Format, check_number, document, write
+from grading.output import Format, check_use, document, write
 from grading.progress import progress
 from grading.render_findings import render_findings
 from grading.render_text import render
@@ -118,7 +117,7 @@ def score(
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     try:
-        check_number(output, len(repositories))
+        check_use(output, len(repositories))
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     choose = _chooser(name, exercise or [], contract)
@@ -131,22 +130,25 @@ def score(
     for repository in repositories:
         try:
             graded = _run(_grade(repository, choose, seed, chosen))
-            # A class's histories would fill the memory; only a page of one submission needs them.
-            done.append(graded if output is Format.HTML else Graded(graded.report, {}))
-            codes.append(_exit_code(graded.report))
+        except typer.Exit:
+            raise
+        except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades
+            reason = _reason(repository, error)
+            codes.append(_complain(reason))
+            if report := not_graded(repository, reason, choose, seed=seed, runtime=chosen):
+                done.append(Graded(report, {}))
+            continue
+        codes.append(_exit_code(graded.report))
+        # A class's histories would fill the memory; only a page of one submission needs them.
+        done.append(graded if output is Format.HTML else Graded(graded.report, {}))
+        try:
             if output is Format.TEXT:
                 render(graded.report, out)
             if folder:
                 kept = results.save(folder, graded.report, graded.histories, key)
                 err.print(f"Results are in {kept}", markup=False)
-        except GradingError as error:
-            codes.append(_complain(error))
-            if report := not_graded(repository, error, choose, seed=seed, runtime=chosen):
-                done.append(Graded(report, {}))
-        except typer.Exit:
-            raise
-        except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades
-            codes.append(_tripped(repository, error))
+        except Exception as error:  # noqa: BLE001 - as above
+            codes.append(_complain(_reason(repository, error)))
     if output is not Format.TEXT:
         _print(document(done, output))
     raise typer.Exit(max(codes))
@@ -160,7 +162,7 @@ def rescore(
     """Judge recorded runs again, without running anything."""
     try:
         runs = results.load_all(folder)
-        check_number(output, len(runs))
+        check_use(output, len(runs))
         again = [
             Graded(rescored(report, histories, _assessment(report.assessment)), histories)
             for report, histories in runs
@@ -367,12 +369,13 @@ def _complain(error: GradingError) -> Exit:
     return Exit.NOT_JUDGED if isinstance(error, MachineError) else Exit.WRONG_USE
 
 
-def _tripped(repository: str, error: Exception) -> Exit:
-    told = plain(
+def _reason(repository: str, error: Exception) -> GradingError:
+    """Return an error as one that can be told; what nobody has foreseen is the grader's own failure."""
+    if isinstance(error, GradingError):
+        return error
+    return MachineError(
         f"{repository} could not be graded: the grader itself failed ({type(error).__name__}: {error})."
     )
-    err.print(told, style="red", markup=False)
-    return Exit.NOT_JUDGED
 
 
 def _show(graded: Sequence[Graded], output: Format) -> None:

@@ -59,15 +59,17 @@ _FOR_EACH: dict[Format, Callable[[Report], str]] = {
 }
 
 
-def check_number(output: Format, number: int) -> None:
-    """Raise UsageError where so many reports do not fit into one document of a format."""
+def check_use(output: Format, number: int) -> None:
+    """Raise UsageError where so many reports do not fit into one document of a format, or it lacks what it needs."""
     if number > 1 and (output is Format.HTML or output in _FOR_ONE):
         raise UsageError(f"--format {output} takes one report, and here are {number}; name one of them.")
+    if output is Format.CLASSROOM50:
+        classroom50.take_runner()
 
 
 def document(graded: Sequence[Graded], output: Format) -> str:
     """Return the reports in a format. Raises UsageError where it does not take so many."""
-    check_number(output, len(graded))
+    check_use(output, len(graded))
     reports = [one.report for one in graded]
     if output is Format.JSON:
         return _json(reports)

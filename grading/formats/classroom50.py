@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from chaos.plain_text import plain
@@ -21,22 +22,51 @@ PARTS: Final = 100
 _INSTANT = re.compile(r"submit/(\d{4}-\d{2}-\d{2}T)(\d{2})-(\d{2})-(\d{2})Z")
 
 
-def render(report: Report, variables: Mapping[str, str] = os.environ) -> str:
-    """Return the content of `result.json`. Raises UsageError if a variable of the runner is not set."""
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What Classroom 50's runner knows of a submission."""
+
+    classroom: str
+    assignment: str
+    assignment_type: str
+    owner: str
+    submission: str
+    commit: str
+    release: str
+    review: str
+
+
+def take_runner(variables: Mapping[str, str] = os.environ) -> Runner:
+    """Return what the runner says in its variables. Raises UsageError if one is not set."""
+
+    def value(*names: str) -> str:
+        found = next((variables[name] for name in names if variables.get(name)), None)
+        if found is None:
+            raise UsageError(
+                f"{names[0]} is not set; --format classroom50 needs the variables of Classroom 50's runner."
+            )
+        return found
+
+    return Runner(
+        classroom=value("CLASSROOM"),
+        assignment=value("ASSIGNMENT"),
+        assignment_type=variables.get("ASSIGNMENT_TYPE") or "individual",
+        owner=value("OWNER", "USERNAME"),
+        submission=value("SUBMISSION_TAG"),
+        commit=value("COMMIT_URL"),
+        release=value("RELEASE_URL"),
+        review=value("REVIEW_URL", "COMMIT_URL"),
+    )
+
+
+def render(report: Report, runner: Runner | None = None) -> str:
+    """Return the content of `result.json`; `runner` is by default what the environment says."""
+    runner = runner or take_runner()
     tests = list(_tests(report))
-    submission = _variable(variables, "SUBMISSION_TAG")
-    commit = _variable(variables, "COMMIT_URL")
     result = {
         "schema": SCHEMA,
-        "classroom": _variable(variables, "CLASSROOM"),
-        "assignment": _variable(variables, "ASSIGNMENT"),
-        "assignment_type": variables.get("ASSIGNMENT_TYPE") or "individual",
-        "owner": _variable(variables, "OWNER"),
-        "submission": submission,
-        "commit": commit,
-        "release": _variable(variables, "RELEASE_URL"),
-        "review": variables.get("REVIEW_URL") or commit,
-        "datetime": _instant(submission) or report.started,
+        **asdict(runner),
+        "datetime": _instant(runner.submission) or report.started,
         "graded_at": report.started,
         "score": sum(one["score"] for one in tests),
         "max-score": sum(one["max-score"] for one in tests),
@@ -72,14 +102,3 @@ def _instant(submission: str) -> str | None:
     """Return when the submission was made, which its tag says and a regrade does not change."""
     match = _INSTANT.match(submission)
     return f"{match[1]}{match[2]}:{match[3]}:{match[4]}Z" if match else None
-
-
-def _variable(variables: Mapping[str, str], name: str) -> str:
-    value = variables.get(name, "")
-    if not value and name == "OWNER":
-        value = variables.get("USERNAME", "")
-    if not value:
-        raise UsageError(
-            f"{name} is not set; --format classroom50 needs the variables of Classroom 50's runner."
-        )
-    return value

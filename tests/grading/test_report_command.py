@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from grading import results
 from grading.cli import app
+from grading.output import Format
 from tests.recordings import unpack
 
 
@@ -71,6 +72,23 @@ def test_a_page_holds_one_report(command: str, run: Path) -> None:
 
     assert shown.exit_code == 2
     assert "--format html takes one report, and here are 2" in shown.stderr
+
+
+@pytest.mark.parametrize("format", [one for one in Format if one is not Format.CLASSROOM50])
+def test_a_report_can_be_had_in_every_format(format: Format, run: Path) -> None:  # noqa: A002 - the option's name
+    shown = grading("report", run, "--format", format)
+
+    assert shown.exit_code == 0
+    assert "3.1" in shown.stdout or format is Format.AUTOLAB
+
+
+def test_classroom50_without_its_runner_is_wrong_use(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLASSROOM", raising=False)
+
+    shown = grading("report", run, "--format", "classroom50")
+
+    assert shown.exit_code == 2
+    assert "CLASSROOM is not set" in shown.stderr
 
 
 @pytest.mark.parametrize("command", ["report", "rescore"])

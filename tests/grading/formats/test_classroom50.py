@@ -4,7 +4,7 @@ import re
 import pytest
 
 from grading.errors import UsageError
-from grading.formats.classroom50 import render
+from grading.formats.classroom50 import render, take_runner
 from grading.report import Report
 
 RUNNER = {
@@ -31,7 +31,7 @@ OTHERS = {"graded_at", "score", "max-score", "tests"}
 
 
 def test_a_report_keeps_the_contract(report: Report) -> None:
-    result = json.loads(render(report, RUNNER))
+    result = json.loads(render(report, take_runner(RUNNER)))
 
     assert result.keys() == TEXTS | OTHERS
     assert all(isinstance(result[name], str) and result[name] for name in TEXTS)
@@ -45,7 +45,7 @@ def test_a_report_keeps_the_contract(report: Report) -> None:
 
 
 def test_no_half_point_is_lost(report: Report) -> None:
-    result = json.loads(render(report, RUNNER))
+    result = json.loads(render(report, take_runner(RUNNER)))
 
     bonus = report.bonus.points if report.bonus else 0
     assert result["score"] == 100 * (report.points + bonus)
@@ -53,7 +53,7 @@ def test_no_half_point_is_lost(report: Report) -> None:
 
 def test_the_instant_is_that_of_the_submission_and_the_same_in_a_regrade(starter: Report) -> None:
     later = starter.model_copy(update={"started": "2030-01-01T00:00:00+00:00"})
-    results = [json.loads(render(one, RUNNER)) for one in (starter, later)]
+    results = [json.loads(render(one, take_runner(RUNNER))) for one in (starter, later)]
 
     assert {one["datetime"] for one in results} == {"2026-06-01T14:32:05Z"}
     assert results[1]["graded_at"] == later.started
@@ -61,8 +61,8 @@ def test_the_instant_is_that_of_the_submission_and_the_same_in_a_regrade(starter
 
 
 @pytest.mark.parametrize("name", RUNNER)
-def test_a_variable_that_is_not_set_is_wrong_use(name: str, starter: Report) -> None:
+def test_a_variable_that_is_not_set_is_wrong_use(name: str) -> None:
     rest = {key: value for key, value in RUNNER.items() if key != name}
 
     with pytest.raises(UsageError, match="is not set; --format classroom50 needs"):
-        render(starter, rest)
+        take_runner(rest)
