@@ -50,6 +50,17 @@ for (const controls of document.querySelectorAll(".zoom")) {
   });
 }
 
+// Each event list begins at the first moment that a verdict rests on, unless a link has led elsewhere.
+const lists = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    lists.unobserve(target);
+    const first = target.querySelector(".cited");
+    if (first && !target.querySelector(":target")) target.scrollTop = first.offsetTop - 3 * first.offsetHeight;
+  }
+});
+for (const list of document.querySelectorAll(".events")) lists.observe(list);
+
 let closed = [];
 window.addEventListener("beforeprint", () => {
   closed = [...document.querySelectorAll("details:not([open])")];
