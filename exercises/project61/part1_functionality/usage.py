@@ -18,8 +18,6 @@ def tokens_used(end: Answer | Failure | None) -> tuple[int, int] | None:
     if not isinstance(found, dict):
         return None
     prompt, completion = found.get("prompt_tokens"), found.get("completion_tokens")
-    return (prompt, completion) if _is_count(prompt) and _is_count(completion) else None
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    if not isinstance(prompt, int) or not isinstance(completion, int):
+        return None
+    return prompt, completion
