@@ -2,6 +2,7 @@
 
 from asyncio import Event
 from collections.abc import Callable
+from typing import Any
 
 from chaos.llm import ErrorInStream, Held, StalledStream, Step
 from exercises.project61.part1_functionality.parameters import PARAMETERS
@@ -11,7 +12,13 @@ from lab.axes import Axes, Axis
 CONVERSATION = "messages of every role"
 ANSWERS = Axis("kinds of answers", {"whole": False, "streamed": True})
 SENT = Axis("kinds of parameters", {**PARAMETERS, CONVERSATION: {}})
-INPUTS = Axis("kinds of inputs", {"one text": 1, "three texts": 3, "floats": 2, "fewer dimensions": 2})
+ONE, THREE, FLOATS, FEWER = "one text", "three texts", "floats", "fewer dimensions"
+INPUTS = Axis("kinds of inputs", {ONE: 1, THREE: 3, FLOATS: 2, FEWER: 2})
+"""With how many texts each has."""
+INPUT_OPTIONS: dict[str, dict[str, Any]] = {
+    FLOATS: {"encoding_format": "float"},
+    FEWER: {"dimensions": 96},
+}
 ASKED_FOR_USAGE = Axis("kinds of requests", {"usage": True, "no usage": False})
 FAILURES = Axis("kinds of failures", WRONG)
 SILENCE = "silence"

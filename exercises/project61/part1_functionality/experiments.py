@@ -16,6 +16,7 @@ from exercises.project61.part1_functionality.axes import (
     BREAKS,
     CONVERSATION,
     FAILURES,
+    INPUT_OPTIONS,
     INPUTS,
     SENT,
     SILENCE,
@@ -82,11 +83,7 @@ async def _use(lab: Lab, client: "OfficialClient") -> None:
     for model in lab.contract.ask.models:
         await _chat(lab, client, f"chat: {model}", model=model)
     for name, texts in lab.vary(INPUTS):
-        options: dict[str, Any] = {
-            "floats": {"encoding_format": "float"},
-            "fewer dimensions": {"dimensions": 96},
-        }
-        await _embed(lab, client, f"embeddings: {name}", texts, options.get(name, {}))
+        await _embed(lab, client, f"embeddings: {name}", texts, INPUT_OPTIONS.get(name, {}))
 
 
 async def _chat(lab: Lab, client: "OfficialClient", label: str, **fields: Any) -> None:

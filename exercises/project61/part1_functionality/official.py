@@ -5,6 +5,7 @@ from typing import Any
 from chaos.history import Call, Exchange, History
 from chaos.keys import expected_answer
 from chaos.vectors import vector
+from exercises.project61.part1_functionality.axes import INPUT_OPTIONS
 from exercises.project61.part1_functionality.results import at, returned, trouble
 from lab.prompts import prompt
 from lab.reading import excerpt
@@ -81,6 +82,7 @@ def _embeddings(history: History, asked: Exchange) -> Verdict:
         return failed(f"embeddings for {kind}", trouble(history, asked), asked.end)
     if len(data) != len(keys):
         return failed(f"{len(keys)} vectors for {kind}", f"{len(data)}", asked.end)
+    wanted = INPUT_OPTIONS.get(kind, {}).get("dimensions")
     for position, key in enumerate(keys):
         seen = at(data, position, "embedding")
         size = len(seen) if isinstance(seen, list) else 0
@@ -89,6 +91,8 @@ def _embeddings(history: History, asked: Exchange) -> Verdict:
         ):
             expected = f"vector {position + 1} of {len(keys)} as the backend made it, with its index ({kind})"
             return failed(expected, f"another one, of {size} numbers", asked.end)
+        if wanted not in {None, size}:
+            return failed(f"vectors of {wanted} numbers, as asked for", f"{size}", asked.end)
     if not isinstance(at(got, "usage", "prompt_tokens"), int):
         return failed(f"the usage of the backend ({kind})", excerpt(str(at(got, "usage"))), asked.end)
     return passed(f"{len(keys)} vectors", asked.end)
