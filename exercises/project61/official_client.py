@@ -15,7 +15,6 @@ from openai import AsyncOpenAI
 
 from chaos.history import Answer, ClientResult, Failure
 from chaos.http_client import Client
-from lab.lab import Lab
 
 NAME = "openai"
 PATIENCE_SECONDS = 15.0
@@ -29,20 +28,23 @@ Operation = Callable[[AsyncOpenAI], Awaitable[Any]]
 
 
 class OfficialClient:
-    """Calls the service as an application does: by the library's methods, without retries."""
+    """Calls the service as an application does: by the library's methods, without retries.
 
-    def __init__(self, lab: Lab) -> None:
-        assert lab.contract.ask
-        self._lab = lab
-        self._base_url = f"http://service{lab.contract.ask.path.removesuffix('/chat/completions')}"
+    `path` is where OpenAI's API begins at the service, and `token` what it is called with by default.
+    """
+
+    def __init__(self, client: Client, *, path: str, token: str) -> None:
+        self._client = client
+        self._base_url = f"http://service{path}"
+        self._token = token
 
     async def call(
         self, operation: Operation, *, label: str, key: str | None = None, token: str | None = None
     ) -> None:
         """Have the library do something, and record what it returned or raised."""
-        transport = _LabTransport(self._lab.client, label=label, key=key)
+        transport = _LabTransport(self._client, label=label, key=key)
         client = AsyncOpenAI(
-            api_key=token or self._lab.token,
+            api_key=token or self._token,
             base_url=self._base_url,
             max_retries=0,
             http_client=httpx2.AsyncClient(transport=transport, trust_env=False),
@@ -54,7 +56,7 @@ class OfficialClient:
             except Exception as error:  # noqa: BLE001  an answer can make a library raise anything
                 raised = type(error).__name__
         if transport.number is not None:
-            self._lab.recorder.record(
+            self._client.recorder.record(
                 ClientResult(request=transport.number, client=NAME, returned=returned, raised=raised)
             )
 

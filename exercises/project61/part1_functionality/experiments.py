@@ -47,7 +47,7 @@ STREAM_USER = "premium"
 @experiment(seconds=9)
 async def requests(lab: Lab) -> None:
     """The official client and others ask for chats, streams, embeddings and models, with every parameter, and wrongly."""
-    client = (await asyncio.to_thread(_official_client))(lab)
+    client = (await asyncio.to_thread(_official_client))(lab.client, path=_root(lab), token=lab.token)
     await asyncio.gather(_use(lab, client), _count_streams(lab, client), _send_parameters(lab))
     lab.phase("fault")
     await asyncio.gather(*(_ask_wrongly(lab, f"wrong: {name}", wrong) for name, wrong in lab.vary(FAILURES)))
@@ -74,6 +74,11 @@ def _official_client() -> "type[OfficialClient]":
     from exercises.project61.official_client import OfficialClient  # noqa: PLC0415  it takes a second to import
 
     return OfficialClient
+
+
+def _root(lab: Lab) -> str:
+    """Return where OpenAI's API begins."""
+    return lab.ask_path.removesuffix("/chat/completions")
 
 
 async def _use(lab: Lab, client: "OfficialClient") -> None:
@@ -152,7 +157,6 @@ async def _send_parameters(lab: Lab) -> None:
 
 
 async def _ask_wrongly(lab: Lab, label: str, wrong: Wrong) -> None:
-    assert lab.contract.ask
     key = lab.key()
     if wrong.step:
         lab.llm.script(key, wrong.step)
@@ -160,7 +164,7 @@ async def _ask_wrongly(lab: Lab, label: str, wrong: Wrong) -> None:
     token = tokens[wrong.caller] if wrong.caller in tokens else await lab.login(wrong.caller)
     await lab.client.request(
         wrong.method,
-        lab.ask_path.removesuffix("/chat/completions") + wrong.path,
+        _root(lab) + wrong.path,
         label=label,
         body=b"" if wrong.method != "POST" else right_body(key) if wrong.body is None else wrong.body,
         headers={"content-type": "application/json"} if wrong.method == "POST" else {},

@@ -49,7 +49,7 @@ WRONG: dict[str, Wrong] = {
     "an unknown model": Wrong(frozenset({400, 404}), "/chat/completions", step=Status(404)),
     "a refusal of the backend": Wrong(_INVALID, "/chat/completions", step=Status(400)),
     "a rate limit of the backend": Wrong(
-        frozenset({429, 502, 503}), "/chat/completions", step=RateLimited(1)
+        frozenset({429, 502, 503, 504}), "/chat/completions", step=RateLimited(1)
     ),
 }
 """By what is wrong with them."""

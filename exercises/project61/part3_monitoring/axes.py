@@ -10,7 +10,7 @@ OUTCOMES = Axis(
 )
 """With how many of each are sent."""
 
-LEAST_SECONDS = {SLOW: 1.3, HELD: 1.3}
+LEAST_SECONDS = {SLOW: 1.8, HELD: 1.8}
 """How long requests take at least, because the backend does."""
 
 STRANGERS = Axis("kinds of strangers", {"paths": 300, "users": 60, "models": 100})

@@ -24,7 +24,7 @@ from exercises.project61.part3_monitoring.axes import (
     STRANGERS,
     STREAMED,
 )
-from exercises.project61.part3_monitoring.files import FOLDERS
+from exercises.project61.part3_monitoring.files import PATTERNS
 from lab.experiment import experiment
 from lab.lab import Lab
 
@@ -46,7 +46,7 @@ _BREAKER = re.compile(r"^[^#\n]*(?:breaker|circuit)[^\n]*$", re.IGNORECASE | re.
 @experiment(seconds=12, needs="start")
 async def traffic(lab: Lab) -> None:
     """Known requests are sent between scrapes of /metrics: answered, failing, slow, hanging, strange; then the backend is gone."""
-    _read_files(lab)
+    lab.record_files(*PATTERNS)
     await _scrape(lab, "first")
     await _scrape(lab, "openmetrics", headers={"accept": OPENMETRICS})
     await _scrape(lab, "before")
@@ -67,12 +67,7 @@ async def traffic(lab: Lab) -> None:
 @experiment(seconds=1, needs="nothing")
 async def monitoring_files(lab: Lab) -> None:
     """Read Grafana's dashboards and Prometheus's rules."""
-    _read_files(lab)
-
-
-def _read_files(lab: Lab) -> None:
-    endings = ("json", "yml", "yaml", "rules")
-    lab.record_files(*(f"{folder}/**/*.{ending}" for folder in FOLDERS for ending in endings))
+    lab.record_files(*PATTERNS)
 
 
 async def _scrape(lab: Lab, name: str, **options: Any) -> Answered | Failure:

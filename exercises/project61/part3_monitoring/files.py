@@ -5,15 +5,40 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from chaos.history import File, History
+from lab import compose_file
 
-FOLDERS = (
-    *("deploy", "deployment", "k8s", "kubernetes", "manifests", "infra", "docker", "monitoring"),
-    *("grafana", "prometheus", "observability", "dashboards", "alerts", "config", "configs", "ops"),
+_FOLDERS = (
+    *(
+        "deploy",
+        "deployment",
+        "k8s",
+        "kubernetes",
+        "manifests",
+        "infra",
+        "docker",
+        "config",
+        "configs",
+        "ops",
+    ),
+    *("*monitoring*", "*grafana*", "*prometheus*", "*observability*", "*dashboard*", "*alert*"),
 )
+_NAMES = (
+    "*dashboard*.json",
+    "*grafana*.json",
+    "*alert*.y*ml",
+    "*rules*.y*ml",
+    "*prometheus*.y*ml",
+    "*.rules",
+)
+PATTERNS = (
+    *_NAMES,
+    *(f"{folder}/**/*.{ending}" for folder in _FOLDERS for ending in ("json", "yml", "yaml", "rules")),
+)
+"""Where dashboards and rules are looked for."""
 MOST_PANELS = 2_000
+MOST_QUERIES = 300
+"""Of all dashboards; others are not read, because an expression can take a second to read."""
 _DEPTH = 50
 
 
@@ -44,7 +69,7 @@ def queries(history: History) -> list[Query]:
     for file in history.of(File):
         if file.path.endswith(".json"):
             found += list(_queries(file, _json(file.text)))
-    return found
+    return found[:MOST_QUERIES]
 
 
 def rules(history: History) -> list[Rule]:
@@ -54,7 +79,7 @@ def rules(history: History) -> list[Rule]:
         if file.path.endswith((".yml", ".yaml", ".rules")):
             for document in _yaml(file):
                 found += list(_rules(file, document))
-    return found
+    return found[:MOST_QUERIES]
 
 
 def _queries(file: File, dashboard: Any) -> Iterator[Query]:
@@ -118,12 +143,11 @@ def _json(text: str) -> Any:
 
 
 def _yaml(file: File) -> list[Any]:
+    """Return the documents of a file that may hold rules. Raises ValueError, with its path, where it is no YAML."""
     # Templates of Helm's are no YAML, and have no rules that could be read.
-    if "groups" not in file.text or "{{-" in file.text:
+    if "groups" not in file.text or "expr" not in file.text or "{{-" in file.text:
         return []
     try:
-        return list(yaml.safe_load_all(file.text))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{file.path} is no YAML{where}") from None
+        return compose_file.load_all(file.text)
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from error

@@ -55,7 +55,7 @@ def _of_requests(reason: str) -> bool:
 
 def _misfit(traffic: History, work: list[Exchange], one: Histogram, scrapes_between: int) -> str:
     """Say where a histogram does not fit what was measured; empty if it does."""
-    if not any(FAST_SECONDS < bound < min(LEAST_SECONDS.values()) for bound in one.above):
+    if not any(FAST_SECONDS <= bound < min(LEAST_SECONDS.values()) for bound in one.above):
         return f"{one.name} has no bound between {FAST_SECONDS:g} and {min(LEAST_SECONDS.values()):g} s"
     begun, ended = work[0].request.t, max(each.end.t for each in work if each.end)
     slack = SLACK_SECONDS + stalled(traffic, begun, ended)

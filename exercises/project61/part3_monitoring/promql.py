@@ -3,10 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 import promql_parser
 
 MOST_CHARACTERS = 10_000
+MOST_PARTS = 80
+"""Operators, and parentheses within each other: the parser's time and memory grow with the cube of their number."""
+
+_TEXTS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|#[^\n]*")
+_OPERATOR = re.compile(r"[-+*/%^]|[<>=!]=?|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 
 # Grafana replaces its variables before Prometheus sees the expression.
 _DURATION = re.compile(r"(?<=\[)[^\]\"]*\$[^\]\"]*(?=\])")
@@ -28,6 +34,9 @@ def read(text: str) -> Expression:
     """Return what an expression uses. Raises ValueError, with the parser's reason, where it does not parse."""
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"has more than {MOST_CHARACTERS} characters")
+    plain = _TEXTS.sub("", text)
+    if len(_OPERATOR.findall(plain)) + _depth(plain) > MOST_PARTS:
+        raise ValueError(f"has more than {MOST_PARTS} parts")
     parsed = promql_parser.parse(_without_variables(text))
     found: list[promql_parser.Expr] = []
     promql_parser.walk(parsed, found.append)
@@ -35,13 +44,20 @@ def read(text: str) -> Expression:
     names = frozenset(name for one in selectors for name in _names(one))
     return Expression(
         metrics=names,
-        divides=_divides(text),
+        divides="/" in plain,
         selects_errors=any(map(_selects_errors, selectors)),
-        measures_latency=any(
-            isinstance(one, promql_parser.Call) and one.func.name == "histogram_quantile" for one in found
-        )
-        or any(matcher.name in {"le", "quantile"} for one in selectors for matcher in _matchers(one)),
+        measures_latency=any(map(_LATENCY.search, names)) or any(map(_is_quantile, found)),
     )
+
+
+def _depth(text: str) -> int:
+    """Return how many parentheses are open within each other at most."""
+    steps = (1 if sign == "(" else -1 for sign in text if sign in "()")
+    return max(accumulate(steps), default=0)
+
+
+def _is_quantile(one: promql_parser.Expr) -> bool:
+    return isinstance(one, promql_parser.Call) and one.func.name == "histogram_quantile"
 
 
 def _without_variables(text: str) -> str:
@@ -65,6 +81,7 @@ def _matchers(selector: promql_parser.VectorSelector) -> list[promql_parser.Matc
     ]
 
 
+_LATENCY = re.compile(r"(?:latency|duration|response_time)(?!.*_count$)", re.IGNORECASE)
 _ERRORS = re.compile(r"err|fail|exception", re.IGNORECASE)
 _STATUS = re.compile(r"status|code|outcome|result|success|error", re.IGNORECASE)
 
@@ -73,8 +90,3 @@ def _selects_errors(selector: promql_parser.VectorSelector) -> bool:
     return bool(selector.name and _ERRORS.search(selector.name)) or any(
         _STATUS.search(matcher.name) for matcher in _matchers(selector)
     )
-
-
-def _divides(text: str) -> bool:
-    """Whether one thing is divided by another, outside of texts."""
-    return "/" in re.sub(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'", "", text)

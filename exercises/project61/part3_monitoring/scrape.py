@@ -1,5 +1,6 @@
 """Reads what `GET /metrics` has answered, and what has changed between two scrapes."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from lab.reading import excerpt, outcome
 LABEL = "scrape: "
 _OPENMETRICS = "application/openmetrics-text"
 _COUNTING = {"counter", "histogram", "summary"}
+_TYPE = re.compile(r"^# TYPE (\S+) (\w+)$", re.MULTILINE)
+_ENDINGS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum", "_count")}
 
 Labels = frozenset[tuple[str, str]]
 
@@ -31,29 +34,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """The metrics in one answer: each family with its type and help, and each sample with its family and value."""
+    """The metrics in one answer: each family with its type and help, and each sample with its family and value.
+
+    `names` are all that an expression can use: those of samples, and of families that have none yet.
+    """
 
     families: Mapping[str, Metric]
     samples: Mapping[Series, tuple[str, float]]
+    names: frozenset[str]
 
     def type_of(self, series: Series) -> str:
         return str(self.families[self.samples[series][0]].type)
-
-    @property
-    def names(self) -> set[str]:
-        """Every name that an expression can use: of samples, and of families that have none yet."""
-        found = {series.name for series in self.samples}
-        for name, family in self.families.items():
-            found |= {f"{name}{ending}" for ending in _ENDINGS.get(family.type, ("",))}
-        return found
-
-
-_ENDINGS = {
-    "counter": ("", "_total", "_created"),
-    "histogram": ("_bucket", "_sum", "_count", "_created"),
-    "summary": ("", "_sum", "_count", "_created"),
-    "info": ("", "_info"),
-}
 
 
 def scrapes(history: History, name: str) -> list[Exchange]:
@@ -75,10 +66,17 @@ def read(end: Answer | Failure | None) -> Scrape:
         raise ValueError(f"no metrics: {excerpt(str(error), 100)}") from None
     if not found:
         raise ValueError("no metrics")
-    return _scrape(found)
+    return _scrape(found, set(_declared(end.body, counters="_total" if is_openmetrics else "")))
 
 
-def _scrape(found: list[Metric]) -> Scrape:
+def _declared(text: str, *, counters: str) -> Iterator[str]:
+    """Yield the names of the samples that a text declares by TYPE lines; a counter's ends in `counters`."""
+    for name, kind in _TYPE.findall(text):
+        endings = (counters,) if kind == "counter" else _ENDINGS.get(kind, ("",))
+        yield from (f"{name}{ending}" for ending in endings)
+
+
+def _scrape(found: list[Metric], declared: set[str]) -> Scrape:
     families: dict[str, Metric] = {}
     samples: dict[Series, tuple[str, float]] = {}
     for family in found:
@@ -90,7 +88,7 @@ def _scrape(found: list[Metric]) -> Scrape:
             if series in samples:
                 raise ValueError(f"{sample.name}{sample.labels or ''} stands there twice")
             samples[series] = (family.name, float(sample.value))
-    return Scrape(families, samples)
+    return Scrape(families, samples, frozenset(declared | {series.name for series in samples}))
 
 
 @dataclass(frozen=True, slots=True)

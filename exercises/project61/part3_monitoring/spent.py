@@ -64,7 +64,7 @@ def _token_sums(found: list[Growth], model: str) -> set[float]:
     for one in found:
         if "token" not in one.series.name.lower() or one.series.name.endswith(("_bucket", "_count")):
             continue
-        if model not in one.series.by_name.values():
+        if not any(value.rpartition("/")[2] == model for _, value in one.series.labels):
             continue
         sums[one.series.name, "", ""] += one.by
         for label, value in one.series.labels:
