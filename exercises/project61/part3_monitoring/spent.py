@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 
-from chaos.history import Event, History
+from chaos.history import Answer, Event, History
 from exercises.project61.part3_monitoring.counted import worked
 from exercises.project61.part3_monitoring.experiments import IN_FLIGHT_STREAMS, IN_FLIGHT_WHOLE
 from exercises.project61.part3_monitoring.scrape import Growth, Scrape, growth, read, scrapes
@@ -16,7 +16,7 @@ _RUNTIME = ("process_", "python_", "nodejs_", "go_", "jvm_")
 
 
 def tokens_and_cost_are_counted(traffic: History) -> Verdict:
-    names = ("before", "after", "in flight", "left", "closed", "open")
+    names = ("before", "after", "in flight", "left")
     ends = {name: scrapes(traffic, name)[-1].end for name in names if scrapes(traffic, name)}
     try:
         read_scrapes = {name: read(end) for name, end in ends.items()}
@@ -28,7 +28,7 @@ def tokens_and_cost_are_counted(traffic: History) -> Verdict:
             _tokens(traffic, found, ends["after"]),
             _cost(found, ends["after"]),
             _in_flight(read_scrapes, ends["in flight"]),
-            _breaker(traffic, read_scrapes, ends["open"]),
+            _breaker(traffic, read_scrapes["left"]),
         ]
     )
 
@@ -97,15 +97,23 @@ def _in_flight(found: dict[str, Scrape], event: Event | None) -> Verdict:
     )
 
 
-def _breaker(traffic: History, found: dict[str, Scrape], event: Event | None) -> Verdict:
-    asked = len(traffic.exchanges("no backend"))
+def _breaker(traffic: History, earlier: Scrape) -> Verdict:
     expected = "a gauge with 'breaker' or 'circuit' in its name that changes while the backend is gone"
-    before = _breaker_gauges(found["closed"])
-    if not before and not _breaker_gauges(found["open"]):
-        return failed(expected, "there is none", event)
-    if before == _breaker_gauges(found["open"]):
-        return failed(expected, f"it is the same after {asked} requests without a backend", event)
-    return passed("the breaker's state is a gauge", event)
+    closed, opened = scrapes(traffic, "closed")[-1].end, scrapes(traffic, "open")[-1].end
+    if isinstance(opened, Answer) and opened.cut:
+        # Strangers have made it too long to be read: that is another criterion's.
+        before, after = _breaker_gauges(earlier), {}
+    else:
+        try:
+            before, after = _breaker_gauges(read(closed)), _breaker_gauges(read(opened))
+        except ValueError as error:
+            return failed(expected, str(error), opened)
+    if not before and not after:
+        return failed(expected, "there is none", opened)
+    if before == after:
+        asked = len(traffic.exchanges("no backend"))
+        return failed(expected, f"it is the same after {asked} requests without a backend", opened)
+    return passed("the breaker's state is a gauge", opened)
 
 
 def _breaker_gauges(scraped: Scrape) -> dict[object, float]:
