@@ -11,6 +11,7 @@ from lab.verdict import Verdict, all_of, failed, passed
 
 _COST = re.compile(r"cost|usd|dollar|spen[dt]", re.IGNORECASE)
 _BREAKER = re.compile(r"breaker|circuit", re.IGNORECASE)
+_SHOWN = 3
 _RUNTIME = ("process_", "python_", "nodejs_", "go_", "jvm_")
 """What the runtime counts: its files and threads may grow by as many."""
 
@@ -82,19 +83,16 @@ def _cost(found: list[Growth], event: Event | None) -> Verdict:
 def _in_flight(found: dict[str, Scrape], event: Event | None) -> Verdict:
     hanging = IN_FLIGHT_WHOLE + IN_FLIGHT_STREAMS
     before, during, later = (_gauges(found[name]) for name in ("after", "in flight", "left"))
-    risen = {name: value - before.get(name, 0) for name, value in during.items()}
+    risen = {name: by for name, value in during.items() if (by := value - before.get(name, 0)) > 0}
+    stuck = ""
     for name, by in risen.items():
         if by == hanging and later.get(name) == before.get(name, 0):
             return passed(f"{name} rose by {hanging} and fell again", event)
-    stuck = [name for name, by in risen.items() if by == hanging]
-    actual = (
-        f"{stuck[0]} is {later.get(stuck[0], 0):.0f} after all of them have ended"
-        if stuck
-        else "there is none"
-    )
-    return failed(
-        f"a gauge that rises by {hanging} while {hanging} requests hang, and falls again", actual, event
-    )
+        if by == hanging:
+            stuck = f"{name} is {later.get(name, 0):g} after all of them have ended"
+    rose = ", ".join(f"{name} by {by:g}" for name, by in list(risen.items())[:_SHOWN])
+    expected = f"a gauge that rises by {hanging} while {hanging} requests hang, and falls again"
+    return failed(expected, stuck or f"rose: {rose or 'none'}", event)
 
 
 def _breaker(traffic: History, earlier: Scrape) -> Verdict:

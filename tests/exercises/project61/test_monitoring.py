@@ -336,7 +336,7 @@ WRONG: list[tuple[type[Metrics], Check, str]] = [
     (TokensOfNoModel, checks.tokens_and_cost_are_counted, "none has the model"),
     (WithoutCost, checks.tokens_and_cost_are_counted, "none did"),
     (KeepsWhoLeaves, checks.tokens_and_cost_are_counted, "in_flight is 3"),
-    (NothingInFlight, checks.tokens_and_cost_are_counted, "there is none"),
+    (NothingInFlight, checks.tokens_and_cost_are_counted, "rose: none"),
     (SilentBreaker, checks.tokens_and_cost_are_counted, "the same"),
     (NamesStrangers, checks.labels_are_bounded, "460 new ones"),
 ]
