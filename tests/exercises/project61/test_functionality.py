@@ -74,7 +74,7 @@ class Told:
         self.add(Request(request=number, label=label, method=method, path=path, key=key))
         return number
 
-    def call(self, key: str, asked: Any = None, *, ended: str | None = "answered") -> None:
+    def call(self, key: str, asked: Any = None, *, ended: bool = True) -> None:
         number = next(self._numbers)
         self.add(
             Call(
@@ -88,7 +88,7 @@ class Told:
             )
         )
         if ended:
-            self.add(Reply(call=number, outcome=ended, usage=USAGE if ended == "answered" else None))
+            self.add(Reply(call=number, outcome="answered", usage=USAGE))
 
     def answer(
         self, number: int, body: Any, status: int = 200, *, headers: Mapping[str, str] | None = None
@@ -402,7 +402,7 @@ def left(*, reply: float | None = 0.1, call: bool = True) -> History:
         key = next(told.keys)
         told.ask(f"left: {name}", key=key)
         if call:
-            told.call(key, ended=None)
+            told.call(key, ended=False)
         told.add(Socket(label=f"left: {name}", state="closed"))
         if reply is not None and call:
             number = max(one.call for one in told._recorder.history().of(Call))
