@@ -35,6 +35,7 @@ from exercises.project61.part1_functionality.axes import (
     SILENCE,
 )
 from exercises.project61.part1_functionality.parameters import changed, conversation
+from exercises.project61.part1_functionality.usage import tokens_used
 from exercises.project61.part1_functionality.wrong_requests import FAILING, WRONG
 from lab.prompts import prompt
 
@@ -351,6 +352,37 @@ def test_streams_that_are_counted_in_part_fail() -> None:
 
     assert str(2 * USAGE[0]) in verdict.expected
     assert str(USAGE[0]) in verdict.actual
+
+
+def test_a_usage_that_cannot_be_read_fails_with_its_status() -> None:
+    told = Told()
+    for name in ASKED_FOR_USAGE.values:
+        told.ask(f"streamed: {name}", key=next(told.keys))
+    for label in ("usage before", "usage after"):
+        told.answer(told.ask(label, path="/v1/usage", method="GET"), {}, 503)
+
+    assert "503" in checks.streamed_usage_is_counted(told.end()).actual
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"total": {"prompt_tokens": 7, "completion_tokens": 3}},
+        {"totals": {"prompt_tokens": 7, "completion_tokens": 3}},
+        {"requests": 1, "prompt_tokens": 7, "completion_tokens": 3},
+    ],
+)
+def test_a_usage_is_read_wherever_it_may_stand(body: Any) -> None:
+    end = Answer(request=1, status=200, headers={}, body=json.dumps(body), elapsed=0.1)
+
+    assert tokens_used(end) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "7", '{"total": []}', '{"total": {"prompt_tokens": "7"}}', "[" * 99999]
+)
+def test_what_is_no_usage_is_none(body: str) -> None:
+    assert tokens_used(Answer(request=1, status=200, headers={}, body=body, elapsed=0.1)) is None
 
 
 @pytest.mark.parametrize("shown", [{"usage": False}, {"no usage": True}])

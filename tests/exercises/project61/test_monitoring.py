@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from chaos.contract import Contract
 from chaos.history import (
@@ -34,6 +35,7 @@ from exercises.project61.part3_monitoring.axes import (
     OUTCOMES,
     STRANGERS,
 )
+from exercises.project61.part3_monitoring.scrape import read
 from lab.verdict import Verdict
 
 ROOT = Path(__file__).parents[3]
@@ -422,6 +424,19 @@ def test_a_status_of_metrics_is_told() -> None:
 )
 def test_wrong_log_lines_fail(lines: Callable[[str], str], actual: str) -> None:
     assert actual in checks.logs_have_ids(told(lines=lines)).actual
+
+
+def test_openmetrics_are_read_and_declare_the_same_names() -> None:
+    metrics = Metrics()
+    headers = {"content-type": openmetrics.CONTENT_TYPE_LATEST}
+    body = openmetrics.generate_latest(metrics.registry).decode()
+
+    found = read(Answer(request=1, status=200, headers=headers, body=body, elapsed=0.1))
+    text = read(Answer(request=1, status=200, headers={}, body=metrics.text, elapsed=0.1))
+
+    names = {"http_requests_total", "http_duration_seconds_bucket", "llm_tokens_total", "in_flight"}
+    assert names <= found.names & text.names
+    assert "http_requests" not in found.names | text.names
 
 
 # Dashboards and alerts
