@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.exposition import choose_encoder
 
 from chaos.contract import Contract
 from chaos.history import (
@@ -428,8 +428,8 @@ def test_wrong_log_lines_fail(lines: Callable[[str], str], actual: str) -> None:
 
 def test_openmetrics_are_read_and_declare_the_same_names() -> None:
     metrics = Metrics()
-    headers = {"content-type": openmetrics.CONTENT_TYPE_LATEST}
-    body = openmetrics.generate_latest(metrics.registry).decode()
+    encode, content_type = choose_encoder("application/openmetrics-text; version=1.0.0")
+    headers, body = {"content-type": content_type}, encode(metrics.registry).decode()
 
     found = read(Answer(request=1, status=200, headers=headers, body=body, elapsed=0.1))
     text = read(Answer(request=1, status=200, headers={}, body=metrics.text, elapsed=0.1))
