@@ -25,6 +25,7 @@ from exercises.project61.part3_monitoring.axes import (
     STREAMED,
 )
 from exercises.project61.part3_monitoring.files import PATTERNS
+from lab import control
 from lab.experiment import experiment
 from lab.lab import Lab
 
@@ -35,6 +36,7 @@ SCRAPES = 3
 """How often is looked after traffic: a counter may move when the answer has already arrived."""
 SCRAPE_GAP_SECONDS = 0.4
 PATIENCE_SECONDS = 15.0
+PART_SECONDS = 8.0
 IN_FLIGHT_WHOLE, IN_FLIGHT_STREAMS = 4, 3
 WARM = 3
 """So many strangers come before the series are counted, whose labels are then there."""
@@ -49,6 +51,8 @@ async def traffic(lab: Lab) -> None:
     lab.record_files(*PATTERNS)
     await _scrape(lab, "first")
     await _scrape(lab, "openmetrics", headers={"accept": OPENMETRICS})
+    if control.reached(lab.history) != "answer":
+        return
     await _scrape(lab, "before")
     for name, count in lab.vary(OUTCOMES):
         await asyncio.gather(*(_work(lab, name) for _ in range(count)))
@@ -133,8 +137,7 @@ async def _hold(lab: Lab, label: str, key: str) -> None:
     release = asyncio.Event()
     lab.llm.script(key, Held(release))
     connection = await _open(lab, label, key, streamed=True)
-    with contextlib.suppress(TimeoutError):
-        await lab.llm.wait_for_calls(1, key=key)
+    await _until_called(lab, key)
     await asyncio.sleep(LEAST_SECONDS[HELD])
     release.set()
     await connection.answer(PATIENCE_SECONDS)
@@ -144,29 +147,36 @@ async def _hold(lab: Lab, label: str, key: str) -> None:
 async def _hang(lab: Lab) -> None:
     """Scrape while requests hang; then some are answered, and the callers of the others leave."""
     release = asyncio.Event()
-    hanging = []
-    for number in range(IN_FLIGHT_WHOLE + IN_FLIGHT_STREAMS):
-        key, streamed = lab.key(), number >= IN_FLIGHT_WHOLE
-        lab.llm.script(key, Held(release))
-        hanging.append((key, streamed, await _open(lab, "hanging", key, streamed=streamed)))
-    for key, streamed, connection in hanging:
-        with contextlib.suppress(TimeoutError):
-            await lab.llm.wait_for_calls(1, key=key)
-        if streamed:
-            await connection.wait_for_part(expected_answer(key).split()[0], PATIENCE_SECONDS)
-    await _scrape(lab, "in flight")
-    for _, streamed, connection in hanging:
-        if streamed:
-            connection.close()
-    release.set()
+    whole = [await _ask_held(lab, release, streamed=False) for _ in range(IN_FLIGHT_WHOLE)]
+    streams = [await _ask_held(lab, release, streamed=True) for _ in range(IN_FLIGHT_STREAMS)]
     await asyncio.gather(
-        *(connection.answer(PATIENCE_SECONDS) for _, streamed, connection in hanging if not streamed)
+        *(_until_called(lab, key) for key, _ in whole),
+        *(stream.wait_for_part(expected_answer(key).split()[0], PART_SECONDS) for key, stream in streams),
     )
-    for _, _, connection in hanging:
+    await _scrape(lab, "in flight")
+    for _, stream in streams:
+        stream.close()
+    release.set()
+    await asyncio.gather(*(connection.answer(PATIENCE_SECONDS) for _, connection in whole))
+    for _, connection in whole:
         connection.close()
+    await asyncio.gather(*(_until_ended(lab, key) for key, _ in (*whole, *streams)))
+
+
+async def _ask_held(lab: Lab, release: asyncio.Event, *, streamed: bool) -> tuple[str, RawConnection]:
+    key = lab.key()
+    lab.llm.script(key, Held(release))
+    return key, await _open(lab, "hanging", key, streamed=streamed)
+
+
+async def _until_called(lab: Lab, key: str) -> None:
     with contextlib.suppress(TimeoutError):
-        for key, _, _ in hanging:
-            await lab.llm.wait_for_replies(1, key=key)
+        await lab.llm.wait_for_calls(1, key=key)
+
+
+async def _until_ended(lab: Lab, key: str) -> None:
+    with contextlib.suppress(TimeoutError):
+        await lab.llm.wait_for_replies(1, key=key)
 
 
 async def _come_as_strangers(lab: Lab, counts: dict[str, int], label: str) -> None:
