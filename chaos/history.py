@@ -152,6 +152,19 @@ class Answer(Event):
     elapsed: float
 
 
+class ClientResult(Event):
+    """What the official `client` library made of the answer to request number `request`.
+
+    `returned` is what it returned, as JSON; `raised` the type of the exception that it raised instead.
+    """
+
+    kind: Literal["client-result"] = "client-result"
+    request: int
+    client: str
+    returned: str = ""
+    raised: str = ""
+
+
 class Part(Event):
     """The answer to request number `request` has come so far: `text` is its body up to here, with more to come."""
 
@@ -385,6 +398,7 @@ AnyEvent = Annotated[
     | Log
     | Request
     | Answer
+    | ClientResult
     | Part
     | Failure
     | Socket

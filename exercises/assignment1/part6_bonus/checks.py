@@ -3,7 +3,8 @@
 from chaos.history import Answer, File, History, OwnTests, Part, Socket
 from chaos.keys import expected_answer
 from exercises.assignment1 import faults, plan
-from exercises.assignment1.part6_bonus.events import DONE, events, text_of
+from exercises.assignment1.part6_bonus.events import text_of
+from lab.event_stream import DONE, events
 from lab.own_tests import Suite, tampering
 from lab.reading import excerpt, outcome
 from lab.timing import too_busy, undisturbed_between

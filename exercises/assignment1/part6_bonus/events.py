@@ -1,21 +1,10 @@
-"""Reads server-sent events, and the text in them."""
+"""Reads the text in server-sent events."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-DONE = "[DONE]"
 _FIELDS = ("content", "delta", "text", "token")
-
-
-def events(body: str) -> list[str]:
-    """Return the data of each event of a stream."""
-    found = []
-    for block in body.replace("\r\n", "\n").split("\n\n"):
-        lines = [line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:")]
-        if lines:
-            found.append("\n".join(lines))
-    return found
 
 
 def text_of(found: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ import time
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.services.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from api.services.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS
 
 log = structlog.get_logger("api.access")
 
@@ -31,7 +31,8 @@ class AccessLogMiddleware:
             await send(message)
 
         try:
-            await self.app(scope, receive, remember_status)
+            with HTTP_IN_FLIGHT.track_inprogress():
+                await self.app(scope, receive, remember_status)
         finally:
             seconds = time.perf_counter() - began
             # The template, not the path: a label for every path would be without bound.

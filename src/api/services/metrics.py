@@ -13,6 +13,7 @@ HTTP_SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30),
 )
+HTTP_IN_FLIGHT = Gauge("http_requests_in_flight", "Requests whose answers have not ended yet.")
 LLM_CALLS = Counter("llm_upstream_calls_total", "Calls to the model, retries included.", ["model", "outcome"])
 LLM_RETRIES = Counter("llm_retries_total", "Calls that were made again.", ["model"])
 LLM_TOKENS = Counter("llm_tokens_total", "Tokens used.", ["model", "kind"])

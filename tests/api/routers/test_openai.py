@@ -474,3 +474,26 @@ async def test_metrics_name_no_model_that_nobody_lists(service: httpx.AsyncClien
     assert 'llm_tokens_total{kind="prompt",model="small"}' in metrics
     assert 'llm_tokens_total{kind="prompt",model="other"}' in metrics
     assert "made-up" not in metrics
+
+
+async def test_requests_in_flight_are_those_that_have_not_ended(
+    service: httpx.AsyncClient, model: ScriptedLLM
+) -> None:
+    model.default(Hang())
+    before = await in_flight(service)
+    asking = [asyncio.create_task(chat(service)) for _ in range(3)]
+    await model.wait_for_calls(3)
+    assert await in_flight(service) == before + 3
+
+    for task in asking:
+        task.cancel()
+    await model.wait_for_replies(3)
+    await asyncio.wait(asking)
+    async with asyncio.timeout(10):
+        while await in_flight(service) != before:
+            await asyncio.sleep(0.01)
+
+
+async def in_flight(service: httpx.AsyncClient) -> float:
+    text = (await service.get("/metrics")).text
+    return float(text.partition("\nhttp_requests_in_flight ")[2].partition("\n")[0])

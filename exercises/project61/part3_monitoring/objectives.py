@@ -1,0 +1,123 @@
+"""Judges dashboards and alerts: that they rest on metrics which are there, and that alerts have objectives."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chaos.history import File, History
+from exercises.project61.part3_monitoring import promql
+from exercises.project61.part3_monitoring.files import Query, Rule, queries, rules
+from exercises.project61.part3_monitoring.scrape import LABEL, read
+from lab.reading import excerpt
+from lab.verdict import Verdict, failed, passed
+
+MADE_BY_PROMETHEUS = {"up", "ALERTS", "ALERTS_FOR_STATE"}
+OTHERS = re.compile(
+    r"(?:scrape|redis|pg|postgres|postgresql|node|container|kube|kubelet|machine|litellm|vllm|llamacpp|prometheus"
+    r"|alertmanager|grafana|probe|nginx|traefik|istio|cadvisor|DCGM)(?:_|:)"
+)
+"""Metrics of other exporters, which the service cannot have."""
+_DEPTH = 5
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """An expression, and where it stands."""
+
+    place: str
+    file: File
+    expression: promql.Expression
+
+
+def dashboards_and_alerts_rest_on_metrics(traffic: History) -> Verdict:
+    expected = "a dashboard and alert rules, whose expressions parse and use metrics that /metrics has"
+    try:
+        shown, ruled = queries(traffic), rules(traffic)
+        uses = [*map(_of_query, shown), *map(_of_rule, ruled)]
+    except ValueError as error:
+        return failed(expected, str(error))
+    if not shown:
+        return failed(expected, "there is no dashboard with an expression")
+    if not any(rule.alert for rule in ruled):
+        return failed(expected, "there are no alert rules")
+    known = _known(traffic) | {rule.record for rule in ruled} | MADE_BY_PROMETHEUS
+    missing = {
+        name: use
+        for use in uses
+        for name in sorted(use.expression.metrics)
+        if name not in known and not OTHERS.match(name)
+    }
+    if missing:
+        told = "; ".join(f"{name} ({use.place})" for name, use in list(missing.items())[:_SHOWN])
+        return failed(expected, f"/metrics does not have {excerpt(told)}", next(iter(missing.values())).file)
+    names = {name for use in uses for name in use.expression.metrics}
+    return passed(f"{len(uses)} expressions use {len(names)} metrics, all of them there", shown[0].file)
+
+
+def alerts_have_an_objective(monitoring_files: History) -> Verdict:
+    expected = "an alert on the share of errors and one on latency, each with `for` and a label severity"
+    try:
+        ruled = rules(monitoring_files)
+        read_rules = {rule: promql.read(rule.text) for rule in ruled}
+    except ValueError as error:
+        return failed(expected, f"a rule cannot be read: {error}")
+    recorded = {rule.record: one for rule, one in read_rules.items() if rule.record}
+    alerts = {rule: one for rule, one in read_rules.items() if rule.alert}
+    whole = {rule: one for rule, one in alerts.items() if rule.lasting and rule.severity}
+    kinds: Mapping[str, Callable[[promql.Expression], bool]] = {
+        "the share of errors": lambda one: one.divides and one.selects_errors,
+        "latency": lambda one: one.measures_latency,
+    }
+    named = []
+    for kind, fits in kinds.items():
+        right = [rule for rule, one in whole.items() if fits(_expanded(one, recorded))]
+        if not right:
+            unfinished = [rule for rule, one in alerts.items() if fits(_expanded(one, recorded))]
+            actual = f"{unfinished[0].alert} has no `for` or no severity" if unfinished else f"none on {kind}"
+            return failed(expected, excerpt(actual), *(rule.file for rule in unfinished[:1]))
+        named.append(right[0])
+    return passed(f"{named[0].alert} and {named[1].alert}", named[0].file)
+
+
+def _of_query(query: Query) -> _Use:
+    return _use(query.text, f"panel '{query.panel}'", query.file)
+
+
+def _of_rule(rule: Rule) -> _Use:
+    return _use(rule.text, f"rule {rule.alert or rule.record}", rule.file)
+
+
+def _use(text: str, place: str, file: File) -> _Use:
+    """Raises ValueError, naming the place, where an expression does not parse."""
+    try:
+        return _Use(place, file, promql.read(text))
+    except ValueError as error:
+        reason = f"{file.path}, {place}: {error} in {text}"
+        raise ValueError(excerpt(reason)) from None
+
+
+def _known(traffic: History) -> set[str]:
+    """Return every name that a scrape has shown."""
+    found: set[str] = set()
+    for one in traffic.exchanges():
+        if one.request.label.startswith(LABEL):
+            try:
+                found |= read(one.end).names
+            except ValueError:
+                continue
+    return found
+
+
+def _expanded(
+    one: promql.Expression, recorded: Mapping[str, promql.Expression], depth: int = _DEPTH
+) -> promql.Expression:
+    """Return what an expression computes together with the recorded ones that it uses."""
+    used = [recorded[name] for name in one.metrics if name in recorded] if depth else []
+    parts = [one, *(_expanded(other, recorded, depth - 1) for other in used)]
+    return promql.Expression(
+        metrics=one.metrics,
+        divides=any(part.divides for part in parts),
+        selects_errors=any(part.selects_errors for part in parts),
+        measures_latency=any(part.measures_latency for part in parts),
+    )

@@ -1,0 +1,92 @@
+"""Reads expressions of Prometheus's query language: which metrics they use, and what they compute."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+import promql_parser
+
+MOST_CHARACTERS = 10_000
+MOST_PARTS = 80
+"""Operators, and parentheses within each other: the parser's time and memory grow with the cube of their number."""
+
+_TEXTS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|#[^\n]*")
+_OPERATOR = re.compile(r"[-+*/%^]|[<>=!]=?|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+
+# Grafana replaces its variables before Prometheus sees the expression.
+_DURATION = re.compile(r"(?<=\[)[^\]\"]*\$[^\]\"]*(?=\])")
+_LABELS = re.compile(r"(\b(?:by|without|on|ignoring)\s*\([^)\"]*)\$\{?\w+(?::\w+)?\}?")
+_VARIABLE = re.compile(r"\"(?:[^\"\\]|\\.)*\"|(\$\{\w+(?::\w+)?\}|\$\w+|\[\[\w+\]\])")
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression that parses: the names of its metrics, and whether it is a share of errors or a latency."""
+
+    metrics: frozenset[str]
+    divides: bool
+    selects_errors: bool
+    measures_latency: bool
+
+
+def read(text: str) -> Expression:
+    """Return what an expression uses. Raises ValueError, with the parser's reason, where it does not parse."""
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"has more than {MOST_CHARACTERS} characters")
+    plain = _TEXTS.sub("", text)
+    if len(_OPERATOR.findall(plain)) + _depth(plain) > MOST_PARTS:
+        raise ValueError(f"has more than {MOST_PARTS} parts")
+    parsed = promql_parser.parse(_without_variables(text))
+    found: list[promql_parser.Expr] = []
+    promql_parser.walk(parsed, found.append)
+    selectors = [one for one in found if isinstance(one, promql_parser.VectorSelector)]
+    names = frozenset(name for one in selectors for name in _names(one))
+    return Expression(
+        metrics=names,
+        divides="/" in plain,
+        selects_errors=any(map(_selects_errors, selectors)),
+        measures_latency=any(map(_LATENCY.search, names)) or any(map(_is_quantile, found)),
+    )
+
+
+def _depth(text: str) -> int:
+    """Return how many parentheses are open within each other at most."""
+    steps = (1 if sign == "(" else -1 for sign in text if sign in "()")
+    return max(accumulate(steps), default=0)
+
+
+def _is_quantile(one: promql_parser.Expr) -> bool:
+    return isinstance(one, promql_parser.Call) and one.func.name == "histogram_quantile"
+
+
+def _without_variables(text: str) -> str:
+    text = _DURATION.sub("5m", text)
+    text = _LABELS.sub(r"\1label", text)
+    return _VARIABLE.sub(lambda found: "1" if found[1] else found[0], text)
+
+
+def _names(selector: promql_parser.VectorSelector) -> Iterator[str]:
+    if selector.name:
+        yield selector.name
+    for matcher in _matchers(selector):
+        if matcher.name == "__name__" and matcher.op == promql_parser.MatchOp.Equal:
+            yield matcher.value
+
+
+def _matchers(selector: promql_parser.VectorSelector) -> list[promql_parser.Matcher]:
+    return [
+        *selector.matchers.matchers,
+        *(one for group in selector.matchers.or_matchers for one in group),
+    ]
+
+
+_LATENCY = re.compile(r"(?:latency|duration|response_time)(?!.*_count$)", re.IGNORECASE)
+_ERRORS = re.compile(r"err|fail|exception", re.IGNORECASE)
+_STATUS = re.compile(r"status|code|outcome|result|success|error", re.IGNORECASE)
+
+
+def _selects_errors(selector: promql_parser.VectorSelector) -> bool:
+    return bool(selector.name and _ERRORS.search(selector.name)) or any(
+        _STATUS.search(matcher.name) for matcher in _matchers(selector)
+    )

@@ -1,0 +1,17 @@
+import pytest
+
+from lab.event_stream import DONE, events
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("", []),
+        ("data: one\n\ndata:two\n\n", ["one", "two"]),
+        ("data: one\r\n\r\ndata: [DONE]\r\n\r\n", ["one", DONE]),
+        (": a comment\n\nevent: x\ndata: one\ndata: two\nid: 7\n\n", ["one\ntwo"]),
+        ("data: a last one without an end", ["a last one without an end"]),
+    ],
+)
+def test_events_are_read(body: str, found: list[str]) -> None:
+    assert events(body) == found
