@@ -95,7 +95,7 @@ async def killed(lab: Lab) -> None:
         return
     lab.phase("recovery")
     lab.client = restarted.client
-    await _await_usage(lab, token, "free")
+    await _await_usage(lab, token)
 
 
 @experiment(seconds=12)
@@ -113,7 +113,7 @@ async def database_down(lab: Lab) -> None:
         await ask_streamed(lab, lab.key(), label=name, token=token)
         await lab.upstreams.heal("database")
     lab.phase("recovery")
-    await _await_usage(lab, token, "premium")
+    await _await_usage(lab, token)
 
 
 async def _break_a_stream(lab: Lab) -> None:
@@ -160,7 +160,7 @@ async def _stop_in_a_stream(lab: Lab) -> None:
     await lab.service.wait_exit(EXIT_SECONDS)
 
 
-async def _await_usage(lab: Lab, token: str, role: str) -> None:
+async def _await_usage(lab: Lab, token: str) -> None:
     """Ask for a user's usage until it covers all answers and no longer changes, or time is up."""
     spent = sum(sum(call.reply.usage) for call in lab.history.calls() if call.reply and call.reply.usage)
     deadline = lab.recorder.now() + ARRIVAL_SECONDS
