@@ -26,7 +26,12 @@ def limits_hold_across_instances(two_instances: History) -> Verdict:
     if problem := no_second(two_instances):
         return problem
     limits = limits_of(two_instances)
-    verdicts = [verdict for tier in TIERS for verdict in _judge(two_instances, tier, limits[tier])]
+    counts = [_count(two_instances, tier, limits[tier]) for tier in TIERS]
+    exceeded = [verdict for verdict in counts if not verdict.passed]
+    if len(exceeded) == len(counts):
+        # Of a right service on a busy machine, some requests of a tier may be counted by one instance alone.
+        return all_of(exceeded)
+    verdicts = [verdict for tier in TIERS for verdict in _answers(two_instances, tier, limits[tier])]
     let_through = (
         f"{tier}: {_admitted(two_instances.exchanges(f'limited: {tier}'))} of {limits[tier]}"
         for tier in TIERS
@@ -34,19 +39,24 @@ def limits_hold_across_instances(two_instances: History) -> Verdict:
     return in_short(all_of(verdicts), f"let through on two instances, {', '.join(let_through)}")
 
 
-def _judge(history: History, tier: str, limit: int) -> Iterator[Verdict]:
+def _answers(history: History, tier: str, limit: int) -> Iterator[Verdict]:
+    """Judge the answers of a tier: how many were let through at least, and what those that were refused say."""
     asked = history.exchanges(f"limited: {tier}")
     odd = [one for one in asked if one.status not in {200, 429}]
     if odd:
         yield failed(f"200 or 429 for the tier {tier}", outcome(odd[0].end), odd[0].end)
         return
-    yield _count(history, asked, tier, limit)
+    if _admitted(asked) < limit * LEAST_SHARE:
+        expected = f"about {limit} requests in a minute for the tier {tier}"
+        yield failed(expected, f"{_admitted(asked)} of {len(asked)} were let through", asked[-1].end)
     for one in asked:
         if isinstance(one.end, Answer) and one.status == 429:
             yield _tells_when(one.end, limit)
 
 
-def _count(history: History, asked: list[Exchange], tier: str, limit: int) -> Verdict:
+def _count(history: History, tier: str, limit: int) -> Verdict:
+    """Judge how many requests of a tier were let through at most."""
+    asked = history.exchanges(f"limited: {tier}")
     admitted = _admitted(asked)
     ends = [one.end for one in asked if one.end]
     start, end = asked[0].request.t, max(one.t for one in ends)
@@ -59,8 +69,6 @@ def _count(history: History, asked: list[Exchange], tier: str, limit: int) -> Ve
             return too_busy("send the requests within a minute of the clock", ends[-1])
         if stalled(history, start, end):
             return too_busy("let Redis count in time", ends[-1])
-        return failed(expected, actual, ends[-1])
-    if admitted < limit * LEAST_SHARE:
         return failed(expected, actual, ends[-1])
     return passed("", ends[-1])
 
