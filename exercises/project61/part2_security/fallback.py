@@ -11,8 +11,12 @@ from lab.timing import undisturbed
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 MORE_SECONDS = 1.0
-_TELLING_METRIC = re.compile(r"redis|limit|fallback|degraded|backend_up|dependency|store", re.IGNORECASE)
-_TELLING_LINE = re.compile(r"redis|rate.?limit|limiter|limits", re.IGNORECASE)
+_TELLING = re.compile(
+    r"redis|fallback|fall(s|ing)? back|degraded"
+    r"|limit.{0,80}(local|memory|shared|unavailable|unreachable|store|backend)",
+    re.IGNORECASE,
+)
+"""Not a limit alone: a request beyond it makes lines and changes metrics as well."""
 
 
 def redis_down_is_survived(redis_down: History) -> Verdict:
@@ -56,7 +60,7 @@ def _limited(history: History, name: str) -> Verdict:
 def _told(history: History) -> Verdict:
     expected = "a metric that changes, or a log line, that tells of the failure"
     broken = next((phase.t for phase in history.of(Phase) if phase.name == "fault"), 0.0)
-    lines = [one for one in history.of(Log) if one.t >= broken and _TELLING_LINE.search(one.text)]
+    lines = [one for one in history.of(Log) if one.t >= broken and _TELLING.search(one.text)]
     if lines:
         return passed("", lines[0])
     before, *after = (
@@ -71,7 +75,7 @@ def _told(history: History) -> Verdict:
 
 def _telling_metrics(end: object) -> set[str]:
     lines = end.body.splitlines() if isinstance(end, Answer) and end.status == 200 else []
-    return {line for line in lines if not line.startswith("#") and _TELLING_METRIC.search(line)}
+    return {line for line in lines if not line.startswith("#") and _TELLING.search(line)}
 
 
 def _recovered(history: History) -> Verdict:

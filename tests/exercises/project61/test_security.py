@@ -278,6 +278,7 @@ def test_redis_may_be_down() -> None:
         ({"after": 2.0}, "200 after 2.00 s"),
         ({"limits": False}, "let through"),
         ({"line": "request"}, "neither a line nor a metric"),
+        ({"line": "rate_limit_exceeded", "metric": "limits_total 9\n"}, "neither a line nor a metric"),
     ],
 )
 def test_what_redis_must_not_cost_is_found_out(changes: dict[str, Any], actual: str) -> None:
