@@ -1,4 +1,4 @@
-# `make score` grades this repository's own service, `make test` runs all tests; either installs what it needs first.
+# `make score` grades this repository's own service, `make test` runs the tests; either installs what it needs first.
 
 TOOLS := .tools
 TOXIPROXY := github.com/Shopify/toxiproxy/v2
@@ -12,17 +12,22 @@ INSTALLED := .venv/.installed
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test check format lint types quick real-toxiproxy images bench clean
+.PHONY: score test hostile starved check format lint types quick real-toxiproxy images bench clean
 
 score: $(INSTALLED)
 	$(BIN)/grading score . --runtime process $(ARGS)
 
-# Whole gradings measure times: two at once leave each enough of two processors, and those that are starved on purpose
-# would starve others. Hostile submissions mostly wait.
+# Whole gradings measure times: two at once leave each enough of two processors.
 test: $(INSTALLED)
 	$(BIN)/pytest -q -m "not slow" -n auto
 	$(BIN)/pytest -m slow -n 2 --ignore $(STARVED) --ignore $(HOSTILE)
+
+# Hostile submissions mostly wait.
+hostile: $(INSTALLED)
 	$(BIN)/pytest -m slow -n auto $(HOSTILE)
+
+# Gradings that are starved on purpose would starve others.
+starved: $(INSTALLED)
 	$(BIN)/pytest $(STARVED)
 
 check: format lint types quick

@@ -26,7 +26,7 @@ _PARTS_OF_LAB = (OSError, EngineError, ToxiproxyError)
 """What the fault proxy, the stand-ins, the network and the engine fail with."""
 EXPOSED = "a service that runs as a process can do that, and --runtime sandbox would tell"
 SIDE_BY_SIDE = 16
-AGAIN_SIDE_BY_SIDE = 4
+AGAIN_SIDE_BY_SIDE = 2
 """Lower concurrency for reruns: the machine was too busy the first time."""
 START_FAILURES = 2
 """Failed starts, without a successful one, after which the service is not started again."""

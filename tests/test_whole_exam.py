@@ -23,11 +23,16 @@ REGRESSIONS = tomllib.loads((ROOT / "calibration/regressions/one_exercise_undone
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot")]
 
 
+def criteria(report: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    return [(exercise["number"], one) for exercise in report["exercises"] for one in exercise["criteria"]]
+
+
 def open_criteria(report: dict[str, Any]) -> list[str]:
-    criteria = [
-        one for exercise in report["exercises"] for one in exercise["criteria"] if one["status"] != "passed"
+    return [
+        f"{one['number']} {one['status']}: {one['actual']}"
+        for _, one in criteria(report)
+        if one["status"] != "passed"
     ]
-    return [f"{one['number']} {one['status']}: {one['actual']}" for one in criteria]
 
 
 def _exercises(pair: tuple[dict[str, Any], ...]) -> str:
@@ -55,7 +60,8 @@ def test_the_hand_out_has_none_and_is_told_why(tmp_path: Path) -> None:
     )
     assert report["grade"]["total"] == 0
     assert report["grade"]["reasons"]
-    assert all(any(one["hint"] for one in exercise["criteria"]) for exercise in report["exercises"])
+    hinted = {number for number, one in criteria(report) if one["hint"]}
+    assert hinted == set(range(1, 7)), open_criteria(report)
 
 
 @pytest.mark.parametrize("pair", list(zip(REGRESSIONS[:3], REGRESSIONS[3:], strict=True)), ids=_exercises)

@@ -40,7 +40,7 @@ class Surroundings:
     """An instructor's home, results and cache in `root`, with a canary in all that is secret."""
 
     def __init__(self, root: Path, cache: Path) -> None:
-        self.canary = f"canary-{secrets.token_hex(12)}"
+        self.canary = f"canary-{secrets.token_hex(16)}"
         self.root, self.cache = root, cache
         self.home, self.out, self.marks, self.temporary = (
             root / name for name in ("home", "results", "marks", "tmp")

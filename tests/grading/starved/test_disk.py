@@ -43,7 +43,7 @@ def _fill(folder: Path) -> None:
 
 
 def test_no_room_for_the_copies_is_nobodys_loss(disk: Disk, tmp_path: Path) -> None:
-    with Grader("reference", 1, tmp_path, variables={"TMPDIR": str(disk("1m"))}) as grader:
+    with Grader("reference", 1, tmp_path, variables={"TMPDIR": str(disk("2m"))}) as grader:
         result = grader.result()
 
     assert result.wrong() == []
