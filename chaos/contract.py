@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import bcrypt
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 HASH_ROUNDS = 6
 """Cost of a bcrypt hash, as its base-2 logarithm: a login in a lab need not be slow."""
 
-Kind = Literal["model", "qdrant", "mlflow", "tei", "redis"]
+Kind = Literal["model", "qdrant", "mlflow", "tei", "redis", "postgres"]
 """What serves an upstream in the lab; `model` is the scripted model."""
 
 
@@ -74,9 +75,18 @@ class Secret(Variables):
 
 
 class UpstreamSpec(Variables):
-    """A dependency of the service, behind a fault proxy: `$url`, or `$host` and `$port`, is that proxy's address."""
+    """A dependency of the service, behind a fault proxy: `$url`, or `$host` and `$port`, is that proxy's address.
+
+    A database has a `$user` with a `$password`, and a `$database` of its own.
+    """
 
     kind: Kind
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What templates may use."""
+        address = ("url", "host", "port")
+        return (*address, "user", "password", "database") if self.kind == "postgres" else address
 
 
 class Origin(Variables):
@@ -164,7 +174,7 @@ class Contract(Model):
         for name, secret in self.secrets.items():
             yield f"secrets.{name}", secret, ("value", "bcrypt")
         for name, upstream in self.upstreams.items():
-            yield f"upstreams.{name}", upstream, ("url", "host", "port")
+            yield f"upstreams.{name}", upstream, upstream.names
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -219,13 +229,18 @@ class Contract(Model):
         *,
         origin: str,
         more_origins: Sequence[str] = (),
+        credentials: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     ) -> dict[str, str]:
-        """Return all variables of an instance: `given` of its secrets, and the addresses of its upstreams by name."""
+        """Return all variables of an instance.
+
+        `given` are those of its secrets, `addresses` and `credentials` belong to its upstreams, by name.
+        """
         origins = json.dumps([origin, *more_origins])
         found = dict(self.variables) | dict(given) | self.origin.fill(origin=origin, origins=origins)
         for name, upstream in self.upstreams.items():
             host, port = addresses[name]
-            found |= upstream.fill(url=f"http://{host}:{port}", host=host, port=str(port))
+            address = {"url": f"http://{host}:{port}", "host": host, "port": str(port)}
+            found |= upstream.fill(**address, **credentials.get(name, {}))
         return found
 
     def ask_body(self, prompt: str, *, model: str | None = None) -> dict[str, Any]:

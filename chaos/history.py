@@ -315,6 +315,19 @@ class File(Event):
     text: str
 
 
+class Database(Event):
+    """What a database of the service's held, as pg_dump writes it; `cut` if it is more than a record can hold.
+
+    `problem` says why it could not be read.
+    """
+
+    kind: Literal["database"] = "database"
+    upstream: Upstream
+    text: str = ""
+    cut: bool = False
+    problem: str = ""
+
+
 class Tree(Event):
     """The paths of the submission's files and folders, as they were handed to the service; at most some thousands."""
 
@@ -412,6 +425,7 @@ AnyEvent = Annotated[
     | Given
     | Tried
     | File
+    | Database
     | Tree
     | OwnTests
     | Stall

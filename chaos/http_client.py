@@ -10,8 +10,8 @@ import itertools
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import h11
@@ -33,7 +33,14 @@ Error = Literal["refused", "reset", "eof", "timeout", "aborted", "malformed"]
 class Client:
     """Sends requests to one service and records each with what came of it."""
 
-    def __init__(self, url: str, recorder: Recorder, network: Network = LOOPBACK) -> None:
+    def __init__(
+        self,
+        url: str,
+        recorder: Recorder,
+        network: Network = LOOPBACK,
+        *,
+        numbers: Iterator[int] | None = None,
+    ) -> None:
         address = urlsplit(url)
         assert address.hostname
         assert address.port
@@ -41,7 +48,15 @@ class Client:
         self.recorder = recorder
         self._network = network
         self._sources = network.sources()
-        self._numbers = itertools.count(1)
+        self._numbers = numbers or itertools.count(1)
+
+    def of(self, url: str) -> Self:
+        """Return a client of another instance of the service, whose requests are numbered in one row with these."""
+        return type(self)(url, self.recorder, self._network, numbers=self._numbers)
+
+    @property
+    def host(self) -> str:
+        return self._host
 
     @property
     def port(self) -> int:

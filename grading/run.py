@@ -11,6 +11,7 @@ from chaos import stall
 from chaos.containers.engine import EngineError
 from chaos.contract import Contract
 from chaos.history import Began, Ended, HarnessFault, History, Launched, Overran, Skipped
+from chaos.postgres import PostgresServer
 from chaos.recorder import Recorder
 from chaos.toxiproxy import ToxiproxyError
 from grading.errors import GradingError, MachineError, SubmissionError
@@ -47,6 +48,7 @@ class Run:
     contract: Contract
     seed: int
     observer: Observer
+    postgres: PostgresServer = field(default_factory=PostgresServer)
     starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, os.cpu_count() or 1)))
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
     furthest: Need = "nothing"
@@ -106,7 +108,7 @@ async def run_all(experiments: Iterable[Experiment], run: Run) -> dict[str, Hist
     ordered = sorted(experiments, key=lambda experiment: -experiment.seconds)
     for experiment in ordered:
         run.observer(experiment, "waiting")
-    async with asyncio.TaskGroup() as group:
+    async with contextlib.aclosing(run.postgres), asyncio.TaskGroup() as group:
         tasks = {one.name: group.create_task(_run_one(one, run)) for one in ordered}
     return {name: task.result() for name, task in tasks.items()}
 
@@ -178,6 +180,8 @@ async def _lab(experiment: Experiment, run: Run, recorder: Recorder) -> Lab:
         toxiproxy=run.runtime.toxiproxy,
         recorder=recorder,
         starts=run.starts,
+        postgres=run.postgres,
+        copies=run.runtime.program,
         network=run.runtime.network,
         settings=experiment.settings,
     )

@@ -6,7 +6,8 @@ import json
 import os
 import random
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -16,6 +17,7 @@ from chaos.files import replace_text
 from chaos.history import (
     SERVICE,
     Answer,
+    Database,
     Failure,
     File,
     Given,
@@ -37,6 +39,7 @@ from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
 from chaos.own_tests import run_tests
 from chaos.plain_text import encodable
+from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service import Service
@@ -59,8 +62,18 @@ ANSWER_SECONDS = 1.0
 CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
 TEXT_BYTES = 1024 * 1024
+SECOND = "second"
+RESTARTED = "restarted"
 MOST_PATHS = 5_000
 TOOLS_FOLDERS = {".git", ".venv", "venv", "node_modules", "__pycache__"}
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance of the service that runs beside the first, or after it, with a client of its own."""
+
+    service: Service
+    client: Client
 
 
 class Lab:
@@ -79,12 +92,14 @@ class Lab:
         toxiproxy: Toxiproxy,
         recorder: Recorder,
         starts: asyncio.Semaphore,
+        postgres: PostgresServer,
+        copies: Callable[[], Program],
         network: Network = LOOPBACK,
         settings: Draw = no_settings,
     ) -> None:
         self.recorder = recorder
         self.contract = contract
-        self.upstreams = Upstreams(name, contract, toxiproxy, recorder, network)
+        self.upstreams = Upstreams(name, contract, toxiproxy, recorder, network, postgres=postgres)
         self.client: Client
         self.service: Service
         self.control_key = ""
@@ -100,6 +115,7 @@ class Lab:
         self._keys = Keys(seed, name)
         self._order = random.Random(f"{seed}/{name}/order")  # noqa: S311 - must be replayable
         self._program = program
+        self._copies = copies
         self._trace_files = TraceFiles(program.root)
         self._network = network
         self._starts = starts
@@ -145,11 +161,27 @@ class Lab:
             self.service, host, port = await self._launch(SERVICE, {})
             self._stack.push_async_exit(self.service)
             self.client = Client(f"http://{host}:{port}", self.recorder, self._network)
-            if await self._answers(host, port):
+            if await self._answers(self.service, self.client, SERVICE):
                 return True
             if not self._port_was_taken(self.service, SERVICE):
                 return False
         return False
+
+    async def second(self) -> "Instance | None":
+        """Start an instance beside the first, with the same variables and upstreams; None if it does not answer.
+
+        It has a copy of the submission of its own, as on another machine. Its history is that of the instance `SECOND`.
+        """
+        return await self._start_beside(SECOND, await asyncio.to_thread(self._copies))
+
+    async def kill_and_restart(self) -> "Instance | None":
+        """Kill the service and all that it has started, at once, and start it again; None if it does not answer.
+
+        It has the same files, variables and upstreams. Its history is that of the instance `RESTARTED`.
+        """
+        self.service.signal("KILL")
+        await self.service.close()
+        return await self._start_beside(RESTARTED, self._program)
 
     async def attempt(
         self, instance: str, changes: Mapping[str, str | None], *, seconds: float = 20.0
@@ -326,6 +358,18 @@ class Lab:
                 break
         self.recorder.record(Tree(paths=tuple(found[:MOST_PATHS])))
 
+    async def record_database(self) -> None:
+        """Record what is in the service's database, as pg_dump writes it and without very long lines."""
+        database = self.upstreams.of(PostgresDatabase)
+        try:
+            text = await database.dump()
+        except OSError as error:
+            self.recorder.record(Database(upstream=database.name, problem=str(error)))
+        else:
+            self.recorder.record(
+                Database(upstream=database.name, text=text[:TEXT_BYTES], cut=len(text) > TEXT_BYTES)
+            )
+
     def write_env_file(self, lines: Mapping[str, str]) -> None:
         """Write the `.env` in the folder that the service is started in."""
         text = "".join(f"{name}={value}\n" for name, value in lines.items())
@@ -385,23 +429,42 @@ class Lab:
         end = control.moment(self.history)
         return isinstance(end, Failure) and end.error == "timeout"
 
-    async def _launch(self, instance: str, changes: Mapping[str, str | None]) -> tuple[Service, str, int]:
-        addresses = self.upstreams.addresses
+    async def _start_beside(self, instance: str, program: Program) -> "Instance | None":
+        async with self._starts:
+            for _ in range(control.START_TRIES):
+                service, host, port = await self._launch(instance, {}, program)
+                self._stack.push_async_exit(service)
+                client = self.client.of(f"http://{host}:{port}")
+                if await self._answers(service, client, instance):
+                    return Instance(service, client)
+                if not self._port_was_taken(service, instance):
+                    break
+        return None
+
+    async def _launch(
+        self, instance: str, changes: Mapping[str, str | None], program: Program | None = None
+    ) -> tuple[Service, str, int]:
         origin, *more = self.allowed_origins
-        given = self.contract.environment(self._given, addresses, origin=origin, more_origins=more)
-        return await self._program.start(
+        given = self.contract.environment(
+            self._given,
+            self.upstreams.addresses,
+            origin=origin,
+            more_origins=more,
+            credentials=self.upstreams.credentials,
+        )
+        return await (program or self._program).start(
             {**given, **self.settings.variables, **changes}, instance=instance, recorder=self.recorder
         )
 
-    async def _answers(self, host: str, port: int) -> bool:
+    async def _answers(self, service: Service, client: Client, instance: str) -> bool:
         deadline = self.recorder.now() + START_SECONDS
-        while self.service.running and self.recorder.now() < deadline:
-            if await self._accepts(host, port) and isinstance(
-                await self.get(self.endpoint("alive"), label="start"), Answer
+        while service.running and self.recorder.now() < deadline:
+            if await self._accepts(client.host, client.port) and isinstance(
+                await client.request("GET", self.endpoint("alive"), label="start"), Answer
             ):
-                self.recorder.record(Ready())
+                self.recorder.record(Ready(instance=instance))
                 return True
-            await self.service.wait_exit(POLL_SECONDS)
+            await service.wait_exit(POLL_SECONDS)
         return False
 
     async def _accepts(self, host: str, port: int) -> bool:

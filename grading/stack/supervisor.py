@@ -22,10 +22,11 @@ from pydantic import BaseModel, ConfigDict
 from chaos.contract import Contract
 from chaos.history import Exited
 from chaos.network import LOOPBACK_ADDRESS as HOST
+from chaos.postgres import PostgresServer
 from chaos.process import Process
 from chaos.program import ProcessProgram
 from chaos.toxiproxy import ProxySpec, Toxiproxy, ToxiproxyError, command, find_server, wait_until_up
-from chaos.upstreams import make_server
+from chaos.upstreams import Server, credentials, make_server
 from grading.environment import prepare
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.processes import base_environment, make_program
@@ -78,6 +79,7 @@ class Supervisor:
         self._ports = order.ports
         self._files = StackFiles(order.folder)
         self._said = self._files.log("stack")
+        self._servers: dict[str, Server] = {}
 
     async def run(self) -> None:
         """Run until the service ends or the task is cancelled; raises GradingError where it cannot be brought up."""
@@ -121,9 +123,13 @@ class Supervisor:
     async def _upstreams(self) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             recorder = recorders.calls(stack.enter_context(self._open("calls")))
+            postgres = await stack.enter_async_context(contextlib.aclosing(PostgresServer()))
             for name, (_, port) in self._ports.upstreams.items():
-                server = make_server(name, self._contract, recorder, port=port, controls=True)
+                server = make_server(
+                    name, self._contract, recorder, port=port, controls=True, postgres=postgres
+                )
                 await stack.enter_async_context(server)
+                self._servers[name] = server
             yield
 
     @contextlib.asynccontextmanager
@@ -170,7 +176,9 @@ class Supervisor:
     def _environment(self, program: ProcessProgram, secrets: Mapping[str, str]) -> dict[str, str]:
         contract = self._contract
         addresses = {name: (HOST, listen) for name, (listen, _) in self._ports.upstreams.items()}
-        given = contract.environment(contract.given(secrets), addresses, origin=ORIGIN)
+        given = contract.environment(
+            contract.given(secrets), addresses, origin=ORIGIN, credentials=credentials(self._servers)
+        )
         return {**program.env(HOST, self._ports.service), **given}
 
     async def _answers(self, service: Process) -> None:

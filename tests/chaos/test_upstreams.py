@@ -1,6 +1,8 @@
+import contextlib
 import os
 from collections.abc import AsyncIterator
 
+import asyncpg
 import httpx
 import pytest
 from anthropic import AsyncAnthropic, OverloadedError
@@ -11,11 +13,13 @@ from chaos.history import Call, Fault, Reply
 from chaos.keys import Keys, expected_answer
 from chaos.llm import ScriptedLLM, Status
 from chaos.mlflow import MlflowStandIn
+from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
 from chaos.upstreams import Upstreams
 
 KEY = next(Keys(1, "upstreams"))
+DATABASE_URL = "postgresql://$user:$password@$host:$port/$database"
 CONTRACT = Contract.model_validate(
     {
         "start": {"main": "app.py", "service": "app", "dockerfiles": [], "example": "python app.py"},
@@ -23,6 +27,7 @@ CONTRACT = Contract.model_validate(
             "openai": {"kind": "model", "variables": {"OPENAI_BASE_URL": "$url/v1"}},
             "tei": {"kind": "tei"},
             "anthropic": {"kind": "model", "variables": {"ANTHROPIC_BASE_URL": "$url"}},
+            "database": {"kind": "postgres", "variables": {"DATABASE_URL": DATABASE_URL}},
         },
         "endpoints": {"alive": "/"},
     }
@@ -38,7 +43,8 @@ def recorder() -> Recorder:
 async def upstreams(recorder: Recorder) -> AsyncIterator[Upstreams]:
     async with (
         proxy_server(seed=1, env={"PATH": os.environ["PATH"]}) as server,
-        Upstreams("two-models", CONTRACT, server.client, recorder) as upstreams,
+        contextlib.aclosing(PostgresServer()) as postgres,
+        Upstreams("upstreams", CONTRACT, server.client, recorder, postgres=postgres) as upstreams,
     ):
         yield upstreams
 
@@ -117,3 +123,22 @@ async def test_an_upstream_that_is_out_of_order_answers_nothing_right_until_it_i
     assert [(one.name, one.on) for one in history.of(Fault)] == [(fault, True), ("heal", False)]
     assert [call.counted for call in history.of(Call)] == [False, False]
     assert [reply.outcome for reply in history.of(Reply)][-1] == "answered"
+
+
+async def test_a_database_is_reached_by_its_proxy(upstreams: Upstreams) -> None:
+    given = CONTRACT.environment({}, upstreams.addresses, origin="", credentials=upstreams.credentials)
+    url = given["DATABASE_URL"]
+
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE notes (text TEXT)")
+    await upstreams.outage("database")
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await connection.execute("INSERT INTO notes VALUES ('lost')")
+    with pytest.raises(ConnectionRefusedError):
+        await asyncpg.connect(url)
+    await upstreams.heal("database")
+    connection = await asyncpg.connect(url)
+    await connection.execute("INSERT INTO notes VALUES ('kept')")
+    await connection.close()
+
+    assert await upstreams.of(PostgresDatabase).query("SELECT text FROM notes") == "kept"

@@ -1,5 +1,8 @@
 import asyncio
+import contextlib
+import dataclasses
 import os
+import shutil
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -7,13 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from chaos.history import Answer, Exited, Fault, File, Launched, Log, Planted, Ready
+from chaos.history import (
+    SERVICE,
+    Answer,
+    Exited,
+    Failure,
+    Fault,
+    File,
+    Launched,
+    Log,
+    Planted,
+    Ready,
+    Request,
+)
 from chaos.http_client import Client
+from chaos.postgres import PostgresServer
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
 from lab.axes import Axis, missed
-from lab.lab import Lab
+from lab.lab import RESTARTED, SECOND, Lab
+from lab.settings import Settings
 from tests.exam import CONTRACT
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -21,6 +38,7 @@ PROGRAM = """
 import http.server, os, pathlib, socket, sys, time
 behaviour, address = os.environ["BEHAVIOUR"], ("127.0.0.1", int(os.environ["PORT"]))
 if behaviour == "serves":
+    print(pathlib.Path.cwd(), *os.environ.get("JWT_SECRET_KEY", "").split(), flush=True)
     http.server.HTTPServer(address, http.server.BaseHTTPRequestHandler).serve_forever()
 if behaviour == "binds":
     listener = socket.create_server(address)
@@ -31,6 +49,13 @@ if behaviour == "loses its port" and not (lost := pathlib.Path("lost")).exists()
 print(os.environ.get("JWT_SECRET_KEY", "no key"), flush=True)
 sys.exit(3)
 """
+
+
+def copied(program: ProcessProgram) -> ProcessProgram:
+    """Return the program in a copy of its repository."""
+    repository = program.root / "copy"
+    shutil.copytree(program.repository, repository)
+    return dataclasses.replace(program, repository=repository, workdir=repository / "src")
 
 
 @pytest.fixture
@@ -45,7 +70,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         repository=repository,
         workdir=repository / "src",
     )
-    async with proxy_server(seed=1, env=ENV) as server:
+    async with proxy_server(seed=1, env=ENV) as server, contextlib.aclosing(PostgresServer()) as postgres:
         lab = Lab(
             "lab",
             seed=1,
@@ -54,6 +79,8 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
             toxiproxy=server.client,
             recorder=Recorder(),
             starts=asyncio.Semaphore(2),
+            postgres=postgres,
+            copies=lambda: copied(program),
         )
         async with lab:
             yield lab
@@ -91,6 +118,31 @@ async def test_an_attempt_ends_with_the_first_answer(lab: Lab) -> None:
     history = lab.history.instance("served")
     assert len(history.of(Ready)) == 1
     assert history.of(Exited)[0].cause == "killed by the lab"
+
+
+async def test_instances_share_variables_and_a_restarted_one_its_files(lab: Lab, tmp_path: Path) -> None:
+    lab.settings = Settings(variables={"BEHAVIOUR": "serves"})
+    assert await lab.start()
+
+    second = await lab.second()
+    assert second
+    assert second.client.port != lab.client.port
+    assert isinstance(await second.client.request("GET", "/", label="second"), Answer)
+    restarted = await lab.kill_and_restart()
+    assert restarted
+    assert isinstance(await restarted.client.request("GET", "/", label="restarted"), Answer)
+    assert isinstance(await lab.get("/", label="killed"), Failure)
+
+    history = lab.history
+    folders = {SERVICE: "repository", SECOND: "copy", RESTARTED: "repository"}
+    key = lab.contract.given(lab.secrets)["JWT_SECRET_KEY"]
+    for name, folder in folders.items():
+        own = history.instance(name)
+        assert next(event.text for event in own.of(Log)) == f"{tmp_path / folder / 'src'} {key}"
+        assert len(own.of(Ready)) == 1
+    assert [event.code for event in history.instance().of(Exited)] == [-9]
+    numbers = [request.request for request in history.of(Request)]
+    assert len(set(numbers)) == len(numbers)
 
 
 async def test_a_port_that_is_only_bound_is_no_answer(lab: Lab) -> None:

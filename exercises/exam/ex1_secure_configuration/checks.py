@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chaos.history import Answer, Call, Event, Exchange, History, Log
-from exercises.exam.ex1_secure_configuration import starts, tokens
+from exercises.exam.ex1_secure_configuration import starts
 from exercises.exam.ex1_secure_configuration.env_example import env_example_is_complete
 from exercises.exam.ex1_secure_configuration.forgeries import EXPIRED
 from exercises.exam.ex1_secure_configuration.origin_checks import cors_is_an_allow_list
@@ -13,6 +13,7 @@ from exercises.exam.ex1_secure_configuration.refusal_checks import (
     refuses_longer_variants_of_well_known_keys,
     refuses_malformed_values,
 )
+from lab import tokens
 from lab.reading import outcome
 from lab.secrets_leak import Leaks
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed

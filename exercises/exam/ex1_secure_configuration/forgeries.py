@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from exercises.exam.ex1_secure_configuration import tokens
 from exercises.exam.ex1_secure_configuration.starts import TOKEN_KEY
-from exercises.exam.ex1_secure_configuration.tokens import Claims
+from lab import tokens
+from lab.tokens import Claims
 
 EXPIRED = "expired an hour ago"
 _WELL_KNOWN_KEYS = (

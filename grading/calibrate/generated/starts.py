@@ -44,5 +44,8 @@ def stillborn(cases: Sequence[Case], contract: Contract) -> dict[str, str]:
 def _environment(contract: Contract) -> dict[str, str]:
     secrets = contract.draw(random.Random(0))  # noqa: S311 - of nothing
     addresses = dict.fromkeys(contract.upstreams, _NOWHERE)
-    given = contract.environment(contract.given(secrets), addresses, origin="http://localhost:3000")
+    credentials = {name: {"user": "lab", "password": "lab", "database": "lab"} for name in contract.upstreams}
+    given = contract.environment(
+        contract.given(secrets), addresses, origin="http://localhost:3000", credentials=credentials
+    )
     return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"} | given

@@ -18,6 +18,7 @@ from chaos.history import Answer, Call, Log
 from chaos.http_client import Client
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
+from chaos.postgres import PostgresServer
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
 from chaos.toxiproxy import Toxiproxy, check_bytes, wait_until_up
@@ -91,7 +92,7 @@ async def test_a_service_reaches_the_stand_ins_through_the_fault_proxies_alone(
 ) -> None:
     async with (
         Toxiproxy(inside.control) as toxiproxy,
-        Upstreams("x", CONTRACT, toxiproxy, recorder, inside) as upstreams,
+        Upstreams("x", CONTRACT, toxiproxy, recorder, inside, postgres=PostgresServer()) as upstreams,
     ):
         url = httpx.URL(upstreams.url("mlflow"))
         ask = f"import urllib.request as r; print(r.urlopen('{url}/health').read().decode())"
@@ -115,7 +116,7 @@ async def test_a_service_reaches_the_stand_ins_through_the_fault_proxies_alone(
 async def test_a_blackhole_takes_no_connection_and_refuses_none(inside: Enclave, recorder: Recorder) -> None:
     async with (
         Toxiproxy(inside.control) as toxiproxy,
-        Upstreams("x", CONTRACT, toxiproxy, recorder, inside) as upstreams,
+        Upstreams("x", CONTRACT, toxiproxy, recorder, inside, postgres=PostgresServer()) as upstreams,
     ):
         await upstreams.blackhole("litellm")  # raises where a client would meet something else
         await upstreams.heal("litellm")

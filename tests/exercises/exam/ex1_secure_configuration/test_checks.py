@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from chaos.history import Answer, Call, History, Log, Planted
-from exercises.exam.ex1_secure_configuration import checks, tokens
+from exercises.exam.ex1_secure_configuration import checks
 from exercises.exam.ex1_secure_configuration.forgeries import EXPIRED
+from lab import tokens
 from tests.lab.story import Story
 
 SECRET = "8c1f0d5a7b3e92466a0c4d1e5f7b8a9c0d2e4f6a8b1c3d5e"

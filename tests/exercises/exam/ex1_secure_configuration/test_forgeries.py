@@ -3,8 +3,9 @@ import random
 import jwt
 import pytest
 
-from exercises.exam.ex1_secure_configuration import forgeries, tokens
+from exercises.exam.ex1_secure_configuration import forgeries
 from exercises.exam.ex1_secure_configuration.forgeries import EXPIRED, KINDS, KNOWN_KEYS, Genuine
+from lab import tokens
 from tests.exam import CONTRACT
 
 NOW = 1_790_000_000.0

@@ -4,7 +4,7 @@ import json
 import jwt
 import pytest
 
-from exercises.exam.ex1_secure_configuration import tokens
+from lab import tokens
 
 KEY = "0f" * 24
 NOW = 1_790_000_000.0

@@ -1,0 +1,166 @@
+"""The experiments of part 2: strangers, keys, permissions, hostile input; two instances; Redis down and silent."""
+
+import asyncio
+import time
+
+from chaos.history import Answer
+from exercises.project61.part2_security import keys
+from exercises.project61.part2_security.axes import DENIED, ENDPOINTS, FORGERIES, OUTAGES, PRESENTED
+from exercises.project61.part2_security.hostile import PLACES, TEXTS, deep_bodies, send_large
+from exercises.project61.part2_security.plan import (
+    PATIENCE_SECONDS,
+    TIERS,
+    WINDOW_SECONDS,
+    call,
+    limits_of,
+    small_limits,
+)
+from exercises.project61.readiness import wait_for_database
+from exercises.project61.usage_report import usage_of
+from lab.experiment import experiment
+from lab.lab import Lab
+
+__all__ = ["access", "redis_down", "two_instances"]
+
+USUAL_REQUESTS = 4
+REQUESTS = 4
+"""Of each user while Redis fails."""
+APART_SECONDS = 1.5
+"""Between tiers: whatever keeps Redis from answering in time for one of them may be over for the next."""
+BURST_SECONDS = 14.0
+"""No burst begins so late in a minute that it may reach into the next."""
+
+
+@experiment(seconds=8)
+async def access(lab: Lab) -> None:
+    """Strangers come with forged tokens, users with keys and without permissions; then input that is made to do harm."""
+    await wait_for_database(lab)
+    roles = ("free", "premium", "models_only")
+    signed_in = dict(zip(roles, await asyncio.gather(*map(lab.login, roles)), strict=True))
+    await _forge(lab, signed_in["free"])
+    await _use_keys(lab, signed_in["free"])
+    await _overstep(lab, signed_in["models_only"])
+    await _pry(lab, signed_in["free"], signed_in["premium"])
+    await lab.record_database()
+    await _attack(lab, signed_in["premium"])
+
+
+@experiment(seconds=14, settings=small_limits)
+async def two_instances(lab: Lab) -> None:
+    """A key is revoked on one instance and used on another; then users of three tiers ask both for more than they may."""
+    second = await lab.second()
+    if second is None:
+        return
+    await asyncio.gather(wait_for_database(lab), wait_for_database(lab, second.client))
+    key = await keys.create(lab, lab.token, label="elsewhere: create")
+    await call(lab, "models", label="elsewhere: used", token=key.text, client=second.client)
+    await keys.revoke(lab, key, lab.token, label="elsewhere: revoke")
+    await keys.use_until_refused(lab, key, "Bearer", label="elsewhere: revoked", client=second.client)
+    signed_in = await asyncio.gather(*map(lab.login, TIERS))
+    left = WINDOW_SECONDS - time.time() % WINDOW_SECONDS
+    if left < BURST_SECONDS:
+        await asyncio.sleep(left + 0.5)
+    lab.phase("fault")
+    clients = (lab.client, second.client)
+    for tier, token in zip(TIERS, signed_in, strict=True):
+        for number in range(2 * limits_of(lab.history)[tier] + 4):
+            client = clients[number % len(clients)]
+            await call(lab, "chat", label=f"limited: {tier}", token=token, client=client)
+        await asyncio.sleep(APART_SECONDS)
+
+
+@experiment(seconds=6, settings=small_limits)
+async def redis_down(lab: Lab) -> None:
+    """Redis refuses connections, and later answers nothing, while three tiers ask."""
+    signed_in = dict(zip(TIERS, await asyncio.gather(*map(lab.login, TIERS)), strict=True))
+    for _ in range(USUAL_REQUESTS):
+        await call(lab, "chat", label="usual", token=signed_in["enterprise"])
+    most = limits_of(lab.history)["free"]
+    await lab.get(lab.endpoint("metrics"), label="metrics before")
+    lab.phase("fault")
+    for name, _ in lab.vary(OUTAGES):
+        await (lab.upstreams.outage if name == "down" else lab.upstreams.hang)("redis")
+        for tier, count in (("enterprise", REQUESTS), ("premium", REQUESTS), ("free", 2 * most + 2)):
+            for _ in range(count):
+                await call(lab, "chat", label=f"{name}: {tier}", token=signed_in[tier])
+        await lab.get(lab.endpoint("metrics"), label="metrics after")
+        await lab.upstreams.heal("redis")
+    lab.phase("recovery")
+    await call(lab, "chat", label="after", token=signed_in["enterprise"])
+
+
+async def _forge(lab: Lab, genuine: str) -> None:
+    for name, forge in lab.vary(FORGERIES):
+        token = forge(lab, genuine)
+        await asyncio.gather(
+            *(
+                call(lab, endpoint, label=f"forged: {name}", token=token)
+                for endpoint, _ in lab.vary(ENDPOINTS)
+            )
+        )
+
+
+async def _use_keys(lab: Lab, token: str) -> None:
+    key = await keys.create(lab, token, label="key: create")
+    for how, _ in lab.vary(PRESENTED):
+        for endpoint in ("models", "chat"):
+            await keys.use(lab, key, how, endpoint, label=f"key: as {how}")
+    await call(lab, "keys", label="key: list", token=token)
+    await keys.revoke(lab, key, token, label="key: revoke")
+    for how, _ in lab.vary(PRESENTED):
+        await keys.use_until_refused(lab, key, how, label=f"key: revoked as {how}")
+
+
+async def _overstep(lab: Lab, token: str) -> None:
+    """Have a user who may list models ask for more, by token and by a key if there is one."""
+    key = await keys.create(lab, token, label="permission: create key")
+    for how, credential in (("token", token), ("key", key.text)):
+        if credential:
+            await call(lab, "models", label="permission: allowed", token=credential)
+            for endpoint, _ in lab.vary(DENIED):
+                await call(lab, endpoint, label=f"permission: denied by {how}", token=credential)
+
+
+async def _pry(lab: Lab, free: str, premium: str) -> None:
+    """Have each of two users look for what the other has."""
+    name = lab.contract.users["premium"].name
+    await call(lab, "chat", label="private: asked", token=premium)
+    key = await keys.create(lab, free, label="private: create")
+    of_another = f"{lab.endpoint('usage')}?user={name}"
+    await lab.get(of_another, label="private: usage of another", token=free)
+    await call(lab, "keys", label="private: keys", token=premium)
+    await keys.revoke(lab, key, premium, label="private: revoke another's")
+    await keys.use(lab, key, "Bearer", "models", label="private: still works")
+    deadline = lab.recorder.now() + PATIENCE_SECONDS
+    while lab.recorder.now() < deadline:
+        usage = usage_of(await lab.get(of_another, label="private: usage for the admin", token=lab.token))
+        if usage and usage.requests:
+            break
+        await asyncio.sleep(0.5)
+
+
+async def _attack(lab: Lab, premium: str) -> None:
+    lab.phase("fault")
+    for chunked in (False, True):
+        await send_large(lab, lab.token, label="large", chunked=chunked)
+    for path, body in deep_bodies(lab):
+        headers = {"content-type": "application/json"}
+        await lab.client.request("POST", path, label="deep", body=body, headers=headers, token=lab.token)
+    for text_name, text in lab.vary(TEXTS):
+        await asyncio.gather(
+            *(
+                send(lab, text, lab.token, f"hostile: {text_name} as {place}")
+                for place, send in lab.vary(PLACES)
+            )
+        )
+    lab.phase("recovery")
+    await lab.login("premium")
+    usage = f"{lab.endpoint('usage')}?user={lab.contract.users['premium'].name}"
+    before = usage_of(await lab.get(usage, label="harm: usage", token=lab.token))
+    answer = await call(lab, "chat", label="harm: chat", token=premium)
+    deadline = lab.recorder.now() + PATIENCE_SECONDS
+    while before and isinstance(answer, Answer) and lab.recorder.now() < deadline:
+        now = usage_of(await lab.get(usage, label="harm: usage", token=lab.token))
+        if now and now.tokens > before.tokens:
+            break
+        await asyncio.sleep(0.5)

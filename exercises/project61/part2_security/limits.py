@@ -1,0 +1,117 @@
+"""Whether the limits of the tiers hold for all instances together."""
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from chaos.history import Answer, Exchange, Failure, History
+from exercises.project61.part2_security.plan import TIERS, WINDOW_SECONDS, limits_of
+from exercises.project61.part2_security.second import no_second
+from lab.reading import outcome
+from lab.retry_after import seconds_of
+from lab.timing import stalled, too_busy
+from lab.verdict import Verdict, all_of, failed, in_short, passed
+
+LEAST_SHARE = 0.5
+"""Of a limit, what a burst gets at least: a limiter may smooth what comes at once."""
+MOST_SHARE = 1.5
+"""Of a limit, what all instances together may let through: a request that Redis answers too late may be counted elsewhere.
+
+Instances that count for themselves let twice the limit through.
+"""
+
+
+def limits_hold_across_instances(two_instances: History) -> Verdict:
+    if problem := no_second(two_instances):
+        return problem
+    limits = limits_of(two_instances)
+    counts = [_count(two_instances, tier, limits[tier]) for tier in TIERS]
+    exceeded = [verdict for verdict in counts if not verdict.passed]
+    if len(exceeded) == len(counts):
+        # Of a right service on a busy machine, some requests of a tier may be counted by one instance alone.
+        return all_of(exceeded)
+    verdicts = [verdict for tier in TIERS for verdict in _answers(two_instances, tier, limits[tier])]
+    let_through = (
+        f"{tier}: {_admitted(two_instances.exchanges(f'limited: {tier}'))} of {limits[tier]}"
+        for tier in TIERS
+    )
+    return in_short(all_of(verdicts), f"let through on two instances, {', '.join(let_through)}")
+
+
+def _answers(history: History, tier: str, limit: int) -> Iterator[Verdict]:
+    """Judge the answers of a tier: how many were let through at least, and what those that were refused say."""
+    asked = history.exchanges(f"limited: {tier}")
+    odd = [one for one in asked if one.status not in {200, 429}]
+    if odd:
+        yield failed(f"200 or 429 for the tier {tier}", outcome(odd[0].end), odd[0].end)
+        return
+    if _admitted(asked) < limit * LEAST_SHARE:
+        expected = f"about {limit} requests in a minute for the tier {tier}"
+        yield failed(expected, f"{_admitted(asked)} of {len(asked)} were let through", asked[-1].end)
+    for one in asked:
+        if isinstance(one.end, Answer) and one.status == 429:
+            yield _tells_when(one.end, limit)
+
+
+def _count(history: History, tier: str, limit: int) -> Verdict:
+    """Judge how many requests of a tier were let through at most."""
+    asked = history.exchanges(f"limited: {tier}")
+    admitted = _admitted(asked)
+    ends = [one.end for one in asked if one.end]
+    start, end = asked[0].request.t, max(one.t for one in ends)
+    refilled = math.ceil(limit * (end - start) / WINDOW_SECONDS)
+    most = math.floor(limit * MOST_SHARE) + refilled
+    expected = f"about {limit} requests in a minute for the tier {tier}, on both instances together"
+    actual = f"{admitted} of {len(asked)} were let through in {end - start:.1f} s"
+    if admitted > most:
+        if admitted <= 2 * most and _crosses_a_minute(ends):
+            return too_busy("send the requests within a minute of the clock", ends[-1])
+        if stalled(history, start, end):
+            return too_busy("let Redis count in time", ends[-1])
+        return failed(expected, actual, ends[-1])
+    return passed("", ends[-1])
+
+
+def _tells_when(answer: Answer, limit: int) -> Verdict:
+    expected = "Retry-After of 1 to 60 s, and X-RateLimit-Limit, -Remaining and -Reset, with a 429"
+    seconds = seconds_of(answer)
+    if seconds is None or not 0 <= seconds <= WINDOW_SECONDS + 1:
+        said = answer.headers.get("retry-after", "none")
+        return failed(expected, f"Retry-After: {said[:40]}", answer)
+    for name in ("limit", "remaining", "reset"):
+        if f"x-ratelimit-{name}" not in answer.headers:
+            return failed(expected, f"there is no X-RateLimit-{name.title()}", answer)
+    said = answer.headers["x-ratelimit-limit"]
+    if _number(said) != limit:
+        return failed(f"X-RateLimit-Limit: {limit}", f"X-RateLimit-Limit: {said[:40]}", answer)
+    left = answer.headers["x-ratelimit-remaining"]
+    if _number(left) != 0:
+        return failed("X-RateLimit-Remaining: 0 with a 429", f"X-RateLimit-Remaining: {left[:40]}", answer)
+    return passed("", answer)
+
+
+def _number(text: str) -> float | None:
+    """Return the number that a header begins with: `5`, `5.0` or, as drafts of the IETF have it, `5, 5;w=60`."""
+    try:
+        return float(text.replace(";", ",").partition(",")[0])
+    except ValueError:
+        return None
+
+
+def _admitted(asked: list[Exchange]) -> int:
+    return sum(one.status == 200 for one in asked)
+
+
+def _crosses_a_minute(ends: Sequence[Answer | Failure]) -> bool:
+    """Whether answers came in different minutes of the clock, by which windows may begin."""
+    answers = [end for end in ends if isinstance(end, Answer)]
+    minutes = {moment.replace(second=0) for end in answers if (moment := _date(end))}
+    return len(minutes) > 1
+
+
+def _date(answer: Answer) -> datetime | None:
+    try:
+        return parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError, TypeError):
+        return None

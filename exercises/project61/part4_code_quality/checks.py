@@ -1,0 +1,218 @@
+"""The checks of part 4. Each judges recorded histories alone; its parameters name the experiments."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from chaos.history import Answer, Exchange, Exited, File, History, Part, Signalled
+from chaos.keys import answer_code
+from exercises.project61.part4_code_quality.axes import OUTAGES
+from exercises.project61.part4_code_quality.plan import ARRIVAL_SECONDS, is_rejection
+from exercises.project61.usage_report import usage_of
+from lab.lab import RESTARTED
+from lab.own_tests import Suite, tampering
+from lab.reading import outcome
+from lab.retry_after import seconds_of
+from lab.timing import stalled, undisturbed
+from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
+
+__all__ = [
+    "breaker_protects",
+    "database_down_costs_nothing",
+    "failures_are_retried",
+    "shutdown_finishes_streams",
+    "tests_pass",
+    "usage_survives_a_kill",
+]
+
+OWN_TESTS = 10
+MOST_CALLS = 8
+"""Attempts at one request: more means that two layers retry."""
+LEAST_PAUSE = 0.02
+ALIKE = 1.25
+"""Pauses none of which is longer than another by this factor neither grow nor have random parts."""
+PROMPT_SECONDS = 1.0
+DRAIN_SECONDS = 30.0
+
+
+def tests_pass(own_suite: History) -> Verdict:
+    expected = f"{OWN_TESTS} tests or more that pass, assert something and need no network"
+    suite = Suite(own_suite)
+    if suite.event is None or suite.event.problem:
+        return failed(expected, suite.event.problem if suite.event else "no tests ran", suite.event)
+    if how := tampering(own_suite.of(File)):
+        return failed(expected, how, suite.event)
+    if suite.failing:
+        one = suite.failing[0]
+        return failed(expected, f"{len(suite.failing)} fail, such as {one.name} in {one.file}", suite.event)
+    if len(suite.passing) < OWN_TESTS:
+        return failed(expected, f"{len(suite.passing)} pass and assert something", suite.event)
+    return passed(f"{len(suite.passing)} tests pass", suite.event)
+
+
+def failures_are_retried(failures: History) -> Verdict:
+    verdicts = [*_passing(failures), _pauses(failures), *_refusals(failures), _broken_stream(failures)]
+    return in_short(
+        all_of(verdicts), "failures that pass were retried after growing pauses, refusals were not"
+    )
+
+
+def breaker_protects(breaker: History) -> Verdict:
+    failing = breaker.exchanges("failing")
+    opened = [one for one in failing if is_rejection(breaker, one.end)]
+    expected = "503 with Retry-After, at once and without a call of the backend, after failures in a row"
+    tried = breaker.exchanges("open")
+    if not opened:
+        actual = f"the backend was still called after {len(failing)} requests that failed"
+        return failed(expected, actual, failing[-1].end)
+    for one in tried:
+        if not is_rejection(breaker, one.end):
+            return failed(expected, f"with an open breaker: {outcome(one.end)}", one.end)
+    if not any(isinstance(one.end, Answer) and seconds_of(one.end) is not None for one in tried):
+        return failed(expected, "there is no Retry-After", tried[0].end)
+    slow = [one for one in tried if undisturbed(breaker, one) > PROMPT_SECONDS]
+    if len(slow) > 1:
+        return failed(expected, outcome(slow[0].end), slow[0].end)
+    for one in (breaker.exchanges("closing")[-1], *breaker.exchanges("closed")):
+        if one.status != 200:
+            return failed("200 within a minute of the backend's recovery", outcome(one.end), one.end)
+    return passed(f"open after {failing.index(opened[0]) + 1} requests, and closed again", opened[0].end)
+
+
+def usage_survives_a_kill(killed: History) -> Verdict:
+    counted = killed.exchanges("counted")
+    if unserved := [one for one in counted if one.status != 200]:
+        return not_judged(
+            f"a request before the kill was not answered ({outcome(unserved[0].end)})",
+            unserved[0].end,
+            blame="submission",
+        )
+    reports = killed.exchanges("usage")
+    if not reports:
+        exited = next((event for event in killed.of(Exited) if event.instance == RESTARTED), None)
+        return failed("the service starts again after kill -9", "it did not", exited)
+    return _usage(killed, counted, "after kill -9")
+
+
+def database_down_costs_nothing(database_down: History) -> Verdict:
+    usual = database_down.exchanges("usual")
+    served = [one.end.elapsed for one in usual if one.end and one.status == 200]
+    if not served:
+        return not_judged("nothing was answered with PostgreSQL up", usual[0].end, blame="submission")
+    verdicts = [
+        verdict for name in OUTAGES.values for verdict in _undelayed(database_down, name, max(served))
+    ]
+    asked = [*usual, *(one for name in OUTAGES.values for one in database_down.exchanges(name))]
+    verdict = all_of(verdicts)
+    if not verdict.passed:
+        return verdict
+    return _usage(database_down, asked, "once PostgreSQL is back")
+
+
+def shutdown_finishes_streams(failures: History) -> Verdict:
+    expected = "a stream that goes on to its end after SIGTERM, and an exit within 30 s"
+    [stream] = failures.exchanges("stopped stream")
+    signal = failures.first(Signalled)
+    begun = any(part.request == stream.request.request for part in failures.of(Part))
+    if signal is None or not begun or not stream.request.key:
+        return failed("a stream that has begun before SIGTERM", outcome(stream.end), stream.end)
+    whole = isinstance(stream.end, Answer) and "[DONE]" in stream.end.body
+    if (
+        not whole
+        or not isinstance(stream.end, Answer)
+        or answer_code(stream.request.key) not in stream.end.body
+    ):
+        return failed(expected, f"the stream: {outcome(stream.end)}, without its end", stream.end)
+    exited = next((one for one in failures.of(Exited) if one.t >= signal.t), None)
+    if exited is None or exited.cause:
+        return failed(expected, "the process did not exit", signal)
+    took = exited.t - signal.t - stalled(failures, signal.t, exited.t)
+    if took > DRAIN_SECONDS:
+        return failed(expected, f"it exited after {took:.1f} s", exited)
+    return passed(f"the stream ended, and the process {took:.1f} s after SIGTERM", exited)
+
+
+def _passing(history: History) -> Iterator[Verdict]:
+    for one in _labelled(history, "passing: "):
+        name = one.request.label.removeprefix("passing: ")
+        calls = len(history.calls(key=one.request.key))
+        expected = f"200 after two failures that pass ({name})"
+        if one.status != 200:
+            yield failed(expected, f"{outcome(one.end)} and {calls} calls of the backend", one.end)
+        else:
+            yield passed("", one.end)
+
+
+def _pauses(history: History) -> Verdict:
+    """Judge the pauses before the second and the third attempt: they may have random parts, but not all be alike."""
+    first, second = [], []
+    for one in _labelled(history, "passing: "):
+        calls = history.calls(key=one.request.key)
+        if len(calls) != 3 or one.request.label.endswith("429"):  # a 429 may have a pause of its own
+            continue
+        pauses = [after.call.t - before.call.t for before, after in pairwise(calls)]
+        first.append(pauses[0])
+        second.append(pauses[1])
+    if not first:
+        return failed("three attempts at a request that fails twice", "no request was tried three times")
+    before, after = sum(first) / len(first), sum(second) / len(second)
+    seen = f"{before:.2f} s before the second attempt and {after:.2f} s before the third, on average"
+    alike = max(first + second) < ALIKE * min(first + second)
+    if before >= LEAST_PAUSE and not alike:
+        return passed(seen)
+    return failed("pauses between attempts that grow", seen, _labelled(history, "passing: ")[0].end)
+
+
+def _refusals(history: History) -> Iterator[Verdict]:
+    for one in _labelled(history, "refusal: "):
+        name = one.request.label.removeprefix("refusal: ")
+        calls = history.calls(key=one.request.key)
+        if len(calls) != 1 or one.status is None or one.status < 400:
+            actual = f"{outcome(one.end)} and {len(calls)} calls"
+            yield failed(f"an error and one call of the backend that refuses with {name}", actual, one.end)
+        else:
+            yield passed("", one.end)
+
+
+def _broken_stream(history: History) -> Verdict:
+    [stream] = history.exchanges("broken stream")
+    calls = history.calls(key=stream.request.key)
+    if len(calls) > 1:
+        actual = f"{len(calls)} calls of the backend"
+        return failed("one call for a stream that breaks after its beginning", actual, stream.end)
+    return passed("", stream.end)
+
+
+def _undelayed(history: History, name: str, usual: float) -> Iterator[Verdict]:
+    limit = usual + PROMPT_SECONDS
+    expected = f"200 within {PROMPT_SECONDS:.0f} s beyond the usual {usual:.2f} s while PostgreSQL is {name}"
+    for one in history.exchanges(name):
+        if one.status != 200 or undisturbed(history, one) > limit:
+            yield failed(expected, outcome(one.end), one.end)
+        else:
+            yield passed("", one.end)
+
+
+def _usage(history: History, asked: Sequence[Exchange], when: str) -> Verdict:
+    """Compare a user's tokens with those that the backend reported for the user's requests."""
+    spent = sum(
+        sum(call.reply.usage)
+        for one in asked
+        for call in history.calls(key=one.request.key)
+        if call.reply and call.reply.usage
+    )
+    expected = f"{spent} tokens of {len(asked)} requests in GET /v1/usage {when}"
+    reports = history.exchanges("usage")
+    last = reports[-1]
+    usage = usage_of(last.end)
+    if usage is None:
+        return failed(
+            expected, f"no report with total.prompt_tokens and the like: {outcome(last.end)}", last.end
+        )
+    if usage.tokens != spent:
+        late = f" after {ARRIVAL_SECONDS:.0f} s" if usage.tokens < spent else ""
+        return failed(expected, f"{usage.tokens:.0f} tokens{late}", last.end)
+    return passed(f"all {spent} tokens of {len(asked)} requests were counted once {when}", last.end)
+
+
+def _labelled(history: History, prefix: str) -> Sequence[Exchange]:
+    return [one for one in history.exchanges() if one.request.label.startswith(prefix)]

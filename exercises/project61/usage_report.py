@@ -1,0 +1,45 @@
+"""Reads what GET /v1/usage answers."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from chaos.history import Answer, Failure
+
+SUMS = ("total", "totals")
+"""What the object with the sums may be called; without it, they stand in the report itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a user has used, by a report."""
+
+    requests: float
+    prompt_tokens: float
+    completion_tokens: float
+
+    @property
+    def tokens(self) -> float:
+        return self.prompt_tokens + self.completion_tokens
+
+
+def usage_of(end: Answer | Failure | None) -> Usage | None:
+    """Return the sums of a usage report; None if an answer holds none."""
+    if not isinstance(end, Answer) or end.status != 200:
+        return None
+    try:
+        report: Any = json.loads(end.body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(report, dict):
+        return None
+    sums = next((report[name] for name in SUMS if isinstance(report.get(name), dict)), report)
+    numbers = [_number(sums.get(name)) for name in ("requests", "prompt_tokens", "completion_tokens")]
+    known = [number for number in numbers if number is not None]
+    return Usage(*known) if len(known) == len(numbers) else None
+
+
+def _number(value: object) -> float | None:
+    legible = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if legible and isinstance(value, int | float) else None

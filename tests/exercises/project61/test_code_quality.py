@@ -1,0 +1,201 @@
+"""The checks of part 4 on histories that are written by hand."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from chaos.history import Exited, File, History, OwnTest, OwnTests, Part, Signalled
+from chaos.keys import answer_code
+from exercises.project61.part4_code_quality import checks
+from exercises.project61.part4_code_quality.axes import OUTAGES
+from lab.verdict import Verdict
+from tests.exercises.project61.record import USAGE, Record, used
+
+STREAM_KEY = "ref-1a2b3c4d5e6f"
+WHOLE = f'data: {{"content": "{answer_code(STREAM_KEY)}"}}\n\ndata: [DONE]\n\n'
+
+
+def assert_failed(verdict: Verdict, actual: str) -> None:
+    assert verdict.status == "failed", verdict
+    assert actual in verdict.actual
+
+
+def own_tests(
+    count: int, *, failing: int = 0, body: str = "assert 1 + int('1') == 2", problem: str = ""
+) -> History:
+    names = [f"test_{number}" for number in range(count + failing)]
+    text = "".join(f"def {name}():\n    {body}\n" for name in names)
+    cases = tuple(
+        OwnTest(file="tests/test_a.py", name=name, outcome="failed" if number < failing else "passed")
+        for number, name in enumerate(names)
+    )
+    record = Record().add(File(path="tests/test_a.py", text=text))
+    return record.add(OwnTests(cases=() if problem else cases, problem=problem)).history
+
+
+def test_ten_tests_that_pass_are_enough() -> None:
+    assert checks.tests_pass(own_tests(10)).passed
+
+
+@pytest.mark.parametrize(
+    ("history", "actual"),
+    [
+        (own_tests(9), "9 pass"),
+        (own_tests(12, failing=1), "1 fail"),
+        (own_tests(12, body="assert True"), "0 pass"),
+        (own_tests(12, problem="the tests took longer than 60 s"), "longer than 60 s"),
+    ],
+)
+def test_fewer_are_not(history: History, actual: str) -> None:
+    assert_failed(checks.tests_pass(history), actual)
+
+
+def retried(
+    *,
+    status: int = 200,
+    calls: tuple[float, ...] = (0.0, 0.4, 1.2),
+    refusal: int = 400,
+    refused_calls: tuple[float, ...] = (0.0,),
+    stream_calls: tuple[float, ...] = (0.0,),
+) -> History:
+    keys = (f"ref-{number}" for number in itertools.count())
+    record = Record()
+    for name in ("500", "503"):
+        record.asked(f"passing: {name}", status, key=next(keys), calls=calls, after=2.0)
+    record.asked("refusal: 400", refusal, key=next(keys), calls=refused_calls, after=2.0)
+    return record.asked("broken stream", key=next(keys), calls=stream_calls, after=2.0).history
+
+
+def test_failures_that_pass_are_retried() -> None:
+    assert checks.failures_are_retried(retried()).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "actual"),
+    [
+        ({"status": 502}, "502 after"),
+        ({"calls": (0.0, 0.5, 1.0)}, "0.50 s before the second attempt and 0.50 s"),
+        ({"calls": (0.0, 0.001, 0.003)}, "0.00 s before"),
+        ({"refused_calls": (0.0, 0.5)}, "2 calls"),
+        ({"refusal": 200}, "200 after"),
+        ({"stream_calls": (0.0, 0.5)}, "2 calls"),
+    ],
+)
+def test_other_retries_are_found_out(changes: dict[str, Any], actual: str) -> None:
+    assert_failed(checks.failures_are_retried(retried(**changes)), actual)
+
+
+def broken(
+    *,
+    opens: bool = True,
+    headers: dict[str, str] | None = None,
+    after: float = 0.01,
+    closed: int = 200,
+    called: bool = False,
+) -> History:
+    record = Record()
+    for _ in range(5):
+        record.asked("failing", 503, key="ref-1", calls=(0.0,), after=0.2)
+    if opens:
+        record.asked("failing", 503, key="ref-1")
+    told = {"retry-after": "9"} if headers is None else headers
+    for _ in range(3):
+        record.asked("open", 503, key="ref-1", headers=told, after=after, calls=(0.001,) if called else ())
+    return record.asked("closing", closed).asked("closed", closed).history
+
+
+def test_a_breaker_opens_and_closes() -> None:
+    assert checks.breaker_protects(broken()).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "actual"),
+    [
+        ({"opens": False}, "still called after 5"),
+        ({"called": True}, "with an open breaker: 503"),
+        ({"headers": {}}, "no Retry-After"),
+        ({"after": 3.0}, "503 after 3.00 s"),
+        ({"closed": 503}, "503 after"),
+    ],
+)
+def test_other_breakers_are_found_out(changes: dict[str, Any], actual: str) -> None:
+    assert_failed(checks.breaker_protects(broken(**changes)), actual)
+
+
+def counted(report: Any, *, usual: str = "counted", fault: int = 200, after: float = 0.05) -> History:
+    """Return a history in which two requests use 84 tokens, and one more for each failure of PostgreSQL."""
+    record = Record()
+    for number in range(2):
+        record.asked(usual, key=f"ref-{number}", calls=(0.0,), usage=USAGE, after=0.05)
+    if usual == "usual":
+        for name in OUTAGES.values:
+            record.asked(name, fault, key=f"ref-{name}", calls=(0.0,), usage=USAGE, after=after)
+    return record.asked("usage", body=report).history if report is not None else record.history
+
+
+@pytest.mark.parametrize("report", [used(84), used(84)["total"], {"totals": used(84)["total"]}])
+def test_usage_survives(report: Any) -> None:
+    assert checks.usage_survives_a_kill(counted(report)).passed
+
+
+@pytest.mark.parametrize(
+    ("report", "actual"),
+    [
+        (used(42), "42 tokens after"),
+        (used(168), "168 tokens"),
+        ({"sum": 84}, "no report"),
+        (None, "it did not"),
+    ],
+)
+def test_usage_that_is_lost_or_counted_twice_is_found_out(report: Any, actual: str) -> None:
+    assert_failed(checks.usage_survives_a_kill(counted(report)), actual)
+
+
+def test_postgresql_may_be_down() -> None:
+    assert checks.database_down_costs_nothing(counted(used(168), usual="usual")).passed
+
+
+@pytest.mark.parametrize(
+    ("history", "actual"),
+    [
+        (counted(used(168), usual="usual", fault=500), "500 after"),
+        (counted(used(168), usual="usual", after=3.0), "200 after 3.00 s"),
+        (counted(used(84), usual="usual"), "84 tokens after"),
+        (counted(used(210), usual="usual"), "210 tokens"),
+    ],
+)
+def test_what_postgresql_must_not_cost_is_found_out(history: History, actual: str) -> None:
+    assert_failed(checks.database_down_costs_nothing(history), actual)
+
+
+def stopped(
+    *, status: int | None = 200, body: str = WHOLE, exits: float | None = 2.0, begun: bool = True
+) -> History:
+    record = Record()
+    if begun:
+        record.add(Part(request=1, text="data: "))
+    record.add(Signalled(signal="SIGTERM"))
+    record.asked("stopped stream", status, body=body, key=STREAM_KEY, after=1.0)
+    if exits is not None:
+        record.now = exits
+        record.add(Exited(code=0))
+    return record.history
+
+
+def test_a_stream_is_finished() -> None:
+    assert checks.shutdown_finishes_streams(stopped()).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "actual"),
+    [
+        ({"status": None}, "without its end"),
+        ({"body": "data: {}\n\ndata: [DONE]\n\n"}, "without its end"),
+        ({"exits": None}, "did not exit"),
+        ({"exits": 31.0}, "31.0 s"),
+        ({"begun": False}, "200 after"),
+    ],
+)
+def test_a_stream_that_is_cut_is_found_out(changes: dict[str, Any], actual: str) -> None:
+    assert_failed(checks.shutdown_finishes_streams(stopped(**changes)), actual)

@@ -1,0 +1,320 @@
+"""The checks of part 2 on histories that are written by hand."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from chaos.history import Database, Exited, Given, History, Launched, Log, Phase, Planted, Ready
+from exercises.project61.part2_security import checks
+from exercises.project61.part2_security.axes import OUTAGES
+from exercises.project61.part2_security.readable import readable_form
+from lab.lab import SECOND
+from lab.verdict import Verdict
+from tests.exercises.project61.record import Record, used
+
+KEY = "llm_Zq81Kd02mXcv77Lp_9fJ2mQx7RtY0aB3cD4eF5gH6iJ7kL8mN9oP0qR1sT2u"
+PASSWORD = "6f1c0d5a7b3e92466a0c4d1e5f7b8a9c"
+MADE = {"id": "k1", "key": KEY}
+LIMITS = {"free": "5/minute", "premium": "12/minute", "enterprise": "20/minute"}
+TOLD = {
+    "retry-after": "31",
+    "x-ratelimit-limit": "5",
+    "x-ratelimit-remaining": "0",
+    "x-ratelimit-reset": "31",
+}
+
+
+def assert_failed(verdict: Verdict, actual: str) -> None:
+    assert verdict.status == "failed", verdict
+    assert actual in verdict.actual
+
+
+@pytest.mark.parametrize(
+    ("status", "calls", "actual"),
+    [
+        (401, (), ""),
+        (200, (), "200 after"),
+        (403, (), "403 after"),
+        (401, (0.001,), "the backend was called"),
+    ],
+)
+def test_a_forged_token_is_401_and_calls_nothing(status: int, calls: tuple[float, ...], actual: str) -> None:
+    history = Record().asked("forged: expired", status, key="ref-1", calls=calls).history
+
+    verdict = checks.tokens_are_checked(history)
+
+    assert verdict.passed if not actual else verdict.status == "failed" and actual in verdict.actual
+
+
+def keys(**changes: Any) -> History:
+    """Return a history of a key's life, in which answers are changed by the last word of their labels."""
+    record = Record()
+    for label, status, body in (
+        ("key: create", 201, MADE),
+        ("key: as Bearer", 200, ""),
+        ("key: as X-API-Key", 200, ""),
+        ("key: list", 200, {"data": [{"id": "k1", "name": "n"}]}),
+        ("key: revoke", 204, ""),
+        ("key: revoked as Bearer", 401, ""),
+        ("key: revoked as X-API-Key", 401, ""),
+    ):
+        change = changes.get(label.removeprefix("key: ").replace(" ", "_").replace("-", "_"), (status, body))
+        record.asked(label, change[0], body=change[1])
+    return record.history
+
+
+def elsewhere(*, used_status: int = 200, revoked: int = 401, ready: bool = True) -> History:
+    record = Record().add(Launched(instance=SECOND, command="x", cwd="/"))
+    if not ready:
+        return record.add(Exited(instance=SECOND, code=3)).history
+    record.add(Ready(instance=SECOND)).asked("elsewhere: create", 201, body=MADE)
+    record.asked("elsewhere: used", used_status).asked("elsewhere: revoke", 204)
+    return record.asked("elsewhere: revoked", revoked).history
+
+
+def test_a_key_works_until_it_is_revoked() -> None:
+    assert checks.keys_work_until_revoked(keys(), elsewhere()).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "actual"),
+    [
+        ({"create": (404, "")}, "404 after"),
+        ({"as_X_API_Key": (401, "")}, "401 after"),
+        ({"list": (200, {"data": []})}, "200 after"),
+        ({"list": (200, {"data": [{"id": "k1", "key": KEY}]})}, "the key is in it"),
+        ({"revoke": (500, "")}, "500 after"),
+        ({"revoked_as_Bearer": (200, "")}, "revoked as Bearer: 200"),
+    ],
+)
+def test_a_key_that_does_not_is_found_out(changes: dict[str, Any], actual: str) -> None:
+    assert_failed(checks.keys_work_until_revoked(keys(**changes), elsewhere()), actual)
+
+
+@pytest.mark.parametrize(
+    ("other", "actual"),
+    [
+        (elsewhere(used_status=401), "401 after"),
+        (elsewhere(revoked=200), "200 after"),
+        (elsewhere(ready=False), "exited with code 3"),
+    ],
+)
+def test_a_key_is_that_of_all_instances(other: History, actual: str) -> None:
+    assert_failed(checks.keys_work_until_revoked(keys(), other), actual)
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        f"COPY keys FROM stdin;\n1\t{KEY}\n",
+        KEY[len(KEY) // 2 :],
+        base64.b64encode(KEY.encode()).decode(),
+        f"\\\\x{KEY.encode().hex()}",
+        f"\\\\x{PASSWORD.encode().hex().upper()}",
+        PASSWORD[::-1],
+    ],
+)
+def test_what_can_be_read_in_the_database_is_found(dump: str) -> None:
+    record = Record().add(Planted(name="freya_password", value=PASSWORD)).asked("key: create", 201, body=MADE)
+
+    assert checks.keys_are_unreadable(
+        record.add(Database(upstream="database", text="argon2 llm_Zq81")).history
+    ).passed
+    found = Record().add(Planted(name="freya_password", value=PASSWORD)).asked("key: create", 201, body=MADE)
+    verdict = checks.keys_are_unreadable(found.add(Database(upstream="database", text=dump)).history)
+    assert_failed(verdict, "is there as")
+
+
+def test_a_database_that_cannot_be_read_is_no_verdict() -> None:
+    record = Record().asked("key: create", 201, body=MADE)
+    verdict = checks.keys_are_unreadable(record.add(Database(upstream="database", problem="gone")).history)
+
+    assert (verdict.status, verdict.blame) == ("not judged", "harness")
+    assert not readable_form(KEY, "llm_Zq81Kd02mXcv")
+
+
+@pytest.mark.parametrize(
+    ("status", "calls", "passes"), [(403, (), True), (200, (0.001,), False), (401, (), False)]
+)
+def test_without_the_permission_it_is_403(status: int, calls: tuple[float, ...], *, passes: bool) -> None:
+    record = (
+        Record()
+        .asked("permission: allowed")
+        .asked("permission: denied by key", status, key="ref-1", calls=calls)
+    )
+
+    assert checks.permissions_hold(record.history).passed is passes
+
+
+def private(**changes: tuple[int, Any]) -> History:
+    record = Record()
+    for label, status, body in (
+        ("create", 201, MADE),
+        ("usage of another", 403, ""),
+        ("keys", 200, {"data": [{"id": "k2"}]}),
+        ("revoke another's", 404, ""),
+        ("still works", 200, ""),
+        ("usage for the admin", 200, used(30)),
+    ):
+        change = changes.get(label.replace(" ", "_").replace("'", ""), (status, body))
+        record.asked(f"private: {label}", change[0], body=change[1])
+    return record.history
+
+
+def test_what_another_user_has_is_private() -> None:
+    assert checks.usage_is_private(private()).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "actual"),
+    [
+        ({"usage_of_another": (200, used(30))}, "200 after"),
+        ({"keys": (200, [{"id": "k1"}])}, "another user's key is listed"),
+        ({"revoke_anothers": (204, "")}, "204 after"),
+        ({"still_works": (401, "")}, "401 after"),
+        ({"usage_for_the_admin": (200, used(0, 0))}, "0 requests"),
+        ({"usage_for_the_admin": (403, "")}, "403 after"),
+    ],
+)
+def test_what_is_not_is_found_out(changes: dict[str, tuple[int, Any]], actual: str) -> None:
+    assert_failed(checks.usage_is_private(private(**changes)), actual)
+
+
+def limited(
+    free: int,
+    headers: dict[str, str] | None = None,
+    *,
+    premium: int = 12,
+    enterprise: int = 20,
+    seconds: float = 2.0,
+) -> History:
+    """Return bursts on two instances, of which so many requests were let through."""
+    record = Record().add(Given(variables={"RATE_LIMITS": json.dumps(LIMITS)}))
+    record.add(Ready(instance=SECOND))
+    for tier, limit, admitted in (
+        ("free", 5, free),
+        ("premium", 12, premium),
+        ("enterprise", 20, enterprise),
+    ):
+        own = {} if tier == "free" else {"x-ratelimit-limit": f"{limit}"}
+        told = (TOLD if headers is None else headers) | own
+        for number in range(2 * limit + 4):
+            status = 200 if number < admitted else 429
+            record.asked(f"limited: {tier}", status, headers=told, after=seconds / (2 * limit + 4))
+    return record.history
+
+
+@pytest.mark.parametrize("admitted", [3, 5, 7])
+def test_a_limit_holds_for_both_instances(admitted: int) -> None:
+    verdict = checks.limits_hold_across_instances(limited(admitted))
+
+    assert verdict.passed, verdict
+
+
+def test_limits_of_each_instance_are_found_out() -> None:
+    verdict = checks.limits_hold_across_instances(limited(10, premium=24, enterprise=40))
+
+    assert_failed(verdict, "10 of 14 were let through")
+
+
+def test_one_tier_on_a_busy_machine_is_no_failure() -> None:
+    assert checks.limits_hold_across_instances(limited(10, premium=24)).passed
+
+
+def test_a_limit_lets_requests_through() -> None:
+    assert_failed(checks.limits_hold_across_instances(limited(1)), "1 of 14 were let through")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("retry-after", "3600"),
+        ("retry-after", "soon"),
+        ("x-ratelimit-limit", "50"),
+        ("x-ratelimit-remaining", "3"),
+    ],
+)
+def test_headers_that_make_no_sense_are_found_out(name: str, value: str) -> None:
+    headers = TOLD | {name: value}
+
+    assert_failed(checks.limits_hold_across_instances(limited(5, headers)), value)
+
+
+def test_a_limit_tells_all_three_headers() -> None:
+    headers = {name: value for name, value in TOLD.items() if name != "x-ratelimit-reset"}
+
+    assert_failed(checks.limits_hold_across_instances(limited(5, headers)), "X-RateLimit-Reset")
+
+
+def without_redis(
+    *,
+    status: int = 200,
+    after: float = 0.05,
+    limits: bool = True,
+    line: str = "redis is unavailable",
+    metric: str = "",
+) -> History:
+    record = Record().add(Given(variables={"RATE_LIMITS": json.dumps(LIMITS)})).asked("usual", after=0.05)
+    record.asked("metrics before", body="limits_shared 1\n").add(Phase(name="fault"))
+    for name in OUTAGES.values:
+        record.asked(f"{name}: enterprise", status, after=after).asked(f"{name}: premium")
+        for number in range(12):
+            record.asked(f"{name}: free", 429 if limits and number > 4 else 200)
+        record.add(Log(stream="stdout", text=line)).asked("metrics after", body=f"limits_shared 1\n{metric}")
+    return record.asked("after").history
+
+
+def test_redis_may_be_down() -> None:
+    assert checks.redis_down_is_survived(without_redis()).passed
+    assert checks.redis_down_is_survived(without_redis(line="request", metric="limits_local 3\n")).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "actual"),
+    [
+        ({"status": 500}, "500 after"),
+        ({"after": 2.0}, "200 after 2.00 s"),
+        ({"limits": False}, "let through"),
+        ({"line": "request"}, "neither a line nor a metric"),
+        ({"line": "rate_limit_exceeded", "metric": "limits_total 9\n"}, "neither a line nor a metric"),
+    ],
+)
+def test_what_redis_must_not_cost_is_found_out(changes: dict[str, Any], actual: str) -> None:
+    assert_failed(checks.redis_down_is_survived(without_redis(**changes)), actual)
+
+
+def attacked(
+    *,
+    large: int | None = 413,
+    deep: int | None = 400,
+    text: int | None = 422,
+    evil: bool = False,
+    chat: int = 200,
+    counted: int = 60,
+) -> History:
+    record = Record().asked("large", large).asked("deep", deep)
+    record.asked("hostile: SQL as login", text, headers={"X-Evil": "1"} if evil else {})
+    record.asked("harm: usage", body=used(30)).asked("harm: chat", chat)
+    return record.asked("harm: usage", body=used(counted)).history
+
+
+def test_bounded_input_does_no_harm() -> None:
+    assert checks.input_is_bounded(attacked()).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "actual"),
+    [
+        ({"large": 200}, "200 after"),
+        ({"large": None}, "no answer"),
+        ({"deep": 500}, "500 after"),
+        ({"text": 500}, "SQL as login: 500"),
+        ({"evil": True}, "x-evil is there"),
+        ({"chat": 500}, "500 after"),
+        ({"counted": 30}, "never arrived"),
+    ],
+)
+def test_input_that_does_harm_is_found_out(changes: dict[str, Any], actual: str) -> None:
+    assert_failed(checks.input_is_bounded(attacked(**changes)), actual)
