@@ -1,11 +1,9 @@
 """Whether the limits of the tiers hold for all instances together."""
 
 import math
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
 
-from chaos.history import Answer, Exchange, Failure, History
+from chaos.history import Answer, Exchange, History
 from exercises.project61.part2_security.plan import TIERS, WINDOW_SECONDS, limits_of
 from exercises.project61.part2_security.second import no_second
 from lab.reading import outcome
@@ -29,7 +27,7 @@ def limits_hold_across_instances(two_instances: History) -> Verdict:
     counts = [_count(two_instances, tier, limits[tier]) for tier in TIERS]
     exceeded = [verdict for verdict in counts if not verdict.passed]
     if len(exceeded) == len(counts):
-        # Of a right service on a busy machine, some requests of a tier may be counted by one instance alone.
+        # Of a right service, one tier may meet a new window, or an answer of Redis that came too late.
         return all_of(exceeded)
     verdicts = [verdict for tier in TIERS for verdict in _answers(two_instances, tier, limits[tier])]
     let_through = (
@@ -65,8 +63,6 @@ def _count(history: History, tier: str, limit: int) -> Verdict:
     expected = f"about {limit} requests in a minute for the tier {tier}, on both instances together"
     actual = f"{admitted} of {len(asked)} were let through in {end - start:.1f} s"
     if admitted > most:
-        if admitted <= 2 * most and _crosses_a_minute(ends):
-            return too_busy("send the requests within a minute of the clock", ends[-1])
         if stalled(history, start, end):
             return too_busy("let Redis count in time", ends[-1])
         return failed(expected, actual, ends[-1])
@@ -101,17 +97,3 @@ def _number(text: str) -> float | None:
 
 def _admitted(asked: list[Exchange]) -> int:
     return sum(one.status == 200 for one in asked)
-
-
-def _crosses_a_minute(ends: Sequence[Answer | Failure]) -> bool:
-    """Whether answers came in different minutes of the clock, by which windows may begin."""
-    answers = [end for end in ends if isinstance(end, Answer)]
-    minutes = {moment.replace(second=0) for end in answers if (moment := _date(end))}
-    return len(minutes) > 1
-
-
-def _date(answer: Answer) -> datetime | None:
-    try:
-        return parsedate_to_datetime(answer.headers["date"])
-    except (KeyError, ValueError, TypeError):
-        return None
