@@ -6,7 +6,7 @@ from pathlib import Path
 from lab.assessment import Assessment, load
 
 FOLDER = Path(__file__).parent
-NAMES = tuple(name for name in ("exam", "week1", "assignment1") if (FOLDER / name).is_dir())
+NAMES = tuple(name for name in ("exam", "week1", "assignment1", "project61") if (FOLDER / name).is_dir())
 """A hand-out has one of them alone."""
 DEFAULT = NAMES[0]
 """The assessment of a submission that names none."""
