@@ -7,6 +7,7 @@ from typing import Any
 
 from chaos.history import File, History, Tree
 from exercises.project61.part6_documentation import pages as read
+from exercises.project61.part6_documentation.commands import Needed, needed
 from lab.reading import outcome
 from lab.verdict import Verdict, failed, passed
 
@@ -21,13 +22,6 @@ OPERATIONS = (
 )
 SCHEMES = {"http", "apiKey", "oauth2", "openIdConnect"}
 SHOWN = 4
-
-_MAKE = re.compile(r"^(?:[A-Z_]+=\S+ )*make +(?:-\S+ +)*([\w.:-]+)")
-_NPM = re.compile(r"^(?:[A-Z_]+=\S+ )*npm run ([\w:.-]+)")
-_FILES = re.compile(
-    r"(?:-f|--file|--env-file|--config|-r|-k) +([\w./-]+)|\bbash +([\w./-]+\.sh)|^(\./[\w./-]+)"
-)
-
 
 def openapi_lists_the_endpoints(openapi: History) -> Verdict:
     path = openapi.contract.endpoints["openapi"]
@@ -88,23 +82,30 @@ def _wrong(history: History, file: File) -> Iterator[str]:
         path = read.target(file, link)
         if path not in names and path != ".":
             yield f"the file {path}"
-    for command in read.commands(file):
-        if (target := _MAKE.match(command)) and not _has_target(history, target[1]):
-            yield f"the make target {target[1]}"
-        if (script := _NPM.match(command)) and script[1] not in _scripts(history):
-            yield f"the npm script {script[1]}"
-        for found in _FILES.finditer(command):
-            path = next(filter(None, found.groups())).removeprefix("./").rstrip("/")
-            # What a command before it makes is not in the repository.
-            if path != ".env" and path not in names and "." in path:
-                yield f"the file {path}"
+    for one in needed(file.text):
+        if not _is_there(history, names, one):
+            yield f"the {one.kind} {one.name}"
+
+
+def _is_there(history: History, names: frozenset[str], one: Needed) -> bool:
+    match one.kind:
+        case "make target":
+            return _has_target(history, one.name)
+        case "npm script":
+            return one.name in _scripts(history)
+        case "file":
+            # Everybody makes their own .env, often by hand.
+            return one.name == ".env" or one.name in names or any(each.startswith(f"{one.name}/") for each in names)
 
 
 def _has_target(history: History, target: str) -> bool:
     makefile = history.file("Makefile")
-    return makefile is not None and bool(
-        re.search(rf"^{re.escape(target)}\s*:(?!=)", makefile.text, re.MULTILINE)
-    )
+    if makefile is None:
+        return False
+    rules = re.findall(r"^([^\s#:=][^:=\n]*):(?!=)", makefile.text, re.MULTILINE)
+    named = {name for rule in rules for name in rule.split()}
+    # Targets may come from another file, or be made by a pattern or a variable.
+    return target in named or bool(re.search(r"^-?include\s|^[^\s#:]*[%$]", makefile.text, re.MULTILINE))
 
 
 def _scripts(history: History) -> set[str]:

@@ -1,4 +1,4 @@
-"""Reads the pages of a repository: their sections, links, diagrams, commands and the paths that they name."""
+"""Reads the pages of a repository: their sections, links and diagrams."""
 
 import posixpath
 import re
@@ -20,7 +20,6 @@ _LINK = re.compile(r"!?\[[^\]\n]*\]\(<?([^)\s>]+)>?[^)\n]*\)")
 _IMAGE = re.compile(r"!\[[^\]\n]*\]\(<?([^)\s>]+)>?[^)\n]*\)")
 _BLOCK = re.compile(r"^ {0,3}(```+|~~~+) *(\w*)[^\n]*\n(.*?)^ {0,3}\1", re.MULTILINE | re.DOTALL)
 _DRAWN = re.compile(r"[│┌└├─▼▲]|-->|->|\+--|\|")
-_SHELL = {"sh", "bash", "shell", "console", "zsh"}
 
 
 def topic_page(files: Sequence[File], topic: str) -> File | None:
@@ -64,16 +63,6 @@ def target(file: File, link: str) -> str:
     if path.startswith("/"):
         return posixpath.normpath(path.lstrip("/"))
     return posixpath.normpath(posixpath.join(posixpath.dirname(file.path), path))
-
-
-def commands(file: File) -> Iterator[str]:
-    """Yield the lines of a page's shell blocks."""
-    for _, language, text in _BLOCK.findall(_COMMENT.sub("", file.text)):
-        if language in _SHELL:
-            for line in re.sub(r"\\\n", " ", text).splitlines():
-                command = line.strip().removeprefix("$ ")
-                if command and not command.startswith("#"):
-                    yield command
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,115 @@
+"""Reads the shell blocks of a page: which make targets, npm scripts and files of the repository their commands need."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["make target", "npm script", "file"]
+
+_BLOCK = re.compile(r"^ {0,3}(```+|~~~+) *(\w*)[^\n]*\n(.*?)^ {0,3}\1", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_SHELL = {"sh", "bash", "shell", "console", "zsh"}
+_ENDS = {"&&", "||", ";", "|", "&"}
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+_NAME = re.compile(r"[\w./-]*[\w-]\.[\w-]+")
+"""A file: what has no ending may be a folder, a service or an image."""
+
+OPTIONS: Mapping[tuple[str, ...], frozenset[str]] = {
+    ("docker", "compose"): frozenset({"-f", "--file"}),
+    ("docker-compose",): frozenset({"-f", "--file"}),
+    ("docker", "build"): frozenset({"-f", "--file"}),
+    ("kubectl", "apply"): frozenset({"-f", "--filename", "-k", "--kustomize"}),
+    ("make",): frozenset({"-f", "--file", "--makefile"}),
+    ("pip", "install"): frozenset({"-r", "--requirement"}),
+    ("uv", "pip", "install"): frozenset({"-r", "--requirement"}),
+}
+"""Options of programs that name a file which has to be there. The same letters mean other things to curl, grep or tail."""
+_ELSEWHERE = {"-f", "--file", "--makefile", "-C", "--directory"}
+"""With these, make reads another file than the Makefile in the root."""
+_MAKE_VALUES = {"-o", "-W", "-I", "-E", "-j", "-l"}
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a command needs from the repository."""
+
+    kind: Kind
+    name: str
+
+
+def needed(page: str) -> Iterator[Needed]:
+    """Yield what the commands of a page need, as far as it can be told.
+
+    Nothing is told of what follows a `cd` in the same block, or of a file that an earlier command names: that one may
+    make it.
+    """
+    mentioned: set[str] = set()
+    for _, language, block in _BLOCK.findall(_COMMENT.sub("", page)):
+        if language not in _SHELL:
+            continue
+        for words in _commands(block):
+            if words[0] in {"cd", "pushd"}:
+                break
+            for one in _of_command(words):
+                if one.kind != "file" or one.name not in mentioned:
+                    yield one
+            mentioned |= {word.removeprefix("./") for word in words}
+
+
+def _commands(block: str) -> Iterator[list[str]]:
+    for line in re.sub(r"\\\n", " ", block).splitlines():
+        told = line.strip().removeprefix("$ ")
+        lexer = shlex.shlex(told, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        try:
+            words = list(lexer)
+        except ValueError:
+            continue  # a quotation over several lines
+        command: list[str] = []
+        for word in [*words, ";"]:
+            if word not in _ENDS:
+                command.append(word)
+                continue
+            while command and (_ASSIGNED.match(command[0]) or command[0] == "sudo"):
+                del command[0]
+            if command:
+                yield command
+            command = []
+
+
+def _of_command(words: Sequence[str]) -> Iterator[Needed]:
+    if words[0] == "make":
+        yield from (Needed("make target", target) for target in _targets(words[1:]))
+    if tuple(words[:2]) == ("npm", "run") and len(words) > 2:
+        yield Needed("npm script", words[2])
+    if words[0].startswith("./"):
+        yield from _file(words[0])
+    if words[0] in {"sh", "bash"} and len(words) > 1 and words[1].endswith(".sh"):
+        yield from _file(words[1])
+    for program, options in OPTIONS.items():
+        if tuple(words[: len(program)]) == program:
+            for word, following in zip(words, words[1:], strict=False):
+                if word in options:
+                    yield from _file(following)
+
+
+def _targets(words: Sequence[str]) -> Iterator[str]:
+    """Yield the targets that make is asked for, in the root's Makefile."""
+    if _ELSEWHERE.intersection(words):
+        return
+    skipped = False
+    for word in words:
+        if skipped or word.startswith("-") or _ASSIGNED.match(word):
+            skipped = word in _MAKE_VALUES
+        elif re.fullmatch(r"[\w.:-]+", word):
+            yield word
+        else:
+            return
+
+
+def _file(word: str) -> Iterator[Needed]:
+    path = word.removeprefix("./").rstrip("/")
+    if word.startswith("./") or _NAME.fullmatch(path):
+        yield Needed("file", path)
