@@ -23,6 +23,7 @@ OPERATIONS = (
 SCHEMES = {"http", "apiKey", "oauth2", "openIdConnect"}
 SHOWN = 4
 
+
 def openapi_lists_the_endpoints(openapi: History) -> Verdict:
     path = openapi.contract.endpoints["openapi"]
     expected = f"GET {path} answers an OpenAPI description with all endpoints and a security scheme"
@@ -95,7 +96,11 @@ def _is_there(history: History, names: frozenset[str], one: Needed) -> bool:
             return one.name in _scripts(history)
         case "file":
             # Everybody makes their own .env, often by hand.
-            return one.name == ".env" or one.name in names or any(each.startswith(f"{one.name}/") for each in names)
+            return (
+                one.name == ".env"
+                or one.name in names
+                or any(each.startswith(f"{one.name}/") for each in names)
+            )
 
 
 def _has_target(history: History, target: str) -> bool:

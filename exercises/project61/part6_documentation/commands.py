@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 Kind = Literal["make target", "npm script", "file"]
@@ -90,7 +91,7 @@ def _of_command(words: Sequence[str]) -> Iterator[Needed]:
         yield from _file(words[1])
     for program, options in OPTIONS.items():
         if tuple(words[: len(program)]) == program:
-            for word, following in zip(words, words[1:], strict=False):
+            for word, following in pairwise(words):
                 if word in options:
                     yield from _file(following)
 
