@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from api.middleware.request_id import current_request_id
 from api.routers.dependencies import Authenticated, ServicesDep
 from api.routers.limits import admit
-from api.routers.openai import ModelCard, ModelList
+from api.routers.openai import Chatting, ModelCard, ModelList
 from api.services.cache import CacheStats
 from api.services.limits.estimates import estimate
 from api.services.llm_service import Generation
@@ -45,7 +45,7 @@ class Cleared(BaseModel):
 
 @router.post("/llm/generate")
 async def generate(
-    body: GenerateRequest, request: Request, caller: Authenticated, services: ServicesDep
+    body: GenerateRequest, request: Request, caller: Chatting, services: ServicesDep
 ) -> Generation:
     prompt = Prompt(**body.model_dump())
     texts = (prompt.prompt, prompt.system_prompt or "")

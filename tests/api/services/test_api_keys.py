@@ -253,3 +253,20 @@ def test_keys_are_derived_by_hkdf() -> None:
     secret = "\x0b" * 22
     assert derive_key(secret, "").hex() == "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
     assert derive_key(secret, "api-keys") != derive_key(secret, "tokens")
+
+
+@pytest.mark.parametrize("path", ["/llm/generate", "/v1/chat/completions"])
+async def test_a_key_without_chat_asks_no_model(
+    path: str, run_service: RunService, database_variables: dict[str, str]
+) -> None:
+    async with run_service(**database_variables) as service:
+        del service.headers["Authorization"]
+        made = await make_key(service, await log_in(service, "ada"), permissions=["usage"])
+
+        refused = await service.post(
+            path,
+            json={"model": "gpt-4o-secondary", "prompt": "?", "messages": [{"role": "user", "content": "?"}]},
+            headers={"X-API-Key": made["key"]},
+        )
+
+    assert refused.status_code == 403
