@@ -31,6 +31,9 @@ that what is proven on it holds while the repository's own service grows.
 
 The number in a file's name is the exercise that its cases are about. A file of variations needs none.
 
+The project's reference solution is this repository with its pages and its deployment. `calibration/project61/added` has
+what a student's repository has in the place of the course's: a README, and tests that need no grader.
+
 An assessment whose reference solution is a folder of its own (`exercises/NAME/solution`) has its corpus in
 `calibration/NAME/` instead. A folder of its `solutions` with an `expected.toml` is a half-solution: `points`, `fails` and
 `open` as above.
@@ -59,6 +62,13 @@ EXPECTED = "expected.toml"
 
 SUBMITTED = ("pyproject.toml", "uv.lock", ".env.example", "docker-compose.yml", "src")
 """What makes the reference solution a submission, where this repository is that."""
+ADDED = "added"
+PROJECT_SUBMITTED = (
+    *SUBMITTED,
+    *("Makefile", "docker", "deploy", ".github"),
+    *("docs/API.md", "docs/ARCHITECTURE.md", "docs/DEPLOYMENT.md"),
+)
+"""Where a submission is a whole project: its pages and its deployment too."""
 WHOLE = (".",)
 DECIDING = ("chaos", "exercises", "grading", "lab", "uv.lock")
 """What decides on a verdict, beside the submission."""
@@ -75,7 +85,8 @@ class Case:
     """One submission to be graded, with what must come of it.
 
     `exercises` are those that it is about; empty for all. `points` are those that it must get, `least` at least so many.
-    `equivalent` says why a mutant that was made by machine breaks no promise.
+    `equivalent` says why a mutant that was made by machine breaks no promise. `added` is a folder whose files the
+    submission has besides its own.
     """
 
     name: str
@@ -91,6 +102,7 @@ class Case:
     least: float | None = None
     equivalent: str = ""
     submitted: tuple[str, ...] = WHOLE
+    added: Path | None = None
 
     def write(self, folder: Path) -> None:
         """Write the submission into an empty folder. Raises StaleChangeError."""
@@ -100,7 +112,10 @@ class Case:
             if original.is_dir():
                 shutil.copytree(original, folder / name, dirs_exist_ok=True, ignore=ignored)
             else:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(original, folder / name)
+        if self.added:
+            shutil.copytree(self.added, folder, dirs_exist_ok=True, ignore=ignored)
         for name in self.removed:
             (folder / name).unlink()
         for change in self.changes:
@@ -109,7 +124,8 @@ class Case:
     def fingerprint(self, root: Path = ROOT) -> str:
         """Return a digest of everything that decides on the verdicts: the submission and the grader."""
         changes = "".join(change.model_dump_json() for change in self.changes)
-        parts = (_digest(self.source, self.submitted), _digest(root, DECIDING), *self.removed, changes)
+        added = _digest(self.added, WHOLE) if self.added else ""
+        parts = (_digest(self.source, self.submitted), added, _digest(root, DECIDING), *self.removed, changes)
         return hashlib.sha256("/".join(parts).encode()).hexdigest()[:16]
 
 
@@ -118,13 +134,14 @@ class Corpus:
     """Where the cases of an assessment are.
 
     They are its reference solution, the complete solution `changed` that mutants and variations change, and all others in
-    `folder`.
+    `folder`. `added` is what the first two have besides their own files.
     """
 
     reference: Path
     changed: Path
     folder: Path
     submitted: tuple[str, ...]
+    added: Path | None = None
 
     @classmethod
     def of(cls, assessment: Assessment, root: Path = ROOT) -> "Corpus":
@@ -132,6 +149,9 @@ class Corpus:
         solution = root / "exercises" / assessment.name / "solution"
         if solution.is_dir():
             return cls(solution, solution, root / CALIBRATION / assessment.name, WHOLE)
+        own = root / CALIBRATION / assessment.name
+        if own.is_dir():
+            return cls(root, root, own, PROJECT_SUBMITTED, own / ADDED)
         return cls(root, root / CALIBRATION / SERVICE, root / CALIBRATION, SUBMITTED)
 
     def cases(self) -> tuple[Case, ...]:
@@ -145,7 +165,9 @@ class Corpus:
                 f"There is nothing in {self.folder / MUTANTS}; calibrate in the instructor's repository."
             )
         story = "The reference solution as it is."
-        reference = Case("reference", "reference", story, self.reference, submitted=self.submitted)
+        reference = Case(
+            "reference", "reference", story, self.reference, submitted=self.submitted, added=self.added
+        )
         found = [
             reference,
             *self._mutants(files),
@@ -170,6 +192,8 @@ class Corpus:
                 open=frozenset(one.open),
                 changes=one.changes,
                 exercises=_exercises(path),
+                submitted=WHOLE if self.added is None else self.submitted,
+                added=self.added,
             )
             for path in files
             for one in read(path, Mutants).mutants
