@@ -132,7 +132,8 @@ def test_the_correction_guide_names_criteria_that_exist() -> None:
     sections = {
         "exam": CORRECTION.partition("\n## Assignment 1\n")[0],
         "assignment1": CORRECTION.partition("\n## Assignment 1\n")[2].partition("\n## Week 1\n")[0],
-        "week1": CORRECTION.partition("\n## Week 1\n")[2].partition("\n## Grade a class\n")[0],
+        "week1": CORRECTION.partition("\n## Week 1\n")[2].partition("\n## Project 6.1\n")[0],
+        "project61": CORRECTION.partition("\n## Project 6.1\n")[2].partition("\n## Grade a class\n")[0],
     }
 
     for name, section in sections.items():
