@@ -1,4 +1,4 @@
-"""Assignment 1 and week 1 as wholes, on real services: the solutions have all points, the hand-outs what they should.
+"""Assignment 1, week 1 and Project 6.1 as wholes, on real services: the solutions have all points, the hand-outs what they should.
 
 These take a while: every case is a complete grading run.
 """
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exercises.catalogue import assessment
+from grading.calibrate.corpus import Corpus
 from grading.handout import write_handout
 from tests.graded import graded
 
@@ -40,8 +41,18 @@ def test_the_solution_has_all_points(name: str) -> None:
     )
 
 
+def test_the_project_in_a_students_repository_has_all_points(tmp_path: Path) -> None:
+    Corpus.of(assessment("project61")).cases()[0].write(tmp_path)
+
+    report = graded(tmp_path, "--assessment", "project61")
+
+    assert criteria(report, "failed", "not judged") == {}
+    assert (report["grade"]["total"], report["grade"]["mention"]) == (100, "excellence")
+
+
 @pytest.mark.parametrize(
-    ("name", "points", "passed"), [("assignment1", 10, STRUCTURE_AND_START), ("week1", 0, set())]
+    ("name", "points", "passed"),
+    [("assignment1", 10, STRUCTURE_AND_START), ("week1", 0, set()), ("project61", 1, {"6.3"})],
 )
 def test_the_hand_out_has_what_its_structure_is_worth(
     name: str, points: float, passed: set[str], tmp_path: Path
