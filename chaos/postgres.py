@@ -59,8 +59,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 class PostgresServer:
     """A server without databases in a temporary folder, from `start` to `aclose`; nothing of it is kept.
 
-    As a context manager it is started on entering. It listens on a socket in the file system alone, and `PostgresDatabase` is the way in. `data` is the folder of its
-    files. It never waits for the disk, so it says nothing about how fast PostgreSQL is.
+    As a context manager it is started on entering. It listens on a socket in the file system alone, and
+    `PostgresDatabase` is the way in. `data` is the folder of its files. It never waits for the disk, so it says nothing
+    about how fast PostgreSQL is.
     """
 
     def __init__(self) -> None:

@@ -35,9 +35,16 @@ def usage_of(end: Answer | Failure | None) -> Usage | None:
     if not isinstance(report, dict):
         return None
     sums = next((report[name] for name in SUMS if isinstance(report.get(name), dict)), report)
-    numbers = [_number(sums.get(name)) for name in ("requests", "prompt_tokens", "completion_tokens")]
-    known = [number for number in numbers if number is not None]
-    return Usage(*known) if len(known) == len(numbers) else None
+    prompt, completion = _number(sums.get("prompt_tokens")), _number(sums.get("completion_tokens"))
+    if prompt is None or completion is None:
+        return None
+    return Usage(_number(sums.get("requests")) or 0.0, prompt, completion)
+
+
+def tokens_used(end: Answer | Failure | None) -> tuple[int, int] | None:
+    """Return the prompt and completion tokens of a usage report; None if an answer holds none."""
+    usage = usage_of(end)
+    return (int(usage.prompt_tokens), int(usage.completion_tokens)) if usage else None
 
 
 def _number(value: object) -> float | None:

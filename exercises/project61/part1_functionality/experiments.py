@@ -21,8 +21,8 @@ from exercises.project61.part1_functionality.axes import (
     SILENCE,
 )
 from exercises.project61.part1_functionality.parameters import conversation
-from exercises.project61.part1_functionality.usage import tokens_used
 from exercises.project61.part1_functionality.wrong_requests import FAILING, Wrong, right_body
+from exercises.project61.usage_report import tokens_used
 from lab.experiment import experiment
 from lab.lab import Lab
 from lab.prompts import prompt

@@ -35,8 +35,8 @@ from exercises.project61.part1_functionality.axes import (
     SILENCE,
 )
 from exercises.project61.part1_functionality.parameters import changed, conversation
-from exercises.project61.part1_functionality.usage import tokens_used
 from exercises.project61.part1_functionality.wrong_requests import FAILING, WRONG
+from exercises.project61.usage_report import tokens_used
 from lab.prompts import prompt
 
 MODELS = ("one", "two")
