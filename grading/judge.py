@@ -7,7 +7,7 @@ from chaos.output import TOO_MUCH_OUTPUT
 from chaos.plain_text import plain
 from grading.clues import Clues, look_for_clues
 from grading.report import ControlFailure
-from grading.run import AGAIN_SIDE_BY_SIDE
+from grading.run import again_side_by_side
 from lab import control
 from lab.axes import tally
 from lab.control import Need
@@ -191,8 +191,7 @@ def _burnt(histories: Collection[History]) -> float:
         for one in history.of(Cleared)
     )
     lasted = [history.events[-1].t for history in histories if history.events]
-    # So many run side by side the second time.
-    return used / max(1.0, sum(lasted) / AGAIN_SIDE_BY_SIDE, *lasted)
+    return used / max(1.0, sum(lasted) / again_side_by_side(len(histories)), *lasted)
 
 
 def result(criterion: Criterion, verdict: Verdict, histories: Mapping[str, History]) -> CriterionResult:

@@ -26,8 +26,7 @@ _PARTS_OF_LAB = (OSError, EngineError, ToxiproxyError)
 """What the fault proxy, the stand-ins, the network and the engine fail with."""
 EXPOSED = "a service that runs as a process can do that, and --runtime sandbox would tell"
 SIDE_BY_SIDE = 16
-AGAIN_SIDE_BY_SIDE = 2
-"""Lower concurrency for reruns: the machine was too busy the first time."""
+FEW_AGAIN = 6
 START_FAILURES = 2
 """Failed starts, without a successful one, after which the service is not started again."""
 CONTROL_FAILURES = 3
@@ -92,15 +91,24 @@ class Run:
 
 async def run_again(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
     """Run experiments once more, on new instances and with less going on beside them."""
+    kept = tuple(experiments)
     again = Run(
         run.runtime,
         run.contract,
         run.seed,
         run.observer,
-        places=asyncio.Semaphore(AGAIN_SIDE_BY_SIDE),
+        places=asyncio.Semaphore(again_side_by_side(len(kept))),
         attempt=run.attempt + 1,
     )
-    return await run_all(experiments, again)
+    return await run_all(kept, again)
+
+
+def again_side_by_side(experiments: int) -> int:
+    """Return how many of so many experiments run at once the second time, since the machine was too busy the first time.
+
+    Two leave each other a processor while they start. With many experiments that would take too long.
+    """
+    return 2 if experiments <= FEW_AGAIN else 4
 
 
 async def run_all(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
