@@ -20,6 +20,8 @@ from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, is_alive
 
+SIDE_BY_SIDE = 6
+"""Experiments at once: every log line and start of a container is the engine's work too."""
 LABEL: Final = "llm-grading.run"
 """Marks containers and networks with the folder of their run; once that run is dead, they are removed."""
 MOUNTED: Final = Path(MOUNT)
@@ -60,7 +62,7 @@ async def containers(
 
             await _check(proxy, network)
             described = f"toxiproxy-server {await proxy.version()}, in containers"
-            yield Runtime(proxy, described, network, program, workspace.root)
+            yield Runtime(proxy, described, network, program, workspace.root, side_by_side=SIDE_BY_SIDE)
     except EngineError as error:
         raise MachineError(f"Docker failed: {error}; see that `docker info` works.") from error
 

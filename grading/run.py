@@ -25,7 +25,6 @@ from lab.lab import CONTROL_TRIES, Lab
 _PARTS_OF_LAB = (OSError, EngineError, ToxiproxyError)
 """What the fault proxy, the stand-ins, the network and the engine fail with."""
 EXPOSED = "a service that runs as a process can do that, and --runtime sandbox would tell"
-SIDE_BY_SIDE = 16
 FEW_AGAIN = 6
 START_FAILURES = 2
 """Failed starts, without a successful one, after which the service is not started again."""
@@ -49,12 +48,17 @@ class Run:
     observer: Observer
     postgres: PostgresServer = field(default_factory=PostgresServer)
     starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, os.cpu_count() or 1)))
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
+    side_by_side: int | None = None
+    """Experiments at once; None for as many as the runtime bears."""
+    places: asyncio.Semaphore = field(init=False)
     furthest: Need = "nothing"
     failures: dict[str, list[str]] = field(default_factory=dict)
     attempt: int = 1
     launched: bool = False
     """Whether any service has been started: from then on an exposed runtime may be broken by it."""
+
+    def __post_init__(self) -> None:
+        self.places = asyncio.Semaphore(self.side_by_side or self.runtime.side_by_side)
 
     def note(self, experiment: Experiment, history: History) -> None:
         """Remember how far the control phase came in an experiment, and how it failed."""
@@ -97,7 +101,7 @@ async def run_again(experiments: Iterable[Experiment], run: Run) -> dict[str, Hi
         run.contract,
         run.seed,
         run.observer,
-        places=asyncio.Semaphore(again_side_by_side(len(kept))),
+        side_by_side=again_side_by_side(len(kept)),
         attempt=run.attempt + 1,
     )
     return await run_all(kept, again)

@@ -25,7 +25,8 @@ class Runtime:
     """Where the instances of one run are started, with the fault proxy between them and their upstreams.
 
     `fault_proxy` describes that proxy, and `toxiproxy` controls it. `program` makes a copy of the submission for one
-    experiment. `folder` lies on the disk that the run itself needs. In an `exposed` runtime the instances can reach the fault proxy's control and the grader's processes.
+    experiment. `folder` lies on the disk that the run itself needs. In an `exposed` runtime the instances can reach the
+    fault proxy's control and the grader's processes. `side_by_side` is how many experiments run at once.
     """
 
     toxiproxy: Toxiproxy
@@ -34,6 +35,7 @@ class Runtime:
     program: Callable[[], Program]
     folder: Path
     exposed: bool = False
+    side_by_side: int = 16
 
 
 def instance_folder(submission: Submission, workspace: Workspace) -> Path:
