@@ -95,6 +95,22 @@ def test_liveness_is_not_judged_where_slow_answers_met_a_stall(slow: tuple[bool,
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "status"), [(3, 0, "passed"), (7, 0, "failed"), (0, 3, "failed")]
+)
+def test_liveness_that_is_slow_now_and_then_with_nothing_broken_is_the_machines(
+    before: int, after: int, status: str
+) -> None:
+    story = Story("swallowed")
+    alive(story, after=1.4, times=before)
+    alive(story, times=5)
+    story.add(Fault(upstream="qdrant", name="hang", on=True))
+    alive(story, after=1.4, times=after)
+    alive(story, times=5)
+
+    assert checks.liveness(outages(), blackholes(), story.end()).status == status
+
+
 def test_liveness_is_not_judged_behind_a_rate_limit() -> None:
     assert checks.liveness(outages(), blackholes(), living(429)).status == "not judged"
 
