@@ -54,12 +54,17 @@ def starved(history: History) -> float:
     return seconds if seconds >= STARVED_SHARE * lasted else 0.0
 
 
+def as_json(text: str) -> Any:
+    """Return the value in a JSON text; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def error_fields(answer: Answer) -> dict[str, Any]:
     """Return the object that an error body holds, flat or nested under `detail`; empty where it holds none."""
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
+    body = as_json(answer.body)
     if isinstance(body, dict) and isinstance(body.get("detail"), dict):
         body = {**body, **body["detail"]}
     return body if isinstance(body, dict) else {}

@@ -1,11 +1,11 @@
 """Reads what GET /v1/usage answers."""
 
-import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from chaos.history import Answer, Failure
+from chaos.history import Answer, Failure, UpstreamCall
+from lab.reading import as_json
 
 SUMS = ("total", "totals")
 """What the object with the sums may be called; without it, they stand in the report itself."""
@@ -28,10 +28,7 @@ def usage_of(end: Answer | Failure | None) -> Usage | None:
     """Return the sums of a usage report; None if an answer holds none."""
     if not isinstance(end, Answer) or end.status != 200:
         return None
-    try:
-        report: Any = json.loads(end.body)
-    except (ValueError, RecursionError):
-        return None
+    report = as_json(end.body)
     if not isinstance(report, dict):
         return None
     sums = next((report[name] for name in SUMS if isinstance(report.get(name), dict)), report)
@@ -50,3 +47,8 @@ def tokens_used(end: Answer | Failure | None) -> tuple[int, int] | None:
 def _number(value: object) -> float | None:
     legible = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if legible and isinstance(value, int | float) else None
+
+
+def tokens_reported(calls: Iterable[UpstreamCall]) -> int:
+    """Return the tokens that the backend reported in calls."""
+    return sum(sum(call.reply.usage) for call in calls if call.reply and call.reply.usage)

@@ -134,14 +134,16 @@ async def crowd(lab: Lab) -> None:
         *(_meet(lab, [step], labelled("failing", "hang"), HANGING_EACH) for _, step in lab.vary(axes.HANGS)),
         *(_meet(lab, [step], labelled("late", name), 1) for name, step in lab.vary(axes.LATE_FAILURES)),
     ]
-    others = [_meet(lab, [Hang()], labelled("hanging", model), 1, model=model) for model in lab.other_models]
     tasks = [asyncio.create_task(one) for one in hanging]
-    hanging_others = [asyncio.create_task(one) for one in others]
+    others = [
+        asyncio.create_task(_meet(lab, [Hang()], labelled("hanging", model), 1, model=model))
+        for model in lab.other_models
+    ]
     with contextlib.suppress(TimeoutError):
         await lab.llm.wait_for_calls(1 + CROWD, timeout=3)
     await _ask_elsewhere(lab)
     await circuit.outlast(lab.vary(axes.HANG), tasks)
-    await asyncio.gather(*hanging_others)
+    await asyncio.gather(*others)
 
 
 async def _ask_elsewhere(lab: Lab) -> None:

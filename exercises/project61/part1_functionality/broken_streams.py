@@ -5,9 +5,9 @@ from typing import Any
 from chaos.history import Answer, Failure, History
 from exercises.project61.part1_functionality.axes import BREAKS, SILENCE
 from exercises.project61.part1_functionality.experiments import SILENCE_SECONDS
-from exercises.project61.part1_functionality.results import as_json, at
+from exercises.project61.part1_functionality.results import at
 from lab.event_stream import DONE, events
-from lab.reading import excerpt, outcome
+from lab.reading import as_json, excerpt, outcome
 from lab.timing import disturbance, too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, passed
 

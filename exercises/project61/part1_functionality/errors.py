@@ -1,9 +1,9 @@
 """Judges the errors of requests that fail."""
 
 from chaos.history import Answer, Exchange, History
-from exercises.project61.part1_functionality.results import as_json, at
+from exercises.project61.part1_functionality.results import at
 from exercises.project61.part1_functionality.wrong_requests import FAILING, WRONG
-from lab.reading import excerpt, outcome
+from lab.reading import as_json, excerpt, outcome
 from lab.verdict import Verdict, all_of, failed, in_short, passed
 
 FIELDS = ("message", "type", "code", "param")

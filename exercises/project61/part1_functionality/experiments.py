@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from chaos.keys import expected_answer
 from chaos.llm import Answer, Hang, Held
 from chaos.raw_connection import RawConnection
+from exercises.project61.chat import open_chat, usage_to_report
 from exercises.project61.part1_functionality.axes import (
     ANSWERS,
     ASKED_FOR_USAGE,
@@ -92,7 +92,7 @@ async def _use(lab: Lab, client: "OfficialClient") -> None:
 
 async def _chat(lab: Lab, client: "OfficialClient", label: str, **fields: Any) -> None:
     key = lab.key()
-    lab.llm.script(key, Answer(usage=_usage_of(key)))
+    lab.llm.script(key, Answer(usage=usage_to_report(key)))
     sent = {**lab.ask_body(key), **fields}
     await client.call(lambda openai: openai.chat.completions.create(**sent), label=label, key=key)
 
@@ -116,7 +116,7 @@ async def _count_streams(lab: Lab, client: "OfficialClient") -> None:
     expected = before or (0, 0)
     for name, asked in lab.vary(ASKED_FOR_USAGE):
         key = lab.key()
-        usage = _usage_of(key)
+        usage = usage_to_report(key)
         lab.llm.script(key, Answer(usage=usage))
         expected = expected[0] + usage[0], expected[1] + usage[1]
         sent = {**lab.ask_body(key), "stream": True}
@@ -212,14 +212,4 @@ async def _post_chat(
 
 
 async def _open(lab: Lab, label: str, key: str, *, streamed: bool) -> RawConnection:
-    connection = await RawConnection.open(lab.client, label)
-    body = json.dumps({**lab.ask_body(key), "stream": streamed}).encode()
-    headers = {"content-type": "application/json"}
-    connection.send("POST", lab.ask_path, body=body, headers=headers, token=lab.token, key=key)
-    return connection
-
-
-def _usage_of(key: str) -> tuple[int, int]:
-    """Return tokens to report for a key, which nobody gets by counting the texts."""
-    digits = int("".join(character for character in key if character.isdigit()))
-    return 1000 + digits % 9000, 500 + digits % 499
+    return await open_chat(lab, label, key, {**lab.ask_body(key), "stream": streamed})

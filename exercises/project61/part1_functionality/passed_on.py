@@ -5,9 +5,8 @@ from typing import Any
 from chaos.history import Exchange, History
 from exercises.project61.part1_functionality.axes import CONVERSATION, SENT
 from exercises.project61.part1_functionality.parameters import changed, conversation
-from exercises.project61.part1_functionality.results import as_json
 from lab.prompts import prompt
-from lab.reading import excerpt, outcome
+from lab.reading import as_json, excerpt, outcome
 from lab.verdict import Verdict, all_of, failed, in_short, passed
 
 LABEL = "parameters: "

@@ -1,11 +1,10 @@
 """Reads what the official client returned, and the JSON in bodies, for checks."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from chaos.history import ClientResult, Exchange, History
-from lab.reading import excerpt, outcome
+from lab.reading import as_json, excerpt, outcome
 
 
 def result_of(history: History, exchange: Exchange) -> ClientResult | None:
@@ -25,14 +24,6 @@ def trouble(history: History, exchange: Exchange) -> str:
     result = result_of(history, exchange)
     raised = f", and the client raised {excerpt(result.raised, 40)}" if result and result.raised else ""
     return f"{outcome(exchange.end)}{raised}"
-
-
-def as_json(text: str) -> Any:
-    """Return the value in a JSON text; None where it is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def at(value: Any, *path: str | int) -> Any:

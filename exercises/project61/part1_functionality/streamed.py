@@ -5,10 +5,10 @@ from typing import Any
 from chaos.history import Answer, Exchange, History, Part
 from chaos.keys import expected_answer
 from exercises.project61.part1_functionality.axes import ASKED_FOR_USAGE
-from exercises.project61.part1_functionality.results import as_json, at, returned, text_of, trouble
+from exercises.project61.part1_functionality.results import at, returned, text_of, trouble
 from exercises.project61.usage_report import tokens_used
 from lab.event_stream import DONE, events
-from lab.reading import excerpt, outcome
+from lab.reading import as_json, excerpt, outcome
 from lab.verdict import Verdict, all_of, failed, passed
 
 LEAST_CHUNKS = 2

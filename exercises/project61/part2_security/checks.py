@@ -1,6 +1,5 @@
 """The checks of part 2. Each judges recorded histories alone; its parameters name the experiments."""
 
-import json
 from collections.abc import Iterator, Sequence
 
 from chaos.history import Answer, Database, Exchange, History, Planted
@@ -12,7 +11,7 @@ from exercises.project61.part2_security.plan import REFUSED, REVOKED_SECONDS
 from exercises.project61.part2_security.readable import readable_form
 from exercises.project61.part2_security.second import no_second
 from exercises.project61.usage_report import usage_of
-from lab.reading import outcome
+from lab.reading import as_json, outcome
 from lab.timing import blur, too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
@@ -222,10 +221,7 @@ def _labelled(history: History, prefix: str) -> Sequence[Exchange]:
 
 def _ids(answer: Answer) -> set[str]:
     """Return every id that a list of keys holds, however it is wrapped."""
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return set()
+    body = as_json(answer.body)
     found = (
         body
         if isinstance(body, list)

@@ -1,7 +1,6 @@
 """API keys in the experiments: made, used, and revoked."""
 
 import asyncio
-import json
 import urllib.parse
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from chaos.history import Answer, Failure
 from chaos.http_client import Client
 from exercises.project61.part2_security.plan import REVOKED_SECONDS, call
 from lab.lab import Lab
+from lab.reading import as_json
 
 LONGEST = 1000
 POLL_SECONDS = 0.25
@@ -26,10 +26,7 @@ def key_of(end: Answer | Failure | None) -> Key:
     """Return the key that an answer to POST /v1/api-keys holds."""
     if not isinstance(end, Answer) or end.status not in {200, 201}:
         return Key()
-    try:
-        body = json.loads(end.body)
-    except (ValueError, RecursionError):
-        return Key()
+    body = as_json(end.body)
     text, number = (body.get("key"), body.get("id")) if isinstance(body, dict) else (None, None)
     legible = isinstance(text, str) and text.isascii() and text.isprintable() and len(text) <= LONGEST
     if not legible or not isinstance(number, str | int):

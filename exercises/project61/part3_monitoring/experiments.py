@@ -12,6 +12,7 @@ from chaos.history import Failure
 from chaos.keys import expected_answer
 from chaos.llm import Answer, Held, MalformedJson, Step
 from chaos.raw_connection import RawConnection
+from exercises.project61.chat import open_chat, streamed_body, usage_to_report
 from exercises.project61.part3_monitoring.axes import (
     CALLERS,
     FAILING,
@@ -107,7 +108,7 @@ def _key_in(made: Answered | Failure) -> str | None:
 async def _work(lab: Lab, name: str) -> None:
     """Send one of the requests that are counted."""
     label, key = f"work: {name}", lab.key()
-    usage = _usage_of(key)
+    usage = usage_to_report(key)
     match name:
         case _ if name == HELD:
             await _hold(lab, label, key)
@@ -223,18 +224,5 @@ def _breaker_lines(scraped: Answered | Failure) -> list[str]:
 
 
 async def _open(lab: Lab, label: str, key: str, *, streamed: bool) -> RawConnection:
-    connection = await RawConnection.open(lab.client, label)
-    body = lab.ask_body(key)
-    if streamed:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
-    headers = {"content-type": "application/json"}
-    connection.send(
-        "POST", lab.ask_path, body=json.dumps(body).encode(), headers=headers, token=lab.token, key=key
-    )
-    return connection
-
-
-def _usage_of(key: str) -> tuple[int, int]:
-    """Return tokens to report for a key, which nobody gets by counting the texts."""
-    digits = int("".join(character for character in key if character.isdigit()))
-    return 1000 + digits % 9000, 500 + digits % 499
+    body = streamed_body(lab, key) if streamed else lab.ask_body(key)
+    return await open_chat(lab, label, key, body)

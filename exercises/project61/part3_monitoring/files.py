@@ -1,12 +1,12 @@
 """Reads the files that monitoring is made of: Grafana's dashboards and Prometheus's rules."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from chaos.history import File, History
 from lab import compose_file
+from lab.reading import as_json
 
 _FOLDERS = (
     *(
@@ -68,7 +68,7 @@ def queries(history: History) -> list[Query]:
     found = []
     for file in history.of(File):
         if file.path.endswith(".json"):
-            found += list(_queries(file, _json(file.text)))
+            found += list(_queries(file, as_json(file.text)))
     return found[:MOST_QUERIES]
 
 
@@ -133,13 +133,6 @@ def _rule(file: File, rule: dict[str, Any]) -> Rule:
         lasting=str(rule.get("for") or ""),
         severity=str(labels.get("severity") or "") if isinstance(labels, dict) else "",
     )
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _yaml(file: File) -> list[Any]:

@@ -1,13 +1,12 @@
 """Judges log lines: JSON, with the ids of their requests, and without secrets."""
 
-import json
 from typing import Any
 
 from chaos.history import Answer, Exchange, History, Log, Ready
 from exercises.project61.part3_monitoring.axes import CALLERS
 from exercises.project61.part3_monitoring.counted import worked
 from lab.control import LOGIN_LABEL
-from lab.reading import excerpt
+from lab.reading import as_json, excerpt
 from lab.secrets_leak import Leaks
 from lab.verdict import Verdict, failed, passed
 
@@ -20,7 +19,7 @@ _SHORTEST_SECRET = 16
 def logs_have_ids(traffic: History) -> Verdict:
     ready = traffic.first(Ready)
     lines = [line for line in traffic.instance().of(Log) if not line.cut and (not ready or line.t > ready.t)]
-    others = [line for line in lines if not isinstance(_json(line.text), dict)]
+    others = [line for line in lines if not isinstance(as_json(line.text), dict)]
     if not lines or len(others) > (1 - JSON_SHARE) * len(lines):
         shown = (
             f"{len(others)} of {len(lines)} lines are none, such as {excerpt(others[0].text, 80)}"
@@ -74,12 +73,5 @@ class _Secrets:
 
 
 def _field(asked: Exchange, name: str) -> Any:
-    body = _json(asked.end.body) if isinstance(asked.end, Answer) else None
+    body = as_json(asked.end.body) if isinstance(asked.end, Answer) else None
     return body.get(name) if isinstance(body, dict) else None
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

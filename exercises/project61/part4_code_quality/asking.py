@@ -1,9 +1,9 @@
 """How the experiments of part 4 ask the model."""
 
-import json
 from typing import Any
 
 from chaos.history import Answer, Failure
+from exercises.project61.chat import streamed_body
 from lab.lab import Lab
 
 PATIENCE_SECONDS = 35.0
@@ -16,13 +16,7 @@ async def ask(lab: Lab, key: str, *, label: str, token: str | None = None) -> An
 
 async def ask_streamed(lab: Lab, key: str, *, label: str, token: str | None = None) -> Answer | Failure:
     """Ask for a stream, and read it to its end."""
-    return await _ask(lab, json.loads(streamed_body(lab, key)), key, label, token)
-
-
-def streamed_body(lab: Lab, key: str) -> bytes:
-    """Return the body of a request for a stream that ends with its usage."""
-    body = lab.ask_body(key) | {"stream": True, "stream_options": {"include_usage": True}}
-    return json.dumps(body).encode()
+    return await _ask(lab, streamed_body(lab, key), key, label, token)
 
 
 async def _ask(lab: Lab, body: dict[str, Any], key: str, label: str, token: str | None) -> Answer | Failure:

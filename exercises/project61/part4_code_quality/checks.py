@@ -7,7 +7,7 @@ from chaos.history import Answer, Exchange, Exited, File, History, Part, Signall
 from chaos.keys import answer_code
 from exercises.project61.part4_code_quality.axes import OUTAGES
 from exercises.project61.part4_code_quality.plan import ARRIVAL_SECONDS, is_rejection
-from exercises.project61.usage_report import usage_of
+from exercises.project61.usage_report import tokens_reported, usage_of
 from lab.lab import RESTARTED
 from lab.own_tests import Suite, tampering
 from lab.reading import outcome
@@ -194,12 +194,7 @@ def _undelayed(history: History, name: str, usual: float) -> Iterator[Verdict]:
 
 def _usage(history: History, asked: Sequence[Exchange], when: str) -> Verdict:
     """Compare a user's tokens with those that the backend reported for the user's requests."""
-    spent = sum(
-        sum(call.reply.usage)
-        for one in asked
-        for call in history.calls(key=one.request.key)
-        if call.reply and call.reply.usage
-    )
+    spent = sum(tokens_reported(history.calls(key=one.request.key)) for one in asked)
     expected = f"{spent} tokens of {len(asked)} requests in GET /v1/usage {when}"
     reports = history.exchanges("usage")
     last = reports[-1]

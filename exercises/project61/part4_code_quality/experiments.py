@@ -4,8 +4,8 @@ import asyncio
 
 from chaos.history import Answer as Answered
 from chaos.llm import Answer, Held, Status
-from chaos.raw_connection import RawConnection
-from exercises.project61.part4_code_quality.asking import ask, ask_streamed, streamed_body
+from exercises.project61.chat import open_chat, streamed_body
+from exercises.project61.part4_code_quality.asking import ask, ask_streamed
 from exercises.project61.part4_code_quality.axes import OUTAGES, PASSING, REFUSALS
 from exercises.project61.part4_code_quality.plan import (
     ARRIVAL_SECONDS,
@@ -15,7 +15,7 @@ from exercises.project61.part4_code_quality.plan import (
     is_rejection,
 )
 from exercises.project61.readiness import wait_for_database
-from exercises.project61.usage_report import usage_of
+from exercises.project61.usage_report import tokens_reported, usage_of
 from lab import own_tests
 from lab.experiment import experiment
 from lab.lab import Lab
@@ -121,15 +121,7 @@ async def _break_a_stream(lab: Lab) -> None:
     key = lab.key()
     release = asyncio.Event()
     lab.llm.script(key, Held(release, broken=True), Answer())
-    connection = await RawConnection.open(lab.client, "broken stream")
-    connection.send(
-        "POST",
-        lab.ask_path,
-        body=streamed_body(lab, key),
-        headers={"content-type": "application/json"},
-        token=lab.token,
-        key=key,
-    )
+    connection = await open_chat(lab, "broken stream", key, streamed_body(lab, key))
     await connection.wait_for_part('"content"', STREAM_SECONDS)
     release.set()
     await connection.answer(STREAM_SECONDS)
@@ -141,15 +133,7 @@ async def _stop_in_a_stream(lab: Lab) -> None:
     key = lab.key()
     release = asyncio.Event()
     lab.llm.script(key, Held(release))
-    connection = await RawConnection.open(lab.client, "stopped stream")
-    connection.send(
-        "POST",
-        lab.ask_path,
-        body=streamed_body(lab, key),
-        headers={"content-type": "application/json"},
-        token=lab.token,
-        key=key,
-    )
+    connection = await open_chat(lab, "stopped stream", key, streamed_body(lab, key))
     begun = await connection.wait_for_part('"content"', STREAM_SECONDS)
     lab.service.signal("TERM")
     if begun:
@@ -162,16 +146,12 @@ async def _stop_in_a_stream(lab: Lab) -> None:
 
 async def _await_usage(lab: Lab, token: str) -> None:
     """Ask for a user's usage until it covers all answers and no longer changes, or time is up."""
-    spent = sum(sum(call.reply.usage) for call in lab.history.calls() if call.reply and call.reply.usage)
+    # The control phase has spent some as well, under another name.
+    control = tokens_reported(lab.history.calls(key=lab.control_key))
+    spent = tokens_reported(lab.history.calls()) - control
     deadline = lab.recorder.now() + ARRIVAL_SECONDS
     agreed = 0
     while agreed < AGREEMENT_POLLS and lab.recorder.now() < deadline:
         await asyncio.sleep(0.5)
         usage = usage_of(await lab.get(lab.endpoint("usage"), label="usage", token=token))
-        # The control phase has spent some as well, under another name.
-        agreed = agreed + 1 if usage and usage.tokens >= spent - _control(lab) else 0
-
-
-def _control(lab: Lab) -> int:
-    calls = lab.history.calls(key=lab.control_key)
-    return sum(sum(call.reply.usage) for call in calls if call.reply and call.reply.usage)
+        agreed = agreed + 1 if usage and usage.tokens >= spent else 0

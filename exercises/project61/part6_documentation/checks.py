@@ -8,7 +8,7 @@ from typing import Any
 from chaos.history import File, History, Tree
 from exercises.project61.part6_documentation import pages as read
 from exercises.project61.part6_documentation.commands import Needed, needed
-from lab.reading import outcome
+from lab.reading import as_json, outcome
 from lab.verdict import Verdict, failed, passed
 
 OPERATIONS = (
@@ -115,10 +115,7 @@ def _has_target(history: History, target: str) -> bool:
 
 def _scripts(history: History) -> set[str]:
     package = history.file("package.json")
-    try:
-        return set(map(str, _table(_table(json.loads(package.text)).get("scripts")))) if package else set()
-    except (ValueError, RecursionError):
-        return set()
+    return set(map(str, _table(_table(as_json(package.text)).get("scripts")))) if package else set()
 
 
 def _pages(history: History) -> list[File]:

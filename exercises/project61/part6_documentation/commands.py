@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from exercises.project61.part6_documentation.pages import BLOCK, COMMENT
+
 Kind = Literal["make target", "npm script", "file"]
 
-_BLOCK = re.compile(r"^ {0,3}(```+|~~~+) *(\w*)[^\n]*\n(.*?)^ {0,3}\1", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SHELL = {"sh", "bash", "shell", "console", "zsh"}
 _ENDS = {"&&", "||", ";", "|", "&"}
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
@@ -47,7 +47,7 @@ def needed(page: str) -> Iterator[Needed]:
     make it.
     """
     mentioned: set[str] = set()
-    for _, language, block in _BLOCK.findall(_COMMENT.sub("", page)):
+    for _, language, block in BLOCK.findall(COMMENT.sub("", page)):
         if language not in _SHELL:
             continue
         for words in _commands(block):

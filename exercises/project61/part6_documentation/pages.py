@@ -14,11 +14,11 @@ TOPICS: Mapping[str, re.Pattern[str]] = {
 LEAST_WORDS = 80
 """A page with fewer tells nothing to whoever has to work with it."""
 
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]\n]*\]\(<?([^)\s>]+)>?[^)\n]*\)")
 _IMAGE = re.compile(r"!\[[^\]\n]*\]\(<?([^)\s>]+)>?[^)\n]*\)")
-_BLOCK = re.compile(r"^ {0,3}(```+|~~~+) *(\w*)[^\n]*\n(.*?)^ {0,3}\1", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^ {0,3}(```+|~~~+) *(\w*)[^\n]*\n(.*?)^ {0,3}\1", re.MULTILINE | re.DOTALL)
 _DRAWN = re.compile(r"[│┌└├─▼▲]|-->|->|\+--|\|")
 
 
@@ -42,7 +42,7 @@ def topic_page(files: Sequence[File], topic: str) -> File | None:
 
 def has_diagram(file: File, names: frozenset[str]) -> bool:
     """Whether a page has a mermaid block, an image that is there, or a drawing in a text block."""
-    for _, language, text in _BLOCK.findall(file.text):
+    for _, language, text in BLOCK.findall(file.text):
         if language in {"mermaid", "plantuml", "d2", "dot"}:
             return True
         if language in {"", "text"} and sum(bool(_DRAWN.search(line)) for line in text.splitlines()) >= 3:
@@ -52,7 +52,7 @@ def has_diagram(file: File, names: frozenset[str]) -> bool:
 
 def links(file: File) -> Iterator[str]:
     """Yield the paths in the repository that a page links to."""
-    for link in _LINK.findall(_COMMENT.sub("", _BLOCK.sub("", file.text))):
+    for link in _LINK.findall(COMMENT.sub("", BLOCK.sub("", file.text))):
         if not re.match(r"[a-z][a-z0-9+.-]*:|#|//", link):
             yield link
 
@@ -66,11 +66,11 @@ def target(file: File, link: str) -> str:
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:
-    found = list(_HEADING.finditer(_BLOCK.sub(lambda block: " " * len(block[0]), text)))
+    found = list(_HEADING.finditer(BLOCK.sub(lambda block: " " * len(block[0]), text)))
     ends = [heading.start() for heading in found[1:]] + [len(text)]
     for heading, end in zip(found, ends, strict=True):
         yield heading[1], text[heading.end() : end]
 
 
 def _says(text: str) -> bool:
-    return len(_COMMENT.sub("", text).split()) >= LEAST_WORDS
+    return len(COMMENT.sub("", text).split()) >= LEAST_WORDS
