@@ -22,13 +22,14 @@ def render(report: Report, console: Console) -> None:
     if report.problem:
         console.print(Text(report.problem, style="red"))
     if report.control_failure:
-        console.print(_control_failure(report.control_failure))
+        console.print(render_control_failure(report.control_failure))
     for exercise in report.exercises:
         console.print(_exercise(exercise, report), crop=False)
     console.print(_total(report))
 
 
-def _control_failure(failure: ControlFailure) -> RenderableType:
+def render_control_failure(failure: ControlFailure) -> RenderableType:
+    """Return why the service could not be put to the test, with its log."""
     what = "does not work" if failure.started else "did not start"
     lines: list[RenderableType] = [Text(f"The service {what}: {failure.reason}.", style="red")]
     if failure.answer:
@@ -59,16 +60,23 @@ def _criterion(criterion: CriterionResult) -> RenderableType:
     )
     told = _table()
     told.add_row(number, criterion.title)
+    return Group(told, *render_details(criterion))
+
+
+def render_details(criterion: CriterionResult) -> list[RenderableType]:
+    """Return what stands below a criterion's title."""
+    _, style = MARKS[criterion.status]
+    told = _table()
     for name, text, detail_style in _details(criterion, style):
         _add(told, name, text, detail_style)
     if criterion.status != "failed":
-        return told
+        return [told] if told.row_count else []
     rest = _table()
     for line in criterion.log:
         _add(rest, "log", line, "dim")
     _add(rest, "tried", criterion.tried, "dim")
     _add(rest, "hint", criterion.hint, "cyan")
-    return Group(told, *_request(criterion.request), rest)
+    return [told, *_request(criterion.request), *([rest] if rest.row_count else [])]
 
 
 def _table() -> Table:

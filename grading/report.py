@@ -17,6 +17,10 @@ class ControlFailure(Model):
     answer: str
     log: tuple[str, ...]
 
+    def explains(self, criterion: CriterionResult) -> bool:
+        """Whether a criterion says nothing that this does not say."""
+        return not criterion.passed and criterion.actual.startswith(self.reason[:80])
+
 
 class Integrity(Model):
     """What tells whether the results of a run are as they were written (see grading.integrity).
@@ -57,6 +61,10 @@ class Report(Model):
     """Command lines of what the services left running and the grader ended."""
     control_failure: ControlFailure | None
     exercises: tuple[ExerciseResult, ...]
+    only: tuple[str, ...] = ()
+    """The numbers of the criteria that were graded, which then bring no points; empty where whole exercises were."""
+    notes: tuple[str, ...] = ()
+    """What is to be known of how these criteria came to be judged, in sentences."""
     bonus: Bonus | None = None
     """The bonus and the grade belong to the whole assessment: None where only some exercises were graded."""
     grade: Grade | None = None
@@ -69,10 +77,7 @@ class Report(Model):
 
     def untried(self, criterion: CriterionResult) -> bool:
         """Whether a criterion says nothing that has not been told of the service as a whole."""
-        failure = self.control_failure
-        return (
-            failure is not None and not criterion.passed and criterion.actual.startswith(failure.reason[:80])
-        )
+        return self.control_failure is not None and self.control_failure.explains(criterion)
 
     @property
     def points(self) -> float:
@@ -90,7 +95,7 @@ class Report(Model):
 
     @property
     def passed(self) -> bool:
-        """Whether the assessment is passed; with some exercises only, whether all of them are complete."""
+        """Whether the assessment is passed; with parts of it only, whether all of them are complete."""
         if self.grade:
             return self.grade.mention != NOT_PASSED
         return all(one.level == "complete" for one in self.exercises)

@@ -26,6 +26,8 @@ _PARTS_OF_LAB = (OSError, EngineError, ToxiproxyError)
 """What the fault proxy, the stand-ins, the network and the engine fail with."""
 EXPOSED = "a service that runs as a process can do that, and --runtime sandbox would tell"
 FEW_AGAIN = 6
+QUICK_SECONDS = 2.0
+"""For an experiment without a service that keeps nothing waiting."""
 START_FAILURES = 2
 """Failed starts, without a successful one, after which the service is not started again."""
 CONTROL_FAILURES = 3
@@ -33,6 +35,7 @@ CONTROL_FAILURES = 3
 
 State = Literal["waiting", "starting", "running", "done", "broken"]
 Observer = Callable[[Experiment, State], None]
+Finished = Callable[[Experiment, History], None]
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Run:
     contract: Contract
     seed: int
     observer: Observer
+    finished: Finished = lambda _experiment, _history: None
     postgres: PostgresServer = field(default_factory=PostgresServer)
     starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, os.cpu_count() or 1)))
     side_by_side: int | None = None
@@ -101,6 +105,7 @@ async def run_again(experiments: Iterable[Experiment], run: Run) -> dict[str, Hi
         run.contract,
         run.seed,
         run.observer,
+        run.finished,
         side_by_side=again_side_by_side(len(kept)),
         attempt=run.attempt + 1,
     )
@@ -116,13 +121,20 @@ def again_side_by_side(experiments: int) -> int:
 
 
 async def run_all(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
-    """Run all experiments, those with the longest waits first; returns the history of each by its name."""
-    ordered = sorted(experiments, key=lambda experiment: -experiment.seconds)
+    """Run all experiments; returns the history of each by its name.
+
+    Those that only read files come first, for the first verdicts are theirs, then those with the longest waits.
+    """
+    ordered = sorted(experiments, key=lambda one: (not _is_quick(one), -one.seconds))
     for experiment in ordered:
         run.observer(experiment, "waiting")
     async with contextlib.aclosing(run.postgres), asyncio.TaskGroup() as group:
         tasks = {one.name: group.create_task(_run_one(one, run)) for one in ordered}
     return {name: task.result() for name, task in tasks.items()}
+
+
+def _is_quick(experiment: Experiment) -> bool:
+    return experiment.needs == "nothing" and experiment.seconds <= QUICK_SECONDS
 
 
 async def _run_one(experiment: Experiment, run: Run) -> History:
@@ -142,6 +154,7 @@ async def _run_one(experiment: Experiment, run: Run) -> History:
                 await watcher
     history = recorder.history()
     run.observer(experiment, "broken" if history.of(HarnessFault) else "done")
+    run.finished(experiment, history)
     return history
 
 
