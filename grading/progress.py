@@ -91,7 +91,8 @@ class _Verdicts:
         self._print(self._head(criterion, f" (to be run again: {criterion.actual})"))
 
     def explain(self, failure: ControlFailure) -> None:
-        self._print(self._clock(), render_control_failure(failure))
+        head = Text.assemble(self._clock(), " Nothing more can be tried of what needs a service that works:")
+        self._print(head, render_control_failure(failure))
 
     def _head(self, criterion: CriterionResult, more: str = "") -> Text:
         mark, style = MARKS[criterion.status]

@@ -46,7 +46,7 @@ def running(submission: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         try:
-            assert any("hang: running" in line for line in process.stderr)
+            assert any("running 'hang'" in line for line in process.stderr)
             yield process, descendants(process.pid)
         finally:
             process.kill()
