@@ -92,6 +92,12 @@ def score(
     exercise: Annotated[
         list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
     ] = None,
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--criterion", "-c", help="Only this criterion, such as 3.4, for no points; may be given again."
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +111,9 @@ def score(
         ),
     ] = None,
     *,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first failure, for no points.")
+    ] = False,
     output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")
@@ -117,10 +126,10 @@ def score(
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     try:
-        check_use(output, len(repositories))
+        check_use(output, len(repositories), parts=bool(criterion) or fail_fast)
+        choose = _chooser(name, exercise or [], criterion or [], contract)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
-    choose = _chooser(name, exercise or [], contract)
     key = _key()
     chosen = choose_runtime(runtime)
     keep(functools.partial(_grader_killed, chosen.name))
@@ -129,7 +138,7 @@ def score(
     codes: list[Exit] = []
     for repository in repositories:
         try:
-            graded = _run(_grade(repository, choose, seed, chosen))
+            graded = _run(_grade(repository, choose, seed, chosen, fail_fast=fail_fast))
         except typer.Exit:
             raise
         except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades
@@ -266,10 +275,18 @@ def main() -> None:
         sys.exit(Exit.NOT_JUDGED)
 
 
-async def _grade(repository: str, choose: Choose, seed: int, runtime: ChosenRuntime) -> Graded:
+async def _grade(
+    repository: str, choose: Choose, seed: int, runtime: ChosenRuntime, *, fail_fast: bool
+) -> Graded:
     with Workspace.open() as workspace, workspace.as_temporary_folder(), progress(err) as display:
         return await grade(
-            repository, choose, seed=seed, workspace=workspace, progress=display, runtime=runtime
+            repository,
+            choose,
+            seed=seed,
+            workspace=workspace,
+            progress=display,
+            runtime=runtime,
+            fail_fast=fail_fast,
         )
 
 
@@ -312,7 +329,12 @@ def _grader_killed(runtime: RuntimeName, number: int) -> Exit:
     return Exit.NOT_JUDGED
 
 
-def _chooser(name: str | None, numbers: Sequence[int], contract: Path | None) -> Choose:
+def _chooser(
+    name: str | None, numbers: Sequence[int], criteria: Sequence[str], contract: Path | None
+) -> Choose:
+    if numbers and criteria:
+        raise UsageError("--exercise and --criterion do not go together; give one of them.")
+
     def choose(named: str | None) -> tuple[Assessment, Sequence[Exercise]]:
         assessment = _assessment(name or named or catalogue.DEFAULT)
         try:
@@ -320,7 +342,8 @@ def _chooser(name: str | None, numbers: Sequence[int], contract: Path | None) ->
                 assessment = assessment.with_contract(Contract.load(contract))
         except ContractError as error:
             raise UsageError(str(error)) from error
-        return assessment, _exercises(assessment, numbers)
+        chosen = _criteria(assessment, criteria) if criteria else _exercises(assessment, numbers)
+        return assessment, chosen
 
     return choose
 
@@ -339,6 +362,16 @@ def _exercises(assessment: Assessment, numbers: Sequence[int]) -> list[Exercise]
         listed = ", ".join(map(str, known))
         raise UsageError(f"There is no exercise {unknown[0]}; there are {listed}.")
     return [known[number] for number in sorted(set(numbers or known))]
+
+
+def _criteria(assessment: Assessment, numbers: Sequence[str]) -> list[Exercise]:
+    """Return the exercises that these criteria are of, with nothing else in them."""
+    known = {one.number for exercise in assessment.exercises for one in exercise.criteria}
+    if unknown := [number for number in numbers if number not in known]:
+        ranges = (f"{one.criteria[0].number} to {one.criteria[-1].number}" for one in assessment.exercises)
+        raise UsageError(f"There is no criterion {excerpt(unknown[0], 20)}; there are {', '.join(ranges)}.")
+    parts = (one.only(numbers) for one in assessment.exercises)
+    return [one for one in parts if one.criteria]
 
 
 def _exit_code(report: Report) -> Exit:

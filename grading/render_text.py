@@ -41,9 +41,7 @@ def render_control_failure(failure: ControlFailure) -> RenderableType:
 
 def _exercise(exercise: ExerciseResult, report: Report) -> RenderableType:
     head = Text(f"\nExercise {exercise.number}  {exercise.title}  ", style="bold")
-    level = exercise.level if exercise.level != "none" else "no points"
-    bonus = ", bonus" if exercise.bonus else ""
-    head.append(f"{exercise.points:g}/{exercise.max_points:g}{bonus}  {level}", style=LEVELS[exercise.level])
+    head.append(_standing(exercise, report), style=LEVELS[exercise.level])
     if report.problem:
         return head
     hidden = [one for one in exercise.criteria if report.untried(one)]
@@ -51,6 +49,14 @@ def _exercise(exercise: ExerciseResult, report: Report) -> RenderableType:
     numbers = ", ".join(one.number for one in hidden)
     rest = [Text(f"Could not be tried, for the reason at the top: {numbers}", style="dim")] if hidden else []
     return Group(head, *map(_criterion, shown), *rest)
+
+
+def _standing(exercise: ExerciseResult, report: Report) -> str:
+    if report.only:
+        return f"{sum(one.passed for one in exercise.criteria)} of {len(exercise.criteria)} passed"
+    level = exercise.level if exercise.level != "none" else "no points"
+    bonus = ", bonus" if exercise.bonus else ""
+    return f"{exercise.points:g}/{exercise.max_points:g}{bonus}  {level}"
 
 
 def _criterion(criterion: CriterionResult) -> RenderableType:
@@ -116,7 +122,8 @@ def _total(report: Report) -> RenderableType:
         bonus = f"{report.bonus.title} {report.bonus.points:g}/{report.bonus.max_points:g}"
         lacking = f"  {report.bonus.missing}" if report.bonus.missing else ""
         lines.append(Text.assemble((bonus, "bold"), (lacking, "dim")))
-    lines.append(Text(f"Total {report.total:g}/{report.max_points:g}", style="bold"))
+    total = report.tally if report.only else f"Total {report.total:g}/{report.max_points:g}"
+    lines.append(Text(total, style="bold"))
     if report.grade:
         style = "red" if report.grade.reasons else "green"
         why = f": {'; '.join(report.grade.reasons)}" if report.grade.reasons else ""
@@ -129,6 +136,7 @@ def _total(report: Report) -> RenderableType:
     if report.repeated:
         text = f"Run twice, because the first run left something open: {', '.join(report.repeated)}."
         lines.append(Text(text, style="dim"))
+    lines += [Text(note, style="yellow") for note in report.notes]
     if report.runtime_note:
         lines.append(Text(report.runtime_note, style="yellow"))
     if report.left:

@@ -94,6 +94,12 @@ class Report(Model):
         return sum(one.max_points for one in self.exercises if not one.bonus)
 
     @property
+    def tally(self) -> str:
+        """How many criteria passed, in words: what stands for the points where there are none."""
+        criteria = [one for exercise in self.exercises for one in exercise.criteria]
+        return f"{sum(one.passed for one in criteria)} of {len(criteria)} criteria passed, for no points"
+
+    @property
     def passed(self) -> bool:
         """Whether the assessment is passed; with parts of it only, whether all of them are complete."""
         if self.grade:

@@ -37,7 +37,7 @@ def standing(criterion: CriterionResult) -> str:
 
 def summary(report: Report) -> str:
     """Return what stands above and below the criteria: the grade, what hinders it, and the next step."""
-    lines = [f"{report.total:g} of {report.max_points:g} points"]
+    lines = [report.tally if report.only else f"{report.total:g} of {report.max_points:g} points"]
     if report.grade:
         lines[0] += f": {report.grade.mention}"
         lines += report.grade.reasons
@@ -50,6 +50,7 @@ def summary(report: Report) -> str:
         lines.append(f"Next: {report.next_step}.")
     if not report.judged:
         lines.append(UNJUDGED)
+    lines += report.notes
     if report.runtime_note:
         lines.append(report.runtime_note)
     return plain("\n".join(lines))
