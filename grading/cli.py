@@ -13,8 +13,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from chaos.contract import Contract, ContractError
+from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
@@ -34,11 +36,13 @@ from grading.render_text import render
 from grading.report import Report
 from grading.runtime import RuntimeName
 from grading.runtimes import ChosenRuntime, choose_runtime
+from grading.saves import Saves
 from grading.score import Choose, Graded, not_graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
 from grading.verify import Finding, State
 from grading.verify import verify as examine
+from grading.watch import Watch
 from grading.workspace import Workspace, sweep
 from lab.assessment import Assessment
 from lab.exercise import Exercise
@@ -55,6 +59,33 @@ app = typer.Typer(
 )
 PIPE_WIDTH = 120
 _RUNS = "A folder that `score --out` has filled, or one run in it."
+
+ExerciseOption = Annotated[
+    list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
+]
+CriterionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--criterion", "-c", help="Only this criterion, such as 3.4, for no points; may be given again."
+    ),
+]
+AssessmentOption = Annotated[
+    str | None,
+    typer.Option("--assessment", "-a", help="Which assessment, rather than the one that a submission names."),
+]
+ContractOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A contract of your own: other variables, paths, logins or models."),
+]
+FailFastOption = Annotated[
+    bool, typer.Option("--fail-fast", help="Stop at the first failure, for no points.")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")]
+SeedOption = Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)]
+RuntimeOption = Annotated[
+    RuntimeName | None,
+    typer.Option(help="What services run in, rather than the sandbox, or processes where it cannot run."),
+]
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -89,40 +120,16 @@ def score(
     repositories: Annotated[
         list[str], typer.Argument(metavar="REPO...", help="Paths or git URLs, each with @COMMIT if wanted.")
     ],
-    exercise: Annotated[
-        list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
-    ] = None,
-    criterion: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--criterion", "-c", help="Only this criterion, such as 3.4, for no points; may be given again."
-        ),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--assessment", "-a", help="Which assessment, rather than the one that a submission names."
-        ),
-    ] = None,
-    contract: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="A contract of your own: other variables, paths, logins or models."
-        ),
-    ] = None,
+    exercise: ExerciseOption = None,
+    criterion: CriterionOption = None,
+    name: AssessmentOption = None,
+    contract: ContractOption = None,
     *,
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first failure, for no points.")
-    ] = False,
+    fail_fast: FailFastOption = False,
     output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
-    folder: Annotated[
-        Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)] = None,
-    runtime: Annotated[
-        RuntimeName | None,
-        typer.Option(help="What services run in, rather than the sandbox, or processes where it cannot run."),
-    ] = None,
+    folder: OutOption = None,
+    seed: SeedOption = None,
+    runtime: RuntimeOption = None,
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     try:
@@ -161,6 +168,55 @@ def score(
     if output is not Format.TEXT:
         _print(document(done, output))
     raise typer.Exit(max(codes))
+
+
+@app.command()
+def watch(
+    repository: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a submission.")] = Path(),
+    exercise: ExerciseOption = None,
+    criterion: CriterionOption = None,
+    name: AssessmentOption = None,
+    contract: ContractOption = None,
+    *,
+    fail_fast: FailFastOption = False,
+    folder: OutOption = None,
+    seed: SeedOption = None,
+    runtime: RuntimeOption = None,
+) -> None:
+    """Grade a folder, and after each save what failed; when that passes, the rest. Ctrl-C ends it, with exit 130."""
+    try:
+        choose = _chooser(name, exercise or [], criterion or [], contract)
+        if not repository.is_dir():
+            raise UsageError(f"There is no folder {repository}; name the folder of a submission.")
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    key = _key()
+    chosen = choose_runtime(runtime)
+    keep(functools.partial(_grader_killed, chosen.name))
+    has_report = False
+
+    async def grade_part(part: Choose) -> Report | None:
+        """Grade and show; what goes wrong after a first report may go well after the next save."""
+        nonlocal has_report
+        nonce = random.SystemRandom().randrange(2**32) if seed is None else seed
+        try:
+            graded = await _grade(str(repository), part, nonce, chosen, fail_fast=fail_fast)
+            render(graded.report, out)
+            if folder:
+                results.save(folder, graded.report, graded.histories, key)
+        except GradingError as error:
+            if not has_report:
+                raise
+            _complain(error)
+            return None
+        has_report = True
+        return graded.report
+
+    try:
+        watching = Watch(choose, grade_part, _Pages(repository))
+        _run(_watch(watching, Saves(repository, [folder] if folder else [])))
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
 
 
 @app.command()
@@ -288,6 +344,27 @@ async def _grade(
             runtime=runtime,
             fail_fast=fail_fast,
         )
+
+
+async def _watch(watch: Watch, saves: Saves) -> None:
+    async with saves.watched():
+        await watch.run(saves)
+
+
+class _Pages:
+    """The pages of `watch`: on a terminal each in place of the one before, and else below a line."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def turn(self, title: str) -> None:
+        if out.is_terminal:
+            out.clear()
+        out.rule(Text(plain(title)))
+
+    def rest(self) -> None:
+        sys.stdout.flush()
+        err.print(f"Waiting for a save in {self._folder}; Ctrl-C ends this.", markup=False, soft_wrap=True)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
