@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -20,6 +21,7 @@ from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
+from grading.changes import with_changes
 from grading.containers import sweep as sweep_containers
 from grading.doctor import can_grade
 from grading.doctor import examine as examine_machine
@@ -145,7 +147,7 @@ def score(
     codes: list[Exit] = []
     for repository in repositories:
         try:
-            graded = _run(_grade(repository, choose, seed, chosen, fail_fast=fail_fast))
+            graded = _run(_grade(repository, choose, seed, chosen, folder, fail_fast=fail_fast))
         except typer.Exit:
             raise
         except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades
@@ -200,7 +202,7 @@ def watch(
         nonlocal has_report
         nonce = random.SystemRandom().randrange(2**32) if seed is None else seed
         try:
-            graded = await _grade(str(repository), part, nonce, chosen, fail_fast=fail_fast)
+            graded = await _grade(str(repository), part, nonce, chosen, folder, fail_fast=fail_fast)
             render(graded.report, out)
             if folder:
                 results.save(folder, graded.report, graded.histories, key)
@@ -332,10 +334,17 @@ def main() -> None:
 
 
 async def _grade(
-    repository: str, choose: Choose, seed: int, runtime: ChosenRuntime, *, fail_fast: bool
+    repository: str,
+    choose: Choose,
+    seed: int,
+    runtime: ChosenRuntime,
+    folder: Path | None,
+    *,
+    fail_fast: bool,
 ) -> Graded:
+    """Grade a submission; the report says what has changed since the runs in `folder`."""
     with Workspace.open() as workspace, workspace.as_temporary_folder(), progress(err) as display:
-        return await grade(
+        graded = await grade(
             repository,
             choose,
             seed=seed,
@@ -344,6 +353,7 @@ async def _grade(
             runtime=runtime,
             fail_fast=fail_fast,
         )
+    return replace(graded, report=with_changes(graded.report, folder)) if folder else graded
 
 
 async def _watch(watch: Watch, saves: Saves) -> None:

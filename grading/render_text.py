@@ -143,5 +143,7 @@ def _total(report: Report) -> RenderableType:
         text = f"Left running by the service after its exit, and ended: {'; '.join(report.left)}."
         lines.append(Text(text, style="yellow"))
     essential = "* essential · " if report.scheme == "levels" else ""
+    if report.changes:
+        lines.append(Text(report.changes.sentence))
     facts = f"{essential}seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s"
     return Group(*lines, Text(facts, style="dim"))

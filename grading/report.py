@@ -1,5 +1,7 @@
 """The result of grading one submission, as data. Every output format is a function of it."""
 
+from datetime import datetime
+
 from grading.runtime import RuntimeName
 from lab.result import NOT_PASSED, Bonus, CriterionResult, ExerciseResult, Grade, Model
 from lab.scoring import Scheme
@@ -31,6 +33,23 @@ class Integrity(Model):
     histories: dict[str, str]
     digest: str
     signature: str | None
+
+
+class Changes(Model):
+    """The criteria that were judged otherwise before, by what they are now. `since` is when the last run began."""
+
+    since: str
+    passed: tuple[str, ...]
+    failed: tuple[str, ...]
+    open: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What has changed, in words."""
+        since = f"since the last run ({datetime.fromisoformat(self.since):%Y-%m-%d %H:%M} UTC)"
+        named = [("passed", self.passed), ("failed", self.failed), ("not judged", self.open)]
+        found = [f"{', '.join(numbers)} now {status}" for status, numbers in named if numbers]
+        return f"Changed {since}: {'; '.join(found)}." if found else f"Nothing has changed {since}."
 
 
 class Report(Model):
@@ -65,6 +84,8 @@ class Report(Model):
     """The numbers of the criteria that were graded, which then bring no points; empty where whole exercises were."""
     notes: tuple[str, ...] = ()
     """What is to be known of how these criteria came to be judged, in sentences."""
+    changes: Changes | None = None
+    """None where no earlier run was kept beside this one."""
     bonus: Bonus | None = None
     """The bonus and the grade belong to the whole assessment: None where only some exercises were graded."""
     grade: Grade | None = None

@@ -161,7 +161,7 @@ def rescored(report: Report, histories: Mapping[str, History], assessment: Asses
         exercises = [one.only(report.only) for one in exercises]
     if not report.problem:
         again, _ = reading.results(exercises, histories, assessment.scoring)
-        report = report.model_copy(update={"exercises": again})
+        report = report.model_copy(update={"exercises": again, "changes": None})
     return concluded(report, assessment)
 
 

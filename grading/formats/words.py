@@ -51,6 +51,8 @@ def summary(report: Report) -> str:
     if not report.judged:
         lines.append(UNJUDGED)
     lines += report.notes
+    if report.changes:
+        lines.append(report.changes.sentence)
     if report.runtime_note:
         lines.append(report.runtime_note)
     return plain("\n".join(lines))
