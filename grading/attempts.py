@@ -24,7 +24,8 @@ from lab.scoring import Scoring
 class Attempts:
     """At most two runs, told to `progress`. With `fail_fast` the first failure ends them.
 
-    `exercises` are then those that were judged, with their judged criteria alone.
+    `exercises` are then those that were judged, with their judged criteria alone. `elapsed` returns the seconds since
+    the grading began.
     """
 
     contract: Contract
@@ -32,6 +33,7 @@ class Attempts:
     exercises: Sequence[Exercise]
     seed: int
     progress: Progress
+    elapsed: Callable[[], float]
     fail_fast: bool = False
     fault_proxy: str = "none"
     histories: dict[str, History] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Attempts:
         self._judge(feed, is_last=True)
 
     def _run(self, opened: Runtime, feed: Feed) -> Run:
-        return Run(opened, self.contract, self.seed, self.progress.update, feed.finish)
+        return Run(opened, self.contract, self.seed, self.progress.update, feed.finish, self.elapsed)
 
     def _judge(self, feed: Feed, *, is_last: bool = False) -> None:
         if feed.stops:

@@ -242,8 +242,13 @@ def _moment(event: Event, histories: Mapping[str, History]) -> Moment | None:
     for name, history in histories.items():
         for position, candidate in enumerate(history.events):
             if candidate is event:
+                began = history.first(Began)
                 return Moment(
-                    experiment=name, event=position, t=event.t, text=plain(describe(history, event))
+                    experiment=name,
+                    event=position,
+                    t=event.t,
+                    at=began.after + event.t if began and began.after is not None else None,
+                    text=plain(describe(history, event)),
                 )
     return None
 

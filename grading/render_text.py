@@ -109,10 +109,7 @@ def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str
     if criterion.status == "not judged":
         whose = f" ({criterion.blame})" if criterion.blame != "submission" else ""
         return [("not judged", criterion.actual + whose, style)]
-    moments = [
-        ("at", f"{moment.t:.2f} s in '{moment.experiment}', event {moment.event}: {moment.text}", "dim")
-        for moment in criterion.moments[:MOMENTS]
-    ]
+    moments = [("at", f"{moment.place}: {moment.text}", "dim") for moment in criterion.moments[:MOMENTS]]
     return [("actual", criterion.actual, style), ("expected", criterion.expected, ""), *moments]
 
 

@@ -1,7 +1,6 @@
 """Grades one submission: from where it is to a report and the histories behind it."""
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from grading.attempts import Attempts
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError, without_credentials
 from grading.progress import Progress
 from grading.report import Report
+from grading.run import make_clock
 from grading.runtimes import ChosenRuntime
 from grading.submission import Submission, fetch
 from grading.version import grader_version
@@ -60,7 +60,7 @@ async def score(
     """
     grader = grader_version()  # before anything of a submission's could change it
     started = datetime.now(UTC)
-    clock = time.monotonic()
+    elapsed = make_clock()
     progress.announce(f"fetching {spec}")
     refused: SubmissionError | None = None
     named = None
@@ -75,7 +75,7 @@ async def score(
     assessment, exercises = choose(named)
     contract, scoring = assessment.contract, assessment.scoring
     progress.begin(exercises)
-    attempts = Attempts(contract, scoring, exercises, seed, progress, fail_fast)
+    attempts = Attempts(contract, scoring, exercises, seed, progress, elapsed, fail_fast)
     problem = ""
     machine = False
     try:
@@ -102,7 +102,7 @@ async def score(
         grader=grader,
         contract=hashlib.sha256(contract.model_dump_json().encode()).hexdigest(),
         started=started.isoformat(timespec="seconds"),
-        seconds=round(time.monotonic() - clock, 1),
+        seconds=round(elapsed(), 1),
         seed=seed,
         runtime=runtime.name,
         runtime_note=runtime.note,

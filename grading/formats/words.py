@@ -7,10 +7,7 @@ from lab.result import CriterionResult
 
 def details(criterion: CriterionResult) -> str:
     """Return the lines below a criterion's title: the reason first, the evidence next, the hint last."""
-    moments = (
-        f"At {moment.t:.2f} s in '{moment.experiment}', event {moment.event}: {moment.text}"
-        for moment in criterion.moments
-    )
+    moments = (f"At {moment.place}: {moment.text}" for moment in criterion.moments)
     named = [
         ("Seen" if criterion.passed else "Actual", criterion.actual),
         ("Expected", "" if criterion.passed else criterion.expected),
