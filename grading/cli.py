@@ -18,6 +18,7 @@ from chaos.contract import Contract, ContractError
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
+from grading.classroom.commands import grade_class
 from grading.containers import sweep as sweep_containers
 from grading.doctor import can_grade
 from grading.doctor import examine as examine_machine
@@ -250,6 +251,7 @@ def handout(
 
 stack.register(app)
 app.command()(calibrate)
+app.command(name="class")(grade_class)
 
 
 def main() -> None:

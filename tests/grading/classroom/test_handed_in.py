@@ -23,8 +23,8 @@ HOUR = timedelta(hours=1)
 
 def commit_at(repository: Repository, when: datetime, monkeypatch: pytest.MonkeyPatch) -> str:
     stamp = when.isoformat()
-    monkeypatch.setitem(IDENTITY, "GIT_AUTHOR_DATE", stamp)  # type: ignore[arg-type]
-    monkeypatch.setitem(IDENTITY, "GIT_COMMITTER_DATE", stamp)  # type: ignore[arg-type]
+    monkeypatch.setitem(IDENTITY, "GIT_AUTHOR_DATE", stamp)
+    monkeypatch.setitem(IDENTITY, "GIT_COMMITTER_DATE", stamp)
     return repository.commit(f"At {stamp}")
 
 

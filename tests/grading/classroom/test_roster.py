@@ -101,8 +101,10 @@ def test_all_bad_rows_are_told_with_their_lines(tmp_path: Path) -> None:
         "  line 6: the id '../s3' must begin with a letter or digit and have up to 64 letters, digits, or . _ @ -",
         "  line 7: the name is empty; 'yesterday' is no time; write it as 2026-12-01T23:59:00+01:00",
         "  line 8: 2 cells under 6 columns",
-        "  line 9: the repository '--upload-pack=x' is neither a folder nor a git URL;"
-        + " '-x' is no commit, branch or tag; 'nobody' is no e-mail address",
+        (
+            "  line 9: the repository '--upload-pack=x' is neither a folder nor a git URL;"
+            " '-x' is no commit, branch or tag; 'nobody' is no e-mail address"
+        ),
     ]
 
 
