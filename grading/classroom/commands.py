@@ -16,10 +16,13 @@ from grading.classroom.class_run import ClassRun, Selection
 from grading.classroom.display import display
 from grading.classroom.gradebooks.write import Exports, write_gradebooks
 from grading.classroom.grades import Grade
+from grading.classroom.live_page import LivePage
+from grading.classroom.page import INDEX
 from grading.classroom.record import State
 from grading.classroom.roster import LateRule, Roster, moment, read_roster
 from grading.classroom.runner import Runner, default_jobs, side_by_side
 from grading.classroom.store import Store
+from grading.classroom.student import Task
 from grading.errors import GradingError, MachineError, UsageError
 from grading.integrity import take_key
 from grading.runtime import RuntimeName
@@ -132,15 +135,26 @@ def _carry_out(run: ClassRun, runner: Runner, exports: Exports) -> Exit:
     grades = run.grades()
     if note := run.runtime.note:
         err.print(note, style="yellow", markup=False)
+    page = LivePage(run, grades)
     with display(err, len(tasks)) as shown:
-        for end in run.carry_out(tasks, runner, lambda task, text: shown.step(task.student.id, text)):
-            student = end.task.student
-            grades[student.id] = run.grade(student)
-            shown.ended(grades[student.id], unchanged=end.unchanged)
-    for remark in write_gradebooks(run, list(grades.values()), exports):
+
+        def step(task: Task, text: str) -> None:
+            shown.step(task.student.id, text)
+            page.started(task.student.id)
+
+        try:
+            for end in run.carry_out(tasks, runner, step):
+                student = end.task.student
+                grades[student.id] = run.grade(student)
+                shown.ended(grades[student.id], unchanged=end.unchanged)
+                page.ended(student.id)
+        finally:
+            remarks = write_gradebooks(run, list(grades.values()), exports)
+            page.finish()
+    for remark in remarks:
         err.print(remark, style="yellow", markup=False)
     err.print(_summary(run.roster, list(grades.values())), markup=False)
-    err.print(f"Results are in {run.store.root}", markup=False)
+    err.print(f"Results are in {run.store.root / INDEX}", markup=False)
     return _exit_code(list(grades.values()))
 
 
