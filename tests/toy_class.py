@@ -37,4 +37,7 @@ def submission(**changes: str) -> Mapping[str, str]:
 
 
 if __name__ == "__main__":
-    app()
+    # As an importable module, so that the process of a student finds the assessment.
+    from tests.toy_class import app as program
+
+    program()

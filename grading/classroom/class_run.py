@@ -10,9 +10,10 @@ from grading.classroom.grades import Grade
 from grading.classroom.handed_in import last_moment
 from grading.classroom.record import Record, digest
 from grading.classroom.roster import Roster, Student
-from grading.classroom.runner import Ended, Runner, Step
+from grading.classroom.runner import Runner, Step
 from grading.classroom.store import Run, Store
 from grading.classroom.student import Task, write_failure
+from grading.classroom.student_process import Ended
 from grading.errors import UsageError
 from grading.runtimes import ChosenRuntime
 from lab.assessment import Assessment

@@ -8,11 +8,12 @@ The keeper (see grading.keeper) ends what the grader leaves, and both end when t
 import asyncio
 import contextlib
 import os
+import pickle
 import random
 import signal
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -43,7 +44,7 @@ PAGE: Final = "report.html"
 UNCHANGED: Final = 10
 """The exit code for a submission that is what it was, and need not be graded again."""
 INTERRUPTED: Final = 130
-MESSAGE_BYTES: Final = 200
+STEP_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ class Task:
 
 
 class Steps:
-    """Sends the steps of a grading to who started it, each as a few words."""
+    """Tells the steps of a grading to who started it: a line for each."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         self._states: dict[str, ExperimentState] = {}
 
@@ -76,8 +77,9 @@ class Steps:
         pass
 
     def announce(self, text: str) -> None:
+        line = " ".join(plain(text).split())[:STEP_LENGTH]
         with contextlib.suppress(OSError):
-            self._pipe.send_bytes(plain(text).encode()[:MESSAGE_BYTES])
+            os.write(self._pipe, f"{line}\n".encode())
 
     def update(self, experiment: Experiment, state: ExperimentState) -> None:
         self._states[experiment.name] = state
@@ -85,19 +87,19 @@ class Steps:
         self.announce(f"{done} of {len(self._states)} experiments done")
 
 
-def grade_student(task: Task, pipe: Connection, parent: int) -> None:
-    """Grade a student. This is what a process is started for, by the process `parent`; it returns in a child of it."""
-    os.setsid()  # Ctrl-C is for the class
+def main() -> None:
+    """Grade the student whose task is on stdin, with the process that started this one; steps go to stdout."""
+    task, parent = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by who started this process
     end_with_parent(parent)
+    steps = Steps(os.dup(sys.stdout.fileno()))
     _be_silent()
     keep(lambda number: _killed(task.runtime.name, number))
-    steps = Steps(pipe)
     try:
         written = asyncio.run(_unless_ended(task, steps))
     except asyncio.CancelledError:
-        raise SystemExit(INTERRUPTED) from None
+        sys.exit(INTERRUPTED)
     if not written:
-        raise SystemExit(UNCHANGED)
+        sys.exit(UNCHANGED)
 
 
 def write_failure(task: Task, error: GradingError) -> None:

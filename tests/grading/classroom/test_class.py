@@ -119,7 +119,9 @@ def test_a_class_of_twelve_survives_two_kills(tmp_path: Path) -> None:
         await_ends(running, ENDED_SECONDS)
     with one.started() as process:
         wait_for_ends(process, 3)
-        graders = [pid for pid in descendants(process.pid) if "spawn_main" in command_line(pid)]
+        graders = [
+            pid for pid in descendants(process.pid) if "grading.classroom.student" in command_line(pid)
+        ]
         running = handles(descendants(process.pid))
         assert len(graders) >= 2
         for pid in (process.pid, *graders):
@@ -199,7 +201,9 @@ def test_a_killed_grader_costs_one(tmp_path: Path) -> None:
         for line in process.stderr:
             if "grace: starting" in line:
                 break
-        [victim] = [pid for pid in descendants(process.pid) if "spawn_main" in command_line(pid)][:1]
+        [victim] = [
+            pid for pid in descendants(process.pid) if "grading.classroom.student" in command_line(pid)
+        ][:1]
         os.kill(victim, signal.SIGKILL)
         _, errors = process.communicate(timeout=WHOLE_SECONDS)
 
