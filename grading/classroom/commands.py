@@ -13,6 +13,7 @@ from rich.console import Console
 
 from grading.classroom.choice import Choice
 from grading.classroom.class_run import ClassRun, Selection
+from grading.classroom.cluster import on_cluster
 from grading.classroom.display import display
 from grading.classroom.gradebooks.write import Exports, write_gradebooks
 from grading.classroom.grades import Grade
@@ -104,6 +105,9 @@ def grade_class(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Students to grade side by side.", min=1)
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Grade on the workers of this Dask scheduler.")
+    ] = None,
     runtime: Annotated[RuntimeName | None, typer.Option(help="What services run in, as for `score`.")] = None,
 ) -> None:
     """Grade a class into gradebooks, reports and a page: exit 0 when everybody has a grade, 1 when a submission could not be fetched, 2 for wrong use, 3 when one could not be judged."""
@@ -120,7 +124,7 @@ def grade_class(
         sweep()
         with _ended_by_signals(), Store.open(folder, take_key()) as store:
             run = ClassRun(read, choice, choose_runtime(runtime), store, selection)
-            runner = side_by_side(jobs or default_jobs())
+            runner = on_cluster(cluster, _tell) if cluster else side_by_side(jobs or default_jobs())
             code = _carry_out(run, runner, exports)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
@@ -200,6 +204,10 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _tell(text: str) -> None:
+    err.print(text, markup=False)
 
 
 def _complain(error: GradingError) -> Exit:

@@ -3,15 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from lxml import html
 
+from tests.grading.classroom.toy_runs import WHOLE_SECONDS, Class, small_class, wait_for_ends
 from tests.grading.classroom.toy_students import (
     KINDS,
     LATE_OPTIONS,
@@ -21,87 +18,9 @@ from tests.grading.classroom.toy_students import (
 )
 from tests.grading.test_cli import descendants
 from tests.grading.test_killed import ENDED_SECONDS, await_ends, command_line, handles
-from tests.toy_class import SOLUTION, submission
+from tests.toy_class import SOLUTION
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot")]
-ROOT = Path(__file__).parent.parent.parent.parent
-WHOLE_SECONDS = 400.0
-
-
-@pytest.fixture(autouse=True)
-def _own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have the programs use a temporary folder of their own, with a path short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="class-", ignore_cleanup_errors=True) as folder:
-        monkeypatch.setenv("TMPDIR", folder)
-        yield
-
-
-class Class:
-    """A roster that is graded into a folder beside it."""
-
-    def __init__(self, roster: Path, *options: str) -> None:
-        self.results = roster.parent / "results"
-        self._words = [
-            sys.executable,
-            "-m",
-            "tests.toy_class",
-            "class",
-            str(roster),
-            "--out",
-            str(self.results),
-        ]
-        self._words += ["--runtime", "process", *options]
-
-    @contextmanager
-    def started(self, *options: str) -> Iterator[subprocess.Popen[str]]:
-        with subprocess.Popen(
-            [*self._words, *options],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            start_new_session=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.terminate()
-
-    def grade(self, *options: str) -> tuple[int, str]:
-        """Grade to the end; returns the exit code and what was printed."""
-        with self.started(*options) as process:
-            _, errors = process.communicate(timeout=WHOLE_SECONDS)
-        assert "Traceback" not in errors, errors
-        return process.returncode, errors
-
-    def records(self) -> dict[str, str]:
-        paths = self.results.glob("students/[!.]*/record.json")
-        return {path.parent.name: path.read_text() for path in paths}
-
-    def record(self, student: str) -> dict[str, object]:
-        found: dict[str, object] = json.loads(self.records()[student])
-        return found
-
-
-def wait_for_ends(process: subprocess.Popen[str], count: int) -> None:
-    """Wait until so many students have been graded, and another one is being."""
-    assert process.stderr
-    ended = 0
-    for line in process.stderr:
-        ended += " of " in line and line.rstrip().endswith(")")
-        if ended >= count and line.rstrip().endswith("starting"):
-            return
-    raise AssertionError("the class came to its end")
-
-
-def small_class(folder: Path, *students: str) -> Path:
-    for name in students:
-        (folder / name).mkdir()
-        for path, text in submission().items():
-            (folder / name / path).write_text(text)
-    rows = "".join(f"{name},{name.title()},{name}\n" for name in students)
-    (folder / "roster.csv").write_text(f"id,name,repository\n{rows}")
-    return folder / "roster.csv"
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot", "short_temporary_folder")]
 
 
 def test_a_class_of_twelve_survives_two_kills(tmp_path: Path) -> None:
@@ -116,6 +35,7 @@ def test_a_class_of_twelve_survives_two_kills(tmp_path: Path) -> None:
         running = handles(first)
         process.kill()
         after_first = one.records()
+        assert 'http-equiv="refresh"' in (one.results / "index.html").read_text(encoding="utf-8")
         await_ends(running, ENDED_SECONDS)
     with one.started() as process:
         wait_for_ends(process, 3)
@@ -140,6 +60,11 @@ def test_a_class_of_twelve_survives_two_kills(tmp_path: Path) -> None:
     assert "students who are not in the roster: stranger" in errors
     assert "students who are not in Canvas's export: careless" in errors
     check_gradebooks(one.results)
+    page = html.fromstring((one.results / "index.html").read_text(encoding="utf-8"))
+    assert not page.xpath("//meta[@http-equiv='refresh']")
+    links = [one.results / str(link) for link in page.xpath("//a/@href")]
+    assert len(links) >= len(KINDS)
+    assert [link for link in links if not link.is_file()] == []
 
 
 def test_ctrl_c_ends_all_and_the_same_command_goes_on(tmp_path: Path) -> None:
