@@ -74,7 +74,7 @@ class PlainLines:
     def ended(self, grade: Grade, *, unchanged: bool = False) -> None:
         self._done += 1
         told = "unchanged" if unchanged else outcome(grade)
-        self._line(f"{grade.student.id}: {told}  ({self._done} of {self._total})")
+        self._line(f"{grade.student.id}: {told} ({self._done} of {self._total})")
 
     def _line(self, text: str) -> None:
         elapsed = time.monotonic() - self._start
