@@ -22,6 +22,7 @@ from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
 from grading.changes import with_changes
+from grading.classroom.commands import grade_class
 from grading.containers import sweep as sweep_containers
 from grading.doctor import can_grade
 from grading.doctor import examine as examine_machine
@@ -317,6 +318,7 @@ def handout(
 
 stack.register(app)
 app.command()(calibrate)
+app.command(name="class")(grade_class)
 
 
 def main() -> None:

@@ -63,6 +63,41 @@ def progress(console: Console) -> Progress:
     return LiveTable(console) if console.is_terminal else PlainLines(console)
 
 
+class Silent:
+    """Shows nothing; others show some of it."""
+
+    shows_verdicts = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def announce(self, text: str) -> None:
+        pass
+
+    def begin(self, exercises: Sequence[Exercise]) -> None:
+        pass
+
+    def update(self, experiment: Experiment, state: State) -> None:
+        pass
+
+    def tell(self, criterion: CriterionResult) -> None:
+        pass
+
+    def tell_untried(self, criterion: CriterionResult) -> None:
+        pass
+
+    def postpone(self, criterion: CriterionResult) -> None:
+        pass
+
+    def explain(self, failure: ControlFailure) -> None:
+        pass
+
+
 class _Verdicts:
     """Prints verdicts, each with the seconds since the run began."""
 

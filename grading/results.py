@@ -30,13 +30,18 @@ def save(folder: Path, report: Report, histories: dict[str, History], key: bytes
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _draft(folder) as draft:
-            digests = dict(_dump(histories, draft / HISTORIES))
-            signed = sign(report, digests, key)
-            (draft / REPORT).write_text(signed.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write(draft, report, histories, key)
             return _put(draft, folder, report.submission)
     except OSError as error:
         told = f"The results cannot be written to {folder} ({error.strerror}); choose another --out."
         raise (UsageError if error.errno in _CALLERS else MachineError)(told) from error
+
+
+def write(folder: Path, report: Report, histories: dict[str, History], key: bytes | None = None) -> None:
+    """Write the files of a run, signed if there is a `key`, into an empty folder. Raises OSError where that fails."""
+    digests = dict(_dump(histories, folder / HISTORIES))
+    signed = sign(report, digests, key)
+    (folder / REPORT).write_text(signed.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def load(folder: Path) -> tuple[Report, dict[str, History]]:

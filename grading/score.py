@@ -52,10 +52,12 @@ async def score(
     progress: Progress,
     runtime: ChosenRuntime,
     fail_fast: bool = False,
+    fetched: Callable[[Submission], None] = lambda _: None,
 ) -> Graded:
     """Grade the submission at `spec` (a path or a git URL) in the exercises that `choose` returns for it.
 
-    With `fail_fast` the first failure ends it, and the report has the criteria that were judged by then.
+    With `fail_fast` the first failure ends it, and the report has the criteria that were judged by then. `fetched` is
+    called with its files before anything of them is run.
     What is the submission's fault ends in a report; raises UsageError where there is no submission at `spec`.
     """
     grader = grader_version()  # before anything of a submission's could change it
@@ -67,6 +69,7 @@ async def score(
     tree = ""
     try:
         submission = await fetch(spec, workspace)
+        fetched(submission)
         named = reading.named_assessment(submission)
         tree = reading.tree(submission)
     except SubmissionError as error:

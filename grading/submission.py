@@ -101,6 +101,11 @@ class Submission:
             ) from error
 
 
+def is_url(spec: str) -> bool:
+    """Whether `spec` names a repository to clone, not a folder."""
+    return bool(_SCHEME.match(spec) or _SCP_LIKE.match(spec))
+
+
 def inside(path: Path | str) -> Path | None:
     """`path` without its dots, or None if it leads out of the folder that it is relative to."""
     plain = Path(os.path.normpath(path))
@@ -138,7 +143,7 @@ def _split_path(spec: str) -> tuple[Path | None, str | None]:
         return path.resolve(), None
     if path.exists():
         raise UsageError(f"{spec} is a file; name the folder of a repository.")
-    if _SCHEME.match(spec) or _SCP_LIKE.match(spec):
+    if is_url(spec):
         return None, None
     for at in [index for index in range(len(spec) - 1, 0, -1) if spec[index] == "@"]:
         folder = Path(spec[:at]).expanduser()
