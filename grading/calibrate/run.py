@@ -79,6 +79,9 @@ def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | s
             for future in as_completed(running):
                 yield running[future].case, future.result()
         except BaseException:
+            # Who interrupts a round does not want to wait for the runs that are under way.
+            for worker in multiprocessing.active_children():
+                worker.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
