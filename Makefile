@@ -12,7 +12,7 @@ INSTALLED := .venv/.installed
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test hostile starved check format lint types quick real-toxiproxy images bench clean
+.PHONY: score test hostile starved check format lint types quick coverage real-toxiproxy images bench clean
 
 score: $(INSTALLED)
 	$(BIN)/grading score . --runtime process $(ARGS)
@@ -43,6 +43,10 @@ types: $(INSTALLED)
 
 quick: $(INSTALLED)
 	$(BIN)/pytest -q -m "not slow" -n auto $(ARGS)
+
+# The slow tests run the rest: what starts services and grades them.
+coverage: $(INSTALLED)
+	$(BIN)/pytest -q -m "not slow" -n auto --cov --cov-report=term $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/grading_time.py $(ARGS)
