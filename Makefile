@@ -12,7 +12,7 @@ INSTALLED := .venv/.installed
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test hostile starved check format lint types quick coverage real-toxiproxy images bench clean
+.PHONY: score test hostile starved check format lint types prose quick coverage real-toxiproxy images bench clean
 
 score: $(INSTALLED)
 	$(BIN)/grading score . --runtime process $(ARGS)
@@ -30,7 +30,7 @@ hostile: $(INSTALLED)
 starved: $(INSTALLED)
 	$(BIN)/pytest $(STARVED)
 
-check: format lint types quick
+check: format lint types prose quick
 
 format: $(INSTALLED)
 	$(BIN)/ruff format --check
@@ -40,6 +40,11 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+# Spelling, and the rules of tests/prose.toml.
+prose: $(INSTALLED)
+	$(BIN)/codespell
+	$(BIN)/pytest -q tests/test_prose.py
 
 quick: $(INSTALLED)
 	$(BIN)/pytest -q -m "not slow" -n auto $(ARGS)
