@@ -12,7 +12,7 @@ INSTALLED := .venv/.installed
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test hostile starved check format lint types prose quick coverage real-toxiproxy images bench clean
+.PHONY: score test hostile starved check format lint types prose site quick coverage real-toxiproxy images bench clean
 
 score: $(INSTALLED)
 	$(BIN)/grading score . --runtime process $(ARGS)
@@ -45,6 +45,10 @@ types: $(INSTALLED)
 prose: $(INSTALLED)
 	$(BIN)/codespell
 	$(BIN)/pytest -q tests/test_prose.py
+
+# The pages as a site, in build/site. A broken link fails.
+site: $(UV)
+	$(UV) run --frozen --isolated --group site mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 quick: $(INSTALLED)
 	$(BIN)/pytest -q -m "not slow" -n auto $(ARGS)
