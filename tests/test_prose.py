@@ -106,5 +106,5 @@ def slips(text: str) -> Iterator[str]:
 
 
 def _text(children: Sequence[Token]) -> str:
-    shown = {"text": lambda one: one.content, "code_inline": lambda _: CODE, "softbreak": lambda _: " "}
-    return "".join(shown[one.type](one) for one in children if one.type in shown)
+    words = {"code_inline": CODE, "softbreak": " "}
+    return "".join(one.content if one.type == "text" else words.get(one.type, "") for one in children)
