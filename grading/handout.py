@@ -151,4 +151,4 @@ def _run(folder: Path, *argv: str) -> None:
         raise MachineError(f"{name} could not be run ({error}); install it, or try again.") from error
     if ended.returncode:
         detail = ended.stdout + ended.stderr
-        raise MachineError(f"`{name} {argv[1]}` failed; the hand-out is not whole.", detail=detail)
+        raise MachineError(f"`{name} {argv[1]}` failed; the hand-out is incomplete.", detail=detail)
