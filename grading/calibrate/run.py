@@ -1,11 +1,9 @@
 """Grades cases of the corpus, each as an ordinary grading run on a folder of its own."""
 
 import asyncio
-import contextlib
-import ctypes
 import multiprocessing
+import os
 import random
-import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -20,13 +18,12 @@ from grading.calibrate.outcome import Conditions, Journal, Outcome, outcome_of
 from grading.calibrate.smoke import smoke
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
+from grading.keeper import end_with_parent
 from grading.progress import PlainLines
 from grading.runtimes import choose_runtime
 from grading.score import score
 from grading.workspace import Workspace
 from lab.assessment import Assessment
-
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,9 @@ def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | s
     Yields an outcome, or what kept a case from being graded, as they come.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=end_with_parent, initargs=(os.getpid(),)
+    ) as pool:
         try:
             running = {pool.submit(run_one, task): task for task in todo}
             for future in as_completed(running):
@@ -82,12 +81,6 @@ def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | s
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _end_with_parent() -> None:
-    """Have this process ended by the kernel once its parent is gone (Linux); what it has started ends with it."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def run_one(task: Task) -> Outcome | str:
