@@ -69,6 +69,16 @@ def load_all(folder: Path) -> list[tuple[Report, dict[str, History]]]:
     return sorted(map(load, runs), key=lambda run: run[0].started) or [load(folder)]
 
 
+def load_reports(folder: Path, submission: str) -> list[Report]:
+    """Read the reports of a submission's runs in a results folder, the latest last; those that cannot be read are left out."""
+    reports = []
+    for path in folder.glob(f"*/{REPORT}"):
+        if is_named_after(path.parent, submission):
+            with contextlib.suppress(OSError, ValueError):
+                reports.append(Report.model_validate_json(path.read_text(encoding="utf-8")))
+    return sorted(reports, key=lambda report: report.started)
+
+
 def is_named_after(folder: Path, submission: str) -> bool:
     """Whether `save` could have given a folder its name for this submission."""
     return re.fullmatch(rf"{re.escape(_slug(submission))}(-\d+)?", folder.name) is not None

@@ -17,7 +17,13 @@ from chaos.network import LOOPBACK_ADDRESS
 from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.sandbox import nest
-from chaos.sandbox.bubblewrap import Box, find_bubblewrap, interpreter_folders, write_settings
+from chaos.sandbox.bubblewrap import (
+    Box,
+    find_bubblewrap,
+    interpreter_folders,
+    links_on_the_way,
+    write_settings,
+)
 from chaos.sandbox.disk import MOST_BYTES, MOST_ENTRIES, make_disk
 from chaos.sandbox.probe import sandbox_refusal
 from chaos.sandbox.program import SandboxProgram
@@ -74,7 +80,9 @@ async def sandbox(
     write_settings(settings)
     box = InstallBox(bubblewrap, settings, workspace, cache_folder() / "uv")
     venv = await prepare(submission, start, cache_folder(), announce, box)
-    readable = (venv.parent, *interpreter_folders(venv / "bin" / "python"))
+    python = venv / "bin" / "python"
+    readable = (venv.parent, *interpreter_folders(python))
+    links = tuple(links_on_the_way(python))
     ports = itertools.count(FIRST_PORT)
     async with contextlib.AsyncExitStack() as stack:
         inside = await stack.enter_async_context(nest_of(workspace, seed=seed))
@@ -101,7 +109,7 @@ async def sandbox(
                 repository=root / "repository",
                 workdir=root / "repository" / start.cwd,
                 folder=folder,
-                box=Box(bubblewrap, settings, readable, (folder,)),
+                box=Box(bubblewrap, settings, readable, (folder,), links),
                 services=inside.services,
                 address=inside.address_of_services,
                 ports=ports,

@@ -47,7 +47,7 @@ def find_bubblewrap() -> Path | None:
 class Box:
     """What a program in a box may read (`readable`) and write (`writable`).
 
-    `settings` holds its own files of /etc. It has a /tmp and a /dev/shm of its own, in memory and small.
+    `settings` holds its own files of /etc, `links` are symbolic ones outside of these folders, with what they lead to. It has a /tmp and a /dev/shm of its own, in memory and small.
     What it may write lies in no folder that it may write itself: else it could put a link there, and the next box would
     have what that leads to.
     """
@@ -56,6 +56,7 @@ class Box:
     settings: Path
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
+    links: tuple[tuple[Path, Path], ...] = ()
 
     def words(self, workdir: Path, *, network: bool) -> list[str]:
         """Return the words to put before a command. Without `network` it has a loopback of its own alone."""
@@ -79,8 +80,19 @@ class Box:
             *_bind("--ro-bind-try", _KERNEL_SETTINGS),
             *_bind("--ro-bind", self.readable),
             *_bind("--bind", self.writable),
+            *(
+                word
+                for link, target in self._missing_links()
+                for word in ("--symlink", str(target), str(link))
+            ),
             *("--remount-ro", "/", "--chdir", str(workdir), "--"),
         ]
+
+    def _missing_links(self) -> Iterator[tuple[Path, Path]]:
+        there = (*map(Path, _SYSTEM), Path("/etc"), *self.readable, *self.writable)
+        for link, target in self.links:
+            if not any(link.is_relative_to(folder) for folder in there):
+                yield link, target
 
 
 def write_settings(folder: Path) -> None:
@@ -93,6 +105,24 @@ def interpreter_folders(python: Path) -> tuple[Path, ...]:
     """Return the folders that an interpreter in a virtual environment needs outside of it."""
     found = [link.resolve().parent.parent for link in (python, python.parent / "python3") if link.exists()]
     return tuple(dict.fromkeys(folder for folder in found if not folder.is_relative_to("/usr")))
+
+
+def links_on_the_way(path: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the symbolic links that lead from an absolute path to its file, each with what it holds.
+
+    An interpreter of an environment may be a link to a link: to the minor version that uv keeps, a shim or an alternative.
+    """
+    at, ahead = Path("/"), list(path.parts[1:])
+    followed: set[Path] = set()
+    while ahead:
+        part = ahead.pop(0)
+        at = at.parent if part == ".." else at / part
+        if at.is_symlink() and at not in followed:
+            followed.add(at)
+            target = at.readlink()
+            yield at, target
+            ahead = [*target.parts[target.is_absolute() :], *ahead]
+            at = Path("/") if target.is_absolute() else at.parent
 
 
 def refusal(program: Path | None) -> str:

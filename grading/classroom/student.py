@@ -15,8 +15,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from chaos.history import History
 from chaos.plain_text import plain
@@ -31,6 +30,7 @@ from grading.containers import sweep as sweep_containers
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
 from grading.html import render_html
 from grading.keeper import end_with_parent, keep
+from grading.progress import Silent
 from grading.report import Report
 from grading.run import State as ExperimentState
 from grading.runtime import RuntimeName
@@ -65,20 +65,12 @@ class Task:
     known: str | None = None
 
 
-class Steps:
+class Steps(Silent):
     """Tells the steps of a grading to who started it: a line for each."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         self._states: dict[str, ExperimentState] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def announce(self, text: str) -> None:
         line = " ".join(plain(text).split())[:STEP_LENGTH]

@@ -1,6 +1,7 @@
 """A box: what a program in it has, and all that it has not."""
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -18,7 +19,14 @@ from chaos.history import Answer, Cleared, Exited, History, Log
 from chaos.http_client import Client
 from chaos.own_tests import run_tests
 from chaos.recorder import Recorder
-from chaos.sandbox.bubblewrap import TMP_BYTES, Box, find_bubblewrap, interpreter_folders, write_settings
+from chaos.sandbox.bubblewrap import (
+    TMP_BYTES,
+    Box,
+    find_bubblewrap,
+    interpreter_folders,
+    links_on_the_way,
+    write_settings,
+)
 from chaos.sandbox.disk import MOST_BYTES, MOST_ENTRIES
 from chaos.sandbox.probe import sandbox_refusal
 from chaos.sandbox.program import SandboxProgram
@@ -66,7 +74,7 @@ class Boxes:
         assert program
         python = Path(sys.executable)
         readable = (Path(sys.prefix), *interpreter_folders(python))
-        self.box = Box(program, settings, readable, (self.folder,))
+        self.box = Box(program, settings, readable, (self.folder,), tuple(links_on_the_way(python)))
         self.recorder = Recorder()
         self._ports = itertools.count(20_000)
 
@@ -115,12 +123,33 @@ async def test_a_service_is_reached_from_the_labs_addresses(boxes: Boxes) -> Non
     async with service:
         seen: set[str] = set()
         while len(seen) < 3:
+            assert not boxes.history.of(Exited), boxes.history.of(Log)
             answer = await client.request("GET", "/", label="asked")
             if isinstance(answer, Answer):
                 seen.add(answer.body)
         assert await service.count_listeners(port) == 1
 
     assert seen <= set(boxes.nest.addresses)
+
+
+async def test_an_interpreter_may_be_a_link_to_a_link(boxes: Boxes, tmp_path: Path) -> None:
+    """As an environment has it whose interpreter uv, pyenv or somebody's own folder of programs provides."""
+    versions, own = tmp_path / "versions", tmp_path / "own"
+    versions.mkdir()
+    (versions / "3").symlink_to(sys.prefix)
+    own.mkdir()
+    link = own / "python"
+    link.symlink_to(Path("..", "versions", "3", "bin", "python"))
+    boxes.box = dataclasses.replace(boxes.box, links=tuple(links_on_the_way(link)))
+    program = dataclasses.replace(
+        boxes.program(""), argv=lambda _host, _port: [str(link), "-c", "print('here', flush=True)"]
+    )
+
+    service, _, _ = await program.start({}, instance="service", recorder=boxes.recorder)
+    async with service:
+        assert await service.wait_exit(20)
+
+    assert [line.text for line in boxes.history.of(Log)] == ["here"]
 
 
 async def test_a_signal_reaches_the_program_itself(boxes: Boxes) -> None:

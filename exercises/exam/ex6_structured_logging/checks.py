@@ -107,9 +107,10 @@ def levels_fit(every_kind: History, fifty_at_once: History, run: Sequence[Histor
         if history not in own and records(history)
     }
     every = of_own | others
+    pace = levels.usual_pace(every)
     # A service has one scale of levels: all of it has to fit on the same.
     verdicts = [
-        all_of(levels.judge(history, failures, level) for history, failures in every.items())
+        all_of(levels.judge(history, failures, level, pace=pace) for history, failures in every.items())
         for level in levels.SCALES
     ]
     verdict = next((one for one in verdicts if one.passed), verdicts[0])

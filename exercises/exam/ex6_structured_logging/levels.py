@@ -1,6 +1,7 @@
 """Judges whether the levels of records fit: loud about requests that failed, calm about those that went well."""
 
 import itertools
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,15 @@ from lab.verdict import Verdict, all_of, failed, passed
 
 AT_EASE = 0.5
 """Seconds within which an answer cannot be what a service warns of as slow."""
+PROMPT = 0.1
+SLOWER_THAN_USUAL = 2.0
+"""Seconds, and a multiple of what requests of the run usually took: slower ones may have met a bound of the service's.
+
+On a busy machine a cache that is given 0.3 s may not answer in time, which is worth a warning. That is one request in
+many; a service that warns of what is normal does so at its usual pace.
+"""
+SOON = 1.0
+"""Seconds after an answer within which a record is about the request, and not about work that went on behind it."""
 LATE = 0.5
 """Seconds after an answer within which its records may still arrive."""
 
@@ -58,8 +68,15 @@ def failures(history: History, *, elsewhere: bool) -> list[Exchange]:
     ]
 
 
-def normal(history: History) -> list[Exchange]:
-    """Return the requests that went well before anything was broken, at once and without a delay worth a warning."""
+def usual_pace(histories: Iterable[History]) -> float:
+    """Return within how many seconds a request of this run was no slower than usual."""
+    taken = [one.answer.elapsed for history in histories for one in normal(history) if one.answer]
+    usual = statistics.median(taken) if taken else 0.0
+    return min(AT_EASE, max(PROMPT, SLOWER_THAN_USUAL * usual))
+
+
+def normal(history: History, *, within: float = AT_EASE) -> list[Exchange]:
+    """Return the requests that went well before anything was broken, at once and in less than `within` seconds."""
     ready = history.instance().first(Ready)
     calls = Counter(call.call.key for call in history.calls())
     in_order = itertools.takewhile(lambda event: not _breaks(event), history.events)
@@ -72,7 +89,7 @@ def normal(history: History) -> list[Exchange]:
         and ready.t <= one.request.t
         and one.request.request in before
         and 200 <= one.answer.status < 300
-        and one.answer.elapsed < AT_EASE
+        and one.answer.elapsed < within
         and (one.request.key is None or calls[one.request.key] <= 1)
     ]
 
@@ -82,12 +99,15 @@ def is_disturbed(history: History) -> bool:
     return any(disturbance(history, one) for one in history.exchanges())
 
 
-def judge(history: History, failed_ones: Iterable[Exchange], level: Level) -> Verdict:
-    """Judge the records of a history: loud about those that failed, calm about all that is normal."""
+def judge(history: History, failed_ones: Iterable[Exchange], level: Level, *, pace: float) -> Verdict:
+    """Judge the records of a history: loud about those that failed, calm about all that is normal.
+
+    `pace` is the run's usual one, in seconds.
+    """
     told = _told(history, level)
     known = {own for one in history.exchanges() if (own := known_id(one))}
     verdicts = [_failure_is_told(told, one, known) for one in failed_ones]
-    calm = (_is_calm(told, one) for one in normal(history))
+    calm = (_is_calm(told, one) for one in normal(history, within=pace))
     return all_of([*verdicts, *calm]) if verdicts else all_of([passed("no failures"), *calm])
 
 
@@ -143,7 +163,7 @@ def _failure_is_told(told: _Told, exchange: Exchange, known: set[str]) -> Verdic
 
 def _is_calm(told: _Told, exchange: Exchange) -> Verdict:
     loud = told.loud_by_id.get(known_id(exchange) or "")
-    if loud is None:
+    if loud is None or (exchange.end and loud.line.t > exchange.end.t + SOON):
         return passed("calm")
     actual = f"{exchange.request.label} ({outcome(exchange.end)}): {excerpt(loud.line.text)}"
     return failed("no record of WARNING or above for what went well", actual, loud.line, exchange.end)

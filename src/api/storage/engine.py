@@ -1,5 +1,7 @@
 """Connections: asyncpg to PostgreSQL, aiosqlite to a file."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,9 @@ def _sqlite(path: Path) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def allow_readers_beside_a_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        # SQLite does not wait for a lock here. Whoever has it may be changing the mode as well, and the file keeps it.
+        with contextlib.suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode=WAL")
         cursor.close()
 
     return engine

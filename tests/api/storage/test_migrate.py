@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -40,6 +42,17 @@ async def test_several_workers_migrate_sqlite_once(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "api.db"
     await migrate_at_once(path)
     assert await differences(path) == []
+
+
+async def test_a_worker_connects_while_another_writes_to_a_new_file(tmp_path: Path) -> None:
+    """SQLite refuses at once to change how a file is kept while somebody writes to it."""
+    path = tmp_path / "api.db"
+    with contextlib.closing(sqlite3.connect(path)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("CREATE TABLE theirs (id)")
+        store = Store.open(path)
+        await store.ping()
+        await store.close_connections()
 
 
 async def test_several_workers_migrate_postgresql_once(postgres: Database) -> None:

@@ -55,7 +55,7 @@ def test_no_room_for_the_copies_is_nobodys_loss(disk: Disk, tmp_path: Path) -> N
 def test_a_disk_that_fills_up_is_nobodys_loss(disk: Disk, tmp_path: Path) -> None:
     folder = disk("60m")
     with Grader("reference", 4, tmp_path, variables={"TMPDIR": str(folder)}) as grader:
-        grader.wait_for("mlflow_down: running")
+        grader.wait_for("running 'mlflow_down'")
         _fill(folder)
         result = grader.result()
 

@@ -697,6 +697,40 @@ def test_levels_fit_allows_a_warning_of_what_is_slow() -> None:
     assert judge_levels_fit(_tour(me={"level": "warning", "after": 1.2}).end()).passed
 
 
+@pytest.mark.parametrize(("after", "passes"), [(0.02, False), (0.35, True)])
+def test_levels_fit_allows_a_warning_of_what_was_slower_than_usual(*, after: float, passes: bool) -> None:
+    """A cache that is given 0.3 s may be late once on a busy machine."""
+    verdict = judge_levels_fit(_tour(me={"level": "warning", "after": after}).end())
+
+    assert verdict.passed == passes
+
+
+def test_levels_fit_fails_warnings_at_a_usual_pace_that_is_slow() -> None:
+    story = Service("every_kind")
+    for _ in range(3):
+        story.do("own-id", level="warning", after=0.3)
+    story.add(Phase(name="fault"))
+    story.do("malformed-json", 502)
+    alone = story.end()
+
+    assert checks.levels_fit(alone, alone, (alone,)).status == "failed"
+
+
+@pytest.mark.parametrize(("later", "passes"), [(0.1, False), (2.0, True)])
+def test_levels_fit_allows_a_warning_of_work_behind_an_answer(*, later: float, passes: bool) -> None:
+    story = Service("every_kind")
+    request = story.send("own-id")
+    story.call(request)
+    story.reply(request)
+    story.now += later
+    story.record(level="warning", message="not stored", request_id=request.headers[HEADER])
+    story.now += 0.1
+    story.add(Phase(name="fault"))
+    story.do("malformed-json", 502)
+
+    assert judge_levels_fit(story.end()).passed == passes
+
+
 def test_levels_fit_is_not_judged_where_nothing_failed() -> None:
     assert judge_levels_fit(_tour(malformed_json=None).end()).status == "not judged"
 
