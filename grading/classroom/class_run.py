@@ -78,9 +78,9 @@ class ClassRun:
         with contextlib.closing(runner(tasks, step)) as ends:
             for end in ends:
                 if end.error:
+                    end.task.draft.mkdir(exist_ok=True)
                     write_failure(end.task, end.error)
-                if not end.unchanged:
-                    self.store.take(end.task.draft)
+                self.store.take(end.task.draft)
                 yield end
         self.store.finish(self.run)
 

@@ -10,11 +10,11 @@ import io
 import os
 import queue
 import secrets
-import tarfile
 import tempfile
 import threading
+import zipfile
 import zlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,10 @@ RESOURCE: Final = "grading"
 RETRIES: Final = 2
 CONNECT_SECONDS: Final = 20
 STEPS: Final = "grading-steps"
+POLL_SECONDS: Final = 5
+"""A scheduler that is gone makes no event."""
+_GONE: Final = frozenset({"closed", "closing"})
+_LOST: Final = "The connection to the cluster's scheduler was lost; run the same command again."
 _MISSING: Final = (
     "--cluster needs Dask's distributed scheduler; install it with `uv sync --group class` on every machine."
 )
@@ -98,19 +102,19 @@ def end_remotely(drafts: Sequence[str]) -> None:
 def pack(folder: Path) -> bytes:
     """Return the files of a folder as an archive. The record, which makes the folder complete, is the last of them."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=3) as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         for path in sorted(paths, key=lambda path: path.name == RECORD):
-            archive.add(path, path.relative_to(folder), recursive=False)
+            archive.write(path, path.relative_to(folder))
     return stream.getvalue()
 
 
 def unpack(files: bytes, folder: Path) -> None:
     """Write the files of an archive into a new folder. Raises MachineError if that fails."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
-            archive.extractall(folder, filter="data")
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        with zipfile.ZipFile(io.BytesIO(files)) as archive:
+            archive.extractall(folder)  # which leads no path out of the folder
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         remove_tree(folder)
         raise MachineError(
             f"The results that a worker sent could not be written ({error}); grade it again."
@@ -133,7 +137,7 @@ def _tell_of_workers(client: Any, tell: Callable[[str], None]) -> None:
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     places = sum(int(one["resources"].get(RESOURCE, 0)) for one in workers)
     if places:
-        tell(f"The cluster grades {places} students at once.")
+        tell(f"The cluster grades {places} student{'' if places == 1 else 's'} at once.")
     else:
         tell(f"No worker offers the resource {RESOURCE} yet; start some with --resources {RESOURCE}=1.")
 
@@ -163,20 +167,30 @@ def _run(client: Any, tasks: Sequence[Task], step: Step) -> Generator[Ended, Non
             future.add_done_callback(lambda done: news.put((futures[done], done)))
         left = set(by_draft)
         while left:
-            task, told = news.get()
+            try:
+                task, told = news.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                if client.status in _GONE:
+                    yield from (Ended(by_draft[draft], MachineError(_LOST)) for draft in sorted(left))
+                    return
+                continue
             if isinstance(told, str):
                 step(task, told)
             elif os.fspath(task.draft) in left:
                 left.discard(os.fspath(task.draft))
                 yield _ended(task, told)
     finally:
-        client.unsubscribe_topic(STEPS)
-        if unfinished := [future for future in futures if not future.done()]:
-            client.cancel(unfinished, force=True)
-            with contextlib.suppress(OSError, TimeoutError):
-                client.run(
-                    end_remotely, [os.fspath(futures[one].draft) for one in unfinished], on_error="ignore"
-                )
+        if client.status not in _GONE:
+            _end(client, futures)
+
+
+def _end(client: Any, futures: Mapping[Any, Task]) -> None:
+    """End what still runs on workers."""
+    client.unsubscribe_topic(STEPS)
+    if unfinished := [future for future in futures if not future.done()]:
+        client.cancel(unfinished, force=True)
+        with contextlib.suppress(OSError, TimeoutError):
+            client.run(end_remotely, [os.fspath(futures[one].draft) for one in unfinished], on_error="ignore")
 
 
 def _ended(task: Task, future: Any) -> Ended:

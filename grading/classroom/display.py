@@ -45,6 +45,8 @@ def outcome(grade: Grade) -> str:
         return f"{grade.state or 'not graded'}: {grade.remarks}"
     words = f"{grade.points:g} of {grade.max_points:g} points"
     words += f", {grade.mention}" if grade.mention else ""
+    if grade.difference and grade.raw is not None:
+        words += f", {grade.raw - grade.difference.points:+g} since run {grade.difference.run}"
     return f"{words} ({grade.remarks})" if grade.remarks else words
 
 

@@ -170,17 +170,22 @@ def read_roster(path: Path, *, deadline: datetime | None = None, late: LateRule 
     else:
         _read_csv(text, path, found)
     _check(path, found)
-    folder = path.parent
+    folder = path.parent.absolute()
     students = (
         one.model_copy(
             update={
-                "repository": one.repository if is_url(one.repository) else str(folder / one.repository),
+                "repository": _place(one.repository, folder),
                 "deadline": one.deadline or deadline,
             }
         )
         for one in found.students
     )
     return Roster(tuple(students), late, tuple(found.remarks))
+
+
+def _place(repository: str, folder: Path) -> str:
+    """Return a URL as it is, and a folder from the root on, whatever folder the command is run in."""
+    return repository if is_url(repository) else str(folder / Path(repository).expanduser())
 
 
 def _text(path: Path) -> str:

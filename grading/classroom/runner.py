@@ -21,11 +21,17 @@ Runner = Callable[[Sequence[Task], Step], Generator[Ended, None, None]]
 
 
 def default_jobs() -> int:
-    """Return how many gradings this machine bears at once, by its processors and its free memory."""
+    """Return how many gradings this machine bears at once."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return jobs_for(processors, _free_megabytes())
+
+
+def jobs_for(processors: int, free_megabytes: int | None) -> int:
+    """Return how many gradings so many processors and so much free memory bear at once; at least one."""
     by_processors = max(1, int(processors * SIDE_BY_SIDE_PER_PROCESSOR))
-    free = _free_megabytes()
-    return by_processors if free is None else max(1, min(by_processors, free // GRADING_MEGABYTES))
+    if free_megabytes is None:
+        return by_processors
+    return max(1, min(by_processors, free_megabytes // GRADING_MEGABYTES))
 
 
 def side_by_side(jobs: int) -> Runner:

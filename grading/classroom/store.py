@@ -144,7 +144,7 @@ class Store:
         return self.root / STUDENTS / f"{_DRAFT}{student}-{secrets.token_hex(4)}"
 
     def take(self, draft: Path) -> bool:
-        """Put a complete draft in its place; whether it is one.
+        """Put a complete draft in its place, and remove any other; whether it is complete.
 
         What could not be graded does not take the place of a grade for the same request: that one gets a remark.
         """

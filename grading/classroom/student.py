@@ -49,7 +49,11 @@ STEP_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One student to be graded into the new folder `draft`; `known` is the version that need not be graded again."""
+    """One student to be graded into the folder `draft`; `known` is the version that need not be graded again.
+
+    Who starts the grading makes the folder. If it is gone, somebody has settled the class meanwhile, and the results are
+    not wanted any more.
+    """
 
     student: Student
     until: datetime | None
@@ -95,12 +99,15 @@ def main() -> None:
 
 
 def write_failure(task: Task, error: GradingError) -> None:
-    """Write the results of a student who could not be graded. Raises UsageError if the choice itself is wrong."""
+    """Write the results of a student who could not be graded, in the place of what is in the draft.
+
+    Raises UsageError if the choice itself is wrong, and OSError if there is no draft any more.
+    """
     report = not_graded(task.student.repository, error, task.choice, seed=0, runtime=task.runtime)
     if report is None:
         raise error
-    if task.draft.exists():
-        remove_tree(task.draft)
+    for path in task.draft.iterdir():
+        remove_tree(path)
     _write(task, Graded(report, {}), None, error)
 
 
@@ -146,8 +153,6 @@ async def _version(found: HandedIn, workspace: Workspace) -> str:
 
 
 async def _score(task: Task, found: HandedIn, steps: Steps, workspace: Workspace) -> Graded:
-    task.draft.mkdir()
-
     def keep_fingerprints(submission: Submission) -> None:
         dump(fingerprints(submission.root), task.draft / FINGERPRINTS)
 
@@ -164,7 +169,6 @@ async def _score(task: Task, found: HandedIn, steps: Steps, workspace: Workspace
 
 def _write(task: Task, graded: Graded, found: HandedIn | None, error: GradingError | None) -> None:
     report = graded.report.model_copy(update={"submission": task.student.id})
-    task.draft.mkdir(exist_ok=True)
     results.write(task.draft, report, graded.histories)
     _write_page(task.draft / PAGE, report, graded.histories)
     write_record(

@@ -39,6 +39,7 @@ class StudentProcess:
     """A grading that runs. It ends when this process does, or the thread that started it."""
 
     def __init__(self, task: Task) -> None:
+        task.draft.mkdir()
         self.task = task
         self._last_second = time.monotonic() + MOST_SECONDS
         self._process = subprocess.Popen(  # noqa: S603 - our own program

@@ -106,6 +106,7 @@ def test_regrades(tmp_path: Path) -> None:
     code, errors = one.grade("--changed")
     assert code == 0
     assert "ada: unchanged" in errors
+    assert "grace: 12 of 12 points, distinction, +10 since run 1" in errors
     assert one.records()["ada"] == first["ada"]
     assert one.record("grace")["points"] == 12
     difference = json.loads((one.results / "students/grace/difference.json").read_text())

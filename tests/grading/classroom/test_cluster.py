@@ -50,8 +50,8 @@ class Cluster:
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack = stack
         self._folder = folder
-        scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-        self.address = wait_for(scheduler, r"Scheduler at:\s+(\S+)")
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.address = wait_for(self.scheduler, r"Scheduler at:\s+(\S+)")
 
     def add_worker(self, *options: str) -> subprocess.Popen[str]:
         words = [
@@ -112,7 +112,24 @@ class TestWholeClasses:
         assert code == 0, errors
         assert len(before) == 1
         assert one.records().items() >= before.items()
-        assert "The cluster grades 1 students at once." in errors
+        assert "The cluster grades 1 student at once." in errors
+
+    def test_a_scheduler_that_is_lost_costs_nobody_a_grade(self, dask: Cluster, tmp_path: Path) -> None:
+        dask.add_worker("--resources", "grading=1")
+        one = Class(small_class(tmp_path, "ada", "grace"))
+
+        with one.started("--cluster", dask.address) as process:
+            wait_for_ends(process, 1)
+            dask.scheduler.kill()
+            assert process.stderr
+            errors = process.stderr.read()
+            code = process.wait(ENDED_SECONDS)
+        before = one.records()
+
+        assert code == 3
+        assert "Traceback" not in errors
+        assert sorted(str(one.record(name)["state"]) for name in before) == ["graded", "not judged"]
+        assert one.grade()[0] == 0
 
 
 def test_an_address_where_no_scheduler_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,18 @@ def test_a_csv_file(tmp_path: Path) -> None:
     )
 
 
+def test_folders_are_the_same_wherever_the_command_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "id,name,repository\ns1,Ada,ada\ns2,Grace,~/grace\n")
+
+    students = read_roster(Path("roster.csv")).students
+
+    assert [one.repository for one in students] == [str(tmp_path / "ada"), "/home/me/grace"]
+
+
 def test_a_csv_file_from_a_spreadsheet(tmp_path: Path) -> None:
     path = tmp_path / "roster.csv"
     path.write_bytes("\ufeffID;Name;Repository\r\ns1;Ada;ada\r\n;;\r\n".encode())
