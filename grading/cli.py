@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import os
 import random
 import signal
@@ -31,6 +32,7 @@ from grading.doctor import examine as examine_machine
 from grading.doctor import render as render_examination
 from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
+from grading.formats import reports
 from grading.handout import write_handout
 from grading.integrity import take_key
 from grading.keeper import keep
@@ -332,6 +334,12 @@ def export_autograder(
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     out.print(f"Upload {written}.", markup=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of `--format json`."""
+    _print(json.dumps(reports.schema(), indent=2) + "\n")
 
 
 stack.register(app)
