@@ -7,12 +7,15 @@ files=$(cd "$(dirname "$0")" && pwd)
 home=${GRADER_HOME:-/opt/grader}
 mkdir -p "$home"
 
-if [ "$(id -u)" -eq 0 ] && ! { command -v git && command -v python3 && python3 -c 'import ensurepip'; } >/dev/null 2>&1; then
+has() { command -v "$1" >/dev/null; }
+
+if ! { has git && has python3 && { has uv || python3 -c 'import ensurepip' 2>/dev/null; }; }; then
     apt-get update
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates git python3 python3-venv
 fi
 
-if ! uv=$(command -v uv); then
+uv=uv
+if ! has uv; then
     python3 -m venv "$home/uv"
     "$home/uv/bin/pip" install --quiet uv
     uv=$home/uv/bin/uv

@@ -83,7 +83,11 @@ def test_the_question_of_prairielearn_runs_a_script_that_it_has(prairielearn: Pa
     info = json.loads((prairielearn / "info.json").read_text())
     options = info["externalGradingOptions"]
 
-    assert (info["gradingMethod"], options["enabled"], options["enableNetworking"]) == ("External", True, True)
+    assert (info["gradingMethod"], options["enabled"], options["enableNetworking"]) == (
+        "External",
+        True,
+        True,
+    )
     assert GRADING_SECONDS < options["timeout"] == PLATFORM_SECONDS
     assert options["entrypoint"].startswith("/grade/tests/")
     names = {path.name for path in (prairielearn / "tests").iterdir() if path.suffix != ".whl"}
@@ -133,8 +137,7 @@ def test_what_is_installed_has_no_solution(grader: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_image_that_lacks_the_grader_gets_it(prairielearn: Path, tmp_path: Path) -> None:
-    """Without a network it cannot be installed, and the results say whose fault that is."""
+def test_a_grader_that_cannot_be_installed_costs_no_attempt(prairielearn: Path, tmp_path: Path) -> None:
     shutil.copytree(prairielearn / "tests", tmp_path / "tests")
     hand_in(tmp_path / "student")
 

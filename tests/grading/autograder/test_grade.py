@@ -192,7 +192,9 @@ def test_an_archive_is_unpacked_without_the_folder_around_it(folder: str, on_pra
     files = {f"{folder}src/api/main.py": "app = 1", f"{folder}pyproject.toml": ""}
     archive(on_prairielearn.submission / "submission.zip", files)
     seen = "print(sorted(one.name for one in pathlib.Path(sys.argv[2]).iterdir()), file=sys.stderr)"
-    found = "json.dumps({'gradable': True, 'score': float(pathlib.Path(sys.argv[2], 'src/api/main.py').exists())"
+    found = (
+        "json.dumps({'gradable': True, 'score': float(pathlib.Path(sys.argv[2], 'src/api/main.py').exists())"
+    )
     rest = "'message': '', 'output': '', 'tests': []})"
     on_prairielearn.grader(f"import json, pathlib, sys\n{seen}\nprint({found}, {rest})")
 
