@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +144,7 @@ def unpack(path: Path, folder: Path) -> None:
                     " leave out what is not yours, such as .git and .venv."
                 )
             archive.extractall(folder)  # which keeps within the folder, and to the sizes that were added up
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error):
         raise RefusedError(f"{path.name} cannot be unpacked; make it again and hand it in again.") from None
 
 

@@ -229,6 +229,16 @@ def test_an_archive_that_is_none_is_told_to_the_student(
     assert results["message"].startswith(f"submission.zip {why}")
 
 
+def test_a_damaged_archive_is_told_too(on_prairielearn: Platform) -> None:
+    path = on_prairielearn.submission / "submission.zip"
+    archive(path, {"main.py": "app = 1\n" * 1000})
+    content = bytearray(path.read_bytes())
+    content[40:50] = b"\xff" * 10
+    path.write_bytes(content)
+
+    assert on_prairielearn.run()["message"].startswith("submission.zip cannot be unpacked")
+
+
 def test_a_file_that_is_no_archive_is_told_too(on_prairielearn: Platform) -> None:
     (on_prairielearn.submission / "submission.zip").write_text("a link to my repository")
 
