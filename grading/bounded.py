@@ -155,6 +155,10 @@ def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
         code = 0
     except MemoryError:
         code = _OUT_OF_MEMORY
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told, and goes no further in this process
+        with contextlib.suppress(BaseException):
+            os.write(end, pickle.dumps(("tripped", f"{type(error).__name__}: {error}")))
+            code = 0
     finally:
         os._exit(code)
 

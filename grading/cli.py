@@ -329,7 +329,7 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        err.print(f"The grader cannot go on ({error}); mend that and try again.", style="red", markup=False)
+        err.print(f"The grader cannot continue ({error}); fix that and try again.", style="red", markup=False)
         # What could not be written is tried once more at exit, which would change the code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.NOT_JUDGED)

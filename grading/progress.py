@@ -225,7 +225,9 @@ def _row(one: ExerciseStanding) -> tuple[str, Text, str, Text, Text]:
 
 
 def _summary(standing: Standing) -> str:
-    return f"{standing.judged} of {standing.criteria} criteria judged, {_left(standing.seconds_left)}"
+    judged = f"{standing.judged} of {standing.criteria} criteria judged"
+    seconds = standing.seconds_left
+    return judged if seconds is None else f"{judged}, {_left(seconds)}"
 
 
 def _left(seconds: float) -> str:

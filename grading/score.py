@@ -180,7 +180,7 @@ def _next_step(report: Report, scoring: Scoring) -> str | None:
     """Say what brings most: where the service as a whole does not work, that, and else what the scoring says."""
     untried = [one for part in report.exercises for one in part.criteria if report.untried(one)]
     if untried:
-        return f"mend what this report begins with, for which {len(untried)} criteria could not be tried"
+        return f"fix the problem at the top of this report: because of it, {len(untried)} criteria could not be tried"
     return None if report.only else scoring.next_step(report.exercises)
 
 

@@ -81,9 +81,9 @@ class Standing:
         return sum(len(one.criteria) for one in self._exercises)
 
     @property
-    def seconds_left(self) -> float:
-        """About how many seconds the experiments still take."""
-        return self._left(self._states)
+    def seconds_left(self) -> float | None:
+        """About how many seconds the experiments still take; None before they are known."""
+        return self._left(self._states) if self._states else None
 
     @property
     def exercises(self) -> list[ExerciseStanding]:

@@ -164,7 +164,7 @@ def _split_url(spec: str) -> tuple[str, str | None]:
 
 def _checked(ref: str) -> str:
     if not ref or ref.startswith("-"):
-        raise UsageError(f"{ref!r} is no commit; write the commit, branch or tag after the @.")
+        raise UsageError(f"{ref!r} is not a commit; write the commit, branch or tag after the @.")
     return ref
 
 
@@ -200,7 +200,7 @@ async def _from_folder(spec: str, path: Path, workspace: Workspace) -> Submissio
 async def _from_commit(spec: str, path: Path, ref: str | None, workspace: Workspace) -> Submission:
     repository = await asyncio.to_thread(git.read, path, workspace.folder("shadow"))
     if repository is None:
-        raise UsageError(f"{path} is in no repository that git can read.")
+        raise UsageError(f"{path} is not in a repository that git can read.")
     commit = await repository.resolve(ref or "HEAD")
     if commit is None:
         raise UsageError(f"{path} has no {f'commit, branch or tag {ref}' if ref else 'commit yet'}.")

@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ def tasks(
     return found
 
 
-def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | str]]:
+def run_all(todo: Sequence[Task], jobs: int) -> Generator[tuple[Case, Outcome | str], None, None]:
     """Run tasks, `jobs` at a time, each in a process that is not disturbed by the others' judging.
 
     Yields an outcome, or what kept a case from being graded, as they come.
@@ -79,6 +79,9 @@ def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | s
             for future in as_completed(running):
                 yield running[future].case, future.result()
         except BaseException:
+            # Who interrupts a round does not want to wait for the runs that are under way.
+            for worker in multiprocessing.active_children():
+                worker.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

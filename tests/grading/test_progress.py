@@ -1,5 +1,6 @@
 """What a run shows of itself, in a pipe and on a terminal."""
 
+import re
 from io import StringIO
 
 import pytest
@@ -61,10 +62,12 @@ def test_in_a_pipe_each_change_is_a_line_with_its_second() -> None:
 
     text = told(progress(Console(file=out, width=120)), out)
 
-    assert "0.0 s] running the experiments\n" in text
-    assert (
-        "0.0 s] exercise 3: running 'hang', 0 of 1 experiments done; 0 of 2 criteria judged, about 20 s left\n"
-        in text
+    assert re.search(r"^\[ *\d+\.\d s\] running the experiments$", text, re.MULTILINE)
+    assert re.search(
+        r"^\[ *\d+\.\d s\] exercise 3: running 'hang', 0 of 1 experiments done;"
+        r" 0 of 2 criteria judged, about \d+ s left$",
+        text,
+        re.MULTILINE,
     )
 
 
@@ -92,7 +95,7 @@ def test_on_a_terminal_the_table_has_a_line_for_each_exercise() -> None:
     text = told(display, out)
 
     assert "Exercise 3  Limits  2 of 2  ✓ 1  ✗ 1" in text
-    assert "running, about 20 s left" in text
+    assert re.search(r"running, about \d+ s left", text)
 
 
 def test_what_is_put_off_says_why_and_has_no_details() -> None:

@@ -47,9 +47,9 @@ def standing(clock: Clock) -> Standing:
     return standing
 
 
-def test_nothing_is_left_before_experiments_are_known_and_after_they_are_done(clock: Clock) -> None:
+def test_what_is_left_is_known_with_the_experiments_and_nothing_after_them(clock: Clock) -> None:
     standing = Standing(clock)
-    assert standing.seconds_left == 0
+    assert standing.seconds_left is None
 
     standing.update(LONG, "waiting")
     standing.update(LONG, "done")

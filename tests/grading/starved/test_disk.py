@@ -83,5 +83,5 @@ def test_a_report_that_cannot_be_written_ends_in_a_sentence(tmp_path: Path) -> N
         )
 
     assert ended.returncode == 3
-    assert ended.stderr.startswith("The grader cannot go on ([Errno 28] No space left on device)")
+    assert ended.stderr.startswith("The grader cannot continue ([Errno 28] No space left on device)")
     assert "Traceback" not in ended.stderr
