@@ -19,9 +19,9 @@ PACKED = Path(__file__).with_name("_repository")
 KEPT = ("grading", "lab", "chaos", "exercises/__init__.py", "exercises/catalogue.py", "exercises/demo.py")
 """What students get of the grader: all that they need to test themselves, and nothing of a solution."""
 LEFT_OUT = shutil.ignore_patterns(
-    "__pycache__", "starter", "handout", "solution", "*.template.md", PACKED.name
+    "__pycache__", ".*_cache", "starter", "handout", "solution", "*.template.md", PACKED.name
 )
-NOT_THE_STARTERS = shutil.ignore_patterns("__pycache__", "pyproject.toml", "uv.lock")
+NOT_THE_STARTERS = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", "pyproject.toml", "uv.lock")
 KEPT_TABLES = ("tool.grading", "tool.pytest.ini_options")
 """What a starter's pyproject.toml says beside its dependencies."""
 SECONDS = 120.0

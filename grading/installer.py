@@ -25,7 +25,7 @@ _NOT_THERE = re.compile(r"status client error \((401|403|404|410)", re.IGNORECAS
 _MACHINE = re.compile(
     r"error sending request|failed to fetch|request failed|dns error|connection (refused|reset|closed)|timed out"
     r"|network (is )?(unreachable|was disabled)|status server error|429 too many|certificate|no space left|disk quota"
-    r"|read-only file system|permission denied|cannot allocate memory|too many open files",
+    r"|read-only file system|permission denied|cannot allocate memory|too many open files|resource temporarily unavailable",
     re.IGNORECASE,
 )
 
