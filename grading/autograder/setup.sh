@@ -22,7 +22,7 @@ if ! has uv; then
 fi
 
 # The grader runs as another user. Copies, not links: that user may write to the cache, and must not write to the grader.
-export UV_CACHE_DIR=${UV_CACHE_DIR:-$home/cache} UV_PYTHON_INSTALL_DIR=$home/python UV_LINK_MODE=copy
+export UV_CACHE_DIR=${UV_CACHE_DIR:-$home/cache} UV_PYTHON_INSTALL_DIR=$home/python UV_LINK_MODE=${UV_LINK_MODE:-copy}
 "$uv" venv --quiet --clear --python '>=3.11' "$home/venv"
 export VIRTUAL_ENV=$home/venv
 "$uv" pip install --quiet --requirement "$files/requirements.txt"
