@@ -35,7 +35,8 @@ Address = tuple[str, int]
 def index_addresses(variables: Mapping[str, str], settings: str = "") -> frozenset[Address]:
     """Return the hosts, with ports, of the indexes that uv's variables and settings (the text of a uv.toml) name.
 
-    npm's registry is one of them."""
+    npm's registry is one of them.
+    """
     urls = [url for name in _INDEXES for url in _URL.findall(variables.get(name, ""))]
     urls += [*_URL.findall(settings), registry(variables)]
     if not any(variables.get(name) for name in _DEFAULT_INDEX):

@@ -116,7 +116,14 @@ class InstallBox:
         box = Box(
             self.bubblewrap,
             self.settings,
-            (*_tool(argv[0]), *(node.folders if node else ()), *pythons, *_local_indexes(), *_certificates(), *self._uv_settings(trust)),
+            (
+                *_tool(argv[0]),
+                *(node.folders if node else ()),
+                *pythons,
+                *_local_indexes(),
+                *_certificates(),
+                *self._uv_settings(trust),
+            ),
             (*attempt.writable, *shared),
         )
         recorder = Recorder()

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from grading.command import Completed, run
 from grading import node
+from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
 from grading.recipe import GRADERS_PYTHON, Recipe
 
@@ -44,6 +44,7 @@ class Installer:
         self._on_progress = on_progress
         self._node = node.find_node() if self._wanted.node is not None else None
         self._tool = "uv"
+        self._builds = False
         self._deadline = time.monotonic() + INSTALL_TIMEOUT
 
     async def install(self) -> None:
@@ -66,6 +67,7 @@ class Installer:
     async def _npm(self, words: Sequence[str], cwd: Path, *, builds: bool = False) -> None:
         """Run npm. Raises the failure of an installation; `builds` says that it runs code of the submission's."""
         assert self._node
+        self._builds = builds
         environment = uv_environment(self._env) | node.variables_of(os.environ)
         environment["PATH"] = os.pathsep.join([str(self._env / "bin"), environment.get("PATH", "")])
         argv = [str(self._node.program), str(self._node.npm), *words]
@@ -122,7 +124,12 @@ class Installer:
             )
             return MachineError(message, detail=text)
         # A build runs the submission's code: what that says of networks and disks is its own.
-        if not _BUILD.search(text) and not _NOT_THERE.search(text) and _MACHINE.search(text):
+        if (
+            not self._builds
+            and not _BUILD.search(text)
+            and not _NOT_THERE.search(text)
+            and _MACHINE.search(text)
+        ):
             return MachineError(
                 f"{what} could not be installed: the network or the disk failed; try again.", detail=text
             )

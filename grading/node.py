@@ -122,10 +122,10 @@ def link_node(node: Node, programs: Path) -> None:
 
 def link_programs(modules: Path, programs: Path) -> None:
     """Put the packages' programs into the folder of an environment's programs."""
-    names = sorted(os.listdir(modules / ".bin")) if (modules / ".bin").is_dir() else []
-    for name in names[:_MOST_PROGRAMS]:
-        if not os.path.lexists(programs / name):
-            (programs / name).symlink_to(modules / ".bin" / name)
+    found = sorted((modules / ".bin").iterdir()) if (modules / ".bin").is_dir() else []
+    for path in found[:_MOST_PROGRAMS]:
+        if not os.path.lexists(programs / path.name):
+            (programs / path.name).symlink_to(path)
 
 
 def built(project: Path, original: Path) -> list[Path]:

@@ -79,4 +79,5 @@ def program_in(root: Path, start: StartPlan, venv: Path, workspace: Workspace) -
         root=root,
         repository=repository,
         workdir=repository / start.cwd,
+        package=None if start.requirements.node is None else repository / start.requirements.node,
     )

@@ -112,6 +112,7 @@ async def sandbox(
                 root=root,
                 repository=root / "repository",
                 workdir=root / "repository" / start.cwd,
+                package=None if plain.package is None else root / plain.package.relative_to(folder),
                 folder=folder,
                 box=Box(bubblewrap, settings, readable, (folder,), links),
                 services=inside.services,

@@ -152,10 +152,14 @@ class _Reader:
         folder = package_json.folder_of(self._container.submission, folders)
         package = None if folder is None else package_json.read(self._container.submission, folder)
         if package is None:
-            raise self._unclear(f"runs a script of package.json, and there is none in {self._start.directory}")
+            raise self._unclear(
+                f"runs a script of package.json, and there is none in {self._start.directory}"
+            )
         text = package.scripts.get(call.name)
         if text is None:
-            raise self._unclear(f"runs the script `{call.name}`, which {package.folder / package_json.FILE} does not have")
+            raise self._unclear(
+                f"runs the script `{call.name}`, which {package.folder / package_json.FILE} does not have"
+            )
         self._start.package = package.folder
         if f"pre{call.name}" in package.scripts:
             self._start.before += f"npm run pre{call.name} && "

@@ -21,7 +21,9 @@ _OWN_WORDS = frozenset(
     {"install", "i", "ci", "add", "exec", "dlx", "init", "publish", "cache", "config", "prune", "rebuild"}
 )
 _SOURCES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
-_WITH_VALUE = frozenset({"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"})
+_WITH_VALUE = frozenset(
+    {"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"}
+)
 _DEVELOPMENT = re.compile(r"--(watch|inspect|env-file)")
 _LISTENS = re.compile(r"\.listen\(\s*(\d{2,5})\b")
 
@@ -85,7 +87,9 @@ def script_call(words: Sequence[str]) -> ScriptCall | None:
             named.append(word)
     if named[:1] in (["run"], ["run-script"]):
         del named[0]
-    elif named[:1] and (named[0] in _OWN_WORDS or (words[0] == "npm" and named[0] not in {"start", "test", "t"})):
+    elif named[:1] and (
+        named[0] in _OWN_WORDS or (words[0] == "npm" and named[0] not in {"start", "test", "t"})
+    ):
         return None
     if not named:
         return None
