@@ -29,7 +29,7 @@ SOURCE: Final = re.compile(r".*(?<!\.d)\.[cm]?[jt]sx?$")
 _NOT_LOOKED_AT: Final = frozenset({"node_modules", ".git", "dist", "build", "coverage"})
 _SEGMENTS: Final = re.compile(r"\s*(?:&&|\|\||;)\s*")
 _INNER: Final = re.compile(
-    r"(?:npm|yarn|pnpm)\s+(?:run(?:-script)?\s+)?(?P<name>[\w:.-]+)\s*(?:--\s*)?(?P<more>.*)"
+    r"(?P<variables>(?:cross-env\s+)?(?:\w+=\S*\s+)*)(?:npm|yarn|pnpm)\s+(?:run(?:-script)?\s+)?(?P<name>[\w:.-]+)\s*(?:--\s*)?(?P<more>.*)"
 )
 _NODE: Final = re.compile(r"(?<![\w./-])(?P<program>node|tsx)(?=\s(?:.*\s)?--test(?:[\s=]|$))")
 _OTHERS: Final = {
@@ -165,7 +165,7 @@ def _in_script(scripts: Mapping[str, str], name: str, more: str, depth: int) -> 
         if inner := _INNER.fullmatch(segment):
             found = _in_script(scripts, inner["name"], f"{inner['more']} {more}".strip(), depth - 1)
             if found:
-                return found
+                return Runner(found.name, inner["variables"] + found.command)
         elif _NODE.search(command):
             return Runner("node", command)
         for runner, pattern in _OTHERS.items():

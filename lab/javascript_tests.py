@@ -140,8 +140,9 @@ def _end_of_text(text: str, start: int) -> int:
 def _asserting_helpers(text: str) -> Iterator[str]:
     """Yield the functions of a file whose bodies assert something."""
     found = list(_HELPER.finditer(text))
-    for helper, following in zip(found, [*found[1:], None], strict=True):
-        body = text[helper.end() : following.start() if following else len(text)]
+    ends = [*(following.start() for following in found[1:]), len(text)]
+    for helper, end in zip(found, ends if found else [], strict=True):
+        body = text[helper.end() : end]
         if _asserts(body.partition("\n}")[0]):
             yield helper["name"] or helper["arrow"]
 

@@ -67,8 +67,12 @@ def _from_root(container: Container, value: str) -> str:
     """Return `value` as a path under `{root}`, if it is one of the container's."""
     if not container.is_real or not value.startswith("/") or value == "/":
         return value
-    place = container.rebase(PurePosixPath(value))
-    return value if place is None else f"{{root}}/{place}"
+    path = PurePosixPath(value)
+    for folder in (path, *path.parents[:-1]):
+        # A folder that the service makes, such as /app/data, is in none that was copied.
+        if (place := container.rebase(folder)) is not None:
+            return f"{{root}}/{place / path.relative_to(folder)}"
+    return value
 
 
 def _cwd(container: Container, start: StartCommand, pythonpath: str) -> tuple[Path, bool]:
