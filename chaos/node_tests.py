@@ -25,7 +25,6 @@ REPORTER: Final = Path(__file__).with_name("node_tests_reporter.mjs")
 RUNNERS: Final = "`node --test`, `vitest run`, `jest` or `mocha`"
 TEST_FILE: Final = re.compile(r"(?:^|.*[.\-_])(?:test|spec)s?\.[cm]?[jt]sx?$")
 TEST_FOLDERS: Final = frozenset({"test", "tests", "__tests__", "spec"})
-SOURCE: Final = re.compile(r".*(?<!\.d)\.[cm]?[jt]sx?$")
 _NOT_LOOKED_AT: Final = frozenset({"node_modules", ".git", "dist", "build", "coverage"})
 _SEGMENTS: Final = re.compile(r"\s*(?:&&|\|\||;)\s*")
 _INNER: Final = re.compile(

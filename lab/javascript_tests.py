@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from chaos.history import File, OwnTest
+from chaos.node_tests import TEST_FILE, TEST_FOLDERS
 
 ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx")
 _EXTENSIONS = ("*.[jt]s", "*.[cm][jt]s", "*.[jt]sx")
@@ -46,7 +47,11 @@ _NOTHING_EXPECTED = re.compile(
 _HELPER = re.compile(
     r"(?<![\w$.])(?:function\*?\s+(?P<name>[\w$]+)\s*\(|(?:const|let|var)\s+(?P<arrow>[\w$]+)\s*=\s*(?:async\s*)?(?:function|\())"
 )
-_USED = re.compile(r"(?<![\w$.])([\w$]+)\s*\(")
+_USED = re.compile(r"(?<![\w$.])([\w$]+)(?:\.\w+)*\s*\(")
+_IMPORTED = re.compile(
+    r"(?:import\s+(?P<names>[^;'\"]+?)\s+from\s*|(?:const|let|var)\s+(?P<required>[^;=]+?)\s*=\s*require\(\s*)"
+    r"['\"](?:node:)?assert(?:/strict)?['\"]"
+)
 _COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`\\])//[^\n]*", re.DOTALL)
 _LONGEST = 400_000
 _TAMPERING = {
@@ -66,7 +71,7 @@ def is_javascript(path: str) -> bool:
 def tampering(files: Sequence[File]) -> str:
     """Say what in these files can change the results of tests; an empty string where nothing does."""
     for file in files:
-        if is_javascript(file.path):
+        if _is_test(file.path):
             text = _code(file.text)
             for pattern, what in _TAMPERING.items():
                 if pattern.search(text):
@@ -74,12 +79,22 @@ def tampering(files: Sequence[File]) -> str:
     return ""
 
 
+def _is_test(path: str) -> bool:
+    """Whether a file belongs to the tests, by its name or its folder."""
+    *folders, name = path.split("/")
+    return bool(is_javascript(path) and (TEST_FILE.fullmatch(name) or TEST_FOLDERS.intersection(folders)))
+
+
 class JavaScriptTests:
     """The tests in recorded files, each by its file and title."""
 
     def __init__(self, files: Sequence[File]) -> None:
         texts = {file.path: _code(file.text[:_LONGEST]) for file in files if is_javascript(file.path)}
-        self._helpers = {name for text in texts.values() for name in _asserting_helpers(text)}
+        self._helpers = {
+            name
+            for text in texts.values()
+            for name in (*_asserting_helpers(text), *_imported_assertions(text))
+        }
         self._tests = {path: list(_tests(text)) for path, text in texts.items()}
 
     def asserts(self, case: OwnTest) -> bool:
@@ -145,6 +160,15 @@ def _asserting_helpers(text: str) -> Iterator[str]:
         body = text[helper.end() : end]
         if _asserts(body.partition("\n}")[0]):
             yield helper["name"] or helper["arrow"]
+
+
+def _imported_assertions(text: str) -> Iterator[str]:
+    """Yield the names under which a file has Node's assertions."""
+    for found in _IMPORTED.finditer(text):
+        for piece in (found["names"] or found["required"]).strip("{} \n").split(","):
+            name = re.split(r"\s+as\s+|:", piece)[-1].strip("{}* \n")
+            if re.fullmatch(r"[\w$]+", name) and name != "assert":
+                yield name
 
 
 def _asserts(body: str) -> bool:

@@ -20,7 +20,9 @@ def package(*, main: str = "", **scripts: str) -> str:
     return json.dumps({"name": "gateway", "scripts": scripts, **({"main": main} if main else {})})
 
 
-def planned(repository: Repository, start: str, more: dict[str, str] | None = None, **scripts: str) -> StartPlan:
+def planned(
+    repository: Repository, start: str, more: dict[str, str] | None = None, **scripts: str
+) -> StartPlan:
     files = SERVER | {"package.json": package(start=start, **scripts)} | (more or {})
     return repository.write(files).plan()
 
@@ -59,7 +61,10 @@ def test_variables_of_a_script(repository: Repository) -> None:
 
 @pytest.mark.parametrize(
     ("start", "before"),
-    [("npm run migrate && node src/server.js", "npm run migrate && "), ("npm run ready", "npm run preready && ")],
+    [
+        ("npm run migrate && node src/server.js", "npm run migrate && "),
+        ("npm run ready", "npm run preready && "),
+    ],
 )
 def test_what_comes_before(repository: Repository, start: str, before: str) -> None:
     found = planned(repository, start, migrate="node m.js", preready="node m.js", ready="node src/server.js")
@@ -148,13 +153,24 @@ def test_a_folder_that_compose_builds_without_a_command(repository: Repository) 
         "compose.yaml": "services: {api: {build: server}}\n",
     }
     found = repository.write(files).plan()
-    assert (found.cwd, found.source, found.requirements.node) == (Path("server"), "package.json", Path("server"))
+    assert (found.cwd, found.source, found.requirements.node) == (
+        Path("server"),
+        "package.json",
+        Path("server"),
+    )
 
 
 def test_a_service_of_python_with_a_package_json_beside_it(repository: Repository) -> None:
-    files = {"package.json": package(build="vite build"), "src/api/main.py": "", "requirements.txt": "uvicorn\n"}
+    files = {
+        "package.json": package(build="vite build"),
+        "src/api/main.py": "",
+        "requirements.txt": "uvicorn\n",
+    }
     found = repository.write(files).plan()
-    assert (found.command[0], found.requirements) == ("uvicorn", Requirements(files=(Path("requirements.txt"),)))
+    assert (found.command[0], found.requirements) == (
+        "uvicorn",
+        Requirements(files=(Path("requirements.txt"),)),
+    )
 
 
 def test_a_command_of_the_table(repository: Repository) -> None:
@@ -186,7 +202,13 @@ def test_calls_of_scripts(words: str, call: ScriptCall | None) -> None:
 
 @pytest.mark.parametrize(
     ("words", "result"),
-    [("npm ci", True), ("npm install --omit=dev", True), ("yarn", True), ("npm install -g pm2", False), ("npm start", False)],
+    [
+        ("npm ci", True),
+        ("npm install --omit=dev", True),
+        ("yarn", True),
+        ("npm install -g pm2", False),
+        ("npm start", False),
+    ],
 )
 def test_installations(words: str, result: bool) -> None:
     assert installs(words.split()) is result
