@@ -8,9 +8,11 @@ import asyncio
 import json
 import re
 import secrets
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Self
 
@@ -40,6 +42,9 @@ _OTHERS: Final = {
 _REPORTERS: Final = re.compile(
     r"--(?:test-)?reporter(?:-destination|-options?|s)?(?:=|\s+)\S+|--(?:outputFile|json)(?:=\S+)?(?=\s|$)"
 )
+_WITH_FILE: Final = frozenset(
+    {"--config", "-c", "--require", "-r", "--import", "--file", "--setupFilesAfterEnv", "--root"}
+)
 _DEPTH: Final = 5
 
 
@@ -50,9 +55,13 @@ class Runner:
     name: str
     command: str
 
-    def reporting(self, reporter: str, report: str) -> str:
-        """Return the command that writes to the file `report`, both given as words of a shell."""
+    def reporting(self, reporter: str, report: str, more: str) -> str:
+        """Return the command that writes to the file `report`, all given as words of a shell.
+
+        If it names files of tests, it runs those in the file `more` too.
+        """
         command = _REPORTERS.sub("", self.command)
+        command += f" {more}" if _names_tests(command) else ""
         match self.name:
             case "node":
                 options = f" --test-reporter={reporter} --test-reporter-destination={report}"
@@ -128,7 +137,9 @@ async def run_node_tests(
     shutil.copyfile(REPORTER, folder / REPORTER.name)
     report = folder / "report"
     service = await program.run_shell(
-        lambda seen: runner.reporting(seen(folder / REPORTER.name), seen(report)),
+        lambda seen: runner.reporting(
+            seen(folder / REPORTER.name), seen(report), shlex.quote(str(probes.path))
+        ),
         {**variables, "CI": "1", "NO_COLOR": "1"},
         cwd=package,
         instance="own tests",
@@ -171,6 +182,17 @@ def _in_script(scripts: Mapping[str, str], name: str, more: str, depth: int) -> 
             if pattern.search(command):
                 return Runner(runner, command)
     return None
+
+
+def _names_tests(command: str) -> bool:
+    """Whether a command names the files or folders of tests that it runs, and not all that there are."""
+    words = command.replace("'", "").replace('"', "").split()
+    for before, word in pairwise(words):
+        path = PurePosixPath(word.removeprefix("./"))
+        is_test = TEST_FILE.fullmatch(path.name) or TEST_FOLDERS.intersection(path.parts)
+        if is_test and not word.startswith("-") and before not in _WITH_FILE:
+            return True
+    return False
 
 
 def _failed(recorder: Recorder, problem: str) -> OwnTests:

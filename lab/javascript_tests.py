@@ -38,7 +38,7 @@ _ASSERTION = re.compile(
     r"|\.should\b|\bthrow new (?:\w*Assertion)?Error\b|\.expect\("
 )
 _EMPTY = re.compile(
-    r"(?:assert|expect)(?:\.\w+)*\s*\(\s*(?:(?:true|false|null|undefined|[\d.]+|'[^'\n]*'|\"[^\"\n]*\")\s*,?\s*)*\)"
+    r"(?<![\w$.])(?:assert|expect)(?:\.\w+)*\s*\(\s*(?:(?:true|false|null|undefined|[\d.]+|'[^'\n]*'|\"[^\"\n]*\")\s*,?\s*)*\)"
     r"|\bt\.(?:assert|is|equal|ok)(?:\.\w+)*\s*\(\s*(?:(?:true|[\d.]+)\s*,?\s*)*\)"
 )
 _NOTHING_EXPECTED = re.compile(

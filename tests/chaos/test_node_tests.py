@@ -67,17 +67,22 @@ def test_no_known_runner(scripts: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("command", "reporting"),
     [
-        ("c8 node --test tests/", "c8 node --test-reporter=R --test-reporter-destination=O --test tests/"),
+        ("c8 node --test tests/", "c8 node --test-reporter=R --test-reporter-destination=O --test tests/ M"),
         ("node --test --test-reporter=spec", "node --test-reporter=R --test-reporter-destination=O --test"),
         ("vitest run --reporter verbose", "vitest run --run --reporter=json --outputFile=O"),
         ("jest --reporters=default", "jest --ci --json --outputFile=O"),
+        (
+            "jest --config tests/jest.config.js",
+            "jest --config tests/jest.config.js --ci --json --outputFile=O",
+        ),
+        ("vitest run 'src/x.test.ts'", "vitest run 'src/x.test.ts' M --run --reporter=json --outputFile=O"),
         ("mocha --reporter dot", "mocha --reporter json --reporter-option output=O"),
     ],
 )
 def test_reports(command: str, reporting: str) -> None:
     found = find_runner({"test": command})
     assert found
-    assert found.reporting("R", "O").split() == reporting.split()
+    assert found.reporting("R", "O", "M").split() == reporting.split()
 
 
 def program(root: Path, files: dict[str, str], script: str = "node --test") -> ProcessProgram:
@@ -106,7 +111,13 @@ async def run(root: Path, files: dict[str, str], script: str = "node --test") ->
 
 @needs_node
 @pytest.mark.parametrize(
-    "script", ["node --test", "node --test tests/*.test.js", "echo begun && node --test"]
+    "script",
+    [
+        "node --test",
+        "node --test tests/*.test.js",
+        "node --test ./tests/a.test.js",
+        "echo begun && node --test || true",
+    ],
 )
 async def test_tests_of_node_are_counted(tmp_path: Path, script: str) -> None:
     seen = await run(tmp_path, {"tests/a.test.js": HONEST}, script)
@@ -117,6 +128,24 @@ async def test_tests_of_node_are_counted(tmp_path: Path, script: str) -> None:
     assert [
         path.name for path in (tmp_path / "repository" / "tests").iterdir() if "probe" not in path.name
     ] == ["a.test.js"]
+
+
+WRITES_THE_REPORT = """
+import fs from "node:fs";
+import test from "node:test";
+test("works", () => {});
+const words = fs.readFileSync(`/proc/${process.ppid}/cmdline`, "utf8").split("\\0");
+const to = words.find((one) => one.startsWith("--test-reporter-destination=")).split("=")[1];
+setInterval(() => fs.writeFileSync(to, '{"file": "tests/a.test.js", "name": "works", "outcome": "passed"}\\n'), 5).unref();
+process.on("exit", () => process.kill(process.ppid, "SIGKILL"));
+"""
+
+
+@needs_node
+async def test_a_report_that_a_test_has_written_is_none(tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"tests/a.test.js": WRITES_THE_REPORT})
+    assert seen.problem
+    assert seen.cases == ()
 
 
 @needs_node
@@ -131,8 +160,6 @@ async def test_a_file_that_breaks_fails(tmp_path: Path) -> None:
     [
         ({"tests/a.test.js": HONEST}, "node tests/a.test.js", "does not run"),
         ({"src/a.js": ""}, "node --test", "no file of tests"),
-        ({"tests/a.test.js": HONEST}, "node --test || true", "exit code 0"),
-        ({"tests/a.test.js": HONEST}, "node --test tests/a.test.js", "two tests that the grader had added"),
     ],
 )
 async def test_what_cannot_be_counted(

@@ -106,7 +106,7 @@ def test_what_is_not_clear(repository: Repository, start: str, told: str) -> Non
 
 @pytest.mark.parametrize("text", ["{", "[]", '"start"'])
 def test_what_is_no_package(repository: Repository, text: str) -> None:
-    with pytest.raises(SubmissionError, match="package.json is not"):
+    with pytest.raises(SubmissionError, match=r"package\.json is not"):
         repository.write({"package.json": text}).plan()
 
 
@@ -210,5 +210,5 @@ def test_calls_of_scripts(words: str, call: ScriptCall | None) -> None:
         ("npm start", False),
     ],
 )
-def test_installations(words: str, result: bool) -> None:
+def test_installations(words: str, *, result: bool) -> None:
     assert installs(words.split()) is result
