@@ -109,6 +109,7 @@ class BoxedInstaller(Installer):
             await self._checked(words, self._root / folder)
 
     async def _npm(self, words: Sequence[str], cwd: Path, *, builds: bool = False) -> None:
+        self._builds = builds
         self._trust = BUILDING if builds else FETCHING_ALONE
         assert self._node
         answer = await self._in_box([str(self._node.program), str(self._node.npm), *words], cwd)
@@ -169,6 +170,11 @@ class BoxedInstaller(Installer):
                 detail=answer.output,
             )
         failure = super()._failure(answer)
+        if self._trust is FETCHING_ALONE and self._box.proxy.unreached:
+            hosts = ", ".join(self._box.proxy.unreached)
+            return MachineError(
+                f"npm's registry, {hosts}, was not reached; try again.", detail=failure.detail
+            )
         if self._trust is BUILDING and isinstance(failure, MachineError) and not self._box.proxy.unreached:
             return SubmissionError(
                 f"{self._wanted.described} cannot be installed; correct it until `{self._tool}` installs it.",

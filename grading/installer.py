@@ -60,7 +60,8 @@ class Installer:
         self._tool = "npm"
         folder = self._root / self._wanted.node
         await self._npm(node.install_words(folder), folder)
-        for words in node.build_words(folder, build=self._wanted.node_build):
+        # All of them at once: what runs may put anything in place of the files that say what to run.
+        for words in list(node.build_words(folder, build=self._wanted.node_build)):
             await self._npm(words, folder, builds=True)
         node.link_programs(folder / node.MODULES, self._env / "bin")
 
@@ -118,6 +119,8 @@ class Installer:
     def _failure(self, answer: Completed) -> GradingError:
         """Return the failure of an installation; the output of uv or npm tells whose fault it is."""
         text, what = answer.output, self._wanted.described
+        if self._tool == "npm" and not self._builds:
+            text = node.reason_in(text)
         if NO_PYTHON.search(text):
             message = (
                 "The Python that the submission asks for is not here; install it with `uv python install`."

@@ -1,5 +1,6 @@
 """This machine's Node.js, and what npm has to do for a submission."""
 
+import errno
 import functools
 import json
 import os
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from grading.errors import MachineError
+from grading.errors import MachineError, SubmissionError
 from grading.start.package_json import FILE
 
 LOCKS: Final = ("package-lock.json", "npm-shrinkwrap.json")
@@ -23,6 +24,9 @@ REGISTRY: Final = "https://registry.npmjs.org"
 _AFTERWARDS: Final = ("install", "postinstall")
 """Scripts of the submission's own that npm runs after an installation."""
 _QUIET: Final = ("--no-audit", "--no-fund", "--no-update-notifier", "--no-progress", "--color=false")
+_RETRIES: Final = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+"""Milliseconds: by itself npm waits a minute for a registry that is down."""
+_REASON_LINES: Final = 12
 _LOCAL: Final = re.compile(r'"(?:file|link|workspace):|"link": true|"workspaces"\s*:')
 _SECONDS: Final = 20.0
 _MOST_PROGRAMS: Final = 1_000
@@ -93,7 +97,7 @@ def leads_to_code(root: Path, folder: Path) -> bool:
 def install_words(folder: Path) -> list[str]:
     """Return npm's words that fetch the packages of a folder and run nothing of theirs."""
     locked = any((folder / name).is_file() for name in LOCKS)
-    return ["ci" if locked else "install", "--ignore-scripts", *_QUIET]
+    return ["ci" if locked else "install", "--ignore-scripts", *_QUIET, *_RETRIES]
 
 
 def build_words(folder: Path, *, build: bool) -> Iterator[list[str]]:
@@ -114,6 +118,12 @@ def _has_install_scripts(lock: Path) -> bool:
         return False
 
 
+def reason_in(output: str) -> str:
+    """Return what npm says of a failure: its first lines of error, which its help follows; else all that was printed."""
+    told = [line for line in output.splitlines() if line.startswith("npm error")]
+    return "\n".join(told[:_REASON_LINES]) or output
+
+
 def link_node(node: Node, programs: Path) -> None:
     """Put Node and npm into the folder of an environment's programs."""
     (programs / "node").symlink_to(node.program)
@@ -121,7 +131,14 @@ def link_node(node: Node, programs: Path) -> None:
 
 
 def link_programs(modules: Path, programs: Path) -> None:
-    """Put the packages' programs into the folder of an environment's programs."""
+    """Put the packages' programs into the folder of an environment's programs.
+
+    Raises SubmissionError if a build has put a link in place of that folder.
+    """
+    if programs.is_symlink():
+        raise SubmissionError(
+            "The build replaced the folder of its environment's programs; leave it in place."
+        )
     found = sorted((modules / ".bin").iterdir()) if (modules / ".bin").is_dir() else []
     for path in found[:_MOST_PROGRAMS]:
         if not os.path.lexists(programs / path.name):
@@ -135,7 +152,10 @@ def built(project: Path, original: Path) -> list[Path]:
 
 
 def copy_built(project: Path, destination: Path) -> None:
-    """Copy what the script `build` has made in `project` into another copy of the submission. Raises MachineError."""
+    """Copy what the script `build` has made in `project` into another copy of the submission.
+
+    Raises SubmissionError where that cannot be copied, and MachineError where there is no room for it.
+    """
     for path in built(project, destination):
         try:
             if path.is_dir() and not path.is_symlink():
@@ -143,7 +163,8 @@ def copy_built(project: Path, destination: Path) -> None:
             else:
                 shutil.copy2(path, destination / path.name, follow_symlinks=False)
         except OSError as error:
-            raise MachineError(f"What `npm run build` has made could not be copied ({error}).") from error
+            kind = MachineError if error.errno == errno.ENOSPC else SubmissionError
+            raise kind(f"What `npm run build` has made could not be copied ({error}).") from error
         _let_write(destination / path.name)
 
 
