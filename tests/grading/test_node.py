@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from chaos.history import Answer, Exited, Log
+from chaos.http_client import Client
+from chaos.recorder import Recorder
 from chaos.sandbox.bubblewrap import find_bubblewrap, write_settings
 from chaos.sandbox.probe import sandbox_refusal
 from grading import node
@@ -15,6 +18,7 @@ from grading.environment import prepare
 from grading.errors import MachineError, SubmissionError
 from grading.install_box import InstallBox
 from grading.processes import add_packages
+from grading.sandbox import sandbox
 from grading.start import StartPlan
 from grading.workspace import Workspace
 
@@ -168,3 +172,36 @@ def test_a_node_that_does_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     (tmp_path / "node").chmod(0o755)
     with pytest.raises(MachineError, match="does not run"):
         without_node(monkeypatch, tmp_path)()
+
+
+async def test_a_service_in_a_box(repository: Repository, workspace: Workspace) -> None:
+    if sandbox_refusal():
+        pytest.skip("no box can be made on this machine by this user")
+    server = """
+import { createServer } from "node:http";
+import tiny from "tiny";
+const server = createServer((_request, answer) => answer.end(`${tiny} ${process.env.GREETING}`));
+server.listen(Number(process.env.PORT), process.env.HOST);
+process.on("SIGTERM", () => server.close(() => process.exit(7)));
+"""
+    repository.write(TINY | {"package.json": package(start="npm run serve", serve="node src/server.js")})
+    repository.write({"src/server.js": server})
+    submission = repository.submission()
+    opened = sandbox(submission, repository.plan(), workspace, seed=1, announce=lambda _: None)
+    async with opened as runtime:
+        recorder = Recorder()
+        program = runtime.program()
+        service, host, port = await program.start(
+            {"GREETING": "serves"}, instance="service", recorder=recorder
+        )
+        client = Client(f"http://{host}:{port}", recorder, runtime.network)
+        async with service:
+            end = await client.request("GET", "/", label="asked")
+            while not isinstance(end, Answer):
+                assert not recorder.history().of(Exited), recorder.history().of(Log)
+                end = await client.request("GET", "/", label="asked")
+            assert end.body == "of tiny serves"
+            service.signal("TERM")
+            exited = await service.wait_exit(20)
+    assert exited is not None
+    assert exited.code == 7
