@@ -99,7 +99,7 @@ def _node() -> Finding:
     try:
         found = find_node()
     except MachineError:
-        advice = "install it for submissions in Node.js, or grade them with --runtime docker"
+        advice = "only submissions in Node.js need it: install it with npm"
         return Finding("Node.js", State.OPTIONAL, "none with npm", advice)
     return Finding("Node.js", State.GOOD, f"{found.version}, {found.program}")
 

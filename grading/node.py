@@ -50,7 +50,7 @@ class Node:
 @functools.cache
 def find_node() -> Node:
     """Return the Node.js on PATH. Raises MachineError if there is none, or none with npm."""
-    advice = "install it from https://nodejs.org, or use --runtime docker"
+    advice = "install it from https://nodejs.org"
     found = shutil.which("node")
     if found is None:
         raise MachineError(f"The submission needs Node.js, which is not on this machine; {advice}.")
