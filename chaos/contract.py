@@ -151,11 +151,13 @@ class Contract(Model):
     def _is_whole(self) -> Self:
         for role, user in self.users.items():
             if user.password not in self.secrets:
-                raise ValueError(f"users.{role} names the secret '{user.password}', which [secrets] has not")
+                raise ValueError(
+                    f"users.{role} names the secret '{user.password}', which [secrets] does not have"
+                )
         if self.ask and not any(one.kind == "model" for one in self.upstreams.values()):
             raise ValueError("[ask] needs an upstream of kind 'model'")
         try:
-            self._composed(dict.fromkeys(self.secrets, ""))
+            compose(self.composed, dict.fromkeys(self.secrets, ""))
         except (KeyError, ValueError) as error:
             raise ValueError(
                 f"composed has a template with {error}; it may use the names of [secrets]"
@@ -217,10 +219,7 @@ class Contract(Model):
         for name, secret in self.secrets.items():
             hashed = _hash(secrets[name]) if any("bcrypt" in one for one in secret.variables.values()) else ""
             found |= secret.fill(value=secrets[name], bcrypt=hashed)
-        return found | self._composed(secrets)
-
-    def _composed(self, secrets: Mapping[str, str]) -> dict[str, str]:
-        return {name: Template(template).substitute(secrets) for name, template in self.composed.items()}
+        return found | compose(self.composed, secrets)
 
     def environment(
         self,
@@ -256,6 +255,11 @@ class Contract(Model):
         body = _filled(self.login.body, {"user": user, "password": password})
         assert isinstance(body, dict)
         return body
+
+
+def compose(templates: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return templates with secrets in the place of their names. Raises KeyError for a name that is none."""
+    return {name: Template(template).substitute(secrets) for name, template in templates.items()}
 
 
 def field(value: Any, path: str) -> Any:

@@ -83,7 +83,7 @@ class Installer:
             ["venv", *(["--python", wish] if wish else self._own_python()), str(self._env)]
         )
         if answer.code != 0 and wish and NO_PYTHON.search(answer.output):
-            self._on_progress(f"Python {wish} is neither here nor to be had; using another")
+            self._on_progress(f"Python {wish} is neither installed nor available; using another")
             answer = await self._run(["venv", *self._own_python(), str(self._env)])
         if answer.code != 0:
             raise self._failure(answer)
@@ -137,7 +137,7 @@ class Installer:
                 f"{what} could not be installed: the network or the disk failed; try again.", detail=text
             )
         return SubmissionError(
-            f"{what} cannot be installed; correct it until `{self._tool}` installs it.", detail=text
+            f"{what} cannot be installed; fix it until `{self._tool}` can install it.", detail=text
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from chaos.contract import Contract, field
+from chaos.contract import Contract, compose, field
 from chaos.files import replace_text
 from chaos.history import (
     SERVICE,
@@ -110,8 +110,8 @@ class Lab:
             f"https://chat-{source.getrandbits(32):08x}.example.org",
             f"http://console-{source.getrandbits(32):08x}.example.net:{source.randrange(3100, 6400)}",
         )
-        self._given = contract.given(self.secrets)
         self.settings = settings(random.Random(f"{seed}/{name}/settings"))  # noqa: S311 - must be replayable
+        self._given = contract.given(self.secrets) | compose(self.settings.composed, self.secrets)
         self._keys = Keys(seed, name)
         self._order = random.Random(f"{seed}/{name}/order")  # noqa: S311 - must be replayable
         self._program = program
@@ -254,10 +254,15 @@ class Lab:
 
     async def login(self, role: str) -> str:
         """Return an access token for one of the contract's users; an empty string where the service gives none."""
-        login, user = self.contract.login, self.contract.users.get(role)
-        if login is None or user is None:
+        user = self.contract.users.get(role)
+        return await self.login_as(user.name, self.secrets[user.password]) if user else ""
+
+    async def login_as(self, name: str, password: str) -> str:
+        """Return an access token for a user; an empty string where the service gives none."""
+        login = self.contract.login
+        if login is None:
             return ""
-        content = self.contract.login_body(user.name, self.secrets[user.password])
+        content = self.contract.login_body(name, password)
         form = login.encoding == "form"
         answer = await self.client.request(
             "POST",
@@ -411,8 +416,8 @@ class Lab:
         return {trace.key for trace in self.history.of(Trace) if is_complete(trace)}
 
     def _give(self, settings: Settings) -> None:
-        if settings.variables:
-            self.recorder.record(Given(variables=dict(settings.variables)))
+        if given := {**settings.variables, **settings.composed}:
+            self.recorder.record(Given(variables=given))
         if settings.env_file:
             self.write_env_file(settings.env_file)
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 class Settings:
     """What an experiment's service is given on top of its contract.
 
-    `variables` are added to its environment, where None takes one away; `env_file` are the lines of a `.env` in the
-    folder that it is started in.
+    `variables` are added to its environment, where None takes one away. In those that are `composed`, `$name` is the
+    contract's secret of that name. `env_file` are the lines of a `.env` in the folder that it is started in.
     """
 
     variables: Mapping[str, str | None] = field(default_factory=dict)
+    composed: Mapping[str, str] = field(default_factory=dict)
     env_file: Mapping[str, str] = field(default_factory=dict)
 
 

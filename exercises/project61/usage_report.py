@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from chaos.history import Answer, Failure, UpstreamCall
 from lab.reading import as_json
@@ -26,16 +27,26 @@ class Usage:
 
 def usage_of(end: Answer | Failure | None) -> Usage | None:
     """Return the sums of a usage report; None if an answer holds none."""
-    if not isinstance(end, Answer) or end.status != 200:
-        return None
-    report = as_json(end.body)
-    if not isinstance(report, dict):
-        return None
-    sums = next((report[name] for name in SUMS if isinstance(report.get(name), dict)), report)
-    prompt, completion = _number(sums.get("prompt_tokens")), _number(sums.get("completion_tokens"))
+    sums = _sums(report_of(end))
+    prompt, completion = number(sums.get("prompt_tokens")), number(sums.get("completion_tokens"))
     if prompt is None or completion is None:
         return None
-    return Usage(_number(sums.get("requests")) or 0.0, prompt, completion)
+    return Usage(number(sums.get("requests")) or 0.0, prompt, completion)
+
+
+def cost_of(end: Answer | Failure | None) -> float | None:
+    """Return the cost in the sums of a usage report, in US dollars; None if an answer holds none."""
+    return number(_sums(report_of(end)).get("cost"))
+
+
+def report_of(end: Answer | Failure | None) -> dict[str, Any]:
+    """Return the usage report in an answer; empty if it holds none."""
+    report = as_json(end.body) if isinstance(end, Answer) and end.status == 200 else None
+    return report if isinstance(report, dict) else {}
+
+
+def _sums(report: dict[str, Any]) -> dict[str, Any]:
+    return next((report[name] for name in SUMS if isinstance(report.get(name), dict)), report)
 
 
 def tokens_used(end: Answer | Failure | None) -> tuple[int, int] | None:
@@ -44,7 +55,8 @@ def tokens_used(end: Answer | Failure | None) -> tuple[int, int] | None:
     return (int(usage.prompt_tokens), int(usage.completion_tokens)) if usage else None
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """Return a finite number in JSON; None for anything else."""
     legible = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if legible and isinstance(value, int | float) else None
 

@@ -126,7 +126,7 @@ async def test_scripts_after_the_installation(bench: Bench, tmp_path: Path) -> N
 )
 async def test_a_build_that_fails_is_the_submissions_failure(bench: Bench, scripts: dict[str, str]) -> None:
     bench.repository.write({"package.json": package(tiny=False, start="node dist/server.js", **scripts)})
-    with pytest.raises(SubmissionError, match=r"package\.json cannot be installed; correct it until `npm`"):
+    with pytest.raises(SubmissionError, match=r"package\.json cannot be installed; fix it until `npm`"):
         await bench.prepare()
 
 

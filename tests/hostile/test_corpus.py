@@ -74,7 +74,7 @@ def test_it_gains_nothing_and_leaves_nothing(
     if "the machine was too busy" in told and _loaded_by_others():
         pytest.skip("the machine was too busy to tell")
     assert ended.code in hostile.exits, told[-3000:]
-    assert "Traceback" not in ended.stderr
+    assert not re.search("^Traceback", ended.stderr, re.MULTILINE)  # the log of a service may have one
     if report:
         assert report["points"] <= hostile.points
         assert report["judged"]

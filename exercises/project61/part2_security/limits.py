@@ -44,6 +44,9 @@ def _answers(history: History, tier: str, limit: int) -> Iterator[Verdict]:
     if odd:
         yield failed(f"200 or 429 for the tier {tier}", outcome(odd[0].end), odd[0].end)
         return
+    if _admitted(asked) == len(asked):
+        # Neither a new window nor an instance that counts for itself lets all of them through.
+        yield failed(f"429 beyond {limit} requests in a minute for the tier {tier}", "all were let through")
     if _admitted(asked) < limit * LEAST_SHARE:
         expected = f"about {limit} requests in a minute for the tier {tier}"
         yield failed(expected, f"{_admitted(asked)} of {len(asked)} were let through", asked[-1].end)

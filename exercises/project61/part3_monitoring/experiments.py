@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any
 
 from chaos.history import Answer as Answered
@@ -13,6 +13,7 @@ from chaos.keys import expected_answer
 from chaos.llm import Answer, Held, MalformedJson, Step
 from chaos.raw_connection import RawConnection
 from exercises.project61.chat import open_chat, streamed_body, usage_to_report
+from exercises.project61.few_at_once import few_at_once
 from exercises.project61.part3_monitoring.axes import (
     CALLERS,
     FAILING,
@@ -193,17 +194,7 @@ async def _come_as_strangers(lab: Lab, counts: dict[str, int], label: str) -> No
     requests += [
         lab.generate(label=f"{label}: models", model=f"model-{lab.key()}") for _ in range(counts["models"])
     ]
-    await _few_at_once(requests)
-
-
-async def _few_at_once(requests: Iterable[Coroutine[Any, Any, object]]) -> None:
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def in_turn(request: Coroutine[Any, Any, object]) -> None:
-        async with turns:
-            await request
-
-    await asyncio.gather(*map(in_turn, requests))
+    await few_at_once(requests, most=AT_ONCE)
 
 
 async def _lose_the_backend(lab: Lab) -> None:

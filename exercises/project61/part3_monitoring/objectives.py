@@ -14,7 +14,8 @@ from lab.verdict import Verdict, failed, passed
 MADE_BY_PROMETHEUS = {"up", "ALERTS", "ALERTS_FOR_STATE"}
 OTHERS = re.compile(
     r"(?:scrape|redis|pg|postgres|postgresql|node|container|kube|kubelet|machine|litellm|vllm|llamacpp|prometheus"
-    r"|alertmanager|grafana|probe|nginx|traefik|istio|cadvisor|DCGM)(?:_|:)"
+    r"|alertmanager|grafana|loki|promtail|tempo|otelcol|probe|nginx|traefik|envoy|haproxy|istio|pgbouncer|qdrant|mlflow"
+    r"|cadvisor|go|DCGM)(?:_|:)"
 )
 """Metrics of other exporters, which the service cannot have."""
 _DEPTH = 5

@@ -1,5 +1,6 @@
 """Reads compose files: which of the project's services are there, and whether their health is asked."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,13 +9,20 @@ from lab import compose_file
 NAMES = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
-    "backend": ("litellm", "vllm", "llama", "ollama", "backend", "model", "tgi"),
+    "backend": ("litellm", "vllm", "llama", "ollama", "localai", "tgi"),
     "Redis": ("redis", "valkey"),
     "PostgreSQL": ("postgres", "pgvector", "timescale"),
     "Prometheus": ("prometheus",),
     "Grafana": ("grafana",),
 }
 """What each of the services beside the API is called, in its name or its image."""
+
+_BACKENDS = re.compile(r"mock|stub|fake|llm|model|openai|inference|upstream|backend")
+"""What a backend may be called that is none of these programs; one's own API may be called so as well."""
+_API_NAMES = frozenset({"api", "app", "gateway", "web", "server"})
+_API_WORD = re.compile(r"(?:^|[-_])(?:api|gateway)(?:$|[-_\d])")
+_TOOLS = re.compile(r"exporter|insight|commander|admin|migrat|init|backup|alertmanager")
+"""What runs beside a database, and is none."""
 
 
 def services(text: str) -> dict[str, dict[str, Any]]:
@@ -27,27 +35,38 @@ def services(text: str) -> dict[str, dict[str, Any]]:
 
 
 def kinds(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return which service is which part of the project: the API is the one that is built, and none of the others."""
+    """Return which service is which part of the project, as far as there is one."""
     known: dict[str, str] = {}
     for part, words in SERVICES.items():
-        for name in _named(found, words):
-            if name not in known.values():
-                known.setdefault(part, name)
-    others = [name for name, one in found.items() if name not in known.values() and "build" in one]
-    api = [name for name in found if name.lower() in {"api", "app", "gateway", "web", "server"}]
-    if candidates := [*api, *others]:
-        known["API"] = candidates[0]
+        if name := next((one for one in _named(found, words) if one not in known.values()), None):
+            known[part] = name
+    others = [name for name in found if name not in known.values() and not _TOOLS.search(name.lower())]
+    api = max(others, key=lambda name: _likeness(name, found[name]), default="")
+    if api and _likeness(api, found[api]) > (0, 0):
+        known["API"] = api
+    backends = (name for name in others if name != known.get("API") and _BACKENDS.search(name.lower()))
+    if "backend" not in known and (name := next(backends, "")):
+        known["backend"] = name
     return known
 
 
+def _likeness(name: str, service: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how much a service looks like the API: by its name, and by being built; what mocks a backend does so less."""
+    lower = name.lower()
+    called = 2 if lower in _API_NAMES else 1 if _API_WORD.search(lower) else 0
+    mocks = _BACKENDS.search(lower) and lower != "backend" and not called
+    return called, 0 if "build" not in service else 1 if mocks else 2
+
+
 def _named(found: Mapping[str, Mapping[str, Any]], words: tuple[str, ...]) -> Iterator[str]:
-    """Yield the services that have one of the words in their names, then those with one in their images."""
-    for name in found:
-        if any(word in name.lower() for word in words) and "exporter" not in name.lower():
+    """Yield the services that have one of the words in their names, the shortest first, then those with one in their images."""
+    candidates = [name for name in found if not _TOOLS.search(name.lower())]
+    for name in sorted(candidates, key=len):
+        if any(word in name.lower() for word in words):
             yield name
-    for name, one in found.items():
-        image = str(one.get("image") or "").lower()
-        if any(word in image for word in words) and "exporter" not in image:
+    for name in candidates:
+        image = str(found[name].get("image") or "").lower()
+        if any(word in image for word in words) and not _TOOLS.search(image):
             yield name
 
 

@@ -5,7 +5,10 @@ from lab.lab import Lab
 
 __all__ = ["deployment_files"]
 
-FOLDERS = ("deploy", "deployment", "k8s", "kubernetes", "manifests", "infra", "docker", "monitoring")
+FOLDERS = (
+    *("deploy", "deployment", "deployments", "k8s", "kubernetes", "manifests", "kustomize", "charts", "helm"),
+    *("infra", "infrastructure", "ops", "docker", "monitoring"),
+)
 
 
 @experiment(seconds=1, needs="nothing")
@@ -13,7 +16,7 @@ async def deployment_files(lab: Lab) -> None:
     """Read Dockerfiles, compose files, Kubernetes manifests and workflows."""
     nested = (f"{folder}/**/{name}" for folder in FOLDERS for name in ("*.yml", "*.yaml", "*Dockerfile*"))
     lab.record_files(
-        *("*Dockerfile*", "src/**/*Dockerfile*", ".dockerignore", "*.yml", "*.yaml"),
+        *("*Dockerfile*", "*/*Dockerfile*", "src/**/*Dockerfile*", ".dockerignore", "*.yml", "*.yaml"),
         *(".github/workflows/*.yml", ".github/workflows/*.yaml"),
         *nested,
     )

@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass, field
 
+from exercises.project61.part5_deployment.secrets import is_in_clear
+
 _CONTINUED = re.compile(r"\\[ \t]*\n")
 _INSTRUCTION = re.compile(r"^\s*(?P<word>[A-Za-z]+)\s+(?P<rest>\S.*)$")
 _FROM = re.compile(r"(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?", re.IGNORECASE)
-_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=|\s+)(?P<value>\"[^\"]*\"|'[^']*'|\S+)")
 _ENV_FILE = re.compile(r"(?:^|[\s\"'/])\.env(?:$|[\s\"',])")
 ROOT = {"root", "0"}
@@ -55,7 +56,7 @@ def _after(image: Image, word: str, rest: str) -> Image:
             named = [
                 found["name"]
                 for found in _ASSIGNED.finditer(rest)
-                if _SECRET.search(found["name"]) and found["value"].strip("\"'") and "$" not in found["value"]
+                if is_in_clear(found["name"], found["value"])
             ]
             return Image(
                 image.user, image.healthcheck, (*image.secrets, *(f"{word} {name}" for name in named))

@@ -1,14 +1,17 @@
-"""Reads Kubernetes manifests: their objects, and what a kustomization makes of their images."""
+"""Reads Kubernetes manifests: their objects, as kustomizations deploy them."""
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.history import File
+from exercises.project61.part5_deployment import kustomize
+from exercises.project61.part5_deployment.kustomize import Kustomization
+from exercises.project61.part5_deployment.values import Object, listed, table
 from lab import compose_file
 
-Object = Mapping[str, Any]
 _PARTS = (
     "redis",
     "valkey",
@@ -22,26 +25,38 @@ _PARTS = (
     "exporter",
 )
 """What others' images are called that a manifest of the project may run beside the API."""
+_API_NAME = re.compile(r"(?:^|[-_])(?:api|gateway|app)(?:$|[-_\d])")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """The objects of all manifests, without patches, and the images that kustomizations put in place of others'."""
+    """The objects of all manifests, without patches, and the images that a kustomization puts in place of others'.
+
+    `has_chart` tells that there are templates of Helm's, which are no manifests yet.
+    """
 
     objects: tuple[Object, ...]
-    images: Mapping[str, str]
+    kustomizations: tuple[Kustomization, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    has_chart: bool = False
 
     def of(self, kind: str) -> list[Object]:
         """Return the objects of a kind."""
         return [one for one in self.objects if one.get("kind") == kind]
 
-    def api(self) -> Object | None:
-        """Return the Deployment of the API: one whose image is none of the parts that it rests on."""
-        for one in self.of("Deployment"):
-            images = [str(container.get("image") or "") for container in containers(one)]
-            if images and not any(part in image.lower() for image in images[:1] for part in _PARTS):
-                return one
-        return None
+    def deployed(self) -> "list[Manifests]":
+        """Return what each kustomization makes of the objects; without any, the objects as they are."""
+        return [
+            Manifests(tuple(map(one.apply, self.objects)), images=dict(one.images))
+            for one in self.kustomizations
+        ] or [self]
+
+    def api(self, paths: Collection[str]) -> Object | None:
+        """Return the Deployment of the API: none of the parts that it rests on, and one that is asked at `paths` if any is."""
+        found = [one for one in self.of("Deployment") if not _is_part(one)]
+        return max(
+            found, key=lambda one: (_is_asked(one, paths), bool(_API_NAME.search(name(one)))), default=None
+        )
 
     def image(self, container: Object) -> str:
         """Return the image of a container as it is deployed."""
@@ -51,29 +66,19 @@ class Manifests:
 
 def read(files: Sequence[File]) -> Manifests:
     """Return what the YAML files of a submission hold of Kubernetes. Raises ValueError, with the path, for no YAML."""
+    charts = {posixpath.dirname(file.path) for file in files if posixpath.basename(file.path) == "Chart.yaml"}
     loaded: dict[str, list[Any]] = {}
     for file in files:
+        if _is_in_chart(file.path, charts):
+            continue
         try:
             loaded[file.path] = compose_file.load_all(file.text)
         except ValueError as error:
             if "apiVersion" in file.text:
                 raise ValueError(f"{file.path}: {error}") from error
-    kustomizations = {
-        path: one
-        for path, documents in loaded.items()
-        if posixpath.basename(path) in {"kustomization.yaml", "kustomization.yml"}
-        for one in documents[:1]
-        if isinstance(one, dict)
-    }
-    patches = {patch for path, one in kustomizations.items() for patch in _patches(path, one)}
-    objects = [
-        one
-        for path, documents in loaded.items()
-        if path not in patches and path not in kustomizations
-        for one in _objects(documents)
-    ]
-    images = {name: image for one in kustomizations.values() for name, image in _images(one)}
-    return Manifests(tuple(objects), images)
+    kustomizations, others = kustomize.read(loaded)
+    objects = [one for path, documents in loaded.items() if path not in others for one in _objects(documents)]
+    return Manifests(tuple(objects), tuple(kustomizations), has_chart=bool(charts))
 
 
 def pod(workload: Object) -> Object:
@@ -86,40 +91,46 @@ def containers(workload: Object) -> list[Object]:
     return [one for one in listed(pod(workload).get("containers")) if isinstance(one, dict)]
 
 
-def table(value: Any) -> Object:
-    """Return a mapping as it is, and an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
+def serving(workload: Object) -> Object:
+    """Return the container that serves: the first one that is asked by HTTP, or else the first; empty for none."""
+    found = containers(workload)
+    return next(
+        (one for one in found if probe_path(one, "liveness") or probe_path(one, "readiness")), None
+    ) or (found[0] if found else {})
 
 
-def listed(value: Any) -> list[Any]:
-    """Return a list as it is, and an empty one for anything else."""
-    return value if isinstance(value, list) else []
+def probe_path(container: Object, kind: str) -> str:
+    """Return the path that a probe asks by HTTP; an empty string for none."""
+    return str(table(table(container.get(f"{kind}Probe")).get("httpGet")).get("path") or "")
+
+
+def name(one: Object) -> str:
+    """Return the name of an object."""
+    return str(table(one.get("metadata")).get("name") or "")
+
+
+def _is_part(deployment: Object) -> bool:
+    images = [str(container.get("image") or "").lower() for container in containers(deployment)]
+    return all(any(part in image for part in _PARTS) for image in images)
+
+
+def _is_asked(deployment: Object, paths: Collection[str]) -> bool:
+    container = serving(deployment)
+    return any(probe_path(container, kind) in paths for kind in ("liveness", "readiness"))
+
+
+def _is_in_chart(path: str, charts: Collection[str]) -> bool:
+    """Whether a file is one of Helm's templates, which are no YAML until it has filled them in."""
+    return any(path.startswith(posixpath.join(chart, "templates", "")) for chart in charts)
 
 
 def _objects(documents: Sequence[Any]) -> Iterator[Object]:
     for one in documents:
-        if isinstance(one, dict) and all(isinstance(one.get(name), str) for name in ("apiVersion", "kind")):
+        if isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("apiVersion", "kind")):
             if one["kind"] == "List":
                 yield from _objects(listed(one.get("items")))
             else:
                 yield one
-
-
-def _patches(path: str, kustomization: Object) -> Iterator[str]:
-    folder = posixpath.dirname(path)
-    named = [table(one).get("path") for one in listed(kustomization.get("patches"))]
-    for one in [*named, *listed(kustomization.get("patchesStrategicMerge"))]:
-        if isinstance(one, str):
-            yield posixpath.normpath(posixpath.join(folder, one))
-
-
-def _images(kustomization: Object) -> Iterator[tuple[str, str]]:
-    for one in map(table, listed(kustomization.get("images"))):
-        name = str(one.get("newName") or one.get("name") or "")
-        if digest := one.get("digest"):
-            yield str(one.get("name")), f"{name}@{digest}"
-        elif tag := one.get("newTag"):
-            yield str(one.get("name")), f"{name}:{tag}"
 
 
 def _without_tag(image: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import jsonschema
 import kubernetes_validate
 
-from exercises.project61.part5_deployment.manifests import table
+from exercises.project61.part5_deployment.values import table
 
 Format = Literal["compose-spec", "github-workflows"]
 

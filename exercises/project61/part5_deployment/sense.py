@@ -1,19 +1,27 @@
 """Rules for the Deployment of an API: what it takes to survive restarts, evictions and a bad start."""
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exercises.project61.part5_deployment.manifests import Manifests, Object, containers, listed, pod, table
+from exercises.project61.part5_deployment.manifests import (
+    Manifests,
+    containers,
+    name,
+    pod,
+    probe_path,
+    serving,
+)
+from exercises.project61.part5_deployment.secrets import gives_away, is_in_clear
+from exercises.project61.part5_deployment.values import Object, listed, table
 
 LEAST_GRACE_SECONDS = 30
 """So long a service may take to drain; the grace period has to be longer."""
 LEAST_REPLICAS = 2
 
-_SECRET = re.compile(
-    r"KEY$|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|DATABASE_URL|BOOTSTRAP_USERS", re.IGNORECASE
-)
-_PLACEHOLDER = re.compile(r"change|replace|your|example|placeholder|<|\$\{|todo|xxx", re.IGNORECASE)
+_NO_SECRETS = re.compile(r"(?:^|[_.-])(?:user|username|db|database|name|host|port)$", re.IGNORECASE)
+"""What Secrets hold beside what is secret."""
 
 
 def problems(manifests: Manifests, api: Object, *, alive: str, ready: tuple[str, ...]) -> Iterator[str]:
@@ -21,11 +29,10 @@ def problems(manifests: Manifests, api: Object, *, alive: str, ready: tuple[str,
 
     `alive` is the path that tells that the service lives, `ready` those that tell whether its dependencies do.
     """
-    serving = containers(api)[:1]
-    if not serving:
+    container = serving(api)
+    if not container:
         yield "its pods have no container"
         return
-    container = serving[0]
     yield from _probes(container, alive, ready)
     yield from _grace(api, container)
     yield from _resources(container)
@@ -36,15 +43,11 @@ def problems(manifests: Manifests, api: Object, *, alive: str, ready: tuple[str,
 
 
 def _probes(container: Object, alive: str, ready: tuple[str, ...]) -> Iterator[str]:
-    asked = {kind: _path(container.get(f"{kind}Probe")) for kind in ("liveness", "readiness")}
+    asked = {kind: probe_path(container, kind) for kind in ("liveness", "readiness")}
     if asked["liveness"] != alive:
         yield f"livenessProbe asks {asked['liveness'] or 'nothing'}, not GET {alive}"
     if asked["readiness"] not in ready:
         yield f"readinessProbe asks {asked['readiness'] or 'nothing'}, not GET {' or '.join(ready)}"
-
-
-def _path(probe: Any) -> str:
-    return str(table(table(probe).get("httpGet")).get("path") or "")
 
 
 def _grace(api: Object, container: Object) -> Iterator[str]:
@@ -63,9 +66,9 @@ def _grace(api: Object, container: Object) -> Iterator[str]:
 
 def _resources(container: Object) -> Iterator[str]:
     resources = table(container.get("resources"))
-    for kind, name in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory")):
-        if not table(resources.get(kind)).get(name):
-            yield f"resources.{kind}.{name} is not set"
+    for kind, of in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory")):
+        if not table(resources.get(kind)).get(of):
+            yield f"resources.{kind}.{of} is not set"
 
 
 def _replicas(manifests: Manifests, api: Object) -> Iterator[str]:
@@ -73,7 +76,7 @@ def _replicas(manifests: Manifests, api: Object) -> Iterator[str]:
     scaled = [
         _number(table(one.get("spec")).get("minReplicas"), 1.0)
         for one in manifests.of("HorizontalPodAutoscaler")
-        if table(table(one.get("spec")).get("scaleTargetRef")).get("name") == _name(api)
+        if table(table(one.get("spec")).get("scaleTargetRef")).get("name") == name(api)
     ]
     if max([_number(spec.get("replicas"), 1.0), *scaled]) < LEAST_REPLICAS or (
         scaled and min(scaled) < LEAST_REPLICAS
@@ -85,8 +88,24 @@ def _replicas(manifests: Manifests, api: Object) -> Iterator[str]:
 
 
 def _selects(budget: Object, labels: Object) -> bool:
-    wanted = table(table(table(budget.get("spec")).get("selector")).get("matchLabels"))
-    return bool(wanted) and all(labels.get(name) == value for name, value in wanted.items())
+    selector = table(table(budget.get("spec")).get("selector"))
+    wanted, rules = table(selector.get("matchLabels")), listed(selector.get("matchExpressions"))
+    return (
+        bool(wanted or rules)
+        and all(labels.get(key) == value for key, value in wanted.items())
+        and all(_fits(rule, labels) for rule in map(table, rules))
+    )
+
+
+def _fits(rule: Object, labels: Object) -> bool:
+    """Whether labels fit a rule of `matchExpressions`."""
+    key, values = str(rule.get("key")), listed(rule.get("values"))
+    return {
+        "In": labels.get(key) in values,
+        "NotIn": labels.get(key) not in values,
+        "Exists": key in labels,
+        "DoesNotExist": key not in labels,
+    }.get(str(rule.get("operator")), False)
 
 
 def _user(api: Object, container: Object) -> Iterator[str]:
@@ -107,21 +126,36 @@ def _pinned(manifests: Manifests, container: Object) -> Iterator[str]:
 def _secrets(manifests: Manifests, api: Object) -> Iterator[str]:
     for container in containers(api):
         for variable in map(table, listed(container.get("env"))):
-            name, value = str(variable.get("name") or ""), variable.get("value")
-            if value and _SECRET.search(name) and not re.fullmatch(r"\$\(\w+\)", str(value)):
-                yield f"{name} stands in clear in the Deployment"
+            key, value = str(variable.get("name") or ""), str(variable.get("value") or "")
+            if is_in_clear(key, value):
+                yield f"{key} stands in clear in the Deployment"
     for one in manifests.of("ConfigMap"):
-        for name, value in table(one.get("data")).items():
-            if value and _SECRET.search(name) and not _PLACEHOLDER.search(str(value)):
-                yield f"{name} stands in clear in the ConfigMap {_name(one)}"
+        for key, value in table(one.get("data")).items():
+            if gives_away(str(key), str(value or "")):
+                yield f"{key} stands in clear in the ConfigMap {name(one)}"
     for one in manifests.of("Secret"):
-        values: Mapping[str, Any] = {**table(one.get("data")), **table(one.get("stringData"))}
-        if any(value and not _PLACEHOLDER.search(str(value)) for value in values.values()):
-            yield f"the Secret {_name(one)} is in the repository with its values"
+        if any(_is_told(str(key), value) for key, value in _values(one).items()):
+            yield f"the Secret {name(one)} is in the repository with its values"
 
 
-def _name(one: Object) -> str:
-    return str(table(one.get("metadata")).get("name") or "")
+def _values(secret: Object) -> Mapping[str, str]:
+    """Return what a Secret holds, decoded."""
+    decoded = {key: _decoded(str(value or "")) for key, value in table(secret.get("data")).items()}
+    return {**decoded, **{key: str(value or "") for key, value in table(secret.get("stringData")).items()}}
+
+
+def _decoded(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except ValueError:
+        return value
+
+
+def _is_told(key: str, value: str) -> bool:
+    """Whether a value of a Secret's is told; all that it holds is secret, but for what names whom and where."""
+    if "://" in value:
+        return gives_away("url", value)
+    return not _NO_SECRETS.search(key) and gives_away("secret", value)
 
 
 def _number(value: Any, default: float) -> float:

@@ -1,16 +1,18 @@
 """Reads CI workflows of GitHub Actions: when they run, and whether they test and build."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lab import compose_file
 
 _TESTS = re.compile(
-    r"\bpytest\b|\bnpm (?:run )?test\b|\bnpx (?:jest|vitest)\b|\bmake (?:test|check)\b|\bmise run test|\btox\b|\bnox\b"
+    r"\bpytest\b|\bunittest\b|\b(?:npm|pnpm|yarn|bun) (?:run )?t(?:est)?\b|\b(?:npx|pnpm exec|yarn) (?:jest|vitest|mocha)\b"
+    r"|\bnode --test\b|\b(?:make|just|task) \S*(?:test|check|ci)\b|\bmise (?:run )?\S*test|\btox\b|\bnox\b|\bhatch test\b"
 )
 _BUILDS = re.compile(
-    r"\bdocker (?:buildx )?build\b|\bdocker[ -]compose\b.* build\b|\bbuildah\b|\bkaniko\b|\bmake image"
+    r"\b(?:docker|podman|nerdctl) (?:buildx |image )?(?:build|bake)\b|\bdocker[ -]compose\b.* (?:build\b|--build\b)"
+    r"|\bbuildah\b|\bkaniko\b|\bpack build\b|\b(?:make|just|task) \S*(?:image|docker|build)"
 )
 _BUILDING_ACTIONS = ("docker/build-push-action", "docker/bake-action", "redhat-actions/buildah-build")
 
@@ -23,11 +25,27 @@ def load(text: str) -> dict[str, Any]:
     return {"on" if name is True else str(name): value for name, value in content.items()}
 
 
-def runs_on_changes(workflow: dict[str, Any]) -> bool:
-    """Whether a push or a pull request starts it."""
+def run_on_changes(workflows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the workflows that a push or a pull request starts, and those of the repository that these call."""
+    started = [path for path, one in workflows.items() if _starts_on_changes(one)]
+    for path in started:
+        called = {name.removeprefix("./") for name in _called(workflows[path])}
+        started += [name for name in workflows if name in called and name not in started]
+    return [workflows[path] for path in started]
+
+
+def _starts_on_changes(workflow: dict[str, Any]) -> bool:
     triggers = workflow.get("on")
     named = [triggers] if isinstance(triggers, str) else list(triggers or ())
     return not {"push", "pull_request"}.isdisjoint(map(str, named))
+
+
+def _called(workflow: dict[str, Any]) -> Iterator[str]:
+    """Yield the paths of the reusable workflows that a workflow's jobs are."""
+    jobs = workflow.get("jobs")
+    for job in jobs.values() if isinstance(jobs, dict) else ():
+        if isinstance(job, dict) and str(job.get("uses") or "").startswith("./"):
+            yield str(job["uses"])
 
 
 def tests(workflow: dict[str, Any]) -> bool:

@@ -21,6 +21,8 @@ OPERATIONS = (
     ("get", "/health"),
 )
 SCHEMES = {"http", "apiKey", "oauth2", "openIdConnect"}
+MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
+"""In the order in which make looks for them."""
 SHOWN = 4
 
 
@@ -104,7 +106,7 @@ def _is_there(history: History, names: frozenset[str], one: Needed) -> bool:
 
 
 def _has_target(history: History, target: str) -> bool:
-    makefile = history.file("Makefile")
+    makefile = next((file for name in MAKEFILES if (file := history.file(name))), None)
     if makefile is None:
         return False
     rules = re.findall(r"^([^\s#:=][^:=\n]*):(?!=)", makefile.text, re.MULTILINE)

@@ -2,12 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from exercises.project61.part6_documentation.pages import BLOCK, COMMENT
+from lab.lab import TOOLS_FOLDERS
 
 Kind = Literal["make target", "npm script", "file"]
 
@@ -54,9 +55,17 @@ def needed(page: str) -> Iterator[Needed]:
             if words[0] in {"cd", "pushd"}:
                 break
             for one in _of_command(words):
-                if one.kind != "file" or one.name not in mentioned:
+                if one.kind != "file" or not _is_made(one.name, mentioned):
                     yield one
-            mentioned |= {word.removeprefix("./") for word in words}
+            mentioned |= {word.removeprefix("./").rstrip("/") for word in words}
+
+
+def _is_made(path: str, mentioned: Collection[str]) -> bool:
+    """Whether an earlier command names a file or a folder around it, or tools make that folder."""
+    around = path.split("/")
+    return around[0] in TOOLS_FOLDERS or any(
+        "/".join(around[:depth]) in mentioned for depth in range(1, len(around) + 1)
+    )
 
 
 def _commands(block: str) -> Iterator[list[str]]:

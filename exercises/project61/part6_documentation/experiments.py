@@ -9,7 +9,9 @@ __all__ = ["openapi", "pages"]
 @experiment(seconds=1, needs="nothing")
 async def pages(lab: Lab) -> None:
     """Read the pages, and the names of what they may name."""
-    lab.record_files("*.md", "docs/**/*.md", "Makefile", "package.json", "mise.toml", "*.yml", "*.yaml")
+    lab.record_files(
+        "*.md", "docs/**/*.md", "[Mm]akefile", "GNUmakefile", "package.json", "mise.toml", "*.yml", "*.yaml"
+    )
     lab.record_tree()
 
 

@@ -8,7 +8,9 @@ import pytest
 from chaos.contract import Contract
 from chaos.history import Began, File, History
 from exercises.project61.part5_deployment import checks
+from exercises.project61.part5_deployment.compose import kinds
 from exercises.project61.part5_deployment.experiments import FOLDERS
+from exercises.project61.part5_deployment.secrets import gives_away
 from lab.verdict import Verdict
 
 ROOT = Path(__file__).parents[3]
@@ -16,6 +18,7 @@ DEPLOYMENT = "deploy/kubernetes/base/deployment.yaml"
 COMPOSE = "docker-compose.yml"
 DOCKERFILE = "src/api/Dockerfile"
 WORKFLOW = ".github/workflows/ci.yml"
+OVERLAY = "deploy/kubernetes/overlays/production"
 
 Check = Callable[[History], Verdict]
 Change = tuple[str, str, str]
@@ -152,6 +155,7 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [
             (DEPLOYMENT, "replicas: 2", "replicas: 1"),
             ("deploy/kubernetes/base/autoscaler.yaml", "minReplicas: 2", "minReplicas: 1"),
+            (f"{OVERLAY}/replicas.yaml", "minReplicas: 3", "minReplicas: 1"),
         ],
         "fewer than 2 replicas",
     ),
@@ -219,6 +223,174 @@ def test_what_is_wrong_is_named(case: str) -> None:
 
     assert verdict.status == "failed"
     assert named in verdict.actual
+
+
+LITERAL = """            - {name: MAX_TOKENS, value: "1024"}
+            - {name: ACCESS_TOKEN_EXPIRE_MINUTES, value: "30"}
+            - {name: DATABASE_URL, value: "postgresql://api:$(DATABASE_PASSWORD)@postgres:5432/api"}
+            - {name: REDIS_URL, value: "redis://redis:6379/0"}
+"""
+ENV = "          env:\n"
+SECRET = """apiVersion: v1
+kind: Secret
+metadata: {name: llm-api}
+type: Opaque
+stringData: {POSTGRES_USER: api, POSTGRES_DB: api, JWT_SECRET_KEY: change-me}
+data: {BOOTSTRAP_USERS: cmVwbGFjZS1tZQ==}
+"""
+CHART = {
+    "deploy/chart/Chart.yaml": "apiVersion: v2\nname: llm-api\nversion: 0.1.0\n",
+    "deploy/chart/templates/deployment.yaml": "apiVersion: apps/v1\nkind: Deployment\nreplicas: {{ .Values.n }}\n",
+}
+SIDECAR = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: a-backend}
+spec:
+  selector: {matchLabels: {app: backend}}
+  template:
+    metadata: {labels: {app: backend}}
+    spec: {containers: [{name: backend, image: "models:1"}]}
+"""
+ONE_REPLICA = [
+    (DEPLOYMENT, "replicas: 2", "replicas: 1"),
+    ("deploy/kubernetes/base/autoscaler.yaml", "minReplicas: 2", "minReplicas: 1"),
+]
+KUSTOMIZATION = f"{OVERLAY}/kustomization.yaml"
+BY_PATCH = "patches:\n  - path: replicas.yaml\n  - target: {kind: Deployment, name: llm-api}\n    patch: |-\n"
+
+RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
+    "names that sound like secrets, in an image": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "EXPOSE 8000", "ENV TOKENIZERS_PARALLELISM=false MAX_TOKENS=512\nEXPOSE 8000")],
+        {},
+    ),
+    "a path to a secret": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "EXPOSE 8000", "ENV JWT_SECRET=/run/secrets/jwt\nEXPOSE 8000")],
+        {},
+    ),
+    "names that sound like secrets, and references": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, ENV, ENV + LITERAL)],
+        {},
+    ),
+    "a Secret with placeholders": (
+        checks.manifests_make_sense,
+        [],
+        {"deploy/kubernetes/secret.example.yaml": SECRET},
+    ),
+    "a chart beside manifests": (checks.manifests_are_valid, [], CHART),
+    "another Deployment that comes first": (
+        checks.manifests_make_sense,
+        [],
+        {"deploy/kubernetes/a-backend.yaml": SIDECAR},
+    ),
+    "replicas by an overlay's patch": (checks.manifests_make_sense, ONE_REPLICA, {}),
+    "a budget by expressions": (
+        checks.manifests_make_sense,
+        [
+            (
+                "deploy/kubernetes/base/disruption-budget.yaml",
+                "matchLabels: {app.kubernetes.io/name: llm-api}",
+                "matchExpressions: [{key: app.kubernetes.io/name, operator: In, values: [llm-api]}]",
+            )
+        ],
+        {},
+    ),
+    "a grace period by JSON Patch": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 30"),
+            (
+                KUSTOMIZATION,
+                "patches:\n  - path: replicas.yaml\n",
+                BY_PATCH
+                + "      - {op: replace, path: /spec/template/spec/terminationGracePeriodSeconds, value: 60}\n",
+            ),
+        ],
+        {},
+    ),
+    "a workflow that calls another": (
+        checks.workflow_tests_and_builds,
+        [(WORKFLOW, "  push:\n    branches: [main]\n  pull_request:\n", "  workflow_call:\n")],
+        {
+            ".github/workflows/main.yml": (
+                "on: [push]\njobs:\n  all:\n    uses: ./.github/workflows/ci.yml\n    secrets: inherit\n"
+            )
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RIGHT)
+def test_what_is_right_in_another_way_passes(case: str) -> None:
+    check, changes, added = RIGHT[case]
+
+    verdict = judged(check, {**changed(*changes), **added})
+
+    assert verdict.passed, verdict.actual
+
+
+def test_a_chart_alone_is_no_manifest() -> None:
+    verdict = judged(checks.manifests_are_valid, CHART)
+
+    assert verdict.status == "failed"
+    assert "helm template" in verdict.actual
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("JWT_SECRET_KEY", "3f9c2a", True),
+        ("jwt-secret-key", "3f9c2a", True),
+        ("apiKey", "3f9c2a", True),
+        ("HF_TOKEN", "hf_abc", True),
+        ("DATABASE_URL", "postgresql://api:3f9c2a@db/api", True),
+        ("CACHE", "redis://:3f9c2a@redis:6379", True),
+        ("BOOTSTRAP_USERS", '[{"username": "a", "password": "b"}]', True),
+        ("MAX_TOKENS", "512", False),
+        ("JWT_PUBLIC_KEY", "MIIB", False),
+        ("API_KEY_HEADER", "X-API-Key", False),
+        ("ALLOW_EMPTY_PASSWORD", "yes", False),
+        ("JWT_SECRET_KEY", "${JWT_SECRET_KEY}", False),
+        ("JWT_SECRET_KEY", "$(JWT)", False),
+        ("JWT_SECRET_KEY", "<generate one>", False),
+        ("DATABASE_URL", "postgresql://db/api", False),
+        ("DATABASE_URL", "postgresql://$(USER):$(PASSWORD)@db/api", False),
+    ],
+)
+def test_a_secret_is_told_from_what_sounds_like_one(name: str, value: str, told: bool) -> None:  # noqa: FBT001
+    assert gives_away(name, value) == told
+
+
+def parts(*names: str, built: str = "", **images: str) -> dict[str, str]:
+    found: dict[str, dict[str, str]] = {name: {} for name in names}
+    found |= {name.replace("_", "-"): {"image": image} for name, image in images.items()}
+    found.setdefault(built, {})["build"] = "."
+    return kinds(found)
+
+
+def test_a_compose_file_may_call_its_api_backend() -> None:
+    found = parts("redis", "grafana", built="backend", litellm="ghcr.io/berriai/litellm:v1", db="postgres:17")
+
+    assert found["API"] == "backend"
+    assert found["backend"] == "litellm"
+    assert found["PostgreSQL"] == "db"
+
+
+@pytest.mark.parametrize("api", ["api", "llm-api", "model-gateway", "inference", "gateway-1"])
+def test_an_api_is_the_one_that_is_built(api: str) -> None:
+    found = parts("redis-exporter", "redis", "mock-llm", built=api)
+
+    assert (found["API"], found["backend"], found["Redis"]) == (api, "mock-llm", "redis")
+
+
+def test_two_that_are_built_are_told_apart_by_their_names() -> None:
+    services = {"fake-openai": {"build": "./fake"}, "backend": {"build": "."}, "redis": {"image": "redis"}}
+
+    found = kinds(services)
+
+    assert (found["API"], found["backend"]) == ("backend", "fake-openai")
 
 
 HOSTILE = {

@@ -47,3 +47,9 @@ def test_a_file_that_an_earlier_command_names_may_be_made_by_it() -> None:
 
 def test_a_command_may_go_over_several_lines() -> None:
     assert of("docker compose \\", "  --file a.yml \\", "  up") == [("file", "a.yml")]
+
+
+def test_what_lies_in_an_environment_that_the_page_makes_is_not_in_the_repository() -> None:
+    page = "```bash\npython -m venv env\n./env/bin/pip install -r requirements.txt\n./.venv/bin/pytest\n```\n"
+
+    assert list(needed(page)) == []

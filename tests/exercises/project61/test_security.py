@@ -223,6 +223,12 @@ def test_one_tier_on_a_busy_machine_is_no_failure() -> None:
     assert checks.limits_hold_across_instances(limited(10, premium=24)).passed
 
 
+def test_a_tier_without_any_limit_is_found_out() -> None:
+    verdict = checks.limits_hold_across_instances(limited(5, enterprise=44))
+
+    assert_failed(verdict, "all were let through")
+
+
 def test_a_limit_lets_requests_through() -> None:
     assert_failed(checks.limits_hold_across_instances(limited(1)), "1 of 14 were let through")
 

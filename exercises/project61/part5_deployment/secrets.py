@@ -1,0 +1,43 @@
+"""Tells names and values that give a secret away from those that only sound like it, such as MAX_TOKENS."""
+
+import re
+
+_WORDS = re.compile(r"[_.\-\s]+|(?<=[a-z0-9])(?=[A-Z])")
+_SECRET_ENDS = frozenset(
+    {"key", "keys", "secret", "secrets", "token", "password", "passwd", "pwd", "credential", "credentials"}
+)
+_REFERENCE = re.compile(r"\$\(\w+\)|\$\{[^}]*\}|\$\w+")
+_PLACEHOLDER = re.compile(
+    r"change|replace|your|example|placeholder|dummy|insert|set[-_ ]?me|<|\$\{|\.\.\.|\*\*\*|todo|xxx",
+    re.IGNORECASE,
+)
+_SWITCHES = frozenset({"true", "false", "yes", "no", "on", "off"})
+_PASSWORD_IN_URL = re.compile(r"\w://[^/@\s:]*:(?P<password>[^/@\s]+)@")
+_USERS = "BOOTSTRAP_USERS"
+
+
+def is_secret(name: str) -> bool:
+    """Whether what stands under a name is secret: its last word says so, and it is no public key.
+
+    ACCESS_TOKEN_EXPIRE_MINUTES, TOKENIZERS_PARALLELISM and JWT_SECRET_FILE are none.
+    """
+    words = [word.lower() for word in _WORDS.split(name) if word]
+    return name.upper() == _USERS or bool(words and words[-1] in _SECRET_ENDS and "public" not in words)
+
+
+def gives_away(name: str, value: str) -> bool:
+    """Whether a value under a name is a secret in clear: no reference, path or switch, and nothing to be replaced."""
+    return is_in_clear(name, value) and not _PLACEHOLDER.search(_secret_part(name, value))
+
+
+def is_in_clear(name: str, value: str) -> bool:
+    """Whether a value under a name is a secret in clear, even one that is meant to be replaced."""
+    secret = _REFERENCE.sub("", _secret_part(name, value)).strip("\"' ")
+    return bool(secret) and not secret.startswith("/") and secret.lower() not in _SWITCHES
+
+
+def _secret_part(name: str, value: str) -> str:
+    """Return what is secret of a value: all of it, or the password in a URL; an empty string for nothing."""
+    if found := _PASSWORD_IN_URL.search(value):
+        return found["password"]
+    return value if is_secret(name) else ""

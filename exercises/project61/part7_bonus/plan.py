@@ -1,0 +1,108 @@
+"""What the experiments of part 7 give the service, and the numbers of its page, for experiments and checks alike."""
+
+import json
+import random
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from chaos.contract import Contract
+from chaos.history import Given, History
+from lab.settings import Settings
+
+NOT_BUILT = "not built: "
+"""How the report says that a challenge was not taken up."""
+
+ROUTES, BUDGETS, VARIANTS, USERS = "MODEL_ROUTES", "DAILY_BUDGETS", "MODEL_VARIANTS", "BOOTSTRAP_USERS"
+
+TASKS = ("summary", "translation", "extraction", "classification", "rewriting")
+OWN_BUDGET = 10_000.0
+"""US dollars a day for one user, whose tier has a small budget."""
+COSTLY_TOKENS = (4_000_000, 4_000_000)
+"""Of an answer that is over every small budget, even at a cent for a million tokens."""
+COSTLY_DOLLARS = 25.0
+STOPPED_SECONDS = 5.0
+"""How long a budget may go unnoticed once it is spent."""
+ARRIVAL_SECONDS = 10.0
+"""How long usage may be on its way to a report."""
+
+MORE_USERS = 12
+"""Beside those of the contract who may chat."""
+EVEN, UNEVEN = "1 to 1", "99 to 1"
+MOST_LIGHT = 4
+"""Of 16 users, how many may have a variant with a hundredth of the weight: more come by chance once in 2 million runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A model, and its variants with their weights."""
+
+    model: str
+    weights: dict[str, float]
+
+
+def rules_and_budgets(source: random.Random) -> Settings:
+    """Return three rules for models, a small budget for two tiers, and a large one for a user of one of them."""
+    task = source.choice(TASKS)
+    first, second, third = source.sample(_models()[1:], 3)
+    rules = [
+        {"tier": "free", "task": task, "model": first},
+        {"task": task, "model": second},
+        {"latency_budget": source.choice((1.5, 2, 3)), "model": third, "fallback": first},
+    ]
+    small = source.randrange(2, 6) / 100
+    budgets = {"free": small, "premium": small, f"user:{_contract().users['premium'].name}": OWN_BUDGET}
+    return Settings(variables={ROUTES: json.dumps(rules), BUDGETS: json.dumps(budgets)})
+
+
+def variants_and_users(source: random.Random) -> Settings:
+    """Return two models with two variants each, and more users than the contract has."""
+    even, uneven, one, two = source.sample(_models(), 4)
+    weights = [99, 1]
+    source.shuffle(weights)
+    splits = {even: {one: 1, two: 1}, uneven: dict(zip((one, two), weights, strict=True))}
+    more = [
+        {
+            "username": f"reader-{source.getrandbits(32):08x}",
+            "password": f"{source.getrandbits(96):024x}",
+            "tier": source.choice(("free", "premium", "enterprise")),
+            "permissions": ["chat"],
+        }
+        for _ in range(MORE_USERS)
+    ]
+    named = _contract().composed[USERS].strip().removesuffix("]").rstrip()
+    return Settings(
+        variables={VARIANTS: json.dumps(splits)},
+        composed={USERS: f"{named},\n{json.dumps(more)[1:]}"},
+    )
+
+
+def given(history: History, variable: str) -> Any:
+    """Return what a variable of the experiment holds, as JSON."""
+    values = (event.variables.get(variable) for event in history.of(Given))
+    return json.loads(next(value for value in values if value))
+
+
+def splits_of(history: History) -> dict[str, Split]:
+    """Return the models with variants, by whether their weights are alike."""
+    return {
+        EVEN if len(set(weights.values())) == 1 else UNEVEN: Split(model, weights)
+        for model, weights in given(history, VARIANTS).items()
+    }
+
+
+def small_budget(history: History) -> float:
+    """Return what a day may cost a user of the tiers that have a budget, in US dollars."""
+    return float(given(history, BUDGETS)["free"])
+
+
+def _models() -> tuple[str, ...]:
+    ask = _contract().ask
+    assert ask
+    return tuple(ask.models)
+
+
+@cache
+def _contract() -> Contract:
+    return Contract.load(Path(__file__).parents[1] / "contract.toml")
