@@ -115,8 +115,8 @@ async def test_a_build_runs_once_and_its_output_is_in_each_copy(bench: Bench, tm
 
 async def test_scripts_after_the_installation(bench: Bench, tmp_path: Path) -> None:
     code = "require('fs').writeFileSync('made.txt', 'made')"
-    scripts = {"start": "node src/server.js", "postinstall": f'node -e "{code}"'}
-    bench.repository.write(TINY | {"package.json": package(**scripts)})
+    made = package(start="node src/server.js", postinstall=f'node -e "{code}"')
+    bench.repository.write(TINY | {"package.json": made})
     _, venv = await bench.prepare()
     assert (venv.parent / "project" / "made.txt").read_text() == "made"
 
