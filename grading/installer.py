@@ -25,8 +25,9 @@ _BUILD = re.compile(r"build backend (returned an error|failed)|failed to build",
 _NOT_THERE = re.compile(r"status client error \((401|403|404|410)", re.IGNORECASE)
 _MACHINE = re.compile(
     r"error sending request|failed to fetch|request failed|dns error|connection (refused|reset|closed)|timed out"
-    r"|network (is )?(unreachable|was disabled)|npm error code (ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ERR_SOCKET_TIMEOUT)|status server error|429 too many|certificate|no space left|disk quota"
-    r"|read-only file system|permission denied|cannot allocate memory|too many open files",
+    r"|network (is )?(unreachable|was disabled)|status server error|429 too many|certificate|no space left|disk quota"
+    r"|npm error code (ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ERR_SOCKET_TIMEOUT)"
+    r"|read-only file system|permission denied|cannot allocate memory|too many open files|resource temporarily unavailable",
     re.IGNORECASE,
 )
 

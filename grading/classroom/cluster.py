@@ -30,9 +30,8 @@ RESOURCE: Final = "grading"
 RETRIES: Final = 2
 CONNECT_SECONDS: Final = 20
 STEPS: Final = "grading-steps"
-POLL_SECONDS: Final = 5
-"""A scheduler that is gone makes no event."""
-_GONE: Final = frozenset({"closed", "closing"})
+QUIET: Final = {"distributed": "critical", "distributed.client": "critical"}
+"""What Dask logs into the display; what matters is told of each student."""
 _LOST: Final = "The connection to the cluster's scheduler was lost; run the same command again."
 _MISSING: Final = (
     "--cluster needs Dask's distributed scheduler; install it with `uv sync --group class` on every machine."
@@ -58,7 +57,10 @@ def on_cluster(address: str, tell: Callable[[str], None]) -> Runner:
     Raises UsageError if the packages are missing.
     """
     try:
-        import distributed  # noqa: PLC0415 - an extra that takes a second to import
+        import dask.config  # noqa: PLC0415 - extras that take a second to import
+
+        dask.config.set({"logging": QUIET})
+        import distributed  # noqa: PLC0415
     except ImportError:
         raise UsageError(_MISSING) from None
 
@@ -167,26 +169,18 @@ def _run(client: Any, tasks: Sequence[Task], step: Step) -> Generator[Ended, Non
             future.add_done_callback(lambda done: news.put((futures[done], done)))
         left = set(by_draft)
         while left:
-            try:
-                task, told = news.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                if client.status in _GONE:
-                    yield from (Ended(by_draft[draft], MachineError(_LOST)) for draft in sorted(left))
-                    return
-                continue
+            task, told = news.get()
             if isinstance(told, str):
                 step(task, told)
             elif os.fspath(task.draft) in left:
                 left.discard(os.fspath(task.draft))
                 yield _ended(task, told)
     finally:
-        if client.status not in _GONE:
-            _end(client, futures)
+        _end(client, futures)
 
 
 def _end(client: Any, futures: Mapping[Any, Task]) -> None:
     """End what still runs on workers."""
-    client.unsubscribe_topic(STEPS)
     if unfinished := [future for future in futures if not future.done()]:
         client.cancel(unfinished, force=True)
         with contextlib.suppress(OSError, TimeoutError):
@@ -195,6 +189,8 @@ def _end(client: Any, futures: Mapping[Any, Task]) -> None:
 
 def _ended(task: Task, future: Any) -> Ended:
     """Return what came of a student, with the files in the draft."""
+    if future.cancelled():
+        return Ended(task, MachineError(_LOST))
     try:
         sent: Sent = future.result()
         if sent.files:

@@ -28,15 +28,14 @@ KILLS_ITS_GRADER = (
     "os.kill(int(status.rpartition(')')[2].split()[1]), signal.SIGKILL)\n"
 )
 FLOODS = (
-    "import sys, threading\n"
+    "import sys, threading, time\n"
     "def flood():\n"
     "    while True:\n"
     "        print('=cmd()\\x1b[2J' + 'x' * 9000, flush=True)\n"
+    "        time.sleep(0.01)\n"
     "threading.Thread(target=flood, daemon=True).start()\n" + SOLUTION
 )
-LIES = "import os\nos.environ['PORT'] = '1'\n" + SOLUTION.replace(
-    '"status": "ok"', '"status": "=HYPERLINK(0)", "grade": 100'
-)
+LIES = changed('{"count": increment()}', '{"count": "=HYPERLINK(0)", "points": 100, "passed": True}')
 
 
 @dataclass(frozen=True)
