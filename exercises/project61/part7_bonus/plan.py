@@ -15,6 +15,7 @@ NOT_BUILT = "not built: "
 """How the report says that a challenge was not taken up."""
 
 ROUTES, BUDGETS, VARIANTS, USERS = "MODEL_ROUTES", "DAILY_BUDGETS", "MODEL_VARIANTS", "BOOTSTRAP_USERS"
+CACHE = "SEMANTIC_CACHE"
 
 TASKS = ("summary", "translation", "extraction", "classification", "rewriting")
 OWN_BUDGET = 10_000.0
@@ -26,6 +27,9 @@ STOPPED_SECONDS = 5.0
 """How long a budget may go unnoticed once it is spent."""
 ARRIVAL_SECONDS = 10.0
 """How long usage may be on its way to a report."""
+
+KEPT_SECONDS = 3.0
+"""How long a cache may take to keep an answer."""
 
 MORE_USERS = 12
 """Beside those of the contract who may chat."""
@@ -76,6 +80,16 @@ def variants_and_users(source: random.Random) -> Settings:
         variables={VARIANTS: json.dumps(splits)},
         composed={USERS: f"{named},\n{json.dumps(more)[1:]}"},
     )
+
+
+def semantic_cache(source: random.Random) -> Settings:
+    """Return a semantic cache that forgets soon."""
+    rules = {
+        "model": source.choice(_models()),
+        "threshold": source.choice((0.86, 0.88, 0.9)),
+        "ttl": source.choice((6, 7)),
+    }
+    return Settings(variables={CACHE: json.dumps(rules)})
 
 
 def given(history: History, variable: str) -> Any:
