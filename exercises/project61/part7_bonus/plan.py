@@ -23,6 +23,8 @@ OWN_BUDGET = 10_000.0
 COSTLY_TOKENS = (4_000_000, 4_000_000)
 """Of an answer that is over every small budget, even at a cent for a million tokens."""
 COSTLY_DOLLARS = 25.0
+STOPPED = "free"
+"""The role whose user has the budget of a tier."""
 STOPPED_SECONDS = 5.0
 """How long a budget may go unnoticed once it is spent."""
 ARRIVAL_SECONDS = 10.0
@@ -109,6 +111,16 @@ def splits_of(history: History) -> dict[str, Split]:
 def small_budget(history: History) -> float:
     """Return what a day may cost a user of the tiers that have a budget, in US dollars."""
     return float(given(history, BUDGETS)["free"])
+
+
+def stopped(kind: str) -> str:
+    """Return the label of requests for this kind of answer by the user who is stopped."""
+    return f"stopped: {kind}"
+
+
+def go_on(role: str) -> str:
+    """Return the label of requests by a user who goes on."""
+    return f"goes on: {role}"
 
 
 def _models() -> tuple[str, ...]:

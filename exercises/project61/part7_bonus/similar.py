@@ -8,7 +8,7 @@ from exercises.project61.part7_bonus.axes import EXPIRED, PARAPHRASE, SIMILAR
 from exercises.project61.part7_bonus.plan import CACHE, KEPT_SECONDS, NOT_BUILT, given
 from exercises.project61.part7_bonus.questions import QUESTIONS
 from lab.reading import excerpt, outcome
-from lab.timing import too_busy
+from lab.timing import stalled, too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, passed
 
 MARK = "x-cache"
@@ -36,6 +36,8 @@ def _not_kept(history: History, name: str) -> Verdict | None:
         if one.status != 200:
             return failed("200", outcome(one.end), one.end)
     if not again or _called(history, again[-1]):
+        if again and again[-1].end and stalled(history, asked.request.t, again[-1].end.t):
+            return too_busy("see what a cache keeps", again[-1].end)
         expected = f"a question that is asked again is answered from a cache within {KEPT_SECONDS:.0f} s"
         actual = f"{NOT_BUILT}with {CACHE} too, the backend is called every time"
         return failed(expected, actual, (again or [asked])[-1].end)
@@ -53,13 +55,12 @@ def _judge(history: History, name: str) -> Iterator[Verdict]:
 
 
 def _late(history: History, name: str, exchange: Exchange) -> Verdict | None:
-    """Return that a paraphrase came too late to be judged; None if it came in time."""
+    """Return that a paraphrase came too late, or that a cache may have been too late for it; None otherwise."""
     [asked] = history.exchanges(f"{name}: asked")
     begun = asked.request.t
     ended = exchange.end.t if exchange.end else begun
-    if _called(history, exchange) and ended - begun > _FRESH_SHARE * given(history, CACHE)["ttl"]:
-        return too_busy("ask again within the time to live", exchange.end)
-    return None
+    late = ended - begun > _FRESH_SHARE * given(history, CACHE)["ttl"] or stalled(history, begun, ended)
+    return too_busy("ask again in time", exchange.end) if late and _called(history, exchange) else None
 
 
 def _hit(history: History, exchange: Exchange, change: str) -> Verdict:

@@ -9,25 +9,36 @@ from typing import Any
 import pytest
 
 from chaos.contract import compose
-from chaos.history import Exited, Given, History, Launched, Ready
+from chaos.history import Exited, Given, History, Launched, Ready, Stall
 from chaos.keys import Keys, answer_code
 from chaos.vectors import vector
 from exercises.project61.part7_bonus import checks
-from exercises.project61.part7_bonus.axes import CASES, EXPIRED, LIMITED, OPPOSITE, PARAPHRASE, SIMILAR
+from exercises.project61.part7_bonus.axes import (
+    CASES,
+    EXPIRED,
+    LIMITED,
+    OPPOSITE,
+    PARAPHRASE,
+    SIMILAR,
+    STREAMED,
+    WHOLE,
+)
 from exercises.project61.part7_bonus.plan import (
     EVEN,
     UNEVEN,
+    go_on,
     rules_and_budgets,
     semantic_cache,
     variants_and_users,
 )
+from exercises.project61.part7_bonus.plan import stopped as stopped_label
 from exercises.project61.part7_bonus.questions import QUESTIONS
 from lab.lab import SECOND
 from lab.verdict import Verdict
 from tests.exercises.project61.record import CONTRACT, Record
 
 USUAL, A, B, C = CONTRACT.ask.models if CONTRACT.ask else ()  # the contract of the project has four models
-RULES = [
+RULES: list[dict[str, Any]] = [
     {"tier": "free", "task": "summary", "model": A},
     {"task": "summary", "model": B},
     {"latency_budget": 2, "model": C, "fallback": A},
@@ -196,10 +207,12 @@ def spent(
     record.asked("spent", 429 if stopped else 200, headers=given)
     report = {"totals": {"prompt_tokens": 1, "completion_tokens": 1, "cost": cost}}
     if stopped:
-        for role, _ in itertools.product(("free", "premium", "enterprise"), range(2)):
+        asked = {stopped_label(WHOLE): "free", stopped_label(STREAMED): "free"}
+        asked |= {go_on(role): role for role in ("premium", "enterprise")}
+        for label, role in asked.items():
             status = right[role]
             calls = (0.0,) if called or status == 200 else ()
-            record.asked(f"spent: {role}", status, key=next(names), headers=given, calls=calls)
+            record.asked(label, status, key=next(names), headers=given, calls=calls)
     record.asked("cost", body=report, path="/v1/usage")
     if stopped:
         second_instance(record, starts=starts)
@@ -216,7 +229,7 @@ def test_budgets_stop_users() -> None:
     [
         (
             spent(stopped=False),
-            "not built: after answers that cost $8.00 by GET /v1/usage DAILY_BUDGETS stops nobody",
+            "not built: after answers that cost $8.00 by GET /v1/usage, DAILY_BUDGETS stops nobody",
         ),
         (spent(statuses={"free": 200}), "200 after"),
         (spent(called=True), "the backend was called"),
@@ -367,6 +380,16 @@ def test_other_caches_are_found_out(history: History, actual: str) -> None:
 
 def test_a_machine_that_is_too_slow_for_the_time_to_live_is_blamed_itself() -> None:
     verdict = checks.similar_questions_are_cached(cached(hits={PARAPHRASE: False}, late=6))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_a_lab_that_stood_still_blames_no_cache() -> None:
+    history = cached(kept=False)
+    [again] = [one for one in history.exchanges() if one.request.label.endswith("again")]
+    stall = Stall(t=again.request.t, seconds=0.5)
+
+    verdict = checks.similar_questions_are_cached(History([*history.events, stall]))
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
