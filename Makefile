@@ -12,7 +12,7 @@ INSTALLED := .venv/.installed
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test hostile starved check format lint types quick real-toxiproxy images bench clean
+.PHONY: score test hostile starved check format lint types prose site quick coverage real-toxiproxy images bench clean
 
 score: $(INSTALLED)
 	$(BIN)/grading score . --runtime process $(ARGS)
@@ -30,7 +30,7 @@ hostile: $(INSTALLED)
 starved: $(INSTALLED)
 	$(BIN)/pytest $(STARVED)
 
-check: format lint types quick
+check: format lint types prose quick
 
 format: $(INSTALLED)
 	$(BIN)/ruff format --check
@@ -41,8 +41,21 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
+# Spelling, and the rules of tests/prose.toml.
+prose: $(INSTALLED)
+	$(BIN)/codespell
+	$(BIN)/pytest -q tests/test_prose.py
+
+# The pages as a site, in build/site. A broken link fails.
+site: $(UV)
+	$(UV) run --frozen --isolated --group site mkdocs build --strict --config-file docs/site/mkdocs.yml
+
 quick: $(INSTALLED)
 	$(BIN)/pytest -q -m "not slow" -n auto $(ARGS)
+
+# The slow tests run the rest: what starts services and grades them.
+coverage: $(INSTALLED)
+	$(BIN)/pytest -q -m "not slow" -n auto --cov --cov-report=term $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/grading_time.py $(ARGS)

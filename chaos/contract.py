@@ -151,7 +151,9 @@ class Contract(Model):
     def _is_whole(self) -> Self:
         for role, user in self.users.items():
             if user.password not in self.secrets:
-                raise ValueError(f"users.{role} names the secret '{user.password}', which [secrets] has not")
+                raise ValueError(
+                    f"users.{role} names the secret '{user.password}', which [secrets] does not have"
+                )
         if self.ask and not any(one.kind == "model" for one in self.upstreams.values()):
             raise ValueError("[ask] needs an upstream of kind 'model'")
         try:

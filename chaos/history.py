@@ -34,7 +34,7 @@ class Event(BaseModel):
 class Began(Event):
     """The experiment began, on a service that was given this contract. The seed replays every nonce in it.
 
-    `attempt` is 2 if a first one left something open.
+    `attempt` is 2 if a first one left something open; `after` are the seconds since the grading began.
     """
 
     kind: Literal["began"] = "began"
@@ -42,6 +42,7 @@ class Began(Event):
     seed: int
     contract: Contract
     attempt: int = 1
+    after: float | None = None
     format: int = FORMAT
 
 

@@ -35,6 +35,7 @@ COMMAND_LENGTH = 200
 """What is told of programs that were left running: so many of them, and so much of each command line."""
 GUARD_SECONDS = 1.0
 KILL_SECONDS = 5.0
+BOX_SECONDS = 1.0
 PAGE = resource.getpagesize()
 
 
@@ -60,9 +61,11 @@ def main() -> None:
     release_output()
     running = watch(program, spec["depth"], lines, wakeup_read, Limits(**spec["limits"]))
     pids = descendants()
-    left = [] if running else command_lines(pids)
     # Before they are killed: the kernel counts nothing of what it kills with a namespace.
     processor = round(reaped_processor() + sum(map(processor_of, pids)), 2)
+    if spec["depth"] and not running:
+        pids = after_box()
+    left = [] if running else command_lines(pids)
     kill_all(program)
     report({"left": left, "processor": processor})
 
@@ -224,6 +227,15 @@ def descendants() -> list[int]:
         found += children
         waiting += children
     return found
+
+
+def after_box() -> list[int]:
+    """Return the process ids below the warden once a box that has ended is taken down, which takes the kernel a moment."""
+    until = time.monotonic() + BOX_SECONDS
+    while (pids := descendants()) and time.monotonic() < until:
+        reap()
+        time.sleep(0.005)
+    return pids
 
 
 def innermost(pid: int, depth: int) -> int:

@@ -3,8 +3,10 @@
 Patterns, parsers and loops over a submission's files and output are written to be linear. This is for those that are not.
 """
 
+import asyncio
 import contextlib
 import ctypes
+import gc
 import os
 import pickle
 import resource
@@ -23,6 +25,8 @@ MEMORY = 2**30
 """Bytes, on top of what the grader has itself."""
 WAIT_FACTOR = 10
 """Seconds of waiting for a second of processor time: a busy machine has no more for each of many."""
+NICENESS = 5
+"""Of a process beside the event loop: services that start have precedence, and it still gets a quarter of a processor."""
 _PIECE = 1 << 16
 _PR_SET_PDEATHSIG = 1
 _PAGE = resource.getpagesize()
@@ -40,15 +44,7 @@ def bounded(work: Callable[[], T], *, seconds: int) -> T:
 
     Raises OverBoundsError where it took more or raised what is no GradingError, and else what it raised.
     """
-    read_end, write_end = os.pipe()
-    with warnings.catch_warnings():
-        # The threads of this process are idle ones of a pool, and the child uses none of them.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
-    if not pid:
-        os.close(read_end)
-        _answer(work, write_end, seconds)
-    os.close(write_end)
+    pid, read_end = _start(work, seconds)
     try:
         with os.fdopen(read_end, "rb", 0) as pipe:
             answer = _read(pipe.fileno(), seconds * WAIT_FACTOR)
@@ -59,6 +55,65 @@ def bounded(work: Callable[[], T], *, seconds: int) -> T:
         _, status = os.waitpid(pid, 0)
     found: T = _result(answer, os.waitstatus_to_exitcode(status), seconds)
     return found
+
+
+async def bounded_aside(work: Callable[[], T], *, seconds: int) -> T:
+    """Return what `bounded` does, while the event loop goes on. `work` opens no files and no connections."""
+    pid, read_end = _start(lambda: _aside(work), seconds, aside=True)
+    try:
+        answer = await _read_aside(read_end, seconds * WAIT_FACTOR)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)  # noqa: ASYNC222 - it was killed
+        raise
+    # It has answered, but may not get the processor to end: the loop must not wait for it.
+    _, status = await asyncio.to_thread(os.waitpid, pid, 0)
+    found: T = _result(answer, os.waitstatus_to_exitcode(status), seconds)
+    return found
+
+
+def _aside(work: Callable[[], T]) -> T:
+    gc.freeze()  # what is collected here could close files by numbers that are others' by now
+    os.nice(NICENESS)
+    return work()
+
+
+def _start(work: Callable[[], object], seconds: int, *, aside: bool = False) -> tuple[int, int]:
+    """Start a process that does `work`; return its id, and the end of the pipe from which the outcome is read."""
+    read_end, write_end = os.pipe()
+    with warnings.catch_warnings():
+        # The threads of this process are idle ones of a pool, and the child uses none of them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        os.close(read_end)
+        if aside:
+            _close_all_but(write_end)
+        _answer(work, write_end, seconds)
+    os.close(write_end)
+    return pid, read_end
+
+
+def _close_all_but(end: int) -> None:
+    """Close what the lab has open: a connection that it resets stays whole as long as another process holds it."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    os.closerange(3, end)
+    os.closerange(end + 1, most if most != resource.RLIM_INFINITY else 1 << 20)
+
+
+async def _read_aside(end: int, seconds: float) -> bytes:
+    """Read a pipe to its end. Raises OverBoundsError if that does not come within so many seconds."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(end, "rb", 0)
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            return await reader.read()
+    except TimeoutError:
+        raise OverBoundsError(f"it was not read within {seconds:.0f} s") from None
+    finally:
+        transport.close()
 
 
 def _read(end: int, seconds: float) -> bytes:
@@ -100,6 +155,10 @@ def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
         code = 0
     except MemoryError:
         code = _OUT_OF_MEMORY
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told, and goes no further in this process
+        with contextlib.suppress(BaseException):
+            os.write(end, pickle.dumps(("tripped", f"{type(error).__name__}: {error}")))
+            code = 0
     finally:
         os._exit(code)
 

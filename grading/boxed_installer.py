@@ -143,7 +143,7 @@ class BoxedInstaller(Installer):
             told = f"Installing {self._wanted.described} took longer than it may"
             if trust is FETCHING:
                 raise MachineError(f"{told}; try again.") from None
-            raise SubmissionError(f"{told}; make what it builds quicker.") from None
+            raise SubmissionError(f"{told}; make its build faster.") from None
         if cause:
             raise SubmissionError(f"Installing {self._wanted.described} was ended: it {cause}.")
         return answer
@@ -153,14 +153,14 @@ class BoxedInstaller(Installer):
         if self._box.proxy.refused:
             hosts = ", ".join(self._box.proxy.refused)
             return SubmissionError(
-                f"{self._wanted.described} leads to {hosts}, which is no package index of this machine's; use its index, or"
+                f"{self._wanted.described} leads to {hosts}, which is not a package index of this machine; use its index, or"
                 f" have {HOSTS_VARIABLE} name that host.",
                 detail=answer.output,
             )
         failure = super()._failure(answer)
         if self._trust is BUILDING and isinstance(failure, MachineError) and not self._box.proxy.unreached:
             return SubmissionError(
-                f"{self._wanted.described} cannot be installed; correct it until `uv` installs it.",
+                f"{self._wanted.described} cannot be installed; fix it until `uv` can install it.",
                 detail=answer.output,
             )
         return failure

@@ -7,17 +7,22 @@ import random
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from chaos.contract import Contract, ContractError
+from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
 from grading.calibrate.commands import calibrate
+from grading.changes import with_changes
+from grading.classroom.commands import grade_class
 from grading.containers import sweep as sweep_containers
 from grading.doctor import can_grade
 from grading.doctor import examine as examine_machine
@@ -34,11 +39,13 @@ from grading.render_text import render
 from grading.report import Report
 from grading.runtime import RuntimeName
 from grading.runtimes import ChosenRuntime, choose_runtime
+from grading.saves import Saves
 from grading.score import Choose, Graded, not_graded, rescored
 from grading.score import score as grade
 from grading.stack import commands as stack
 from grading.verify import Finding, State
 from grading.verify import verify as examine
+from grading.watch import Watch
 from grading.workspace import Workspace, sweep
 from lab.assessment import Assessment
 from lab.exercise import Exercise
@@ -55,6 +62,33 @@ app = typer.Typer(
 )
 PIPE_WIDTH = 120
 _RUNS = "A folder that `score --out` has filled, or one run in it."
+
+ExerciseOption = Annotated[
+    list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
+]
+CriterionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--criterion", "-c", help="Only this criterion, such as 3.4, for no points; may be given again."
+    ),
+]
+AssessmentOption = Annotated[
+    str | None,
+    typer.Option("--assessment", "-a", help="Which assessment, rather than the one that a submission names."),
+]
+ContractOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A contract of your own: other variables, paths, logins or models."),
+]
+FailFastOption = Annotated[
+    bool, typer.Option("--fail-fast", help="Stop at the first failure, for no points.")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")]
+SeedOption = Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)]
+RuntimeOption = Annotated[
+    RuntimeName | None,
+    typer.Option(help="What services run in, rather than the sandbox, or processes where it cannot run."),
+]
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -89,38 +123,23 @@ def score(
     repositories: Annotated[
         list[str], typer.Argument(metavar="REPO...", help="Paths or git URLs, each with @COMMIT if wanted.")
     ],
-    exercise: Annotated[
-        list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--assessment", "-a", help="Which assessment, rather than the one that a submission names."
-        ),
-    ] = None,
-    contract: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="A contract of your own: other variables, paths, logins or models."
-        ),
-    ] = None,
+    exercise: ExerciseOption = None,
+    criterion: CriterionOption = None,
+    name: AssessmentOption = None,
+    contract: ContractOption = None,
     *,
+    fail_fast: FailFastOption = False,
     output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
-    folder: Annotated[
-        Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)] = None,
-    runtime: Annotated[
-        RuntimeName | None,
-        typer.Option(help="What services run in, rather than the sandbox, or processes where it cannot run."),
-    ] = None,
+    folder: OutOption = None,
+    seed: SeedOption = None,
+    runtime: RuntimeOption = None,
 ) -> None:
     """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
     try:
-        check_use(output, len(repositories))
+        check_use(output, len(repositories), parts=bool(criterion) or fail_fast)
+        choose = _chooser(name, exercise or [], criterion or [], contract)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
-    choose = _chooser(name, exercise or [], contract)
     key = _key()
     chosen = choose_runtime(runtime)
     keep(functools.partial(_grader_killed, chosen.name))
@@ -129,7 +148,7 @@ def score(
     codes: list[Exit] = []
     for repository in repositories:
         try:
-            graded = _run(_grade(repository, choose, seed, chosen))
+            graded = _run(_grade(repository, choose, seed, chosen, folder, fail_fast=fail_fast))
         except typer.Exit:
             raise
         except Exception as error:  # noqa: BLE001 - one submission must not cost the others of a class their grades
@@ -152,6 +171,55 @@ def score(
     if output is not Format.TEXT:
         _print(document(done, output))
     raise typer.Exit(max(codes))
+
+
+@app.command()
+def watch(
+    repository: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a submission.")] = Path(),
+    exercise: ExerciseOption = None,
+    criterion: CriterionOption = None,
+    name: AssessmentOption = None,
+    contract: ContractOption = None,
+    *,
+    fail_fast: FailFastOption = False,
+    folder: OutOption = None,
+    seed: SeedOption = None,
+    runtime: RuntimeOption = None,
+) -> None:
+    """Grade a folder, and after each save what failed; when that passes, the rest. Ctrl-C ends it, with exit 130."""
+    try:
+        choose = _chooser(name, exercise or [], criterion or [], contract)
+        if not repository.is_dir():
+            raise UsageError(f"There is no folder {repository}; name the folder of a submission.")
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    key = _key()
+    chosen = choose_runtime(runtime)
+    keep(functools.partial(_grader_killed, chosen.name))
+    has_report = False
+
+    async def grade_part(part: Choose) -> Report | None:
+        """Grade and show; what goes wrong after a first report may go well after the next save."""
+        nonlocal has_report
+        nonce = random.SystemRandom().randrange(2**32) if seed is None else seed
+        try:
+            graded = await _grade(str(repository), part, nonce, chosen, folder, fail_fast=fail_fast)
+            render(graded.report, out)
+            if folder:
+                results.save(folder, graded.report, graded.histories, key)
+        except GradingError as error:
+            if not has_report:
+                raise
+            _complain(error)
+            return None
+        has_report = True
+        return graded.report
+
+    try:
+        watching = Watch(choose, grade_part, _Pages(repository))
+        _run(_watch(watching, Saves(repository, [folder] if folder else [])))
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
 
 
 @app.command()
@@ -250,6 +318,7 @@ def handout(
 
 stack.register(app)
 app.command()(calibrate)
+app.command(name="class")(grade_class)
 
 
 def main() -> None:
@@ -260,17 +329,54 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        err.print(f"The grader cannot go on ({error}); mend that and try again.", style="red", markup=False)
+        err.print(f"The grader cannot continue ({error}); fix that and try again.", style="red", markup=False)
         # What could not be written is tried once more at exit, which would change the code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.NOT_JUDGED)
 
 
-async def _grade(repository: str, choose: Choose, seed: int, runtime: ChosenRuntime) -> Graded:
+async def _grade(
+    repository: str,
+    choose: Choose,
+    seed: int,
+    runtime: ChosenRuntime,
+    folder: Path | None,
+    *,
+    fail_fast: bool,
+) -> Graded:
+    """Grade a submission; the report says what has changed since the runs in `folder`."""
     with Workspace.open() as workspace, workspace.as_temporary_folder(), progress(err) as display:
-        return await grade(
-            repository, choose, seed=seed, workspace=workspace, progress=display, runtime=runtime
+        graded = await grade(
+            repository,
+            choose,
+            seed=seed,
+            workspace=workspace,
+            progress=display,
+            runtime=runtime,
+            fail_fast=fail_fast,
         )
+    return replace(graded, report=with_changes(graded.report, folder)) if folder else graded
+
+
+async def _watch(watch: Watch, saves: Saves) -> None:
+    async with saves.watched():
+        await watch.run(saves)
+
+
+class _Pages:
+    """The pages of `watch`: on a terminal each in place of the one before, and else below a line."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def turn(self, title: str) -> None:
+        if out.is_terminal:
+            out.clear()
+        out.rule(Text(plain(title)))
+
+    def rest(self) -> None:
+        sys.stdout.flush()
+        err.print(f"Waiting for a save in {self._folder}; Ctrl-C ends this.", markup=False, soft_wrap=True)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -312,7 +418,12 @@ def _grader_killed(runtime: RuntimeName, number: int) -> Exit:
     return Exit.NOT_JUDGED
 
 
-def _chooser(name: str | None, numbers: Sequence[int], contract: Path | None) -> Choose:
+def _chooser(
+    name: str | None, numbers: Sequence[int], criteria: Sequence[str], contract: Path | None
+) -> Choose:
+    if numbers and criteria:
+        raise UsageError("--exercise and --criterion do not go together; give one of them.")
+
     def choose(named: str | None) -> tuple[Assessment, Sequence[Exercise]]:
         assessment = _assessment(name or named or catalogue.DEFAULT)
         try:
@@ -320,7 +431,8 @@ def _chooser(name: str | None, numbers: Sequence[int], contract: Path | None) ->
                 assessment = assessment.with_contract(Contract.load(contract))
         except ContractError as error:
             raise UsageError(str(error)) from error
-        return assessment, _exercises(assessment, numbers)
+        chosen = _criteria(assessment, criteria) if criteria else _exercises(assessment, numbers)
+        return assessment, chosen
 
     return choose
 
@@ -339,6 +451,16 @@ def _exercises(assessment: Assessment, numbers: Sequence[int]) -> list[Exercise]
         listed = ", ".join(map(str, known))
         raise UsageError(f"There is no exercise {unknown[0]}; there are {listed}.")
     return [known[number] for number in sorted(set(numbers or known))]
+
+
+def _criteria(assessment: Assessment, numbers: Sequence[str]) -> list[Exercise]:
+    """Return the exercises that these criteria are of, with nothing else in them."""
+    known = {one.number for exercise in assessment.exercises for one in exercise.criteria}
+    if unknown := [number for number in numbers if number not in known]:
+        ranges = (f"{one.criteria[0].number} to {one.criteria[-1].number}" for one in assessment.exercises)
+        raise UsageError(f"There is no criterion {excerpt(unknown[0], 20)}; there are {', '.join(ranges)}.")
+    parts = (one.only(numbers) for one in assessment.exercises)
+    return [one for one in parts if one.criteria]
 
 
 def _exit_code(report: Report) -> Exit:

@@ -76,11 +76,11 @@ def render(findings: list[Finding], console: Console) -> None:
         console.print(line, soft_wrap=True)
     sandboxed = any(one.name == "sandbox" and one.state is State.GOOD for one in findings)
     if not can_grade(findings):
-        console.print("No submission can be graded here until what is marked ✗ is mended.", style="red")
+        console.print("No submission can be graded here until you fix what is marked ✗.", style="red")
     elif sandboxed:
         console.print("Gradings run in the sandbox.")
     else:
-        console.print("Gradings run as processes of your own: not for submissions that nobody has read.")
+        console.print("Gradings run as your own processes: not for submissions that nobody has read.")
 
 
 def _python() -> Finding:
@@ -97,13 +97,13 @@ def _uv() -> Finding:
 def _git() -> Finding:
     if found := shutil.which("git"):
         return Finding("git", State.GOOD, found)
-    return Finding("git", State.OPTIONAL, "none", "install it to grade commits and URLs; folders do without")
+    return Finding("git", State.OPTIONAL, "none", "install it to grade commits and URLs; folders need no git")
 
 
 def _sandbox() -> Finding:
     if why := sandbox_refusal():
         return Finding("sandbox", State.OPTIONAL, f"none, because {why}", _namespaces_advice())
-    return Finding("sandbox", State.GOOD, f"bubblewrap at {find_bubblewrap()}, with namespaces of its own")
+    return Finding("sandbox", State.GOOD, f"bubblewrap at {find_bubblewrap()}, in its own namespaces")
 
 
 def _namespaces_advice() -> str:
@@ -116,7 +116,7 @@ def _namespaces_advice() -> str:
             return (
                 f"have root change {name.replace('/', '.')}, which is {forbidding}, or use --runtime docker"
             )
-    return "use --runtime docker, or grade on another machine, submissions that nobody has read"
+    return "grade submissions that nobody has read with --runtime docker, or on another machine"
 
 
 def _docker() -> Finding:
@@ -148,7 +148,7 @@ def _toxiproxy() -> Finding:
         "Toxiproxy",
         State.OPTIONAL,
         "embedded",
-        "that will do; the real one is used where toxiproxy-server is on PATH",
+        "this is enough; a toxiproxy-server on PATH is used instead",
     )
 
 
@@ -171,7 +171,7 @@ def _existing(folder: Path) -> Path:
 def _cgroups() -> Finding:
     root = Path("/sys/fs/cgroup")
     if not (root / "cgroup.controllers").exists():
-        return Finding("cgroups", State.OPTIONAL, "no version 2", "the grader's own limits do without them")
+        return Finding("cgroups", State.OPTIONAL, "no version 2", "not needed: the grader has its own limits")
     return Finding("cgroups", State.GOOD, "version 2")
 
 

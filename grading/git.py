@@ -96,6 +96,18 @@ class Repository:
                 return answer.stdout.decode().strip()
         return None
 
+    async def last_commit(self, name: str, before: int | None = None) -> tuple[str, int] | None:
+        """Return the last commit of a branch, and when it was made (seconds since 1970, as its committer says).
+
+        With `before`, the last one on the branch's own line that was not made later. None where there is none.
+        """
+        words = ["rev-list", "--max-count=1", "--first-parent", "--timestamp"]
+        if before is not None:
+            words.append(f"--min-age={before}")
+        answer = await self._ask(*words, "--end-of-options", name, "--")
+        seconds, _, commit = answer.stdout.decode().strip().partition(" ")
+        return (commit, int(seconds)) if answer.code == 0 and commit else None
+
     async def measure(self, commit: str) -> Iterator[tuple[str, int]]:
         """Return the files of a commit with their sizes, without writing any.
 
@@ -156,14 +168,14 @@ def is_bare(folder: Path) -> bool:
     return place is not None and place.top is None
 
 
-async def clone(url: str, into: Path, *, shallow: bool) -> Repository:
-    """Clone `url` into the empty folder `into`, without its files.
+async def clone(url: str, into: Path, *, shallow: bool = False, commits_only: bool = False) -> Repository:
+    """Clone `url` into the empty folder `into`, without its files; `commits_only` asks for no more than the history.
 
     Raises UsageError if there is no such repository (or none for us), and MachineError if the
     network or the disk failed, or 120 s were not enough.
     """
-    depth = ["--depth=1"] if shallow else []
-    options = ["--quiet", "--no-checkout", "--no-recurse-submodules", "--template=", *depth]
+    less = ["--depth=1"] if shallow else ["--filter=tree:0"] if commits_only else []
+    options = ["--quiet", "--no-checkout", "--no-recurse-submodules", "--template=", *less]
     try:
         answer = await _git(into, "clone", *options, "--", url, ".", timeout=CLONE_TIMEOUT)
     except TimeoutError:

@@ -14,10 +14,14 @@ from grading.uv import find_uv
 from lab.assessment import Assessment, Handout
 
 ROOT = Path(__file__).parent.parent
+PACKED = Path(__file__).with_name("_repository")
+"""The files of the repository's root in an installed wheel, which has no root."""
 KEPT = ("grading", "lab", "chaos", "exercises/__init__.py", "exercises/catalogue.py", "exercises/demo.py")
 """What students get of the grader: all that they need to test themselves, and nothing of a solution."""
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "starter", "handout", "solution", "*.template.md")
-NOT_THE_STARTERS = shutil.ignore_patterns("__pycache__", "pyproject.toml", "uv.lock")
+LEFT_OUT = shutil.ignore_patterns(
+    "__pycache__", ".*_cache", "starter", "handout", "solution", "*.template.md", PACKED.name
+)
+NOT_THE_STARTERS = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", "pyproject.toml", "uv.lock")
 KEPT_TABLES = ("tool.grading", "tool.pytest.ini_options")
 """What a starter's pyproject.toml says beside its dependencies."""
 SECONDS = 120.0
@@ -68,8 +72,11 @@ def pyproject(root: str, starter: str, packages: Sequence[str]) -> str:
         _list("dependencies", data["project"]["dependencies"]),
         root,
     )
-    own = "".join(f"{_list(name, needed)}\n" for name, needed in groups.items())
-    text = _replaced(r"^test = \[\n.*?^\]\nlint = \[\n.*?^\]\n", own, text)
+    text = _replaced(r"^\[project\.optional-dependencies\]\n.*?(?=^\[)", "", text)
+    text = _replaced(r"^# What `grading handout` copies.*?\n\[.*?(?=^\[)", "", text)
+    needed = {"grading": tomllib.loads(root)["dependency-groups"]["grading"], **groups}
+    lists = "\n".join(_list(name, values) for name, values in needed.items())
+    text = _replaced(r"^\[dependency-groups\]\n.*?(?=^\[)", f"[dependency-groups]\n{lists}\n\n", text)
     text = _replaced(r"^default-groups = .*?$", f"default-groups = {json.dumps(['grading', *groups])}", text)
     text = _replaced(r"^packages = .*?$", f"packages = {json.dumps(list(packages))}", text)
     text = _replaced(r"^\[tool\.mypy\].*\Z", "", text)
@@ -98,7 +105,7 @@ def _replaced(pattern: str, replacement: str, text: str) -> str:
 def _write_files(folder: Path, assessment: Assessment, handout: Handout) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*KEPT, f"exercises/{assessment.name}", *handout.pages):
-        source = ROOT / name
+        source = _source(name)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=LEFT_OUT)
@@ -108,15 +115,21 @@ def _write_files(folder: Path, assessment: Assessment, handout: Handout) -> None
     shutil.copytree(starter, folder, ignore=NOT_THE_STARTERS, dirs_exist_ok=True)
     shutil.copytree(assessment.folder / "handout", folder, dirs_exist_ok=True)
     # The lock's versions are kept where they fit, so that everybody has those that the exam was tried with.
-    shutil.copy(ROOT / "uv.lock", folder / "uv.lock")
+    shutil.copy(_source("uv.lock"), folder / "uv.lock")
     package = assessment.contract.start.main.parent
     installed = [str(package)] if len(package.parts) > 1 else []  # a folder of its own, such as src/api
     text = pyproject(
-        (ROOT / "pyproject.toml").read_text("utf-8"),
+        _source("pyproject.toml").read_text("utf-8"),
         (starter / "pyproject.toml").read_text("utf-8"),
         [*installed, "grading", "lab", "chaos", "exercises"],
     )
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+
+
+def _source(name: str) -> Path:
+    """Return a file or folder of this repository: in a wheel, those of its root lie beside this module."""
+    packed = PACKED / name
+    return packed if packed.exists() else ROOT / name
 
 
 def _run(folder: Path, *argv: str) -> None:
@@ -138,4 +151,4 @@ def _run(folder: Path, *argv: str) -> None:
         raise MachineError(f"{name} could not be run ({error}); install it, or try again.") from error
     if ended.returncode:
         detail = ended.stdout + ended.stderr
-        raise MachineError(f"`{name} {argv[1]}` failed; the hand-out is not whole.", detail=detail)
+        raise MachineError(f"`{name} {argv[1]}` failed; the hand-out is incomplete.", detail=detail)

@@ -120,7 +120,7 @@ class Images:
             code, output = await self._build(tag, submission.root / build.dockerfile, context, target)
             if code:
                 raise _failure(
-                    f"{build.dockerfile} cannot be built; correct it until `docker build` builds it.", output
+                    f"{build.dockerfile} cannot be built; fix it until `docker build` succeeds.", output
                 )
         return tag
 
@@ -140,7 +140,7 @@ class Images:
             code, output = await self._build(tag, context / "Dockerfile", context)
             if code:
                 described = start.requirements.described
-                raise _failure(f"{described} cannot be installed; correct it until `uv` installs it.", output)
+                raise _failure(f"{described} cannot be installed; fix it until `uv` can install it.", output)
         return tag
 
     async def _has(self, tag: str) -> bool:

@@ -25,7 +25,7 @@ _NOT_THERE = re.compile(r"status client error \((401|403|404|410)", re.IGNORECAS
 _MACHINE = re.compile(
     r"error sending request|failed to fetch|request failed|dns error|connection (refused|reset|closed)|timed out"
     r"|network (is )?(unreachable|was disabled)|status server error|429 too many|certificate|no space left|disk quota"
-    r"|read-only file system|permission denied|cannot allocate memory|too many open files",
+    r"|read-only file system|permission denied|cannot allocate memory|too many open files|resource temporarily unavailable",
     re.IGNORECASE,
 )
 
@@ -55,7 +55,7 @@ class Installer:
             ["venv", *(["--python", wish] if wish else self._own_python()), str(self._env)]
         )
         if answer.code != 0 and wish and NO_PYTHON.search(answer.output):
-            self._on_progress(f"Python {wish} is neither here nor to be had; using another")
+            self._on_progress(f"Python {wish} is neither installed nor available; using another")
             answer = await self._run(["venv", *self._own_python(), str(self._env)])
         if answer.code != 0:
             raise self._failure(answer)
@@ -95,7 +95,7 @@ class Installer:
             return MachineError(
                 f"{what} could not be installed: the network or the disk failed; try again.", detail=text
             )
-        return SubmissionError(f"{what} cannot be installed; correct it until `uv` installs it.", detail=text)
+        return SubmissionError(f"{what} cannot be installed; fix it until `uv` can install it.", detail=text)
 
 
 def uv_environment(env: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """From histories to results: applies every criterion's check, and adds the verdicts up."""
 
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from chaos.history import Began, Cleared, Event, Exited, HarnessFault, History, Launched, Skipped, Stall
 from chaos.output import TOO_MUCH_OUTPUT
@@ -93,9 +94,26 @@ def _shorten(line: str) -> str:
     return plain if len(plain) <= LOG_HEAD + LOG_TAIL else f"{plain[:LOG_HEAD]} ... {plain[-LOG_TAIL:]}"
 
 
+def is_ready(one: Criterion, histories: Mapping[str, History], awaited: AbstractSet[str]) -> bool:
+    """Whether a criterion can be judged although the experiments in `awaited` have not ended."""
+    if one.reads_run:
+        return not awaited
+    needed = _needed(one, histories)
+    if len(needed) < len(one.experiments) or not awaited.isdisjoint(needed):
+        return False
+    causes = {skipped.experiment for history in needed.values() for skipped in history.of(Skipped)}
+    return awaited.isdisjoint(causes)
+
+
+def so_far(one: Criterion, histories: Mapping[str, History]) -> CriterionResult:
+    """Judge one criterion while the run goes on: what is left open may yet be judged, and nobody is blamed for it."""
+    needed = _needed(one, histories)
+    return result(one, _verdict(one, needed, histories), histories if one.reads_run else needed)
+
+
 def criterion(one: Criterion, histories: Mapping[str, History]) -> CriterionResult:
     """Judge one criterion on the histories of a run."""
-    needed = {each.name: histories[each.name] for each in one.experiments if each.name in histories}
+    needed = _needed(one, histories)
     causes = [
         histories[skipped.experiment]
         for history in needed.values()
@@ -104,6 +122,10 @@ def criterion(one: Criterion, histories: Mapping[str, History]) -> CriterionResu
     ]
     verdict = _final(_verdict(one, needed, histories), [*needed.values(), *causes], histories.values())
     return result(one, verdict, histories if one.reads_run else needed)
+
+
+def _needed(one: Criterion, histories: Mapping[str, History]) -> dict[str, History]:
+    return {each.name: histories[each.name] for each in one.experiments if each.name in histories}
 
 
 def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping[str, History]) -> Verdict:
@@ -220,8 +242,13 @@ def _moment(event: Event, histories: Mapping[str, History]) -> Moment | None:
     for name, history in histories.items():
         for position, candidate in enumerate(history.events):
             if candidate is event:
+                began = history.first(Began)
                 return Moment(
-                    experiment=name, event=position, t=event.t, text=plain(describe(history, event))
+                    experiment=name,
+                    event=position,
+                    t=event.t,
+                    at=began.after + event.t if began and began.after is not None else None,
+                    text=plain(describe(history, event)),
                 )
     return None
 

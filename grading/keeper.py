@@ -47,6 +47,17 @@ def keep(killed: Callable[[int], int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def end_with_parent(parent: int) -> None:
+    """Have the kernel send this process SIGTERM once the thread that started it is gone (Linux).
+
+    If `parent` is gone already, this process ends here.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(128 + signal.SIGTERM)
+
+
 def _end_with(keeper: int, libc: ctypes.CDLL) -> None:
     """Have this process end when its keeper does."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

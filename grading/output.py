@@ -53,24 +53,33 @@ _FOR_ONE: dict[Format, Callable[[Report], str]] = {
     Format.AUTOLAB: autolab.render,
 }
 """Formats of which a document holds one report, as an HTML page does."""
+_FOR_WHOLE = frozenset({Format.GRADESCOPE, Format.PRAIRIELEARN, Format.CLASSROOM50, Format.AUTOLAB})
+"""Formats that are a grade."""
 _FOR_EACH: dict[Format, Callable[[Report], str]] = {
     Format.MARKDOWN: markdown.render,
     Format.GITHUB: github.render,
 }
 
 
-def check_use(output: Format, number: int) -> None:
-    """Raise UsageError where so many reports do not fit into one document of a format, or it lacks what it needs."""
+def check_use(output: Format, number: int, *, parts: bool = False) -> None:
+    """Raise UsageError where so many reports do not fit into one document of a format, or it lacks what it needs.
+
+    `parts` are reports on chosen criteria, without points.
+    """
     if number > 1 and (output is Format.HTML or output in _FOR_ONE):
         raise UsageError(f"--format {output} takes one report, and here are {number}; name one of them.")
+    if parts and output in _FOR_WHOLE:
+        raise UsageError(
+            f"--format {output} takes points, and chosen criteria bring none; grade whole exercises."
+        )
     if output is Format.CLASSROOM50:
         classroom50.take_runner()
 
 
 def document(graded: Sequence[Graded], output: Format) -> str:
     """Return the reports in a format. Raises UsageError where it does not take so many."""
-    check_use(output, len(graded))
     reports = [one.report for one in graded]
+    check_use(output, len(reports), parts=any(one.only for one in reports))
     if output is Format.JSON:
         return _json(reports)
     if output is Format.TEXT:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from chaos.contract import StartDefaults
 from chaos.history import History
 from grading import judge, start
-from grading.bounded import FILES_SECONDS, OverBoundsError, bounded, read_files
+from grading.bounded import FILES_SECONDS, OverBoundsError, bounded, bounded_aside, read_files
 from grading.errors import SubmissionError
 from grading.report import ControlFailure
 from grading.start import StartPlan
@@ -20,6 +20,7 @@ JUDGE_SECONDS = 60
 CRITERION_SECONDS = 15
 
 Judged = tuple[tuple[ExerciseResult, ...], ControlFailure | None]
+JudgedSoFar = tuple[tuple[CriterionResult, ...], ControlFailure | None]
 
 
 def named_assessment(submission: Submission) -> str | None:
@@ -61,6 +62,20 @@ def results(exercises: Sequence[Exercise], histories: Mapping[str, History], sco
             for exercise in exercises
         )
         return one_by_one, None
+
+
+async def results_so_far(criteria: Sequence[Criterion], histories: Mapping[str, History]) -> JudgedSoFar:
+    """Judge criteria while their run goes on, and say why the service does not work, if so.
+
+    Raises OverBoundsError where their histories cannot be read within bounds; `results` tells which of them that is.
+    """
+    return await bounded_aside(
+        lambda: (
+            tuple(judge.so_far(one, histories) for one in criteria),
+            judge.control_failure(histories),
+        ),
+        seconds=JUDGE_SECONDS,
+    )
 
 
 def _criterion(criterion: Criterion, histories: Mapping[str, History]) -> CriterionResult:

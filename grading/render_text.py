@@ -22,13 +22,14 @@ def render(report: Report, console: Console) -> None:
     if report.problem:
         console.print(Text(report.problem, style="red"))
     if report.control_failure:
-        console.print(_control_failure(report.control_failure))
+        console.print(render_control_failure(report.control_failure))
     for exercise in report.exercises:
         console.print(_exercise(exercise, report), crop=False)
     console.print(_total(report))
 
 
-def _control_failure(failure: ControlFailure) -> RenderableType:
+def render_control_failure(failure: ControlFailure) -> RenderableType:
+    """Return why the service could not be put to the test, with its log."""
     what = "does not work" if failure.started else "did not start"
     lines: list[RenderableType] = [Text(f"The service {what}: {failure.reason}.", style="red")]
     if failure.answer:
@@ -40,9 +41,7 @@ def _control_failure(failure: ControlFailure) -> RenderableType:
 
 def _exercise(exercise: ExerciseResult, report: Report) -> RenderableType:
     head = Text(f"\nExercise {exercise.number}  {exercise.title}  ", style="bold")
-    level = exercise.level if exercise.level != "none" else "no points"
-    bonus = ", bonus" if exercise.bonus else ""
-    head.append(f"{exercise.points:g}/{exercise.max_points:g}{bonus}  {level}", style=LEVELS[exercise.level])
+    head.append(_standing(exercise, report), style=LEVELS[exercise.level])
     if report.problem:
         return head
     hidden = [one for one in exercise.criteria if report.untried(one)]
@@ -52,6 +51,14 @@ def _exercise(exercise: ExerciseResult, report: Report) -> RenderableType:
     return Group(head, *map(_criterion, shown), *rest)
 
 
+def _standing(exercise: ExerciseResult, report: Report) -> str:
+    if report.only:
+        return f"{sum(one.passed for one in exercise.criteria)} of {len(exercise.criteria)} passed"
+    level = exercise.level if exercise.level != "none" else "no points"
+    bonus = ", bonus" if exercise.bonus else ""
+    return f"{exercise.points:g}/{exercise.max_points:g}{bonus}  {level}"
+
+
 def _criterion(criterion: CriterionResult) -> RenderableType:
     mark, style = MARKS[criterion.status]
     number = Text.assemble(
@@ -59,16 +66,23 @@ def _criterion(criterion: CriterionResult) -> RenderableType:
     )
     told = _table()
     told.add_row(number, criterion.title)
+    return Group(told, *render_details(criterion))
+
+
+def render_details(criterion: CriterionResult) -> list[RenderableType]:
+    """Return what stands below a criterion's title."""
+    _, style = MARKS[criterion.status]
+    told = _table()
     for name, text, detail_style in _details(criterion, style):
         _add(told, name, text, detail_style)
     if criterion.status != "failed":
-        return told
+        return [told] if told.row_count else []
     rest = _table()
     for line in criterion.log:
         _add(rest, "log", line, "dim")
     _add(rest, "tried", criterion.tried, "dim")
     _add(rest, "hint", criterion.hint, "cyan")
-    return Group(told, *_request(criterion.request), rest)
+    return [told, *_request(criterion.request), *([rest] if rest.row_count else [])]
 
 
 def _table() -> Table:
@@ -95,10 +109,7 @@ def _details(criterion: CriterionResult, style: str) -> list[tuple[str, str, str
     if criterion.status == "not judged":
         whose = f" ({criterion.blame})" if criterion.blame != "submission" else ""
         return [("not judged", criterion.actual + whose, style)]
-    moments = [
-        ("at", f"{moment.t:.2f} s in '{moment.experiment}', event {moment.event}: {moment.text}", "dim")
-        for moment in criterion.moments[:MOMENTS]
-    ]
+    moments = [("at", f"{moment.place}: {moment.text}", "dim") for moment in criterion.moments[:MOMENTS]]
     return [("actual", criterion.actual, style), ("expected", criterion.expected, ""), *moments]
 
 
@@ -108,7 +119,8 @@ def _total(report: Report) -> RenderableType:
         bonus = f"{report.bonus.title} {report.bonus.points:g}/{report.bonus.max_points:g}"
         lacking = f"  {report.bonus.missing}" if report.bonus.missing else ""
         lines.append(Text.assemble((bonus, "bold"), (lacking, "dim")))
-    lines.append(Text(f"Total {report.total:g}/{report.max_points:g}", style="bold"))
+    total = report.tally if report.only else f"Total {report.total:g}/{report.max_points:g}"
+    lines.append(Text(total, style="bold"))
     if report.grade:
         style = "red" if report.grade.reasons else "green"
         why = f": {'; '.join(report.grade.reasons)}" if report.grade.reasons else ""
@@ -121,11 +133,14 @@ def _total(report: Report) -> RenderableType:
     if report.repeated:
         text = f"Run twice, because the first run left something open: {', '.join(report.repeated)}."
         lines.append(Text(text, style="dim"))
+    lines += [Text(note, style="yellow") for note in report.notes]
     if report.runtime_note:
         lines.append(Text(report.runtime_note, style="yellow"))
     if report.left:
         text = f"Left running by the service after its exit, and ended: {'; '.join(report.left)}."
         lines.append(Text(text, style="yellow"))
     essential = "* essential · " if report.scheme == "levels" else ""
+    if report.changes:
+        lines.append(Text(report.changes.sentence))
     facts = f"{essential}seed {report.seed} · faults by {report.fault_proxy} · {report.seconds:.0f} s"
     return Group(*lines, Text(facts, style="dim"))

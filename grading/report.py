@@ -1,5 +1,7 @@
 """The result of grading one submission, as data. Every output format is a function of it."""
 
+from datetime import datetime
+
 from grading.runtime import RuntimeName
 from lab.result import NOT_PASSED, Bonus, CriterionResult, ExerciseResult, Grade, Model
 from lab.scoring import Scheme
@@ -17,6 +19,10 @@ class ControlFailure(Model):
     answer: str
     log: tuple[str, ...]
 
+    def explains(self, criterion: CriterionResult) -> bool:
+        """Whether a criterion says nothing that this does not say."""
+        return not criterion.passed and criterion.actual.startswith(self.reason[:80])
+
 
 class Integrity(Model):
     """What tells whether the results of a run are as they were written (see grading.integrity).
@@ -27,6 +33,23 @@ class Integrity(Model):
     histories: dict[str, str]
     digest: str
     signature: str | None
+
+
+class Changes(Model):
+    """The criteria that were judged otherwise before, by what they are now. `since` is when the last run began."""
+
+    since: str
+    passed: tuple[str, ...]
+    failed: tuple[str, ...]
+    open: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What has changed, in words."""
+        since = f"since the last run ({datetime.fromisoformat(self.since):%Y-%m-%d %H:%M} UTC)"
+        named = [("passed", self.passed), ("failed", self.failed), ("not judged", self.open)]
+        found = [f"{', '.join(numbers)} now {status}" for status, numbers in named if numbers]
+        return f"Changed {since}: {'; '.join(found)}." if found else f"Nothing has changed {since}."
 
 
 class Report(Model):
@@ -57,6 +80,12 @@ class Report(Model):
     """Command lines of what the services left running and the grader ended."""
     control_failure: ControlFailure | None
     exercises: tuple[ExerciseResult, ...]
+    only: tuple[str, ...] = ()
+    """The numbers of the criteria that were graded, which then bring no points; empty where whole exercises were."""
+    notes: tuple[str, ...] = ()
+    """What is to be known of how these criteria came to be judged, in sentences."""
+    changes: Changes | None = None
+    """None where no earlier run was kept beside this one."""
     bonus: Bonus | None = None
     """The bonus and the grade belong to the whole assessment: None where only some exercises were graded."""
     grade: Grade | None = None
@@ -69,10 +98,7 @@ class Report(Model):
 
     def untried(self, criterion: CriterionResult) -> bool:
         """Whether a criterion says nothing that has not been told of the service as a whole."""
-        failure = self.control_failure
-        return (
-            failure is not None and not criterion.passed and criterion.actual.startswith(failure.reason[:80])
-        )
+        return self.control_failure is not None and self.control_failure.explains(criterion)
 
     @property
     def points(self) -> float:
@@ -89,8 +115,14 @@ class Report(Model):
         return sum(one.max_points for one in self.exercises if not one.bonus)
 
     @property
+    def tally(self) -> str:
+        """How many criteria passed, in words: what stands for the points where there are none."""
+        criteria = [one for exercise in self.exercises for one in exercise.criteria]
+        return f"{sum(one.passed for one in criteria)} of {len(criteria)} criteria passed, for no points"
+
+    @property
     def passed(self) -> bool:
-        """Whether the assessment is passed; with some exercises only, whether all of them are complete."""
+        """Whether the assessment is passed; with parts of it only, whether all of them are complete."""
         if self.grade:
             return self.grade.mention != NOT_PASSED
         return all(one.level == "complete" for one in self.exercises)

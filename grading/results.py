@@ -30,13 +30,18 @@ def save(folder: Path, report: Report, histories: dict[str, History], key: bytes
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _draft(folder) as draft:
-            digests = dict(_dump(histories, draft / HISTORIES))
-            signed = sign(report, digests, key)
-            (draft / REPORT).write_text(signed.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write(draft, report, histories, key)
             return _put(draft, folder, report.submission)
     except OSError as error:
         told = f"The results cannot be written to {folder} ({error.strerror}); choose another --out."
         raise (UsageError if error.errno in _CALLERS else MachineError)(told) from error
+
+
+def write(folder: Path, report: Report, histories: dict[str, History], key: bytes | None = None) -> None:
+    """Write the files of a run, signed if there is a `key`, into an empty folder. Raises OSError where that fails."""
+    digests = dict(_dump(histories, folder / HISTORIES))
+    signed = sign(report, digests, key)
+    (folder / REPORT).write_text(signed.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def load(folder: Path) -> tuple[Report, dict[str, History]]:
@@ -62,6 +67,16 @@ def load_all(folder: Path) -> list[tuple[Report, dict[str, History]]]:
         return [load(folder)]
     runs = [path.parent for path in folder.glob(f"*/{REPORT}") if not path.parent.name.startswith(".")]
     return sorted(map(load, runs), key=lambda run: run[0].started) or [load(folder)]
+
+
+def load_reports(folder: Path, submission: str) -> list[Report]:
+    """Read the reports of a submission's runs in a results folder, the latest last; those that cannot be read are left out."""
+    reports = []
+    for path in folder.glob(f"*/{REPORT}"):
+        if is_named_after(path.parent, submission):
+            with contextlib.suppress(OSError, ValueError):
+                reports.append(Report.model_validate_json(path.read_text(encoding="utf-8")))
+    return sorted(reports, key=lambda report: report.started)
 
 
 def is_named_after(folder: Path, submission: str) -> bool:

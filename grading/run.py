@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -26,6 +27,9 @@ _PARTS_OF_LAB = (OSError, EngineError, ToxiproxyError)
 """What the fault proxy, the stand-ins, the network and the engine fail with."""
 EXPOSED = "a service that runs as a process can do that, and --runtime sandbox would tell"
 FEW_AGAIN = 6
+QUICK_SECONDS = 2.0
+"""For an experiment without a service that keeps nothing waiting."""
+LONG_BEFORE_SHORT = 3
 START_FAILURES = 2
 """Failed starts, without a successful one, after which the service is not started again."""
 CONTROL_FAILURES = 3
@@ -33,6 +37,13 @@ CONTROL_FAILURES = 3
 
 State = Literal["waiting", "starting", "running", "done", "broken"]
 Observer = Callable[[Experiment, State], None]
+Finished = Callable[[Experiment, History], None]
+
+
+def make_clock() -> Callable[[], float]:
+    """Return a function that returns the seconds since now."""
+    start = time.monotonic()
+    return lambda: time.monotonic() - start
 
 
 @dataclass(slots=True)
@@ -46,6 +57,9 @@ class Run:
     contract: Contract
     seed: int
     observer: Observer
+    finished: Finished = lambda _experiment, _history: None
+    elapsed: Callable[[], float] = field(default_factory=make_clock)
+    """Seconds since the grading began."""
     postgres: PostgresServer = field(default_factory=PostgresServer)
     starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, os.cpu_count() or 1)))
     side_by_side: int | None = None
@@ -101,6 +115,8 @@ async def run_again(experiments: Iterable[Experiment], run: Run) -> dict[str, Hi
         run.contract,
         run.seed,
         run.observer,
+        run.finished,
+        run.elapsed,
         side_by_side=again_side_by_side(len(kept)),
         attempt=run.attempt + 1,
     )
@@ -116,8 +132,8 @@ def again_side_by_side(experiments: int) -> int:
 
 
 async def run_all(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
-    """Run all experiments, those with the longest waits first; returns the history of each by its name."""
-    ordered = sorted(experiments, key=lambda experiment: -experiment.seconds)
+    """Run all experiments, in the order of `in_turn`; returns the history of each by its name."""
+    ordered = in_turn(experiments)
     for experiment in ordered:
         run.observer(experiment, "waiting")
     async with contextlib.aclosing(run.postgres), asyncio.TaskGroup() as group:
@@ -125,10 +141,31 @@ async def run_all(experiments: Iterable[Experiment], run: Run) -> dict[str, Hist
     return {name: task.result() for name, task in tasks.items()}
 
 
+def in_turn(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Return experiments in the order in which they start.
+
+    Those that only read files come first: the first verdicts are theirs. Long waits start early so that they overlap,
+    with a short one after every few of them, so that there are more verdicts before the long waits are over.
+    """
+    ordered = sorted(experiments, key=lambda one: one.seconds)
+    found = [one for one in ordered if one.needs == "nothing" and one.seconds <= QUICK_SECONDS]
+    left = [one for one in ordered if one not in found]
+    while left:
+        found += [left.pop() for _ in range(min(LONG_BEFORE_SHORT, len(left)))]
+        found += [left.pop(0)] if left else []
+    return found
+
+
 async def _run_one(experiment: Experiment, run: Run) -> History:
     async with run.places:
         recorder = Recorder()
-        began = Began(experiment=experiment.name, seed=run.seed, contract=run.contract, attempt=run.attempt)
+        began = Began(
+            experiment=experiment.name,
+            seed=run.seed,
+            contract=run.contract,
+            attempt=run.attempt,
+            after=round(run.elapsed(), 6),
+        )
         recorder.record(began)
         watcher = asyncio.create_task(stall.watch(recorder))
         try:
@@ -142,6 +179,7 @@ async def _run_one(experiment: Experiment, run: Run) -> History:
                 await watcher
     history = recorder.history()
     run.observer(experiment, "broken" if history.of(HarnessFault) else "done")
+    run.finished(experiment, history)
     return history
 
 

@@ -72,7 +72,7 @@ async def sandbox(
     bubblewrap = find_bubblewrap()
     if why := sandbox_refusal():
         raise MachineError(
-            f"There is no box to grade in: {why}; see `grading doctor`, or choose another --runtime."
+            f"There is no sandbox to grade in: {why}; see `grading doctor`, or choose another --runtime."
         )
     assert bubblewrap
     announce("installing its dependencies")

@@ -1,8 +1,6 @@
 """Grades one submission: from where it is to a report and the histories behind it."""
 
-import contextlib
 import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,19 +9,18 @@ from pathlib import Path
 from chaos.history import Cleared, History
 from chaos.plain_text import plain
 from grading import judge, reading
+from grading.attempts import Attempts
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError, without_credentials
 from grading.progress import Progress
-from grading.report import ControlFailure, Report
-from grading.run import Run, run_again, run_all
+from grading.report import Report
+from grading.run import make_clock
 from grading.runtimes import ChosenRuntime
 from grading.submission import Submission, fetch
 from grading.version import grader_version
 from grading.workspace import Workspace
 from lab.assessment import Assessment
 from lab.exercise import Exercise
-from lab.experiment import Experiment
 from lab.reading import excerpt
-from lab.result import ExerciseResult
 from lab.scoring import Scoring
 from lab.verdict import not_judged
 
@@ -54,20 +51,25 @@ async def score(
     workspace: Workspace,
     progress: Progress,
     runtime: ChosenRuntime,
+    fail_fast: bool = False,
+    fetched: Callable[[Submission], None] = lambda _: None,
 ) -> Graded:
     """Grade the submission at `spec` (a path or a git URL) in the exercises that `choose` returns for it.
 
+    With `fail_fast` the first failure ends it, and the report has the criteria that were judged by then. `fetched` is
+    called with its files before anything of them is run.
     What is the submission's fault ends in a report; raises UsageError where there is no submission at `spec`.
     """
     grader = grader_version()  # before anything of a submission's could change it
     started = datetime.now(UTC)
-    clock = time.monotonic()
+    elapsed = make_clock()
     progress.announce(f"fetching {spec}")
     refused: SubmissionError | None = None
     named = None
     tree = ""
     try:
         submission = await fetch(spec, workspace)
+        fetched(submission)
         named = reading.named_assessment(submission)
         tree = reading.tree(submission)
     except SubmissionError as error:
@@ -75,38 +77,24 @@ async def score(
         submission = Submission(spec, Path(spec).name, workspace.folder("nothing"))
     assessment, exercises = choose(named)
     contract, scoring = assessment.contract, assessment.scoring
-    histories: dict[str, History] = {}
-    repeated: tuple[Experiment, ...] = ()
-    control_failure: ControlFailure | None = None
+    progress.begin(exercises)
+    attempts = Attempts(contract, scoring, exercises, seed, progress, elapsed, fail_fast)
     problem = ""
     machine = False
-    faults = "none"
     try:
         if refused:
             raise refused
         plan = reading.plan(submission, contract.start, contract.names)
-        experiments = tuple(dict.fromkeys(one for exercise in exercises for one in exercise.experiments))
-        async with runtime.open(submission, plan, workspace, seed=seed, announce=progress.announce) as opened:
-            progress.announce("running the experiments")
-            faults = opened.fault_proxy
-            run = Run(opened, contract, seed, progress.update)
-            histories = await run_all(experiments, run)
-            results, control_failure = reading.results(exercises, histories, scoring)
-        if repeated := judge.disturbed(exercises, results):
-            progress.announce("running again what could not be judged")
-            # In a new runtime: what failed in the first may be a part of it.
-            with contextlib.suppress(MachineError):
-                async with runtime.open(
-                    submission, plan, workspace, seed=seed, announce=progress.announce
-                ) as opened:
-                    histories |= await run_again(repeated, Run(opened, contract, seed, progress.update))
-            results, control_failure = reading.results(exercises, histories, scoring)
+        await attempts.run(
+            lambda: runtime.open(submission, plan, workspace, seed=seed, announce=progress.announce)
+        )
+        results = attempts.results
     except SubmissionError as error:
         problem = _describe(error)
-        results = judge.fail_all(exercises, judge.unrunnable(str(error)), scoring)
+        results = judge.fail_all(attempts.exercises, judge.unrunnable(str(error)), scoring)
     except MachineError as error:
         problem, machine = _describe(error), True
-        results = judge.fail_all(exercises, not_judged(str(error), blame="machine"), scoring)
+        results = judge.fail_all(attempts.exercises, not_judged(str(error), blame="machine"), scoring)
     report = Report(
         submission=plain(submission.name),
         assessment=assessment.name,
@@ -117,20 +105,22 @@ async def score(
         grader=grader,
         contract=hashlib.sha256(contract.model_dump_json().encode()).hexdigest(),
         started=started.isoformat(timespec="seconds"),
-        seconds=round(time.monotonic() - clock, 1),
+        seconds=round(elapsed(), 1),
         seed=seed,
         runtime=runtime.name,
         runtime_note=runtime.note,
-        fault_proxy=faults,
-        repeated=tuple(sorted(one.name for one in repeated)),
-        control_failure=control_failure,
-        left=_left(histories),
+        fault_proxy=attempts.fault_proxy,
+        repeated=tuple(sorted(one.name for one in attempts.repeated)),
+        control_failure=attempts.control_failure,
+        left=_left(attempts.histories),
         exercises=results,
-        bonus=reading.bonus(assessment, submission) if _is_whole(assessment, exercises) else None,
+        only=_only(attempts.exercises, assessment),
+        notes=_notes(exercises, attempts.exercises, assessment),
+        bonus=reading.bonus(assessment, submission) if _is_whole(attempts.exercises, assessment) else None,
         problem=problem or None,
         machine_problem=machine,
     )
-    return Graded(concluded(report, assessment), histories)
+    return Graded(concluded(report, assessment), attempts.histories)
 
 
 def not_graded(
@@ -160,6 +150,7 @@ def not_graded(
         fault_proxy="none",
         control_failure=None,
         exercises=judge.fail_all(exercises, verdict, assessment.scoring),
+        only=_only(exercises, assessment),
         problem=f"{error.message}\n{error.detail}".strip(),
         machine_problem=isinstance(error, MachineError),
     )
@@ -169,16 +160,18 @@ def rescored(report: Report, histories: Mapping[str, History], assessment: Asses
     """Judge the recorded histories of a run again, in the exercises that it was graded in."""
     graded = {one.number for one in report.exercises}
     exercises = [one for one in assessment.exercises if one.number in graded]
+    if report.only:
+        exercises = [one.only(report.only) for one in exercises]
     if not report.problem:
         again, _ = reading.results(exercises, histories, assessment.scoring)
-        report = report.model_copy(update={"exercises": again})
+        report = report.model_copy(update={"exercises": again, "changes": None})
     return concluded(report, assessment)
 
 
 def concluded(report: Report, assessment: Assessment) -> Report:
     """Add what follows from the verdicts: the grade where the whole assessment was judged, and what to do next."""
     scoring = assessment.scoring
-    whole = _is_whole(assessment, report.exercises)
+    whole = len(report.exercises) == len(assessment.exercises) and not report.only
     grade = scoring.grade(report.exercises, report.bonus) if whole else None
     return report.model_copy(update={"grade": grade, "next_step": _next_step(report, scoring)})
 
@@ -187,12 +180,35 @@ def _next_step(report: Report, scoring: Scoring) -> str | None:
     """Say what brings most: where the service as a whole does not work, that, and else what the scoring says."""
     untried = [one for part in report.exercises for one in part.criteria if report.untried(one)]
     if untried:
-        return f"mend what this report begins with, for which {len(untried)} criteria could not be tried"
-    return scoring.next_step(report.exercises)
+        return f"fix the problem at the top of this report: because of it, {len(untried)} criteria could not be tried"
+    return None if report.only else scoring.next_step(report.exercises)
 
 
-def _is_whole(assessment: Assessment, exercises: Sequence[Exercise] | Sequence[ExerciseResult]) -> bool:
-    return len(exercises) == len(assessment.exercises)
+def _is_whole(exercises: Sequence[Exercise], assessment: Assessment) -> bool:
+    return tuple(exercises) == assessment.exercises
+
+
+def _only(exercises: Sequence[Exercise], assessment: Assessment) -> tuple[str, ...]:
+    """Return the criteria that were graded; none where whole exercises were."""
+    if all(one in assessment.exercises for one in exercises):
+        return ()
+    return tuple(criterion.number for one in exercises for criterion in one.criteria)
+
+
+def _notes(asked: Sequence[Exercise], judged: Sequence[Exercise], assessment: Assessment) -> tuple[str, ...]:
+    """Return what a report says of criteria that were left out, and of those that read what others make."""
+    chosen = [one for exercise in asked for one in exercise.criteria]
+    count = sum(len(one.criteria) for one in judged)
+    if count < len(chosen):
+        return (f"Stopped at the first failure: {count} of {len(chosen)} criteria were judged.",)
+    if not _only(asked, assessment):
+        return ()
+    ran = ", ".join(sorted({one.name for exercise in asked for one in exercise.experiments}))
+    return tuple(
+        f"{one.number} reads all experiments of a run, and these were all: {ran}. A full run has more."
+        for one in chosen
+        if one.reads_run
+    )
 
 
 def _left(histories: Mapping[str, History]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ CHECKED_OUT = 10
 TEXT_LIMIT = 4 << 20
 
 _SECRET = ".env"  # noqa: S105 - the file's name
-_NOT_SOURCES = frozenset(
+NOT_SOURCES = frozenset(
     {".git", ".venv", "venv", "node_modules", "__pycache__"}
     | {".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox", ".cache"}
 )
@@ -101,6 +101,11 @@ class Submission:
             ) from error
 
 
+def is_url(spec: str) -> bool:
+    """Whether `spec` names a repository to clone, not a folder."""
+    return bool(_SCHEME.match(spec) or _SCP_LIKE.match(spec))
+
+
 def inside(path: Path | str) -> Path | None:
     """`path` without its dots, or None if it leads out of the folder that it is relative to."""
     plain = Path(os.path.normpath(path))
@@ -138,7 +143,7 @@ def _split_path(spec: str) -> tuple[Path | None, str | None]:
         return path.resolve(), None
     if path.exists():
         raise UsageError(f"{spec} is a file; name the folder of a repository.")
-    if _SCHEME.match(spec) or _SCP_LIKE.match(spec):
+    if is_url(spec):
         return None, None
     for at in [index for index in range(len(spec) - 1, 0, -1) if spec[index] == "@"]:
         folder = Path(spec[:at]).expanduser()
@@ -159,30 +164,43 @@ def _split_url(spec: str) -> tuple[str, str | None]:
 
 def _checked(ref: str) -> str:
     if not ref or ref.startswith("-"):
-        raise UsageError(f"{ref!r} is no commit; write the commit, branch or tag after the @.")
+        raise UsageError(f"{ref!r} is not a commit; write the commit, branch or tag after the @.")
     return ref
 
 
-async def _from_folder(spec: str, path: Path, workspace: Workspace) -> Submission:
-    root, shadow = workspace.folder("snapshot"), workspace.folder("shadow")
+async def list_sources(path: Path, workspace: Workspace) -> list[str]:
+    """Return the files of the folder `path` that a snapshot of its working tree takes, relative to it.
+
+    Raises SubmissionError where git cannot list them.
+    """
+    _, names = await _list(path, workspace)
+    return [name for name in names if Path(name).name != _SECRET]
+
+
+async def _list(path: Path, workspace: Workspace) -> tuple[git.Repository | None, Iterable[str]]:
+    """Return a folder's sources, and the repository that has them; None if they are under no git."""
     try:
-        repository = await asyncio.to_thread(git.read, path, shadow)
-        names = await repository.files() if repository else []
+        repository = await asyncio.to_thread(git.read, path, workspace.folder("shadow"))
+        if repository and (names := await repository.files()):
+            return repository, names
     except git.GitUnavailableError:
-        names = []
-    if repository and names:
-        state = await repository.state()
-        await _take(path, names, root)
-        return Submission(spec, path.name, root, state.commit, state.dirty)
+        pass
     # Under no git, or in a folder that the repository around it ignores.
-    await _take(path, _walk(path), root)
-    return Submission(spec, path.name, root)
+    return None, _walk(path)
+
+
+async def _from_folder(spec: str, path: Path, workspace: Workspace) -> Submission:
+    root = workspace.folder("snapshot")
+    repository, names = await _list(path, workspace)
+    state = await repository.state() if repository else git.State(None, dirty=False)
+    await _take(path, names, root)
+    return Submission(spec, path.name, root, state.commit, state.dirty)
 
 
 async def _from_commit(spec: str, path: Path, ref: str | None, workspace: Workspace) -> Submission:
     repository = await asyncio.to_thread(git.read, path, workspace.folder("shadow"))
     if repository is None:
-        raise UsageError(f"{path} is in no repository that git can read.")
+        raise UsageError(f"{path} is not in a repository that git can read.")
     commit = await repository.resolve(ref or "HEAD")
     if commit is None:
         raise UsageError(f"{path} has no {f'commit, branch or tag {ref}' if ref else 'commit yet'}.")
@@ -238,7 +256,7 @@ def _walk(folder: Path) -> Iterator[str]:
                 name = os.path.join(parent, entry.name)  # noqa: PTH118 - relative, and there may be very many
                 if not entry.is_dir(follow_symlinks=False):
                     yield name
-                elif entry.name not in _NOT_SOURCES:
+                elif entry.name not in NOT_SOURCES:
                     waiting.append(name)
 
 

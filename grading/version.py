@@ -15,7 +15,7 @@ _NOT_RUN = {"solution", "starter", "__pycache__"}
 
 @functools.cache
 def grader_version() -> str:
-    """Return the version with the digest of the grader's files, such as `0.1.0+3f2a1c9b04de`."""
+    """Return the version with the digest of the grader's files, such as `1.0.0+3f2a1c9b04de`."""
     digest = hashlib.sha256()
     for path in _files():
         content = hashlib.sha256(path.read_bytes()).hexdigest()

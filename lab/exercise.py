@@ -4,8 +4,8 @@ import importlib
 import importlib.util
 import inspect
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaos.history import History
@@ -66,6 +66,11 @@ class Exercise:
     def experiments(self) -> tuple[Experiment, ...]:
         """Every experiment that a criterion reads, once."""
         return tuple(dict.fromkeys(needed for one in self.criteria for needed in one.experiments))
+
+    def only(self, numbers: Collection[str]) -> "Exercise":
+        """Return the exercise with these of its criteria alone, which bring no points."""
+        kept = tuple(one for one in self.criteria if one.number in numbers)
+        return replace(self, criteria=kept, points=0.0)
 
 
 def load(folder: Path, package: str) -> Exercise:

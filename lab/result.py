@@ -17,12 +17,23 @@ class Model(BaseModel):
 
 
 class Moment(Model):
-    """A place in a recorded history: event number `event` (from 0) of `experiment`, `t` seconds after it began."""
+    """A place in a recorded history: event number `event` (from 0) of `experiment`, `t` seconds after it began.
+
+    `at` are the seconds since the grading began; None in runs that were kept before there was such a clock.
+    """
 
     experiment: str
     event: int
     t: float
+    at: float | None = None
     text: str
+
+    @property
+    def place(self) -> str:
+        """When and where it was, in words."""
+        if self.at is None:
+            return f"{self.t:.2f} s in '{self.experiment}', event {self.event}"
+        return f"{self.at:.1f} s ({self.t:.2f} s into '{self.experiment}', event {self.event})"
 
 
 class CriterionResult(Model):

@@ -31,6 +31,8 @@ LONGEST = (
     "tests/test_demo.py",
     "tests/test_contracts.py",
     "tests/test_toy_assessment.py",
+    "tests/grading/classroom/test_class.py",
+    "tests/grading/classroom/test_cluster.py",
 )
 """These start first, so that no worker is left with one of them when the others are done."""
 SPREAD = (
@@ -38,6 +40,8 @@ SPREAD = (
     "tests/test_whole_exam.py",
     "tests/test_other_assessments.py",
     "tests/grading/starved/",
+    "tests/grading/classroom/test_class.py",
+    "tests/grading/classroom/test_cluster.py",
     "tests/grading/test_killed.py",
     "tests/grading/stack/",
     "tests/hostile/",

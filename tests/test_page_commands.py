@@ -18,7 +18,7 @@ from grading.handout import _write_files
 
 ROOT = Path(__file__).parent.parent
 HERE = "this repository"
-NOT_PAGES = {".venv", ".tools", "node_modules", "calibration", "handout", "CHANGELOG.md"}
+NOT_PAGES = {".venv", ".tools", "node_modules", "calibration", "handout", "site", "CHANGELOG.md"}
 """Folders whose pages are not ours or have their place elsewhere, and a page that tells of the past."""
 
 _FENCE = re.compile(r"^```(?:sh|bash|console)\b[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)

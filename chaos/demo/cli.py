@@ -114,7 +114,7 @@ def signal(
         if target != "api":
             raise WrongUseError(f"'{target}' gets no signals, only api does; try `chaos outage {target}`.")
         if signal_name not in SIGNALS:
-            raise WrongUseError(f"'{name}' is none of the signals {', '.join(SIGNALS)}.")
+            raise WrongUseError(f"'{name}' is not one of the signals {', '.join(SIGNALS)}.")
         async with _board(faults, api) as board:
             service = await the_service(api)
             if signal_name == "STOP":

@@ -8,7 +8,7 @@ class StageError(Exception):
 
 
 class WrongUseError(StageError):
-    """The command asks for what there is not."""
+    """The command names something that does not exist."""
 
     code = 2
 

@@ -54,7 +54,7 @@ class ScriptedModel:
 
     def _other(self) -> NotThereError:
         return NotThereError(
-            f"What answers at {self._url} is no scripted model that takes orders; say where one is with --model."
+            f"What answers at {self._url} is not a scripted model that takes orders; name one with --model."
         )
 
 

@@ -14,7 +14,7 @@ def duration(text: str) -> float:
     found = _DURATION.fullmatch(text)
     if found is None:
         raise ValueError(
-            f"'{text}' is no duration: write a number and ms, s, m or h, for instance 500ms, 5s or 1m."
+            f"'{text}' is not a duration: write a number and ms, s, m or h, for instance 500ms, 5s or 1m."
         )
     seconds = float(found[1]) * UNITS[found[2]]
     if not 0.001 <= seconds <= LONGEST:

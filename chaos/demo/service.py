@@ -62,7 +62,7 @@ class ProcessService:
             text = await asyncio.to_thread(Path(f"/proc/{self._pid}/environ").read_text, errors="replace")
         except OSError as error:
             raise NotThereError(
-                f"The service's ({self.name}) environment cannot be read: {error.strerror}."
+                f"The environment of the service ({self.name}) cannot be read: {error.strerror}."
             ) from None
         return _variable(name, text.split("\0"))
 
@@ -176,5 +176,5 @@ async def _docker(*words: str, seconds: float | None = DOCKER_SECONDS) -> str:
             await process.wait()
     if process.returncode:
         said = err.decode(errors="replace").strip().splitlines()
-        raise NotThereError(f"`docker {words[0]}` failed: {said[-1] if said else 'it says nothing'}")
+        raise NotThereError(f"`docker {words[0]}` failed: {said[-1] if said else 'no message'}")
     return out.decode(errors="replace").strip()

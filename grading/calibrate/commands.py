@@ -1,5 +1,6 @@
 """The command line of the calibration: `grading calibrate`."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -143,9 +144,10 @@ def _without_stillborn(todo: Sequence[Task], journal: Journal, assessment: Asses
 
 
 def _run_all(todo: Sequence[Task], journal: Journal, jobs: int, show: Callable[[Case, Outcome], str]) -> None:
-    for number, (case, outcome) in enumerate(run_all(todo, jobs), start=1):
-        if isinstance(outcome, str):
-            err.print(f"{case.name}: {outcome}", style="red", markup=False)
-            continue
-        journal.add(outcome)
-        err.print(f"{show(case, outcome)}  {number} of {len(todo)}", markup=False)
+    with contextlib.closing(run_all(todo, jobs)) as outcomes:
+        for number, (case, outcome) in enumerate(outcomes, start=1):
+            if isinstance(outcome, str):
+                err.print(f"{case.name}: {outcome}", style="red", markup=False)
+                continue
+            journal.add(outcome)
+            err.print(f"{show(case, outcome)}  {number} of {len(todo)}", markup=False)

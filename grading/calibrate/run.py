@@ -1,12 +1,10 @@
 """Grades cases of the corpus, each as an ordinary grading run on a folder of its own."""
 
 import asyncio
-import contextlib
-import ctypes
 import multiprocessing
+import os
 import random
-import signal
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,13 +18,12 @@ from grading.calibrate.outcome import Conditions, Journal, Outcome, outcome_of
 from grading.calibrate.smoke import smoke
 from grading.calibrate.tally import as_expected
 from grading.errors import GradingError
+from grading.keeper import end_with_parent
 from grading.progress import PlainLines
 from grading.runtimes import choose_runtime
 from grading.score import score
 from grading.workspace import Workspace
 from lab.assessment import Assessment
-
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +65,25 @@ def tasks(
     return found
 
 
-def run_all(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Case, Outcome | str]]:
+def run_all(todo: Sequence[Task], jobs: int) -> Generator[tuple[Case, Outcome | str], None, None]:
     """Run tasks, `jobs` at a time, each in a process that is not disturbed by the others' judging.
 
     Yields an outcome, or what kept a case from being graded, as they come.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=end_with_parent, initargs=(os.getpid(),)
+    ) as pool:
         try:
             running = {pool.submit(run_one, task): task for task in todo}
             for future in as_completed(running):
                 yield running[future].case, future.result()
         except BaseException:
+            # Who interrupts a round does not want to wait for the runs that are under way.
+            for worker in multiprocessing.active_children():
+                worker.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _end_with_parent() -> None:
-    """Have this process ended by the kernel once its parent is gone (Linux); what it has started ends with it."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def run_one(task: Task) -> Outcome | str:

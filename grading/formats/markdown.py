@@ -35,8 +35,8 @@ def _lines(report: Report) -> Iterator[str]:
     for exercise in report.exercises:
         passed = sum(one.passed for one in exercise.criteria)
         name = escaped(f"{exercise.number} {exercise.title}")
-        points = f"{exercise.points:g}/{exercise.max_points:g}"
-        level = "no points" if exercise.level == "none" else exercise.level
+        points = "" if report.only else f"{exercise.points:g}/{exercise.max_points:g}"
+        level = "" if report.only else "no points" if exercise.level == "none" else exercise.level
         yield f"| {name} | {points} | {level} | {passed} of {len(exercise.criteria)} |"
     if report.bonus:
         points = f"{report.bonus.points:g}/{report.bonus.max_points:g}"

@@ -7,10 +7,7 @@ from lab.result import CriterionResult
 
 def details(criterion: CriterionResult) -> str:
     """Return the lines below a criterion's title: the reason first, the evidence next, the hint last."""
-    moments = (
-        f"At {moment.t:.2f} s in '{moment.experiment}', event {moment.event}: {moment.text}"
-        for moment in criterion.moments
-    )
+    moments = (f"At {moment.place}: {moment.text}" for moment in criterion.moments)
     named = [
         ("Seen" if criterion.passed else "Actual", criterion.actual),
         ("Expected", "" if criterion.passed else criterion.expected),
@@ -37,7 +34,7 @@ def standing(criterion: CriterionResult) -> str:
 
 def summary(report: Report) -> str:
     """Return what stands above and below the criteria: the grade, what hinders it, and the next step."""
-    lines = [f"{report.total:g} of {report.max_points:g} points"]
+    lines = [report.tally if report.only else f"{report.total:g} of {report.max_points:g} points"]
     if report.grade:
         lines[0] += f": {report.grade.mention}"
         lines += report.grade.reasons
@@ -50,6 +47,9 @@ def summary(report: Report) -> str:
         lines.append(f"Next: {report.next_step}.")
     if not report.judged:
         lines.append(UNJUDGED)
+    lines += report.notes
+    if report.changes:
+        lines.append(report.changes.sentence)
     if report.runtime_note:
         lines.append(report.runtime_note)
     return plain("\n".join(lines))

@@ -1,22 +1,16 @@
 """Puts a report and its histories on one page that needs nothing else: no network, and scripts only for comfort.
 
-Every text on the page passes `chaos.plain_text.plain` and is escaped, both in one place: the environment of the
-templates.
+Every text on the page is made plain and escaped (see grading.html.templating).
 """
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from chaos.history import History
-from chaos.plain_text import plain
 from grading.html.events import Row, listed
+from grading.html.templating import make_environment, policy_digest, read_asset
 from grading.html.timeline import AXIS_HEIGHT, ROW_HEIGHT, Timeline, draw
 from grading.report import Report
 from lab.result import CriterionResult
@@ -73,31 +67,20 @@ class Page:
 def render_html(report: Report, histories: Mapping[str, History]) -> str:
     """Return a report as an HTML document, with the timeline of each experiment that has a history."""
     page = Page(report, tuple(_experiments(report, histories)))
-    style, script = _asset("style.css"), _asset("script.js")
+    style, script = read_asset("grading.html", "style.css"), read_asset("grading.html", "script.js")
     return _ENVIRONMENT.get_template("report.html").render(
         page=page,
         report=report,
         style=Markup(style),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - a file of this package
-        policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'",
+        policy=f"default-src 'none'; style-src '{policy_digest(style)}'; script-src '{policy_digest(script)}'; base-uri 'none'",
         marks=MARKS,
         row_height=ROW_HEIGHT,
         axis_height=AXIS_HEIGHT,
     )
 
 
-def _clean(value: Any) -> Any:
-    return value if isinstance(value, Markup) or not isinstance(value, str) else plain(value)
-
-
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("grading.html"),
-    autoescape=True,
-    finalize=_clean,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_ENVIRONMENT = make_environment("grading.html")
 
 
 def _experiments(report: Report, histories: Mapping[str, History]) -> Iterator[ExperimentView]:
@@ -120,12 +103,3 @@ def _experiments(report: Report, histories: Mapping[str, History]) -> Iterator[E
             events=len(history.events),
             cited={event: criteria for event, criteria in moments.items() if event in shown},
         )
-
-
-def _asset(name: str) -> str:
-    return files("grading.html").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    """Return what a Content-Security-Policy calls an inline style or script."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -46,7 +46,7 @@ def container(submission: Submission) -> Container | None:
     cwd = inside(str(table.get("cwd", ".")))
     if cwd is None or not (submission.root / cwd).is_dir():
         raise SubmissionError(
-            f"[tool.grading] cwd is {table['cwd']!r}, which is no folder of the repository."
+            f"[tool.grading] cwd is {table['cwd']!r}, which is not a folder of the repository."
         )
     return Container(
         submission,

@@ -21,6 +21,25 @@ OVERVIEWS = {
 CORRECTION = (ROOT / "CORRECTION.md").read_text(encoding="utf-8")
 
 
+_FILE = re.compile(r"`([\w./-]+\.\w+)`")
+
+
+def page_of(asked: Assessment, number: int) -> str:
+    [rubric] = [
+        path
+        for path in asked.folder.glob("*/exercise.toml")
+        if tomllib.loads(path.read_text(encoding="utf-8"))["number"] == number
+    ]
+    return rubric.with_name("README.md").read_text(encoding="utf-8")
+
+
+def head(page: str) -> dict[str, str]:
+    """Return the rows of the table that follows a page's title."""
+    found = re.match(r"# [^\n]+\n\n\| \| \|\n\|---\|---\|\n((?:\|.*\n)+)", page)
+    assert found, page[:100]
+    return {row.split("|")[1].strip(): row.split("|")[2].strip() for row in found[1].splitlines()}
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Assessment:
     """An assessment whose pages may be changed."""
@@ -71,6 +90,21 @@ def test_levels_mark_what_is_essential_and_points_tell_what_each_criterion_bring
     assert "| 2.4 | the exit" in exam
     assert bonus.startswith("**5 points on top of the total.**")
     assert "| | criterion | points | what is measured |" in bonus
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_begins_with_points_files_and_the_command(name: str) -> None:
+    asked = assessment(name)
+    starter = asked.folder / "starter"
+    for exercise in asked.exercises:
+        rows = head(page_of(asked, exercise.number))
+        files, created = (_FILE.findall(rows.get(row, "")) for row in ("files to change", "you create"))
+        assert re.match(rf"{exercise.points:g}\b", rows["points"])
+        assert ("core" in rows["points"]) is exercise.core
+        assert f"`uv run grading score . --exercise {exercise.number}`" in rows["test yourself"]
+        assert {"files to change", "you create"} & set(rows)
+        assert [file for file in files if not (starter / file).exists()] == []
+        assert [file for file in created if (starter / file).is_file()] == []
 
 
 def test_the_command_finds_nothing_to_write() -> None:
@@ -133,7 +167,7 @@ def test_the_correction_guide_names_criteria_that_exist() -> None:
         "exam": CORRECTION.partition("\n## Assignment 1\n")[0],
         "assignment1": CORRECTION.partition("\n## Assignment 1\n")[2].partition("\n## Week 1\n")[0],
         "week1": CORRECTION.partition("\n## Week 1\n")[2].partition("\n## Project 6.1\n")[0],
-        "project61": CORRECTION.partition("\n## Project 6.1\n")[2].partition("\n## Grade a class\n")[0],
+        "project61": CORRECTION.partition("\n## Project 6.1\n")[2],
     }
 
     for name, section in sections.items():

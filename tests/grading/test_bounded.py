@@ -1,13 +1,15 @@
 """What reads a submission's texts, and does not hang or die with them."""
 
+import asyncio
 import os
 import re
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
-from grading.bounded import OverBoundsError, bounded
+from grading.bounded import OverBoundsError, bounded, bounded_aside
 from grading.errors import SubmissionError
 from grading.reading import plan
 from tests.grading.conftest import EXAM, RESERVED, Repository
@@ -42,20 +44,69 @@ def _dies() -> object:
     os._exit(9)
 
 
-@pytest.mark.parametrize(
-    ("work", "says"),
-    [
-        (_nested_quantifier, "more than 1 s of processor time"),
-        (_memory, "memory"),
-        (_trips, "LookupError: no such thing"),
-        (_dies, "broke the process"),
-    ],
-)
+OVER_BOUNDS = [
+    (
+        _nested_quantifier,
+        "more than 1 s of processor time|not read within 10 s",
+    ),  # without a processor to itself
+    (_memory, "memory"),
+    (_trips, "LookupError: no such thing"),
+    (_dies, "broke the process"),
+]
+
+
+@pytest.mark.parametrize(("work", "says"), OVER_BOUNDS)
 def test_what_cannot_be_read_is_told(work: object, says: str) -> None:
     began = time.process_time()
     with pytest.raises(OverBoundsError, match=says):
         bounded(work, seconds=1)  # type: ignore[arg-type]
     assert time.process_time() - began < 1  # whoever asked did not read it
+
+
+@pytest.mark.parametrize(("work", "says"), OVER_BOUNDS)
+async def test_what_cannot_be_read_aside_is_told(work: object, says: str) -> None:
+    with pytest.raises(OverBoundsError, match=says):
+        await bounded_aside(work, seconds=1)  # type: ignore[arg-type]
+
+
+async def test_the_loop_goes_on_while_something_is_read_aside(tmp_path: Path) -> None:
+    made = tmp_path / "made-meanwhile"
+
+    def read() -> str:
+        while not made.exists():
+            time.sleep(0.001)
+        return made.read_text()
+
+    reading = asyncio.ensure_future(bounded_aside(read, seconds=10))
+    await asyncio.sleep(0)
+    made.touch()
+
+    assert await reading == ""
+
+
+async def test_what_is_read_aside_keeps_no_connection_open() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        held = await bounded_aside(lambda: [one.name for one in Path("/proc/self/fd").iterdir()], seconds=10)
+
+        assert {str(ours.fileno()), str(theirs.fileno())}.isdisjoint(held)
+
+
+async def test_reading_aside_that_is_given_up_leaves_no_process() -> None:
+    reading = asyncio.ensure_future(bounded_aside(_nested_quantifier, seconds=60))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+
+    assert not has_children()
+
+
+def has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
 
 
 NOT_READ = {

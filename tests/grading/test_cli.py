@@ -46,7 +46,7 @@ def running(submission: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         try:
-            assert any("hang: running" in line for line in process.stderr)
+            assert any("running 'hang'" in line for line in process.stderr)
             yield process, descendants(process.pid)
         finally:
             process.kill()
@@ -59,6 +59,10 @@ def running(submission: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]
         ([__file__], "is a file"),
         ([str(Path(__file__).parents[2]) + "@0123456789"], "has no commit, branch or tag 0123456789"),
         ([".", "--exercise", "99"], "There is no exercise 99"),
+        ([".", "--criterion", "3.99"], "There is no criterion 3.99; there are 1.1 to "),
+        ([".", "--criterion", "3.1", "--exercise", "3"], "give one of them"),
+        ([".", "--criterion", "3.1", "--format", "gradescope"], "--format gradescope takes points"),
+        ([".", "--fail-fast", "--format", "autolab"], "--format autolab takes points"),
         (["--out", "x"], "Missing argument"),
     ],
 )
@@ -199,9 +203,11 @@ def test_a_killed_run_leaves_no_process(submission: Path) -> None:
 
 def descendants(pid: int) -> list[int]:
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            found += [child, *descendants(child)]
+    with contextlib.suppress(FileNotFoundError):  # threads and processes end while they are looked at
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                for child in map(int, (task / "children").read_text().split()):
+                    found += [child, *descendants(child)]
     return found
 
 

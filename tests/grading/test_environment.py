@@ -298,7 +298,7 @@ async def test_what_the_submission_is_to_mend(bench: Bench, files: dict[str, str
     with pytest.raises(SubmissionError) as caught:
         await bench.prepare()
     if says is not None:
-        assert "cannot be installed; correct it" in caught.value.message
+        assert "cannot be installed; fix it" in caught.value.message
         assert (
             says in caught.value.detail.replace(r"\.", ".") or says.replace("\\", "") in caught.value.detail
         )
@@ -359,7 +359,7 @@ async def test_a_python_that_is_only_wished_for_may_be_another(bench: Bench) -> 
     assert installed(await bench.prepare()) == {"uvicorn"}
     assert bench.said == [
         "installing requirements.txt",
-        "Python 3.99 is neither here nor to be had; using another",
+        "Python 3.99 is neither installed nor available; using another",
     ]
 
 

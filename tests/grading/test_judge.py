@@ -105,6 +105,21 @@ def test_a_failure_comes_with_expectation_moment_and_hint() -> None:
     assert verdict.hint == "Look again."
 
 
+def test_a_moment_has_the_clock_of_the_grading_if_the_history_knows_it() -> None:
+    history = Story("hang").end()
+    began, *others = history.events
+    later = History([began.model_copy(update={"after": 30.0}), *others])
+
+    [[before], [after]] = (
+        judge([exercise(criterion("a", good))], {"hang": one})[0].criteria[0].moments
+        for one in (history, later)
+    )
+
+    assert (before.at, after.at) == (None, 30.0 + after.t)
+    assert before.place == f"{before.t:.2f} s in 'hang', event {before.event}"
+    assert after.place == f"{after.at:.1f} s ({after.t:.2f} s into 'hang', event {after.event})"
+
+
 def test_a_check_that_trips_is_the_graders_fault() -> None:
     [result] = judge([exercise(criterion("a", tripping))], {"hang": Story("hang").end()})
 

@@ -97,3 +97,47 @@ def test_a_folder_without_a_run_is_wrong_use(command: str, tmp_path: Path) -> No
 
     assert shown.exit_code == 2
     assert "holds no graded run" in shown.stderr
+
+
+@pytest.fixture
+def partial(run: Path) -> Path:
+    """A run of two criteria."""
+    report, _ = results.load(run)
+    chosen = ("3.1", "6.2")
+    exercises = [
+        one.model_copy(update={"criteria": tuple(each for each in one.criteria if each.number in chosen)})
+        for one in report.exercises
+    ]
+    parts = tuple(
+        one.model_copy(update={"points": 0.0, "max_points": 0.0}) for one in exercises if one.criteria
+    )
+    update = {"only": chosen, "exercises": parts, "grade": None, "bonus": None, "next_step": None}
+    (run / results.REPORT).write_text(report.model_copy(update=update).model_dump_json(), encoding="utf-8")
+    return run
+
+
+@pytest.mark.parametrize(
+    "format", [Format.TEXT, Format.HTML, Format.MARKDOWN, Format.GITHUB, Format.JUNIT, Format.CHECK50]
+)
+def test_chosen_criteria_are_reported_without_points(format: Format, partial: Path) -> None:  # noqa: A002 - as above
+    shown = grading("report", partial, "--format", format)
+
+    assert shown.exit_code == 0
+    assert "3.1" in shown.stdout
+    assert "0/0" not in shown.stdout
+    assert "0 / 0" not in shown.stdout
+
+
+def test_chosen_criteria_are_no_grade(partial: Path) -> None:
+    shown = grading("report", partial, "--format", Format.GRADESCOPE)
+
+    assert shown.exit_code == 2
+    assert "chosen criteria bring none" in shown.stderr
+
+
+def test_chosen_criteria_alone_are_judged_again(partial: Path) -> None:
+    again = json.loads(grading("rescore", partial, "--format", "json").stdout)
+
+    numbers = [one["number"] for exercise in again["exercises"] for one in exercise["criteria"]]
+    assert numbers == ["3.1", "6.2"]
+    assert (again["points"], again["max_points"], again["grade"]) == (0, 0, None)

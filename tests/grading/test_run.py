@@ -15,7 +15,7 @@ from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import Toxiproxy, ToxiproxyError
 from grading.errors import MachineError, SubmissionError
-from grading.run import START_FAILURES, Run, State, run_again, run_all
+from grading.run import START_FAILURES, Run, State, in_turn, run_again, run_all
 from grading.runtime import Runtime
 from lab import control, lab
 from lab.experiment import Experiment
@@ -82,6 +82,32 @@ async def test_an_experiment_runs_after_its_control_phase(toxiproxy: Toxiproxy, 
     assert len(history.calls("litellm")) == 2
     assert isinstance(history.events[-1], Ended)
     assert [state for _, state in runs.states] == ["waiting", "starting", "running", "done"]
+
+
+async def test_a_history_says_when_in_the_grading_it_began(toxiproxy: Toxiproxy, tmp_path: Path) -> None:
+    runs = Runs(toxiproxy, tmp_path)
+    runs.run.elapsed = lambda: 12.5
+
+    began = (await runs.run_all(ASK))["ask"].first(Began)
+
+    assert began
+    assert began.after == 12.5
+
+
+def test_files_are_read_first_and_short_experiments_start_between_the_long_ones() -> None:
+    own_suite, *short = [Experiment(f"short{n}", _ask, seconds=n) for n in (30, 1, 2, 3)]
+    long = [Experiment(f"long{n}", _ask, seconds=n) for n in (31, 32, 33, 34)]
+    files = Experiment("files", _ask, seconds=1, needs="nothing")
+
+    ordered = in_turn([*short, *long, replace(own_suite, needs="nothing"), files])
+
+    assert [one.name for one in ordered] == [
+        "files",
+        *("long34", "long33", "long32"),
+        "short1",
+        *("long31", "short30", "short3"),
+        "short2",
+    ]
 
 
 async def test_nothing_of_an_experiment_is_left(toxiproxy: Toxiproxy, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.hostile.corpus import ESCAPED, Hostile, corpus
 from tests.hostile.surroundings import Surroundings, empty_cgroups
 
 pytestmark = pytest.mark.slow
+WRONG_USE = 2
 LIMIT = 240.0
 """Seconds: no experiment takes longer."""
 CROWD = 4
@@ -74,10 +75,11 @@ def test_it_gains_nothing_and_leaves_nothing(
     if "the machine was too busy" in told and _loaded_by_others():
         pytest.skip("the machine was too busy to tell")
     assert ended.code in hostile.exits, told[-3000:]
-    assert "Traceback" not in ended.stderr
+    assert not re.search("^Traceback", ended.stderr, re.MULTILINE)  # the log of a service may have one
     if report:
         assert report["points"] <= hostile.points
-        assert report["judged"]
+        # What holds no commit to grade is wrong use: there is nothing to be judged.
+        assert report["judged"] or ended.code == WRONG_USE
         told += _rendered(ended.stdout)
     assert UNFIT.findall(told.replace("\t", " ")) == []
     assert [text for text in hostile.says if text not in told] == []

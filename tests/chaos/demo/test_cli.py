@@ -243,7 +243,7 @@ def test_watch_prints_lines_into_a_pipe_until_it_is_told_to_stop(stack: Stack) -
         (["outage", "redis"], "There is no proxy 'redis'; there are litellm."),
         (["flaky", "qdrant"], "'qdrant' cannot be flaky"),
         (["signal", "qdrant", "TERM"], "'qdrant' gets no signals"),
-        (["signal", "api", "WINCH"], "'WINCH' is none of the signals TERM, INT,"),
+        (["signal", "api", "WINCH"], "'WINCH' is not one of the signals TERM, INT,"),
         (["traffic", "--rate", "fast"], "'fast' is no rate"),
         (["status", "--api", "localhost:8000"], "'localhost:8000' is no URL"),
     ],

@@ -125,7 +125,7 @@ async def test_flaky_ends_with_its_command(llm: ScriptedLLM) -> None:
 async def test_a_model_that_takes_no_orders_is_told() -> None:
 
     async with ScriptedLLM(Recorder()) as llm, ScriptedModel(llm.url) as model:
-        with pytest.raises(NotThereError, match="no scripted model that takes orders"):
+        with pytest.raises(NotThereError, match="not a scripted model that takes orders"):
             await hold(Flaky(model, 2), 5, lambda _left: None)
 
 

@@ -14,7 +14,7 @@ def test_durations(text: str, seconds: float) -> None:
     "text", ["", "5", "s", "-5s", "5 s", "5S", "1m30s", "nan", "1e3s", "5d", "\N{ARABIC-INDIC DIGIT FIVE}s"]
 )
 def test_what_is_no_duration_is_told_with_examples(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no duration: .* 500ms, 5s or 1m"):
+    with pytest.raises(ValueError, match=r"is not a duration: .* 500ms, 5s or 1m"):
         duration(text)
 
 

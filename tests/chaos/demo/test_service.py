@@ -102,7 +102,7 @@ async def test_what_is_gone_is_gone(process: subprocess.Popen[str], url: str) ->
     service = ProcessService(process.pid)
     async with asyncio.timeout(10):
         await service.gone()
-    with pytest.raises(NotThereError, match="environment cannot be read"):
+    with pytest.raises(NotThereError, match=r"environment of the service .* cannot be read"):
         await service.secret("AUTH_ADMIN_PASSWORD")
 
 

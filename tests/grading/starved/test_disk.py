@@ -55,7 +55,7 @@ def test_no_room_for_the_copies_is_nobodys_loss(disk: Disk, tmp_path: Path) -> N
 def test_a_disk_that_fills_up_is_nobodys_loss(disk: Disk, tmp_path: Path) -> None:
     folder = disk("60m")
     with Grader("reference", 4, tmp_path, variables={"TMPDIR": str(folder)}) as grader:
-        grader.wait_for("mlflow_down: running")
+        grader.wait_for("running 'mlflow_down'")
         _fill(folder)
         result = grader.result()
 
@@ -83,5 +83,5 @@ def test_a_report_that_cannot_be_written_ends_in_a_sentence(tmp_path: Path) -> N
         )
 
     assert ended.returncode == 3
-    assert ended.stderr.startswith("The grader cannot go on ([Errno 28] No space left on device)")
+    assert ended.stderr.startswith("The grader cannot continue ([Errno 28] No space left on device)")
     assert "Traceback" not in ended.stderr

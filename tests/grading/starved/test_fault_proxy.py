@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 REAL = Path(__file__).parents[3] / ".tools/bin/toxiproxy-server"
 CASES = [
-    ("reference", 5, "outages: running"),
-    ("constant-pauses", 4, "transient: running"),
+    ("reference", 5, "running 'outages'"),
+    ("constant-pauses", 4, "running 'transient'"),
     ("reference", 1, "experiments"),
 ]
 

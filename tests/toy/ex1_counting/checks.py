@@ -6,7 +6,7 @@ from chaos.history import Answer, Exchange, File, History
 from lab.reading import outcome
 from lab.verdict import Verdict, failed, passed
 
-SECONDS = 2.0
+SECONDS = 20.0
 
 
 def counts(outage: History) -> Verdict:

@@ -32,4 +32,4 @@ async def outage(lab: Lab) -> None:
 
 
 async def _count(lab: Lab, label: str) -> None:
-    await lab.client.request("POST", lab.endpoint("count"), label=label, timeout=5)
+    await lab.client.request("POST", lab.endpoint("count"), label=label, timeout=60)

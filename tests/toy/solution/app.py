@@ -11,7 +11,7 @@ STORE = urlsplit(os.environ["STORE_URL"])
 
 def increment() -> int:
     """Count one more; raises OSError where the store cannot be asked."""
-    with socket.create_connection((STORE.hostname, STORE.port), timeout=1) as store:
+    with socket.create_connection((STORE.hostname, STORE.port), timeout=20) as store:
         store.sendall(b"*2\r\n$4\r\nINCR\r\n$5\r\ncount\r\n")
         answer = store.recv(64)
     if not answer.startswith(b":"):

@@ -1,0 +1,189 @@
+"""Each gradebook as the course tool reads it, with students who would like to run a formula."""
+
+import csv
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from grading.classroom.gradebooks import canvas, moodle, nbgrader, own
+from grading.classroom.gradebooks.table import guard
+from grading.classroom.grades import Grade
+from grading.classroom.roster import LateRule
+from grading.errors import UsageError
+from tests.grading.classroom.samples import make_grade
+
+EVIL = '=HYPERLINK("http://evil.example/","look")'
+
+
+@pytest.fixture
+def grades() -> list[Grade]:
+    rule = LateRule(points_per_day=5, cap=20)
+    return [
+        make_grade("Ada Lovelace", 100, id="s1", email="ada@example.org"),
+        make_grade("Hopper, Grace", 72.5, id="s2", late=timedelta(hours=1), rule=rule),
+        make_grade(EVIL, 10, id="s3", email="+x@example.org"),
+        make_grade("Nobody", None, id="s4", reason="-1+1 is in the reason"),
+    ]
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "export.csv").write_text(text, encoding="utf-8")
+    return folder / "export.csv"
+
+
+def test_our_own_has_everybody(grades: list[Grade]) -> None:
+    assert grades[0].report
+    rows = table(own.render(grades, grades[0].report.exercises))  # type: ignore[arg-type]  # they have numbers too
+
+    assert [(row["id"], row["points"], row["state"]) for row in rows] == [
+        ("s1", "100", "graded"),
+        ("s2", "67.5", "graded"),
+        ("s3", "10", "graded"),
+        ("s4", "", "not fetched"),
+    ]
+    assert (rows[1]["raw_points"], rows[1]["penalty"], rows[1]["late_seconds"]) == ("72.5", "5", "3600")
+    assert (rows[1]["exercise 1"], rows[1]["exercise 2"]) == ("50", "22.5")
+    assert rows[3]["remarks"] == "'-1+1 is in the reason"
+
+
+def test_canvas_without_an_export(grades: list[Grade]) -> None:
+    text, remarks = canvas.render(grades, "Exam", 100)
+
+    assert text.splitlines() == [
+        "Student,ID,SIS User ID,SIS Login ID,Section,Exam",
+        "    Points Possible,,,,,100",
+        "Ada Lovelace,,s1,s1,,100",
+        '"Hopper, Grace",,s2,s2,,67.5',
+        '"\'=HYPERLINK(""http://evil.example/"",""look"")",,s3,s3,,10',
+    ]
+    assert remarks == []
+
+
+def test_canvas_with_its_export(grades: list[Grade], tmp_path: Path) -> None:
+    export = written(
+        tmp_path,
+        "\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Exam (77),Quiz (78)\r\n"
+        "    Points Possible,,,,,90,10\r\n"
+        '"Lovelace, Ada",101,,ADA@example.org,A,,9\r\n'
+        '"Hopper, Grace",102,s2,grace,A,50,8\r\n'
+        '"=cmd()",103,,s3,"@B",,\r\n'
+        '"Student, Test",104,,7f3a,A,,\r\n',
+    )
+
+    text, remarks = canvas.render(grades, "Exam", 100, export)
+
+    assert text.splitlines() == [
+        "Student,ID,SIS User ID,SIS Login ID,Section,Exam (77)",
+        "    Points Possible,,,,,90",
+        '"Lovelace, Ada",101,,ADA@example.org,A,100',
+        '"Hopper, Grace",102,s2,grace,A,67.5',
+        "'=cmd(),103,,s3,'@B,10",
+    ]
+    assert remarks == [
+        "Canvas's export has students who are not in the roster: 7f3a.",
+        "The roster has students who are not in Canvas's export: s4.",
+        "'Exam (77)' has 90 points in Canvas, and 100 here.",
+    ]
+
+
+def test_an_assignment_that_canvas_does_not_know(grades: list[Grade], tmp_path: Path) -> None:
+    export = written(tmp_path, "Student,ID,Quiz (78)\nNobody,104,\n")
+
+    text, remarks = canvas.render(grades, "Exam", 100, export)
+
+    assert text.splitlines()[0] == "Student,ID,Exam"
+    assert "Canvas's export has no assignment 'Exam': the import makes one." in remarks
+
+
+def test_a_name_is_matched_only_if_one_student_has_it(grades: list[Grade], tmp_path: Path) -> None:
+    export = written(tmp_path, 'Student,ID\nAda Lovelace,1\nAda Lovelace,2\nnobody,3\n"Hopper, Grace",4\n')
+
+    text, remarks = canvas.render(grades, "Exam", 100, export)
+
+    assert text.splitlines()[2:] == ['"Hopper, Grace",4,67.5']
+    assert remarks[0] == "Canvas's export has students who are not in the roster: 1, 2."
+
+
+def test_moodle_worksheet(grades: list[Grade], tmp_path: Path) -> None:
+    worksheet = written(
+        tmp_path,
+        "Identifier,Full name,ID number,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
+        "Last modified (submission),Last modified (grade),Feedback comments\n"
+        'Participant 11,Ada Lovelace,,ada@example.org,,,100.00,Yes,-,"Friday, 4 December 2026, 10:00 AM",old\n'
+        "Participant 12,Grace Hopper,s2,g@example.org,,40,100.00,Yes,-,-,\n"
+        "Participant 13,=cmd(),s3,x@example.org,,,100.00,Yes,-,-,\n"
+        "Participant 14,Nobody,s4,n@example.org,,,100.00,Yes,-,-,kept there\n"
+        "Participant 15,Stranger,,s@example.org,,,100.00,Yes,-,-,\n",
+    )
+
+    text, remarks = moodle.render_worksheet(grades, 100, worksheet)
+
+    rows = table(text)
+    assert [(row["Identifier"], row["Grade"]) for row in rows] == [
+        ("Participant 11", "100"),
+        ("Participant 12", "67.5"),
+        ("Participant 13", "10"),
+    ]
+    assert rows[0]["Last modified (grade)"] == "Friday, 4 December 2026, 10:00 AM"
+    assert rows[0]["Feedback comments"] == "distinction"
+    assert rows[1]["Feedback comments"] == "passed. Failed: 2.1. 1 h 0 min late: -5 points"
+    assert rows[2]["Full name"] == "'=cmd()"
+    assert remarks == ["Moodle's export has students who are not in the roster: s@example.org."]
+
+
+def test_moodle_import_leaves_out_who_has_no_grade(grades: list[Grade]) -> None:
+    assert moodle.render_import(grades, "Exam").splitlines() == [
+        "ID number,Email address,Exam,Feedback",
+        "s1,ada@example.org,100,distinction",
+        "s2,,67.5,passed. Failed: 2.1. 1 h 0 min late: -5 points",
+        's3,\'+x@example.org,10,"not passed. Failed: 1.1, 2.1"',
+    ]
+
+
+def test_nbgrader(grades: list[Grade]) -> None:
+    due = "2026-12-01 12:00:00"
+    assert nbgrader.render(grades, "toy").splitlines() == [
+        "assignment,duedate,timestamp,student_id,last_name,first_name,email,raw_score,late_submission_penalty,score,max_score",
+        f"toy,{due},,s1,Lovelace,Ada,ada@example.org,100,0,100,100",
+        f"toy,{due},2026-12-01 13:00:00,s2,Hopper,Grace,,72.5,5,67.5,100",
+        f'toy,{due},,s3,"\'=HYPERLINK(""http://evil.example/""","""look"")",\'+x@example.org,10,0,10,100',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "guarded"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\n=1"),
+        ("  =1", "'  =1"),
+        ("\u200b=1", "' =1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("Ada", "Ada"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_a_cell_is_no_formula(text: str, guarded: str) -> None:
+    assert guard(text) == guarded
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("Student\nAda\n", "no column 'ID'"), ("", "no column 'Student'"), ("\udcff", "is no CSV in UTF-8")],
+)
+def test_what_is_no_export_of_canvas(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    with pytest.raises(UsageError, match=words):
+        canvas.render([], "Exam", 100, path)
