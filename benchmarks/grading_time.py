@@ -83,7 +83,7 @@ def measure(words: list[str]) -> Cost:
             sampler.stop()
         wall = time.monotonic() - started
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        report = json.loads(output)
+        [report] = json.loads(output)
         waits = [wait(History.load(path)) for path in Path(folder).rglob("*.jsonl")]
     return Cost(
         wall=wall,

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import os
 import random
 import signal
@@ -20,6 +21,8 @@ from chaos.contract import Contract, ContractError
 from chaos.plain_text import plain
 from exercises import catalogue
 from grading import results
+from grading.autograder.export import Platform
+from grading.autograder.export import export_autograder as write_autograder
 from grading.calibrate.commands import calibrate
 from grading.changes import with_changes
 from grading.classroom.commands import grade_class
@@ -29,6 +32,7 @@ from grading.doctor import examine as examine_machine
 from grading.doctor import render as render_examination
 from grading.errors import GradingError, MachineError, UsageError
 from grading.explain import explain as explain_exercises
+from grading.formats import reports
 from grading.handout import write_handout
 from grading.integrity import take_key
 from grading.keeper import keep
@@ -314,6 +318,28 @@ def handout(
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     out.print(f"The hand-out is in {folder}.", markup=False)
+
+
+@app.command()
+def export_autograder(
+    platform: Annotated[Platform, typer.Argument(help="Where it is to run.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")
+    ],
+    name: Annotated[str, typer.Option("--assessment", "-a", help="Which assessment.")] = catalogue.DEFAULT,
+) -> None:
+    """Write a folder that grades submissions on Gradescope or PrairieLearn, with this grader in it."""
+    try:
+        written = write_autograder(platform, folder, _assessment(name))
+    except GradingError as error:
+        raise typer.Exit(_complain(error)) from None
+    out.print(f"Upload {written}.", markup=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of `--format json`."""
+    _print(json.dumps(reports.schema(), indent=2) + "\n")
 
 
 stack.register(app)

@@ -1,6 +1,5 @@
 """What `--format` prints: one document made of the reports of one or more gradings."""
 
-import json
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from io import StringIO
@@ -19,6 +18,7 @@ from grading.formats import (
     markdown,
     prairielearn,
 )
+from grading.formats.reports import render as reports_as_json
 from grading.html import render_html
 from grading.render_text import render as render_text
 from grading.report import Report
@@ -81,7 +81,7 @@ def document(graded: Sequence[Graded], output: Format) -> str:
     reports = [one.report for one in graded]
     check_use(output, len(reports), parts=any(one.only for one in reports))
     if output is Format.JSON:
-        return _json(reports)
+        return reports_as_json(reports)
     if output is Format.TEXT:
         return "".join(map(_text, reports))
     if output is Format.HTML:
@@ -102,16 +102,3 @@ def _text(report: Report) -> str:
     stream = StringIO()
     render_text(report, Console(file=stream, width=WIDTH, highlight=False))
     return stream.getvalue()
-
-
-def _json(reports: Sequence[Report]) -> str:
-    dumped = [
-        {
-            **report.model_dump(mode="json"),
-            "points": report.points,
-            "max_points": report.max_points,
-            "judged": report.judged,
-        }
-        for report in reports
-    ]
-    return json.dumps(dumped if len(dumped) != 1 else dumped[0], indent=2, ensure_ascii=False) + "\n"

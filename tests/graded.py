@@ -23,6 +23,7 @@ def graded(repository: Path, *options: str, judged: bool = True) -> dict[str, An
     ]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode in {0, 1}, ended.stderr
-    report: dict[str, Any] = json.loads(ended.stdout)
+    reports: list[dict[str, Any]] = json.loads(ended.stdout)
+    [report] = reports
     assert report["judged"] or not judged
     return report

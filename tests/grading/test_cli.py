@@ -77,7 +77,7 @@ def test_wrong_use_is_one_sentence_and_exit_2(words: list[str], sentence: str) -
 def test_what_could_not_be_fetched_has_a_report_in_which_nothing_failed() -> None:
     ended = grading("score", "/no/such/folder", "-e", "3", "--format", "json")
 
-    report = json.loads(ended.stdout)
+    [report] = json.loads(ended.stdout)
     assert ended.returncode == 2
     assert (report["submission"], report["judged"]) == ("/no/such/folder", False)
     assert report["problem"].startswith("There is no folder /no/such/folder")
@@ -118,7 +118,7 @@ def test_a_service_that_exits_at_start_is_shown_once_with_its_last_lines(tmp_pat
 def test_without_a_runtime_the_box_is_taken_or_the_report_says_why_not(tmp_path: Path) -> None:
     ended = grading("score", write_submission(tmp_path / "fork", "exit"), "-e", "1", "--format", "json")
 
-    report = json.loads(ended.stdout)
+    [report] = json.loads(ended.stdout)
     if sandbox_refusal():
         assert report["runtime"] == "process"
         assert "no grade for others" in report["runtime_note"]
@@ -156,7 +156,7 @@ def test_results_are_kept_as_json_and_judged_again(submission: Path, tmp_path: P
         "5",
     )
 
-    report = json.loads(ended.stdout)
+    [report] = json.loads(ended.stdout)
     assert ended.returncode == 1
     assert (report["points"], report["max_points"], report["seed"], report["judged"]) == (0, 20, 5, True)
     folder = tmp_path / "results" / "fork"
@@ -165,7 +165,7 @@ def test_results_are_kept_as_json_and_judged_again(submission: Path, tmp_path: P
     again = grading("rescore", folder, "--format", "json")
 
     assert again.returncode == 1
-    assert json.loads(again.stdout)["exercises"] == report["exercises"]
+    assert json.loads(again.stdout)[0]["exercises"] == report["exercises"]
 
 
 def test_rescoring_nothing_is_wrong_use(tmp_path: Path) -> None:

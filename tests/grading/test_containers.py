@@ -45,7 +45,7 @@ def marked(folder: Path) -> list[str]:
 def test_the_reference_solution_is_complete_in_containers_too() -> None:
     ended = grading(ROOT, "--format", "json")
 
-    report = json.loads(ended.stdout)
+    [report] = json.loads(ended.stdout)
     assert {number: status for number, status in verdicts(report).items() if status != "passed"} == {}
     assert report["fault_proxy"].endswith("in containers")
 
@@ -56,7 +56,7 @@ def test_a_mutant_is_caught_in_containers_too(name: str, tmp_path: Path) -> None
     [mutant] = [case for case in Corpus.of(EXAM).cases() if case.name == name]
     mutant.write(tmp_path)
 
-    report = json.loads(grading(tmp_path, "-e", "2", "--format", "json").stdout)
+    [report] = json.loads(grading(tmp_path, "-e", "2", "--format", "json").stdout)
 
     assert {number for number, status in verdicts(report).items() if status == "failed"} == mutant.fails
 

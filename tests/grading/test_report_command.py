@@ -136,7 +136,7 @@ def test_chosen_criteria_are_no_grade(partial: Path) -> None:
 
 
 def test_chosen_criteria_alone_are_judged_again(partial: Path) -> None:
-    again = json.loads(grading("rescore", partial, "--format", "json").stdout)
+    [again] = json.loads(grading("rescore", partial, "--format", "json").stdout)
 
     numbers = [one["number"] for exercise in again["exercises"] for one in exercise["criteria"]]
     assert numbers == ["3.1", "6.2"]

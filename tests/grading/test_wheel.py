@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exercises.catalogue import NAMES
+from grading.autograder.export import Platform, export_autograder
 from grading.handout import write_handout
 from tests.exam import EXAM
 
@@ -66,6 +68,33 @@ def test_it_writes_the_hand_out_that_the_repository_writes(commands: Path, tmp_p
     assert contents(tmp_path / "mine") == contents(tmp_path / "expected")
     for name in contents(tmp_path / "expected"):
         assert filecmp.cmp(tmp_path / "mine" / name, tmp_path / "expected" / name, shallow=False), name
+
+
+@pytest.mark.slow
+def test_it_exports_itself(wheel: Path, commands: Path, tmp_path: Path) -> None:
+    exported = run(commands / "grading", "export-autograder", "gradescope", "mine", folder=tmp_path)
+    export_autograder(Platform.GRADESCOPE, tmp_path / "expected", EXAM)
+
+    assert exported.returncode == 0, exported.stderr
+    assert contents(tmp_path / "mine") == contents(tmp_path / "expected")
+    assert filecmp.cmp(tmp_path / "mine" / wheel.name, wheel, shallow=False)
+    for name in contents(tmp_path / "expected") - {wheel.name}:
+        assert filecmp.cmp(tmp_path / "mine" / name, tmp_path / "expected" / name, shallow=False), name
+    assert os.access(tmp_path / "mine/run_autograder", os.X_OK)
+
+
+@pytest.mark.slow
+def test_a_wheel_that_is_gone_cannot_be_exported(wheel: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "dist" / wheel.name
+    moved.parent.mkdir()
+    shutil.copy(wheel, moved)
+    commands = installed(tmp_path / "venv", f"{moved}[grading]")
+    moved.unlink()
+
+    refused = run(commands / "grading", "export-autograder", "gradescope", "mine", folder=tmp_path)
+
+    assert refused.returncode == 2
+    assert f"is not at {moved}; install the grader from its .whl file" in refused.stderr
 
 
 @pytest.mark.slow

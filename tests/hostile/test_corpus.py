@@ -71,7 +71,8 @@ def test_it_gains_nothing_and_leaves_nothing(
 
     told = ended.stdout + ended.stderr
     everything = told + surroundings.written()
-    report = json.loads(ended.stdout)
+    reports = json.loads(ended.stdout)
+    report = reports[0] if reports else None
     if "the machine was too busy" in told and _loaded_by_others():
         pytest.skip("the machine was too busy to tell")
     assert ended.code in hostile.exits, told[-3000:]
@@ -105,7 +106,7 @@ def _loaded_by_others() -> bool:
 def _rendered(stdout: str) -> str:
     stream = StringIO()
     totals = {"points", "max_points", "judged"}
-    fields = {name: value for name, value in json.loads(stdout).items() if name not in totals}
+    fields = {name: value for name, value in json.loads(stdout)[0].items() if name not in totals}
     render(Report.model_validate(fields), Console(file=stream, width=120, force_terminal=False))
     return stream.getvalue()
 

@@ -137,7 +137,7 @@ class Grader:
     def result(self) -> Result:
         """Return how the run ended."""
         output, errors = self.process.communicate(timeout=SECONDS)
-        report = json.loads(output)
+        [report] = json.loads(output)
         return Result(self.case, report, self.process.returncode, "".join(self._said) + errors)
 
     def __enter__(self) -> Self:

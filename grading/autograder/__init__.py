@@ -1,0 +1,1 @@
+"""Folders that make this grader an autograder of Gradescope or PrairieLearn."""
