@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 from chaos import own_tests_runner
 from chaos.files import replace_text
 from chaos.history import OwnTest, OwnTests
+from chaos.node_tests import run_node_tests
 from chaos.program import Program
 from chaos.recorder import Recorder
 
@@ -73,8 +74,11 @@ async def run_tests(
     """Run what is in `tests/` with these variables, once for each fault, and record how each run went.
 
     An empty fault is the service as it is. `plugin` is a Python file that puts the others into the service:
-    `chaos/own_tests_runner.py` says how. Its packages are imported once for all runs.
+    `chaos/own_tests_runner.py` says how. Its packages are imported once for all runs. The tests of a service of Node.js are
+    those of its package.json, and no plugin reaches them.
     """
+    if program.package is not None and plugin is None:
+        return (await run_node_tests(program, program.package, recorder, variables=variables),)
     if not (program.repository / FOLDER).is_dir():
         return _record(recorder, faults, f"there is no folder {FOLDER}/")
     probes = Probes.draw()

@@ -1,5 +1,6 @@
 """Starts instances of a submission's service, from a copy of the submission for each experiment."""
 
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,17 @@ from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.service import Service
 
+SHELL = "/bin/sh"
+
+Script = Callable[[Callable[[Path], str]], str]
+"""Makes a shell command, given how a path in `Program.root` is written there."""
+
 
 class Program(Protocol):
     """A copy of a submission, from which instances of its service are started.
 
-    `root` is a folder that holds all that the instances may write, `repository` the copy of the submission in it.
+    `root` is a folder that holds all that the instances may write, `repository` the copy of the submission in it. `package`
+    is the folder of the package.json of a service of Node.js.
     """
 
     @property
@@ -30,6 +37,9 @@ class Program(Protocol):
     def workdir(self) -> Path:
         """The folder in the copy that instances are started in."""
 
+    @property
+    def package(self) -> Path | None: ...
+
     async def run_python(
         self, words: Sequence[str | Path], variables: Mapping[str, str], *, instance: str, recorder: Recorder
     ) -> Service:
@@ -37,6 +47,11 @@ class Program(Protocol):
 
         Paths in `words` lie in `root`. `variables` are added to the environment that a service has.
         """
+
+    async def run_shell(
+        self, script: Script, variables: Mapping[str, str], *, cwd: Path, instance: str, recorder: Recorder
+    ) -> Service:
+        """Run a shell command in the folder `cwd` of the copy, without a network; it finds the environment's programs."""
 
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
@@ -52,7 +67,7 @@ class ProcessProgram:
     """A copy of a submission whose instances are processes of this machine.
 
     `argv` and `env` return the command and its variables for a host and port. `python` is the interpreter of the
-    submission's environment, `workdir` lies in the copy.
+    submission's environment, `workdir` and `package` lie in the copy.
     """
 
     argv: Callable[[str, int], Sequence[str]]
@@ -61,6 +76,7 @@ class ProcessProgram:
     root: Path
     repository: Path
     workdir: Path
+    package: Path | None = None
 
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
@@ -82,6 +98,18 @@ class ProcessProgram:
         return await Process.start(
             [sys.executable, "-I", "-S", offline.__file__, str(self.python), *map(str, words)],
             cwd=self.repository,
+            env={**self.env(LOOPBACK_ADDRESS, 0), **variables},
+            recorder=recorder,
+            instance=instance,
+        )
+
+    async def run_shell(
+        self, script: Script, variables: Mapping[str, str], *, cwd: Path, instance: str, recorder: Recorder
+    ) -> Service:
+        command = script(lambda path: shlex.quote(str(path)))
+        return await Process.start(
+            [sys.executable, "-I", "-S", offline.__file__, SHELL, "-c", command],
+            cwd=cwd,
             env={**self.env(LOOPBACK_ADDRESS, 0), **variables},
             recorder=recorder,
             instance=instance,

@@ -1,4 +1,4 @@
-"""Runs uv to make one environment, in boxes that lead to package indexes alone."""
+"""Runs uv and npm to make one environment, in boxes that lead to package indexes alone."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
 from grading.index_proxy import HOSTS_VARIABLE
-from grading.install_box import BUILDING, FETCHING, OFFLINE, Attempt, InstallBox
+from grading.install_box import BUILDING, FETCHING, FETCHING_ALONE, OFFLINE, Attempt, InstallBox
 from grading.installer import Installer, uv_environment
 from grading.recipe import Recipe
 from grading.workspace import remove_tree
@@ -46,6 +46,7 @@ class BoxedInstaller(Installer):
         await self._make()
         interpreters = self._interpreters()
         await self._fill()
+        await self._add_packages()
         # A build may have put a link there that leads to any folder of this machine, which a service's box would then have.
         if self._interpreters() != interpreters:
             raise SubmissionError(
@@ -85,10 +86,12 @@ class BoxedInstaller(Installer):
             raise MachineError(f"`uv {' '.join(words)}` took longer than it may; try again.") from None
 
     def _interpreters(self) -> list[Path]:
-        return [(self._env / "bin" / name).resolve() for name in ("python", "python3")]
+        return [(self._env / "bin" / name).resolve() for name in ("python", "python3", "node", "npm")]
 
     async def _fill(self) -> None:
         commands = self._recipe.commands(str(self._env / "bin" / "python"))
+        if not commands:
+            return
         if len(commands) == 1 and not await asyncio.to_thread(self._leads_to_code):
             [(folder, words)] = commands
             self._trust = FETCHING
@@ -104,6 +107,14 @@ class BoxedInstaller(Installer):
         self._trust = BUILDING
         for folder, words in commands:
             await self._checked(words, self._root / folder)
+
+    async def _npm(self, words: Sequence[str], cwd: Path, *, builds: bool = False) -> None:
+        self._builds = builds
+        self._trust = BUILDING if builds else FETCHING_ALONE
+        assert self._node
+        answer = await self._in_box([str(self._node.program), str(self._node.npm), *words], cwd)
+        if answer.code != 0:
+            raise self._failure(answer)
 
     def _leads_to_code(self) -> bool:
         """Whether uv may run code of the submission's even if it is to build nothing: it always builds what is editable."""
@@ -137,11 +148,12 @@ class BoxedInstaller(Installer):
                 cwd=cwd,
                 trust=trust,
                 managed=self._managed,
+                node=self._node,
                 timeout=max(0.0, self._deadline - time.monotonic()),
             )
         except TimeoutError:
             told = f"Installing {self._wanted.described} took longer than it may"
-            if trust is FETCHING:
+            if trust is FETCHING or trust is FETCHING_ALONE:
                 raise MachineError(f"{told}; try again.") from None
             raise SubmissionError(f"{told}; make its build faster.") from None
         if cause:
@@ -158,9 +170,14 @@ class BoxedInstaller(Installer):
                 detail=answer.output,
             )
         failure = super()._failure(answer)
+        if self._trust is FETCHING_ALONE and self._box.proxy.unreached:
+            hosts = ", ".join(self._box.proxy.unreached)
+            return MachineError(
+                f"npm's registry, {hosts}, was not reached; try again.", detail=failure.detail
+            )
         if self._trust is BUILDING and isinstance(failure, MachineError) and not self._box.proxy.unreached:
             return SubmissionError(
-                f"{self._wanted.described} cannot be installed; fix it until `uv` can install it.",
+                f"{self._wanted.described} cannot be installed; fix it until `{self._tool}` can install it.",
                 detail=answer.output,
             )
         return failure

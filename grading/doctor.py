@@ -19,7 +19,8 @@ from chaos.plain_text import plain
 from chaos.sandbox.bubblewrap import find_bubblewrap
 from chaos.sandbox.probe import sandbox_refusal
 from chaos.toxiproxy import find_server
-from grading.errors import GradingError
+from grading.errors import GradingError, MachineError
+from grading.node import find_node
 from grading.uv import find_uv
 from grading.workspace import cache_folder
 
@@ -56,7 +57,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look for all that gradings need or can use on this machine."""
     checks: list[Callable[[], Finding]] = [
-        _python, _uv, _git, _sandbox, _docker, _toxiproxy, _disk, _cgroups, _processors,
+        _python, _uv, _node, _git, _sandbox, _docker, _toxiproxy, _disk, _cgroups, _processors,
     ]  # fmt: skip
     return [check() for check in checks]
 
@@ -92,6 +93,15 @@ def _uv() -> Finding:
         return Finding("uv", State.GOOD, find_uv())
     except GradingError as error:
         return Finding("uv", State.NEEDED, "none", error.message.rstrip("."))
+
+
+def _node() -> Finding:
+    try:
+        found = find_node()
+    except MachineError:
+        advice = "only submissions in Node.js need it: install it with npm"
+        return Finding("Node.js", State.OPTIONAL, "none with npm", advice)
+    return Finding("Node.js", State.GOOD, f"{found.version}, {found.program}")
 
 
 def _git() -> Finding:

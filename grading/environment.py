@@ -23,6 +23,7 @@ from grading.boxed_installer import BoxedInstaller
 from grading.errors import MachineError, SubmissionError
 from grading.install_box import Attempt, InstallBox
 from grading.installer import Installer
+from grading.node import find_node
 from grading.recipe import Recipe
 from grading.seal import digest, seal
 from grading.start import StartPlan
@@ -46,9 +47,11 @@ async def prepare(
     """Return the virtual environment with the dependencies of `plan`, which is made under `cache` unless it is there.
 
     It is installed in boxes of `box`, or else as this user. Raises SubmissionError if they cannot be installed or do not
-    hold the program to start, and MachineError if the network, the disk, uv or the time limit prevents the installation.
+    hold the program to start, and MachineError if the network, the disk, uv, a missing Node.js or the time limit prevents the installation.
     """
-    recipe = await asyncio.to_thread(read_files, lambda: Recipe.of(submission, plan.requirements))
+    wanted = plan.requirements
+    version = (await asyncio.to_thread(find_node)).version if wanted.node is not None else ""
+    recipe = await asyncio.to_thread(read_files, lambda: Recipe.of(submission, wanted, version))
     folder = cache / ("boxed" if box else "environments") / recipe.key
     try:
         venv = await asyncio.to_thread(_complete, folder)

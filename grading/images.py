@@ -106,6 +106,10 @@ class Images:
 
     async def service(self, submission: Submission, start: StartPlan) -> str:
         """Return the image that a submission's services run in. Raises SubmissionError and MachineError."""
+        if start.requirements.node is not None:
+            raise MachineError(
+                "Services of Node.js are not graded in containers; choose --runtime sandbox or process."
+            )
         if start.build:
             return await self._own(submission, start.build)
         return await self._standard(submission, start)

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from grading.node import registry
+
 HOSTS_VARIABLE: Final = "GRADING_INDEX_HOSTS"
 """Names further hosts, separated by commas, that installations may reach, such as those of another index."""
 PYPI: Final = "pypi.org"
@@ -31,9 +33,12 @@ Address = tuple[str, int]
 
 
 def index_addresses(variables: Mapping[str, str], settings: str = "") -> frozenset[Address]:
-    """Return the hosts, with ports, of the indexes that uv's variables and settings (the text of a uv.toml) name."""
+    """Return the hosts, with ports, of the indexes that uv's variables and settings (the text of a uv.toml) name.
+
+    npm's registry is one of them.
+    """
     urls = [url for name in _INDEXES for url in _URL.findall(variables.get(name, ""))]
-    urls += _URL.findall(settings)
+    urls += [*_URL.findall(settings), registry(variables)]
     if not any(variables.get(name) for name in _DEFAULT_INDEX):
         urls.append(f"https://{PYPI}")
     found = {address for url in urls if (address := _address(url))}

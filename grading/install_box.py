@@ -26,6 +26,7 @@ from chaos.sandbox.bubblewrap import Box
 from chaos.sandbox.program import DEPTH
 from grading.command import Completed
 from grading.index_proxy import IndexProxy, index_addresses
+from grading.node import Node, variables_of
 from grading.runtime import SYSTEM_PATH
 from grading.workspace import Workspace
 
@@ -51,6 +52,8 @@ class Trust:
 OFFLINE: Final = Trust(index=False, shared=False)
 FETCHING: Final = Trust(index=True, shared=True)
 """For what runs nothing of a submission's."""
+FETCHING_ALONE: Final = Trust(index=True, shared=False)
+"""For npm, which runs nothing of a submission's then, but shares no cache."""
 BUILDING: Final = Trust(index=True, shared=False)
 
 
@@ -102,17 +105,25 @@ class InstallBox:
         trust: Trust,
         managed: Path,
         timeout: float,
+        node: Node | None = None,
     ) -> tuple[Completed, str]:
         """Run a command to its end; returns how it ended, and why it was ended if it was.
 
-        uv keeps its own interpreters in the folder `managed`. Raises TimeoutError after `timeout` seconds.
+        uv keeps its own interpreters in the folder `managed`. What `node` needs is there too. Raises TimeoutError after `timeout` seconds.
         """
         pythons = installed_pythons(managed)
         shared = (self.cache,) if trust.shared else ()
         box = Box(
             self.bubblewrap,
             self.settings,
-            (*_tool(argv[0]), *pythons, *_local_indexes(), *_certificates(), *self._uv_settings(trust)),
+            (
+                *_tool(argv[0]),
+                *(node.folders if node else ()),
+                *pythons,
+                *_local_indexes(),
+                *_certificates(),
+                *self._uv_settings(trust),
+            ),
             (*attempt.writable, *shared),
         )
         recorder = Recorder()
@@ -125,7 +136,10 @@ class InstallBox:
                 await Process.start(
                     argv,
                     cwd=Path("/"),
-                    env=self._environment(attempt, trust, pythons) | {"UV_PYTHON_INSTALL_DIR": str(managed)},
+                    env={
+                        **self._environment(attempt, trust, pythons, node),
+                        "UV_PYTHON_INSTALL_DIR": str(managed),
+                    },
                     recorder=recorder,
                     limits=LIMITS,
                     before=before,
@@ -138,7 +152,9 @@ class InstallBox:
         said = "\n".join(event.text for event in recorder.history().of(Log))
         return Completed(exited.code, b"", said.encode()), exited.cause or ""
 
-    def _environment(self, attempt: Attempt, trust: Trust, pythons: Sequence[Path]) -> dict[str, str]:
+    def _environment(
+        self, attempt: Attempt, trust: Trust, pythons: Sequence[Path], node: Node | None
+    ) -> dict[str, str]:
         """Return the variables of a command. An allow-list: builds run the submission's code."""
         given = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
         if not trust.shared:
@@ -150,10 +166,14 @@ class InstallBox:
         if trust.index:
             given |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _PROXY)
             given |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), _PROXY)
+        programs = [folder / "bin" for folder in pythons]
+        if node:
+            given |= variables_of(os.environ) | {"npm_config_cache": str(attempt.work / "cache")}
+            programs.insert(0, attempt.env / "bin")
         return {
             **given,
             **self.workspace.environment,
-            "PATH": os.pathsep.join([*(str(folder / "bin") for folder in pythons), SYSTEM_PATH]),
+            "PATH": os.pathsep.join([*map(str, programs), SYSTEM_PATH]),
             "LANG": "C.UTF-8",
             "HOME": str(attempt.work / "home"),
             "TMPDIR": str(attempt.work / "tmp"),
@@ -208,7 +228,7 @@ def _local_indexes() -> Iterator[Path]:
 
 
 def _certificates() -> Iterator[Path]:
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"):
         path = Path(os.environ.get(name, ""))
         if path.is_absolute() and path.exists() and not path.is_relative_to("/usr"):
             yield path

@@ -11,6 +11,7 @@ from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import ToxiproxyError
 from grading.environment import prepare
 from grading.errors import MachineError
+from grading.node import copy_built, modules_of
 from grading.runtime import SYSTEM_PATH, Announce, Runtime, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
@@ -42,7 +43,22 @@ def make_program(
     submission: Submission, start: StartPlan, venv: Path, workspace: Workspace
 ) -> ProcessProgram:
     """Make a copy of the submission for an experiment; its instances use the virtual environment `venv`."""
-    return program_in(instance_folder(submission, workspace), start, venv, workspace)
+    root = instance_folder(submission, workspace)
+    add_packages(root / "repository", start, venv)
+    return program_in(root, start, venv, workspace)
+
+
+def add_packages(repository: Path, start: StartPlan, venv: Path) -> None:
+    """Put what npm has installed, and built, for a submission into a copy of it."""
+    folder = start.requirements.node
+    if folder is None:
+        return
+    modules = modules_of(venv, folder)
+    if modules.is_dir() and not (repository / folder / modules.name).exists():
+        # Modules of ECMAScript are found beside the code alone, and not by NODE_PATH.
+        (repository / folder / modules.name).symlink_to(modules)
+    if start.requirements.node_build:
+        copy_built(modules.parent, repository / folder)
 
 
 def program_in(root: Path, start: StartPlan, venv: Path, workspace: Workspace) -> ProcessProgram:
@@ -63,4 +79,5 @@ def program_in(root: Path, start: StartPlan, venv: Path, workspace: Workspace) -
         root=root,
         repository=repository,
         workdir=repository / start.cwd,
+        package=None if start.requirements.node is None else repository / start.requirements.node,
     )

@@ -1,4 +1,4 @@
-"""What uv has to install for a submission: its commands, the files that they read, and a key for the two."""
+"""What uv and npm have to install for a submission: uv's commands, the files that they read, and a key for the two."""
 
 import hashlib
 import re
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading import node
 from grading.errors import SubmissionError
 from grading.start import Requirements
 from grading.start.requirements import has_dynamic_dependencies, pyproject
@@ -33,7 +34,7 @@ _LOCAL_SOURCE = re.compile(r"\b(path|workspace)\s*=|find-links|file:")
 class Recipe:
     """What to install, and the files that say so; None if any file may, since the repository's own code is installed.
 
-    Equal keys mean equal requirements, contents of those files, versions of Python and platforms.
+    Equal keys mean equal requirements, contents of those files, versions of Python and Node, and platforms.
     """
 
     requirements: Requirements
@@ -41,11 +42,11 @@ class Recipe:
     key: str
 
     @classmethod
-    def of(cls, submission: Submission, wanted: Requirements) -> "Recipe":
-        files = None if wanted.install_project else _dependency_files(submission, wanted)
+    def of(cls, submission: Submission, wanted: Requirements, node_version: str = "") -> "Recipe":
+        files = None if wanted.install_project or wanted.node_build else _dependency_files(submission, wanted)
         digest = hashlib.sha256()
         python = wanted.python or GRADERS_PYTHON
-        for part in (_FORMAT, sysconfig.get_platform(), python, repr(wanted)):
+        for part in (_FORMAT, sysconfig.get_platform(), python, node_version, repr(wanted)):
             digest.update(f"{part}\0".encode())
         for path in _all_files(submission) if files is None else files:
             content = hashlib.sha256((submission.root / path).read_bytes()).hexdigest()
@@ -53,7 +54,7 @@ class Recipe:
         return cls(wanted, files, digest.hexdigest()[:32])
 
     def copy(self, submission: Submission, destination: Path) -> None:
-        """Copy the files that uv reads; it writes beside them, and editable packages stay there."""
+        """Copy the files that uv and npm read; it writes beside them, and editable packages stay there."""
         if self.files is None:
             submission.copy_to(destination)
         else:
@@ -86,6 +87,11 @@ def _all_files(submission: Submission) -> Iterator[Path]:
 def _dependency_files(submission: Submission, wanted: Requirements) -> tuple[Path, ...] | None:
     """Return all files that decide what is installed; None if they lead to code in the repository."""
     found: set[Path] = set()
+    if wanted.node is not None:
+        if node.leads_to_code(submission.root, wanted.node):
+            return None
+        paths = (wanted.node / name for name in node.FILES)
+        found |= {path for path in paths if (submission.root / path).is_file()}
     if wanted.project is not None:
         table = pyproject(submission, wanted.project)
         if table is None:

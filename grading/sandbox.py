@@ -31,7 +31,8 @@ from chaos.toxiproxy import Toxiproxy, ToxiproxyError, check_bytes, command, fin
 from grading.environment import prepare
 from grading.errors import MachineError
 from grading.install_box import InstallBox
-from grading.processes import base_environment, program_in
+from grading.node import find_node
+from grading.processes import add_packages, base_environment, program_in
 from grading.runtime import Announce, Runtime, fill
 from grading.start import StartPlan
 from grading.submission import Submission
@@ -82,6 +83,8 @@ async def sandbox(
     venv = await prepare(submission, start, cache_folder(), announce, box)
     python = venv / "bin" / "python"
     readable = (venv.parent, *interpreter_folders(python))
+    if start.requirements.node is not None:
+        readable += find_node().folders
     links = tuple(links_on_the_way(python))
     ports = itertools.count(FIRST_PORT)
     async with contextlib.AsyncExitStack() as stack:
@@ -100,6 +103,7 @@ async def sandbox(
             folder = workspace.folder("instance")
             root = inside.make_disk(folder, submission)
             fill(root, submission)
+            add_packages(root / "repository", start, venv)
             plain = program_in(folder, start, venv, workspace)
             return SandboxProgram(
                 argv=plain.argv,
@@ -108,6 +112,7 @@ async def sandbox(
                 root=root,
                 repository=root / "repository",
                 workdir=root / "repository" / start.cwd,
+                package=None if plain.package is None else root / plain.package.relative_to(folder),
                 folder=folder,
                 box=Box(bubblewrap, settings, readable, (folder,), links),
                 services=inside.services,

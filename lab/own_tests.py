@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from chaos.history import File, History, OwnTest, OwnTests
+from lab import javascript_tests
 from lab.python_source import parsed
 
-PATTERNS = ("tests/**/*.py", "tests/*.py", "*.py", "src/**/*.py", "src/*.py")
+PATTERNS = ("tests/**/*.py", "tests/*.py", "*.py", "src/**/*.py", "src/*.py", *javascript_tests.PATTERNS)
 """What an experiment has to record (`lab.record_files`) so that tests can be counted."""
 
 _RESULT_HOOKS = {
@@ -82,11 +83,12 @@ class TestModule:
 
 
 class Suite:
-    """The tests of a history that were counted by pytest, with their sources."""
+    """The tests of a history that pytest, or a runner of Node.js, has counted, with their sources."""
 
     def __init__(self, history: History, fault: str = "") -> None:
         found = [event for event in history.of(OwnTests) if event.fault == fault]
         self.event = found[-1] if found else None
+        self._javascript = javascript_tests.JavaScriptTests(history.of(File))
         self._modules = {file.path: _module(tree) for file, tree in parsed(history.of(File))}
         self._support = {
             name
@@ -114,6 +116,8 @@ class Suite:
         return [case for case in self.passing if self._requests(case)]
 
     def _counts(self, case: OwnTest) -> bool:
+        if javascript_tests.is_javascript(case.file):
+            return self._javascript.asserts(case)
         function = self._function(case)
         return function is not None and function.asserts and not function.left_out
 
@@ -146,7 +150,7 @@ def tampering(files: Sequence[File]) -> str:
                 return (
                     f"{file.path} uses {ast.unparse(node)}, by which a result can be changed after the tests"
                 )
-    return ""
+    return javascript_tests.tampering(files)
 
 
 def _imports(node: ast.Import | ast.ImportFrom) -> set[str]:

@@ -47,7 +47,7 @@ def test_the_project_in_a_students_repository_has_all_points(tmp_path: Path) -> 
     report = graded(tmp_path, "--assessment", "project61")
 
     assert criteria(report, "failed", "not judged") == {}
-    assert (report["grade"]["total"], report["grade"]["mention"]) == (100, "excellence")
+    assert (report["grade"]["total"], report["grade"]["mention"]) == (110, "excellence")
 
 
 @pytest.mark.parametrize(

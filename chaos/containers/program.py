@@ -1,5 +1,6 @@
 """Starts instances of a submission's service in containers."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Final
 
 from chaos.containers.container import Container, Plan
 from chaos.containers.engine import Engine
+from chaos.program import SHELL, Script
 from chaos.recorder import Recorder
 from chaos.service import Service
 
@@ -33,6 +35,7 @@ class ContainerProgram:
     user: str
     network: str
     labels: Mapping[str, str]
+    package: Path | None = None
 
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
@@ -55,6 +58,13 @@ class ContainerProgram:
         return await self._run(
             ["python", *inside], given, self.repository, instance=instance, recorder=recorder
         )
+
+    async def run_shell(
+        self, script: Script, variables: Mapping[str, str], *, cwd: Path, instance: str, recorder: Recorder
+    ) -> Service:
+        command = script(lambda path: shlex.quote(str(self._seen(path))))
+        given = {**self.env(ANY_ADDRESS, PORT), **variables}
+        return await self._run([SHELL, "-c", command], given, cwd, instance=instance, recorder=recorder)
 
     async def _run(
         self,

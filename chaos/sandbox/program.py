@@ -1,6 +1,7 @@
 """Starts instances of a submission's service in boxes."""
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Final
 
 from chaos.listeners import count_workers
 from chaos.process import Process
+from chaos.program import SHELL, Script
 from chaos.recorder import Recorder
 from chaos.sandbox import enter
 from chaos.sandbox.bubblewrap import Box
@@ -49,6 +51,7 @@ class SandboxProgram:
     services: int
     address: str
     ports: Iterator[int]
+    package: Path | None = None
 
     async def start(
         self, variables: Mapping[str, str | None], *, instance: str, recorder: Recorder
@@ -77,6 +80,19 @@ class SandboxProgram:
             recorder=recorder,
             instance=instance,
             before=self._before(self.repository, network=False),
+            depth=DEPTH,
+        )
+
+    async def run_shell(
+        self, script: Script, variables: Mapping[str, str], *, cwd: Path, instance: str, recorder: Recorder
+    ) -> Service:
+        return await Process.start(
+            [SHELL, "-c", script(lambda path: shlex.quote(str(self._seen(path))))],
+            cwd=Path("/"),
+            env={**self.env(ANY_ADDRESS, 0), **variables},
+            recorder=recorder,
+            instance=instance,
+            before=self._before(cwd, network=False),
             depth=DEPTH,
         )
 

@@ -1,7 +1,8 @@
 """Reads the command that starts a service, down to a program that can be given a host and a port.
 
 Known servers get them as options. Any other program takes them from `{host}` and `{port}` in its command, or from the
-variables HOST and PORT. Scripts are followed, and wrappers such as `tini` and `uv run` are left out.
+variables HOST and PORT. Scripts are followed, those of package.json too, and wrappers such as `tini` and `uv run` are
+left out: a signal has to reach the service itself.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from grading.start import installs, shell
+from grading.start import installs, package_json, shell
 from grading.start.container import Command, Container
 from grading.start.errors import UnclearStartError
 from grading.start.requirements import Requirements
@@ -45,6 +46,7 @@ _UV_VALUES = frozenset(
         "--no-extra",
     }
 )
+_NPX_VALUES = frozenset({"-p", "--package"})
 _ALL_ARGUMENTS = frozenset({'exec "$@"', "exec $@", '"$@"', "$@", 'exec "${@}"'})
 
 
@@ -54,7 +56,8 @@ class StartCommand:
 
     `directory` is the folder of the container that it starts in. `shell` names the shell that it needs, if any: to run
     `before` first, and to read the words themselves if they are `raw`. `installed` is what it installs on the way,
-    `extras` and `groups` are what it adds to the project's dependencies.
+    `extras` and `groups` are what it adds to the project's dependencies. `package` is the folder of the package.json whose
+    script it runs, if it runs one.
     """
 
     directory: PurePosixPath
@@ -66,6 +69,7 @@ class StartCommand:
     installed: list[Requirements] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    package: Path | None = None
 
     @property
     def app(self) -> str | None:
@@ -115,7 +119,12 @@ class _Reader:
         if not words or self._depth > 5:
             raise self._unclear("starts nothing" if not words else "leads from script to script")
         program = PurePosixPath(words[0]).name
-        if program in _SHELLS:
+        if call := package_json.script_call(words):
+            self._package_script(call)
+        elif program in package_json.WATCHERS:
+            advice = 'have the script `start` run the service itself, such as "node src/server.js"'
+            raise self._unclear(f"runs {program}, which is for development: {advice}")
+        elif program in _SHELLS:
             self._shell(program, words[1:])
         elif script := self._script_file(words[0]):
             self._file(script, words[1:])
@@ -135,6 +144,27 @@ class _Reader:
             self._file(file, rest[1:])
         else:
             raise self._unclear(f"runs {rest[0]}, which is not in the repository")
+
+    def _package_script(self, call: package_json.ScriptCall) -> None:
+        """Read the script of package.json in place of the package manager, which does not pass every signal on."""
+        self._start.directory /= call.prefix
+        folders = self._container.locate(self._start.directory)
+        folder = package_json.folder_of(self._container.submission, folders)
+        package = None if folder is None else package_json.read(self._container.submission, folder)
+        if package is None:
+            raise self._unclear(
+                f"runs a script of package.json, and there is none in {self._start.directory}"
+            )
+        text = package.scripts.get(call.name)
+        if text is None:
+            raise self._unclear(
+                f"runs the script `{call.name}`, which {package.folder / package_json.FILE} does not have"
+            )
+        self._start.package = package.folder
+        if f"pre{call.name}" in package.scripts:
+            self._start.before += f"npm run pre{call.name} && "
+            self._start.shell = "sh"
+        self._script(" ".join([text, *map(shlex.quote, call.arguments)]), "sh", [])
 
     def _script_file(self, word: str, *, anything: bool = False) -> Path | None:
         """Return the file of the repository that the program `word` is."""
@@ -194,8 +224,10 @@ class _Reader:
             if _ASSIGNMENT.match(words[0]):
                 self._assign(words[0])
                 words = words[1:]
-            elif name in {"exec", "env", "nohup"}:
+            elif name in {"exec", "env", "nohup", "cross-env"}:
                 words = words[1:]
+            elif name == "npx":
+                words, _ = _options(words[1:], _NPX_VALUES)
             elif name in _INITS:
                 words, _ = _options(words[1:], _INIT_VALUES)
             elif name in _RUNNERS and words[1:2] == ["run"]:
@@ -226,6 +258,8 @@ class _Reader:
         return ["python", *words] if words and words[0].endswith(".py") else words
 
     def _finish(self, words: list[str], shell_name: str) -> None:
+        if PurePosixPath(words[0]).name in package_json.PROGRAMS:
+            words = package_json.without_development(words)
         index = find_server(words)
         if index is not None:
             words = [*words[:index], *with_address(words[index:])]

@@ -8,7 +8,7 @@ from typing import Literal
 from grading.start.requirements import Requirements
 from grading.submission import Submission, inside
 
-Source = Literal["tool.grading", "compose", "dockerfile", "default"]
+Source = Literal["tool.grading", "compose", "dockerfile", "package.json", "default"]
 """Which of a submission's files says how the service starts."""
 
 Command = str | list[str]

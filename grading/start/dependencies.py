@@ -1,9 +1,10 @@
 """Decides what has to be installed for a start: what the container installs, or else the nearest dependency files."""
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from grading.start import installs, requirements
+from grading.errors import SubmissionError
+from grading.start import installs, package_json, requirements
 from grading.start.command import StartCommand
 from grading.start.container import Container
 from grading.start.requirements import Requirements
@@ -19,11 +20,31 @@ def find(
     Raises SubmissionError if nothing says what to install.
     """
     around = [cwd, *cwd.parents]
+    if start.package is not None or PurePosixPath(start.words[0]).name in package_json.PROGRAMS:
+        return container.requirements or _packages(container, start, around)
     found = container.requirements or _installed(container, start, [*around, *main.parents])
     if needs_project or _is_script(container, start.words[0], found):
         found = _with_project(container, found, around)
     python = requirements.python_version(container.submission, found) or container.python
     return replace(found, python=python)
+
+
+def _packages(container: Container, start: StartCommand, around: list[Path]) -> Requirements:
+    """Return the package.json of a service of Node.js, to be built if its script is not in the repository."""
+    submission = container.submission
+    folder = start.package
+    if folder is None:
+        built = [installs.read(text, directory, container) for directory, text in container.runs]
+        named = [one.node for one in [*built, *start.installed] if one is not None and one.node is not None]
+        folder = package_json.folder_of(submission, [*around[:1], *named, *around])
+    package = None if folder is None else package_json.read(submission, folder)
+    if package is None:
+        raise SubmissionError(
+            "Nothing says what the service needs installed; add a package.json with its package-lock.json."
+        )
+    script = package_json.entry(start.words)
+    missing = script is not None and package_json.entry_file(submission, around[0], script) is None
+    return Requirements(node=package.folder, node_build=missing and "build" in package.scripts)
 
 
 def _installed(container: Container, start: StartCommand, folders: list[Path]) -> Requirements:

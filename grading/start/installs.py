@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from grading.start import requirements
+from grading.start import package_json, requirements
 from grading.start.container import Container
 from grading.start.requirements import Requirements
 from grading.submission import inside
@@ -75,6 +75,9 @@ def read(command: str, directory: PurePosixPath, container: Container) -> Requir
         return None
     while words and (words[0] == "exec" or re.match(r"\w+=", words[0])):
         del words[0]
+    if package_json.installs(words):
+        folder = package_json.folder_of(container.submission, container.locate(directory))
+        return Requirements(node=folder)
     if words[:1] == ["uv"] and "sync" in words[1:3] and "pip" not in words:
         return _sync(words[1:], directory, container)
     if words[:2] == ["uv", "pip"]:

@@ -5,16 +5,18 @@ The first of these that there is says it:
 1. the table `[tool.grading]` in pyproject.toml: `command` (a string or a list), `cwd`, `requirements`;
 2. the service of the compose file, and the Dockerfile that it builds;
 3. a Dockerfile;
-4. the module with the application, as part of a package or of flat modules.
+4. the script `start` of a package.json, in the root or in the folder that the compose file builds;
+5. the module with the application, as part of a package or of flat modules.
 """
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from chaos.contract import StartDefaults
 from grading.errors import SubmissionError, UsageError
-from grading.start import compose, default, dockerfile, requirements, table
+from grading.start import compose, default, dockerfile, package_json, requirements, table
 from grading.start.container import Container
 from grading.start.errors import UnclearStartError
 from grading.start.start_plan import StartPlan
@@ -44,7 +46,7 @@ def plan(submission: Submission, defaults: StartDefaults, reserved: Collection[s
 
 
 def _check_files(submission: Submission, defaults: StartDefaults) -> None:
-    names = ["pyproject.toml", "requirements.txt", *compose.FILES]
+    names = ["pyproject.toml", "requirements.txt", package_json.FILE, *compose.FILES]
     names += map(str, [*defaults.dockerfiles, defaults.main.parent])
     if not any(submission.has(name) for name in names):
         raise UsageError(f"{submission.spec} holds nothing to start; looked for {', '.join(names)}.")
@@ -79,4 +81,24 @@ def _containers(submission: Submission, defaults: StartDefaults) -> Sequence[Con
     if composed and composed.start_command:
         return [composed]
     built = [one for one in dockerfile.find(submission, defaults.dockerfiles) if one.start_command]
-    return built or [default.container(submission, defaults.main)]
+    if built:
+        return built
+    context = composed.build.context if composed and composed.build else Path()
+    if packaged := _packaged(submission, dict.fromkeys([Path(), context])):
+        return [packaged]
+    if submission.has(package_json.FILE) and not submission.has(defaults.main):
+        raise SubmissionError(
+            f'{package_json.FILE} has no script `start`; add one, such as "start": "node src/server.js".'
+        )
+    return [default.container(submission, defaults.main)]
+
+
+def _packaged(submission: Submission, folders: Iterable[Path]) -> Container | None:
+    """Return the start that the script `start` of the first package.json in `folders` says; None if there is none."""
+    for folder in folders:
+        package = package_json.read(submission, folder)
+        if package and "start" in package.scripts:
+            origin = f"the script `start` of {folder / package_json.FILE}"
+            workdir = PurePosixPath("/") / folder
+            return Container(submission, "package.json", origin, workdir=workdir, command=["npm", "start"])
+    return None

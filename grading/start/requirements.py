@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grading.errors import SubmissionError
+from grading.start import package_json
 from grading.submission import Submission
 
 _VERSION = re.compile(r"3\.\d+")
@@ -15,10 +16,12 @@ _VERSION = re.compile(r"3\.\d+")
 
 @dataclass(frozen=True)
 class Requirements:
-    """What uv is to install. Paths are relative to the submission's root.
+    """What uv and npm are to install. Paths are relative to the submission's root.
 
     `project` is the folder of a pyproject.toml; if it is `locked`, the uv.lock beside it decides. `options` are
     options of both `uv pip install` and pip. `python` is the preferred version, such as "3.12".
+
+    `node` is the folder of a package.json, whose script `build` is run afterwards if `node_build` says so.
     """
 
     project: Path | None = None
@@ -31,13 +34,16 @@ class Requirements:
     packages: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     python: str | None = None
+    node: Path | None = None
+    node_build: bool = False
 
     @property
     def described(self) -> str:
         """What a person would call this, such as `uv.lock`."""
         if self.project is not None:
             return str(self.project / ("uv.lock" if self.locked else "pyproject.toml"))
-        return ", ".join([*map(str, self.files), *self.packages])
+        node = [] if self.node is None else [self.node / package_json.FILE]
+        return ", ".join([*map(str, [*self.files, *node]), *self.packages])
 
 
 def pyproject(submission: Submission, folder: Path) -> dict[str, Any] | None:
@@ -55,7 +61,8 @@ def pyproject(submission: Submission, folder: Path) -> dict[str, Any] | None:
 def find(submission: Submission, folders: Iterable[Path]) -> Requirements:
     """Return what the dependency files of the first folder that has some ask for.
 
-    In a folder, a lock goes before requirements.txt, and that before a pyproject.toml with dependencies.
+    In a folder, a lock goes before requirements.txt, that before a pyproject.toml with dependencies, and that before a
+    package.json.
     Raises SubmissionError if there are none.
     """
     for folder in dict.fromkeys(folders):
@@ -63,8 +70,8 @@ def find(submission: Submission, folders: Iterable[Path]) -> Requirements:
         if found is not None:
             return found
     raise SubmissionError(
-        "Nothing says what the service needs installed; add a uv.lock with its pyproject.toml, or a requirements.txt,"
-        ' or name one: [tool.grading] requirements = "path/to/requirements.txt".'
+        "Nothing says what the service needs installed; add a uv.lock with its pyproject.toml, a requirements.txt or a"
+        ' package.json, or name one: [tool.grading] requirements = "path/to/requirements.txt".'
     )
 
 
@@ -75,7 +82,9 @@ def of_folder(submission: Submission, folder: Path) -> Requirements | None:
         return Requirements(project=folder, locked=True)
     if submission.has(folder / "requirements.txt"):
         return Requirements(files=(folder / "requirements.txt",))
-    return Requirements(project=folder) if project is not None and _has_dependencies(project) else None
+    if project is not None and _has_dependencies(project):
+        return Requirements(project=folder)
+    return Requirements(node=folder) if submission.has(folder / package_json.FILE) else None
 
 
 def named(submission: Submission, names: list[str]) -> Requirements:
@@ -87,7 +96,9 @@ def named(submission: Submission, names: list[str]) -> Requirements:
                 f"[tool.grading] requirements names {name}, which is not in the repository."
             )
         path = Path(name)
-        if path.name in {"pyproject.toml", "uv.lock"}:
+        if path.name in {package_json.FILE, "package-lock.json"}:
+            found = replace(found, node=path.parent)
+        elif path.name in {"pyproject.toml", "uv.lock"}:
             found = replace(found, project=path.parent, locked=path.name == "uv.lock")
         else:
             found = replace(found, files=(*found.files, path))
@@ -107,6 +118,7 @@ def merge(found: Sequence[Requirements]) -> Requirements:
             constraints=(*first.constraints, *other.constraints),
             packages=(*first.packages, *other.packages),
             options=(*first.options, *other.options),
+            node=first.node if first.node is not None else other.node,
         )
     return first
 

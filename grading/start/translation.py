@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
-from grading.start import command, dependencies
+from grading.start import command, dependencies, package_json
 from grading.start.command import StartCommand
 from grading.start.container import Container
 from grading.start.errors import UnclearStartError
@@ -56,7 +56,7 @@ def _variables(container: Container, given: Mapping[str, str], reserved: Collect
     """Return the variables that mean something outside of the container, with its paths translated."""
     kept = {}
     for name, value in given.items():
-        if name in reserved or name in _OF_THE_MACHINE or name.startswith(("UV_", "PIP_")):
+        if name in reserved or name in _OF_THE_MACHINE or name.startswith(("UV_", "PIP_", "NPM_")):
             continue
         parts = value.split(":") if name == "PYTHONPATH" else [value]
         kept[name] = ":".join(_from_root(container, part) for part in parts)
@@ -67,8 +67,12 @@ def _from_root(container: Container, value: str) -> str:
     """Return `value` as a path under `{root}`, if it is one of the container's."""
     if not container.is_real or not value.startswith("/") or value == "/":
         return value
-    place = container.rebase(PurePosixPath(value))
-    return value if place is None else f"{{root}}/{place}"
+    path = PurePosixPath(value)
+    for folder in (path, *path.parents[:-1]):
+        # A folder that the service makes, such as /app/data, is in none that was copied.
+        if (place := container.rebase(folder)) is not None:
+            return f"{{root}}/{place / path.relative_to(folder)}"
+    return value
 
 
 def _cwd(container: Container, start: StartCommand, pythonpath: str) -> tuple[Path, bool]:
@@ -96,6 +100,8 @@ def _cwd(container: Container, start: StartCommand, pythonpath: str) -> tuple[Pa
 def _finds(container: Container, start: StartCommand, folder: Path, pythonpath: str) -> bool:
     """Whether the application or the script that starts is found from `folder`."""
     if start.app is None:
+        if entry := package_json.entry(start.words):
+            return _finds_entry(container, _path(container, entry, folder), folder)
         script = _script(start)
         return script is None or container.submission.has(folder / _path(container, script, folder))
     app_dir = start.option("--app-dir", "--chdir")
@@ -107,6 +113,15 @@ def _finds(container: Container, start: StartCommand, folder: Path, pythonpath: 
     ]
     module = start.app.partition(":")[0]
     return any(_has_module(container, place, module) for place in places)
+
+
+def _finds_entry(container: Container, entry: str, folder: Path) -> bool:
+    """Whether a script of Node is there, or is made by the script `build` of the folder's package.json."""
+    submission = container.submission
+    if package_json.entry_file(submission, folder, entry) is not None:
+        return True
+    package = package_json.read(submission, folder)
+    return package is not None and "build" in package.scripts
 
 
 def _has_module(container: Container, folder: Path, module: str) -> bool:
@@ -151,9 +166,14 @@ def _check_port(container: Container, start: StartCommand, cwd: Path) -> None:
     text = " ".join(start.words)
     if find_server(start.words) is not None or "{port}" in text or "PORT" in start.before + text:
         return
-    script = _script(start)
-    source = container.submission.text(cwd / _path(container, script, cwd)) if script else None
-    port = fixed_port(source or "")
+    if entry := package_json.entry(start.words):
+        script: str | None = entry
+        file = package_json.entry_file(container.submission, cwd, _path(container, entry, cwd))
+        port = package_json.fixed_port(container.submission.text(file) or "") if file else None
+    else:
+        script = _script(start)
+        source = container.submission.text(cwd / _path(container, script, cwd)) if script else None
+        port = fixed_port(source or "")
     if port is not None:
         raise UnclearStartError(
             f"{container.origin} starts {script}, which binds the fixed port {port}, not that of the variable PORT"

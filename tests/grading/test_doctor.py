@@ -45,7 +45,18 @@ def test_each_thing_has_its_line() -> None:
     ended = doctor()
 
     assert ended.returncode == 0
-    things = ["Python", "uv", "git", "sandbox", "Docker", "Toxiproxy", "disk", "cgroups", "processors"]
+    things = [
+        "Python",
+        "uv",
+        "Node.js",
+        "git",
+        "sandbox",
+        "Docker",
+        "Toxiproxy",
+        "disk",
+        "cgroups",
+        "processors",
+    ]
     assert list(lines(ended)) == things
 
 

@@ -17,6 +17,7 @@ from chaos.history import (
     Failure,
     Fault,
     File,
+    Given,
     Launched,
     Log,
     Planted,
@@ -30,7 +31,7 @@ from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
 from lab.axes import Axis, missed
 from lab.lab import RESTARTED, SECOND, Lab
-from lab.settings import Settings
+from lab.settings import Draw, Settings, no_settings
 from tests.exam import CONTRACT
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -60,6 +61,12 @@ def copied(program: ProcessProgram) -> ProcessProgram:
 
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    async with open_lab(tmp_path) as lab:
+        yield lab
+
+
+@contextlib.asynccontextmanager
+async def open_lab(tmp_path: Path, settings: Draw = no_settings) -> AsyncIterator[Lab]:
     repository = tmp_path / "repository"
     (repository / "src").mkdir(parents=True)
     program = ProcessProgram(
@@ -81,6 +88,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
             starts=asyncio.Semaphore(2),
             postgres=postgres,
             copies=lambda: copied(program),
+            settings=settings,
         )
         async with lab:
             yield lab
@@ -118,6 +126,17 @@ async def test_an_attempt_ends_with_the_first_answer(lab: Lab) -> None:
     history = lab.history.instance("served")
     assert len(history.of(Ready)) == 1
     assert history.of(Exited)[0].cause == "killed by the lab"
+
+
+async def test_settings_may_be_composed_of_secrets(tmp_path: Path) -> None:
+    templates = {"JWT_SECRET_KEY": "not $token_key"}
+    async with open_lab(tmp_path, lambda _source: Settings(composed=templates)) as lab:
+        await lab.attempt("composed", {})
+
+        [given] = lab.history.of(Given)
+        assert given.variables == templates
+        [line] = lab.history.instance("composed").of(Log)
+        assert line.text == f"not {lab.secrets['token_key']}"
 
 
 async def test_instances_share_variables_and_a_restarted_one_its_files(lab: Lab, tmp_path: Path) -> None:

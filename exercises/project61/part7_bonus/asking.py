@@ -1,6 +1,7 @@
 """How the experiments of part 7 ask the model."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from chaos.history import Answer, Failure
 from chaos.http_client import Client
@@ -33,5 +34,25 @@ async def ask(
         key=key,
         token=token,
         headers=headers or {},
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+async def ask_question(
+    lab: Lab, text: str, key: str, *, label: str, token: str, **fields: Any
+) -> Answer | Failure:
+    """Ask a question that names a key, at a temperature of 0 unless `fields` say otherwise."""
+    body = {
+        "model": lab.model,
+        "messages": [{"role": "user", "content": text.format(key=key)}],
+        "temperature": 0,
+    }
+    return await lab.client.json(
+        "POST",
+        lab.ask_path,
+        body | fields,
+        label=label,
+        key=key,
+        token=token,
         timeout=PATIENCE_SECONDS,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exercises.project61.part7_bonus.plan import EVEN, UNEVEN
+from exercises.project61.part7_bonus.questions import QUESTIONS
 from lab.axes import Axes, Axis, plain
 
 WHOLE, STREAMED = "whole", "streamed"
@@ -40,7 +41,12 @@ ROLES = plain("budgets", ("free", "premium", "enterprise"))
 """The budget of one's tier, one's own, and none, by the roles of their users."""
 SPLITS = plain("pairs of weights", (EVEN, UNEVEN))
 
+PARAPHRASE, OPPOSITE, ANOTHER_USER = "a paraphrase", "an opposite", "another user"
+ANOTHER_MODEL, TEMPERATURE, EXPIRED = "another model", "a temperature of 1", "the time to live"
+SIMILAR = plain("similar requests", (PARAPHRASE, OPPOSITE, ANOTHER_USER, ANOTHER_MODEL, TEMPERATURE, EXPIRED))
+
 AXES: Axes = {
+    "similar_questions_are_cached": (QUESTIONS, SIMILAR),
     "rules_choose_models": (CASES, KINDS),
     "usage_is_analysed": (KINDS,),
     "budgets_stop_users": (ROLES, KINDS),

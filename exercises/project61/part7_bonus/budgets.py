@@ -4,15 +4,21 @@ from collections.abc import Iterator
 
 from chaos.history import Answer, Exchange, History
 from exercises.project61.part2_security.second import no_second
-from exercises.project61.part7_bonus.axes import ROLES
-from exercises.project61.part7_bonus.plan import BUDGETS, NOT_BUILT, STOPPED_SECONDS, small_budget
+from exercises.project61.part7_bonus.axes import KINDS, ROLES
+from exercises.project61.part7_bonus.plan import (
+    BUDGETS,
+    NOT_BUILT,
+    STOPPED,
+    STOPPED_SECONDS,
+    go_on,
+    small_budget,
+    stopped,
+)
 from exercises.project61.usage_report import cost_of
 from lab.reading import excerpt, outcome
 from lab.retry_after import seconds_of
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
-STOPPED = "free"
-"""The role whose user has the budget of a tier."""
 DAY_SECONDS = 24 * 3600
 
 
@@ -25,7 +31,7 @@ def budgets_stop_users(rules_and_spending: History) -> Verdict:
     if problem := _never_stopped(history):
         return problem
     verdicts = [
-        *(_stopped(history, one) for one in history.exchanges(f"spent: {STOPPED}")),
+        *(_stopped(history, history.exchanges(stopped(kind))[-1]) for kind in KINDS.values),
         *_go_on(history),
         _cost(history),
         no_second(history) or _stopped_elsewhere(history),
@@ -47,7 +53,7 @@ def _never_stopped(history: History) -> Verdict | None:
     if last.status != 200:
         return failed(expected, outcome(last.end), last.end)
     costs = [cost for one in history.exchanges("cost") if (cost := cost_of(one.end)) is not None]
-    spent = f"after answers that cost ${costs[-1]:.2f} by GET /v1/usage " if costs else ""
+    spent = f"after answers that cost ${costs[-1]:.2f} by GET /v1/usage, " if costs else ""
     return failed(expected, f"{NOT_BUILT}{spent}{BUDGETS} stops nobody", last.end)
 
 
@@ -67,7 +73,7 @@ def _stopped(history: History, exchange: Exchange) -> Verdict:
 def _go_on(history: History) -> Iterator[Verdict]:
     told = {"premium": "with a larger budget of its own", "enterprise": "without a budget"}
     for role, whose in told.items():
-        for one in history.exchanges(f"spent: {role}"):
+        for one in history.exchanges(go_on(role)):
             if one.status != 200:
                 yield failed(f"200 for a user {whose}", outcome(one.end), one.end)
             else:

@@ -1,8 +1,9 @@
-"""The experiments of part 7: rules, usage and budgets on one service, variants of models on another."""
+"""The experiments of part 7: rules, usage and budgets on one service, variants of models and a cache on two others."""
 
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from chaos.history import Answer as Answered
 from chaos.http_client import Client
@@ -10,31 +11,54 @@ from chaos.llm import Answer, ByModel, Status
 from exercises.project61.chat import usage_to_report
 from exercises.project61.few_at_once import few_at_once
 from exercises.project61.part7_bonus.analytics import groups_of
-from exercises.project61.part7_bonus.asking import ask
-from exercises.project61.part7_bonus.axes import CASES, KINDS, LIMITED, ROLES, SPLITS, Case
+from exercises.project61.part7_bonus.asking import ask, ask_question
+from exercises.project61.part7_bonus.axes import (
+    ANOTHER_MODEL,
+    ANOTHER_USER,
+    CASES,
+    EXPIRED,
+    KINDS,
+    LIMITED,
+    OPPOSITE,
+    PARAPHRASE,
+    ROLES,
+    SIMILAR,
+    SPLITS,
+    TEMPERATURE,
+    Case,
+)
 from exercises.project61.part7_bonus.plan import (
     ARRIVAL_SECONDS,
+    CACHE,
     COSTLY_DOLLARS,
     COSTLY_TOKENS,
     EVEN,
+    KEPT_SECONDS,
     ROUTES,
+    STOPPED,
     STOPPED_SECONDS,
     TASKS,
     USERS,
     given,
+    go_on,
     rules_and_budgets,
+    semantic_cache,
     small_budget,
     splits_of,
+    stopped,
     variants_and_users,
 )
+from exercises.project61.part7_bonus.questions import QUESTIONS
 from exercises.project61.readiness import wait_for_database
 from exercises.project61.usage_report import cost_of, tokens_reported
 from lab.experiment import experiment
 from lab.lab import Lab
 
-__all__ = ["rules_and_spending", "variants"]
+__all__ = ["paraphrases", "rules_and_spending", "variants"]
 
-SPENDERS = ("free", "premium", "enterprise")
+GO_ON = ("premium", "enterprise")
+SPENDERS = (STOPPED, *GO_ON)
+STOPPED_TRIES = 3
 POLL_SECONDS = 0.3
 SCRAPES = 3
 """How often is looked after traffic: a counter may move when the answer has already arrived."""
@@ -77,6 +101,45 @@ async def variants(lab: Lab) -> None:
             for name, token in users.items()
         )
         await few_at_once(again, most=AT_ONCE)
+
+
+@experiment(seconds=10, settings=semantic_cache)
+async def paraphrases(lab: Lab) -> None:
+    """Two questions are asked again: in the same words, in others, for the opposite, by another user, and much later."""
+    owner, another = await asyncio.gather(lab.login("free"), lab.login("premium"))
+    keys = {}
+    for name, question in lab.vary(QUESTIONS):
+        key = keys[name] = lab.key()
+        await ask_question(lab, question.asked, key, label=f"{name}: asked", token=owner)
+        if not await _is_kept(lab, name, key, owner):
+            return
+        changed: dict[str, tuple[str, str, dict[str, Any]]] = {
+            PARAPHRASE: (question.paraphrase, owner, {}),
+            OPPOSITE: (question.opposite, owner, {}),
+            ANOTHER_USER: (question.asked, another, {}),
+            ANOTHER_MODEL: (question.asked, owner, {"model": lab.choose(lab.other_models)}),
+            TEMPERATURE: (question.asked, owner, {"temperature": 1}),
+        }
+        for change, _ in lab.vary(SIMILAR):
+            if change in changed:
+                text, token, fields = changed[change]
+                await ask_question(lab, text, key, label=f"{name}: {change}", token=token, **fields)
+    await asyncio.sleep(given(lab.history, CACHE)["ttl"] + 1)
+    for name, key in keys.items():
+        text = QUESTIONS.values[name].paraphrase
+        await ask_question(lab, text, key, label=f"{name}: {EXPIRED}", token=owner)
+
+
+async def _is_kept(lab: Lab, name: str, key: str, token: str) -> bool:
+    """Ask a question in the same words until the backend is no longer called, or time is up; whether that came."""
+    deadline = lab.recorder.now() + KEPT_SECONDS
+    while lab.recorder.now() < deadline:
+        calls = len(lab.llm.calls(key))
+        await ask_question(lab, QUESTIONS.values[name].asked, key, label=f"{name}: again", token=token)
+        if len(lab.llm.calls(key)) == calls:
+            return True
+        await asyncio.sleep(POLL_SECONDS)
+    return False
 
 
 async def _be_analysed(lab: Lab, signed_in: Mapping[str, str]) -> None:
@@ -138,16 +201,21 @@ async def _spend(lab: Lab, signed_in: Mapping[str, str]) -> None:
         lab.llm.script(key, Answer(usage=COSTLY_TOKENS, cost=COSTLY_DOLLARS))
         await ask(lab, label=f"costly: {role}", token=signed_in[role], key=key)
     lab.phase("fault")
-    if not await _is_stopped(lab, "spent", signed_in["free"]):
-        await lab.get(lab.endpoint("usage"), label="cost", token=signed_in["free"])
+    if not await _is_stopped(lab, "spent", signed_in[STOPPED]):
+        await lab.get(lab.endpoint("usage"), label="cost", token=signed_in[STOPPED])
         return
-    for role in SPENDERS:
-        for kind, _ in lab.vary(KINDS):
-            await ask(lab, kind, label=f"spent: {role}", token=signed_in[role])
-    await _await_cost(lab, signed_in["free"])
+    for kind, _ in lab.vary(KINDS):
+        for role in GO_ON:
+            await ask(lab, kind, label=go_on(role), token=signed_in[role])
+        # Redis may be too late for one request, which a service may let through.
+        for _ in range(STOPPED_TRIES):
+            end = await ask(lab, kind, label=stopped(kind), token=signed_in[STOPPED])
+            if not isinstance(end, Answered) or end.status != 200:
+                break
+    await _await_cost(lab, signed_in[STOPPED])
     second = await lab.second()
     if second:
-        await _is_stopped(lab, "elsewhere", signed_in["free"], second.client)
+        await _is_stopped(lab, "elsewhere", signed_in[STOPPED], second.client)
 
 
 async def _is_stopped(lab: Lab, label: str, token: str, client: Client | None = None) -> bool:

@@ -15,6 +15,7 @@ NOT_BUILT = "not built: "
 """How the report says that a challenge was not taken up."""
 
 ROUTES, BUDGETS, VARIANTS, USERS = "MODEL_ROUTES", "DAILY_BUDGETS", "MODEL_VARIANTS", "BOOTSTRAP_USERS"
+CACHE = "SEMANTIC_CACHE"
 
 TASKS = ("summary", "translation", "extraction", "classification", "rewriting")
 OWN_BUDGET = 10_000.0
@@ -22,10 +23,15 @@ OWN_BUDGET = 10_000.0
 COSTLY_TOKENS = (4_000_000, 4_000_000)
 """Of an answer that is over every small budget, even at a cent for a million tokens."""
 COSTLY_DOLLARS = 25.0
+STOPPED = "free"
+"""The role whose user has the budget of a tier."""
 STOPPED_SECONDS = 5.0
 """How long a budget may go unnoticed once it is spent."""
 ARRIVAL_SECONDS = 10.0
 """How long usage may be on its way to a report."""
+
+KEPT_SECONDS = 3.0
+"""How long a cache may take to keep an answer."""
 
 MORE_USERS = 12
 """Beside those of the contract who may chat."""
@@ -78,6 +84,16 @@ def variants_and_users(source: random.Random) -> Settings:
     )
 
 
+def semantic_cache(source: random.Random) -> Settings:
+    """Return a semantic cache that forgets soon."""
+    rules = {
+        "model": source.choice(_models()),
+        "threshold": source.choice((0.86, 0.88, 0.9)),
+        "ttl": source.choice((6, 7)),
+    }
+    return Settings(variables={CACHE: json.dumps(rules)})
+
+
 def given(history: History, variable: str) -> Any:
     """Return what a variable of the experiment holds, as JSON."""
     values = (event.variables.get(variable) for event in history.of(Given))
@@ -95,6 +111,16 @@ def splits_of(history: History) -> dict[str, Split]:
 def small_budget(history: History) -> float:
     """Return what a day may cost a user of the tiers that have a budget, in US dollars."""
     return float(given(history, BUDGETS)["free"])
+
+
+def stopped(kind: str) -> str:
+    """Return the label of requests for this kind of answer by the user who is stopped."""
+    return f"stopped: {kind}"
+
+
+def go_on(role: str) -> str:
+    """Return the label of requests by a user who goes on."""
+    return f"goes on: {role}"
 
 
 def _models() -> tuple[str, ...]:

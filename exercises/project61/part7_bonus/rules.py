@@ -37,7 +37,7 @@ def _expected(rules: Sequence[Any], position: int | None, requested: str) -> str
 
 def _judge(history: History, name: str, exchange: Exchange, expected: str) -> Verdict:
     model = _model(history, exchange)
-    told = f"the backend is asked for {expected} by a request that meets {name}"
+    told = f"the backend is asked for {expected} ({name})"
     if exchange.status != 200:
         return failed(told, outcome(exchange.end), exchange.end)
     if model != expected:

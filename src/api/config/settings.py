@@ -30,6 +30,7 @@ from api.services.content_filter.filter import RuleName, parse_rules
 from api.services.limits.rates import Budgets, Rate, parse_budgets, parse_rates
 from api.services.routing.routes import Route, parse_routes
 from api.services.routing.variants import parse_variants
+from api.services.semantic_cache import SemanticCacheRules, parse_semantic_cache
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 
@@ -229,6 +230,10 @@ class Settings(BaseSettings):
 
     cache_collection: str = "llm_cache"
     cache_ttl: Annotated[float, Field(gt=0)] = 3600.0
+    semantic_cache: Annotated[SemanticCacheRules | None, NoDecode, BeforeValidator(parse_semantic_cache)] = (
+        None
+    )
+    semantic_cache_collection: str = "llm_semantic_cache"
     trace_fallback_path: Path = Path("data/traces.jsonl")
 
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None

@@ -94,7 +94,8 @@ async def chat_completions(request: Request, caller: Chatting, services: Service
         first, events = await cancel_on_disconnect(request.receive, asking)
         return EventStreamResponse(first, events, stall_timeout=services.stream_idle_timeout)
     answering = llm.complete(fields, caller, request_id, fallback=choice.fallback)
-    return Response(await cancel_on_disconnect(request.receive, answering), media_type="application/json")
+    whole = await cancel_on_disconnect(request.receive, answering)
+    return Response(whole.body, headers=dict(whole.headers), media_type="application/json")
 
 
 @router.post("/embeddings", openapi_extra=_EMBEDDINGS, responses=_ERRORS)

@@ -1,11 +1,13 @@
 """The services of one running application, made at its start and closed at its end."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import httpx
+import orjson
 
 from api.config.settings import Settings
 from api.services.answered import Observers
@@ -15,7 +17,7 @@ from api.services.callers import Permission, Tier, User
 from api.services.circuit_breaker import CircuitBreaker
 from api.services.content_filter.filter import ContentFilter, load_filter
 from api.services.database import Database
-from api.services.gateway import Gateway, is_outage, log_breaker_change
+from api.services.gateway import EMBEDDINGS, Gateway, is_outage, log_breaker_change
 from api.services.health_checker import Check, HealthChecker, http_check
 from api.services.limits.limiter import Limiter, settle_answer
 from api.services.limits.setup import make_limiter
@@ -26,6 +28,7 @@ from api.services.mlflow_exporter import MlflowExporter
 from api.services.model_catalogue import ModelCatalogue
 from api.services.outbox import Outbox
 from api.services.routing.router import ModelRouter
+from api.services.semantic_cache import LOOKUP_TIMEOUT, SemanticCache
 from api.services.tokens import TokenService
 from api.services.tracing import Tracer, trace_answer
 from api.services.usage import UsageLedger
@@ -107,6 +110,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             idle=settings.stream_idle_timeout,
             label=catalogue.label,
         )
+        semantic = open_semantic_cache(settings, client)
+        if semantic is not None:
+            stack.push_async_callback(semantic.close)
         observers = Observers(
             [
                 partial(count_answer, label=catalogue.label),
@@ -122,7 +128,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             tokens=TokenService(secret=secret, lifetime=settings.jwt_lifetime),
             breaker=breaker,
             cache=cache,
-            llm=LLMService(gateway, cache=cache, observers=observers),
+            llm=LLMService(gateway, cache=cache, observers=observers, semantic=semantic),
             catalogue=catalogue,
             stream_idle_timeout=settings.stream_idle_timeout,
             limiter=limiter,
@@ -130,6 +136,24 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             content_filter=load_filter(settings.content_filters),
             health=HealthChecker(_checks(http, settings)),
         )
+
+
+def open_semantic_cache(settings: Settings, client: LLMClient) -> SemanticCache | None:
+    """The semantic cache, if the settings have rules for one; its store is imported only then."""
+    if settings.semantic_cache is None:
+        return None
+    from api.services.vector_stores import open_store  # noqa: PLC0415  off by default
+
+    async def embed(model: str, text: str) -> list[float]:
+        deadline = asyncio.get_running_loop().time() + LOOKUP_TIMEOUT
+        reply = await client.post(EMBEDDINGS, {"model": model, "input": text}, deadline=deadline)
+        vector: list[float] = orjson.loads(reply.body)["data"][0]["embedding"]
+        return vector
+
+    store = open_store(
+        settings.qdrant_url, collection=settings.semantic_cache_collection, timeout=LOOKUP_TIMEOUT
+    )
+    return SemanticCache(settings.semantic_cache, store, embed)
 
 
 def _accounts(settings: Settings) -> Iterator[Account]:

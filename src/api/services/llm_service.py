@@ -5,6 +5,7 @@ All go the same way to the model (`gateway`), and all are reported at their end 
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from api.services.answered import Answered, Observers
@@ -15,6 +16,7 @@ from api.services.errors import LLMQuotaExhaustedError, LLMRateLimitedError
 from api.services.gateway import CHAT, EMBEDDINGS, Gateway
 from api.services.metrics import MODEL_CHOICES
 from api.services.prompts import Answer, Prompt
+from api.services.semantic_cache import SemanticCache
 
 T = TypeVar("T")
 
@@ -26,27 +28,53 @@ class Generation(Answer):
     cached: bool
 
 
-class LLMService:
-    """Every method raises a subclass of LLMError."""
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole answer as the backend gave it; `headers` tell whether that was to an earlier question."""
 
-    def __init__(self, gateway: Gateway, *, cache: ResponseCache, observers: Observers) -> None:
+    body: bytes
+    headers: Mapping[str, str]
+
+
+HIT, MISS = {"X-Cache": "hit"}, {"X-Cache": "miss"}
+
+
+class LLMService:
+    """Every method raises a subclass of LLMError. Without `semantic` no answer is given twice under `/v1`."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        cache: ResponseCache,
+        observers: Observers,
+        semantic: SemanticCache | None = None,
+    ) -> None:
         self._gateway = gateway
         self._cache = cache
         self._observers = observers
+        self._semantic = semantic
 
     async def complete(
         self, fields: Mapping[str, Any], caller: Caller, request_id: str, *, fallback: str | None = None
-    ) -> bytes:
+    ) -> Whole:
         """The backend's answer to a chat request, as it is; by `fallback` if the model is rate limited."""
         with self._observers.answering(fields, caller=caller, request_id=request_id) as answered:
             deadline = self._gateway.deadline()
+            lookup = await self._semantic.look_up(fields, caller) if self._semantic else None
+            if lookup and lookup.body is not None:
+                answered.cached = True
+                return Whole(lookup.body, HIT)
 
             async def ask() -> bytes:
                 return (
                     await self._gateway.post(CHAT, answered, read=read_completion, deadline=deadline)
                 ).body
 
-            return await _with_fallback(answered, fallback, ask)
+            body = await _with_fallback(answered, fallback, ask)
+            if self._semantic and lookup:
+                self._semantic.keep(lookup, body)
+            return Whole(body, MISS if lookup else {})
 
     async def embed(self, fields: Mapping[str, Any], caller: Caller, request_id: str) -> bytes:
         """The backend's embeddings, as they are."""

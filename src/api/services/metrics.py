@@ -20,6 +20,9 @@ LLM_TOKENS = Counter("llm_tokens_total", "Tokens used.", ["model", "kind"])
 LLM_COST = Counter("llm_cost_usd_total", "US dollars spent.", ["model"])
 BREAKER_STATE = Gauge("llm_circuit_breaker_state", "0 closed, 1 half-open, 2 open.")
 CACHE_LOOKUPS = Counter("llm_cache_lookups_total", "Lookups in the cache.", ["outcome"])
+SEMANTIC_CACHE_LOOKUPS = Counter(
+    "llm_semantic_cache_lookups_total", "Lookups in the semantic cache.", ["outcome"]
+)
 TRACES = Counter("llm_traces_total", "Traces, by where they went.", ["destination"])
 LIMITS_DECISIONS = Counter(
     "limits_decisions_total", "Requests admitted, or refused by the limit that is named.", ["tier", "outcome"]

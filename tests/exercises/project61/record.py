@@ -41,10 +41,12 @@ class Record:
         after: float = 0.01,
         path: str = "/v1/chat/completions",
         usage: tuple[int, int] | None = None,
+        model: str | None = None,
     ) -> Self:
         """Record a request that is answered `after` seconds; without a status it waits in vain.
 
-        `calls` are the calls of the backend, in seconds from the request's beginning; the last one reports `usage`.
+        `calls` are the calls of the backend, in seconds from the request's beginning, for `model`; the last one reports
+        `usage`.
         """
         number = next(self._numbers)
         begun = self.now
@@ -52,7 +54,8 @@ class Record:
         for count, at in enumerate(calls, start=1):
             self.now = begun + at
             call = next(self._calls)
-            self.add(Call(call=call, upstream="backend", method="POST", path=path, connection=1, key=key))
+            called = Call(call=call, upstream="backend", method="POST", path=path, connection=1, key=key)
+            self.add(called.model_copy(update={"model": model}))
             told = usage if count == len(calls) else None
             self.add(Reply(call=call, outcome="answered", status=200, usage=told))
         self.now = begun + after
