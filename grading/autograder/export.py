@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 import uuid
 from enum import StrEnum
 from pathlib import Path
@@ -37,16 +38,26 @@ def export_autograder(platform: Platform, folder: Path, assessment: Assessment) 
     if platform is Platform.GRADESCOPE and archive.exists():
         raise UsageError(f"{archive} is there already; remove it, or name another folder.")
     try:
-        shutil.copytree(HERE / platform, folder, dirs_exist_ok=True)
+        with tempfile.TemporaryDirectory() as temporary:  # so that a failure leaves nothing in the folder
+            draft = Path(temporary) / platform
+            shutil.copytree(HERE / platform, draft)
+            _complete(draft, platform, assessment)
+            shutil.copytree(draft, folder, dirs_exist_ok=True)
         if platform is Platform.GRADESCOPE:
-            _put_grader(folder, platform, assessment)
             shutil.make_archive(str(folder), "zip", folder)
             return archive
-        _put_grader(folder / "tests", platform, assessment)
-        (folder / "info.json").write_text(_json(_info(assessment)), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written ({error.strerror}); name another folder.") from error
     return folder
+
+
+def _complete(folder: Path, platform: Platform, assessment: Assessment) -> None:
+    """Add what is not the same in every autograder of a platform."""
+    if platform is Platform.GRADESCOPE:
+        _put_grader(folder, platform, assessment)
+        return
+    _put_grader(folder / "tests", platform, assessment)
+    (folder / "info.json").write_text(_json(_info(assessment)), encoding="utf-8")
 
 
 def _put_grader(folder: Path, platform: Platform, assessment: Assessment) -> None:

@@ -57,4 +57,4 @@ def _uv(folder: Path, *words: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MachineError(f"uv could not be run ({error}); try again.") from error
     if ended.returncode:
-        raise MachineError(f"`uv {words[0]}` failed; the folder is incomplete.", detail=ended.stderr)
+        raise MachineError(f"`uv {words[0]}` failed; nothing was written.", detail=ended.stderr)
