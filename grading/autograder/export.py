@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from grading.autograder.wheel import put_requirements, put_wheel
+from grading.autograder.wheel import NAME, put_requirements, put_wheel
 from grading.errors import UsageError
 from lab.assessment import Assessment
 
@@ -63,9 +63,9 @@ def _put_grader(folder: Path, platform: Platform, assessment: Assessment) -> Non
 
 
 def _info(assessment: Assessment) -> dict[str, Any]:
-    """Return PrairieLearn's `info.json` of the question."""
+    """Return PrairieLearn's `info.json` of the question. It knows a question by its uuid, so that stays the same."""
     return {
-        "uuid": str(uuid.uuid4()),
+        "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{NAME}/{assessment.name}")),
         "title": assessment.title,
         "topic": "LLM in production",
         "type": "v3",

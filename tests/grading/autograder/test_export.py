@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 import zipfile
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from grading.errors import UsageError
 from tests.exam import EXAM
 from tests.grading.formats import test_gradescope, test_prairielearn
 
-TINY = Path(__file__).parents[2] / "services" / "tiny.py"
 COMMON = {"setup.sh", "grade.py", "settings.json", "requirements.txt"}
 
 
@@ -62,11 +62,10 @@ def uv() -> Path:
 
 
 def hand_in(folder: Path) -> None:
-    """Write a submission whose service exits at once."""
+    """Write a submission that cannot be installed, which is its failure however busy the machine is."""
     folder.mkdir(parents=True)
-    shutil.copy(TINY, folder)
-    (folder / "requirements.txt").write_text("# the standard library alone\n")
-    (folder / "pyproject.toml").write_text('[tool.grading]\ncommand = "python tiny.py exit"\n')
+    (folder / "requirements.txt").write_text("./missing-1.0-py3-none-any.whl\n")
+    (folder / "pyproject.toml").write_text('[tool.grading]\ncommand = "python main.py"\n')
 
 
 @pytest.mark.slow
@@ -84,6 +83,7 @@ def test_the_question_of_prairielearn_runs_a_script_that_it_has(prairielearn: Pa
     info = json.loads((prairielearn / "info.json").read_text())
     options = info["externalGradingOptions"]
 
+    assert uuid.UUID(info["uuid"]).version == 5  # the same one at each export
     assert (info["gradingMethod"], options["enabled"], options["enableNetworking"]) == (
         "External",
         True,
@@ -107,7 +107,7 @@ def test_gradescope_has_results_from_the_installed_grader(
 
     text = (tmp_path / "results/results.json").read_text()
     results = test_gradescope.Results.model_validate_json(text)
-    assert "it exited with code 1" in results.output
+    assert "cannot be installed" in results.output
     assert (results.score, results.extra_data["judged"]) == (0, True)
     assert len(results.tests) > len(EXAM.exercises)
 
@@ -125,7 +125,7 @@ def test_prairielearn_has_results_from_the_installed_grader(
 
     text = (tmp_path / "results/results.json").read_text()
     results = test_prairielearn.Results.model_validate_json(text)
-    assert "it exited with code 1" in results.output
+    assert "cannot be installed" in results.output
     assert (results.score, results.gradable) == (0, True)
 
 
