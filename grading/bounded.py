@@ -12,6 +12,7 @@ import pickle
 import resource
 import select
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -149,7 +150,7 @@ def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
         with contextlib.suppress(AttributeError):  # Linux alone has it
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         _limit(seconds)
-        answer = pickle.dumps(_outcome(work))
+        answer = _on_a_new_stack(lambda: pickle.dumps(_outcome(work)))
         with os.fdopen(end, "wb") as pipe:
             pipe.write(answer)
         code = 0
@@ -161,6 +162,25 @@ def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
             code = 0
     finally:
         os._exit(code)
+
+
+def _on_a_new_stack(work: Callable[[], bytes]) -> bytes:
+    """Return what `work` returns on the stack of a new thread: what is deep may use all of it, whoever has forked."""
+    found: list[bytes | BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+            found.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    [answer] = found
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _limit(seconds: int) -> None:
