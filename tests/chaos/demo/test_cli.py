@@ -238,7 +238,7 @@ def test_watch_prints_lines_into_a_pipe_until_it_is_told_to_stop(stack: Stack) -
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["latency", "litellm", "5parsecs"], "'5parsecs' is no duration"),
+        (["latency", "litellm", "5parsecs"], "'5parsecs' is not a duration"),
         (["outage", "litellm", "--for", "0s"], "'0s' is not between"),
         (["outage", "redis"], "There is no proxy 'redis'; there are litellm."),
         (["flaky", "qdrant"], "'qdrant' cannot be flaky"),
