@@ -4,6 +4,7 @@ What has to hold whatever happens is judged on the histories of the whole run, f
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 from chaos.history import Answer, Exchange, File, HarnessFault, History, Log, Ready
 from exercises.exam.ex6_structured_logging import fields, levels
@@ -107,19 +108,23 @@ def levels_fit(every_kind: History, fifty_at_once: History, run: Sequence[Histor
         if history not in own and records(history)
     }
     every = of_own | others
-    pace = levels.usual_pace(every)
+    normal = {history: levels.normal(history) for history in every}
+    pace = levels.usual_pace(chain.from_iterable(normal.values()))
     # A service has one scale of levels: all of it has to fit on the same.
     verdicts = [
-        all_of(levels.judge(history, failures, level, pace=pace) for history, failures in every.items())
+        all_of(
+            levels.judge(history, failures, normal[history], level, pace=pace)
+            for history, failures in every.items()
+        )
         for level in levels.SCALES
     ]
     verdict = next((one for one in verdicts if one.passed), verdicts[0])
     if not verdict.passed:
         return verdict
-    if not levels.normal(every_kind) and levels.is_disturbed(every_kind):
+    if not normal[every_kind] and levels.is_disturbed(every_kind):
         return not_judged("the machine was too busy for a request that is not slow", blame="machine")
     told = sum(map(len, every.values()))
-    calm = sum(len(levels.normal(history)) for history in every)
+    calm = sum(map(len, normal.values()))
     return passed(f"{told} failures told, {calm} normal requests without a warning", *verdict.evidence[:1])
 
 

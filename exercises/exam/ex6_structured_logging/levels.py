@@ -68,15 +68,15 @@ def failures(history: History, *, elsewhere: bool) -> list[Exchange]:
     ]
 
 
-def usual_pace(histories: Iterable[History]) -> float:
-    """Return within how many seconds a request of this run was no slower than usual."""
-    taken = [one.answer.elapsed for history in histories for one in normal(history) if one.answer]
+def usual_pace(requests: Iterable[Exchange]) -> float:
+    """Return within how many seconds a request was no slower than usual, from the normal ones of a run."""
+    taken = [one.answer.elapsed for one in requests if one.answer]
     usual = statistics.median(taken) if taken else 0.0
     return min(AT_EASE, max(PROMPT, SLOWER_THAN_USUAL * usual))
 
 
-def normal(history: History, *, within: float = AT_EASE) -> list[Exchange]:
-    """Return the requests that went well before anything was broken, at once and in less than `within` seconds."""
+def normal(history: History) -> list[Exchange]:
+    """Return the requests that went well before anything was broken, at once and without a delay worth a warning."""
     ready = history.instance().first(Ready)
     calls = Counter(call.call.key for call in history.calls())
     in_order = itertools.takewhile(lambda event: not _breaks(event), history.events)
@@ -89,7 +89,7 @@ def normal(history: History, *, within: float = AT_EASE) -> list[Exchange]:
         and ready.t <= one.request.t
         and one.request.request in before
         and 200 <= one.answer.status < 300
-        and one.answer.elapsed < within
+        and one.answer.elapsed < AT_EASE
         and (one.request.key is None or calls[one.request.key] <= 1)
     ]
 
@@ -99,15 +99,22 @@ def is_disturbed(history: History) -> bool:
     return any(disturbance(history, one) for one in history.exchanges())
 
 
-def judge(history: History, failed_ones: Iterable[Exchange], level: Level, *, pace: float) -> Verdict:
-    """Judge the records of a history: loud about those that failed, calm about all that is normal.
+def judge(
+    history: History,
+    failed_ones: Iterable[Exchange],
+    normal_ones: Iterable[Exchange],
+    level: Level,
+    *,
+    pace: float,
+) -> Verdict:
+    """Judge the records of a history: loud about those that failed, calm about those that went well.
 
     `pace` is the run's usual one, in seconds.
     """
     told = _told(history, level)
     known = {own for one in history.exchanges() if (own := known_id(one))}
     verdicts = [_failure_is_told(told, one, known) for one in failed_ones]
-    calm = (_is_calm(told, one) for one in normal(history, within=pace))
+    calm = (_is_calm(told, one) for one in normal_ones if one.answer and one.answer.elapsed < pace)
     return all_of([*verdicts, *calm]) if verdicts else all_of([passed("no failures"), *calm])
 
 
