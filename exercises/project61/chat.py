@@ -1,9 +1,10 @@
-"""Chats that are left open, and what the backend is to report for them."""
+"""Chats that are left open, what the backend is to report for them, and which model it was asked for."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from chaos.history import Exchange, History
 from chaos.raw_connection import RawConnection
 from lab.lab import Lab
 
@@ -31,3 +32,9 @@ def usage_to_report(key: str) -> tuple[int, int]:
     """Return prompt and completion tokens for a key, which nobody gets by counting the texts."""
     digits = int("".join(character for character in key if character.isdigit()))
     return 1000 + digits % 9000, 500 + digits % 499
+
+
+def model_called(history: History, exchange: Exchange) -> str:
+    """Return the model that the backend was asked for last in a request; an empty string if it was not asked."""
+    calls = history.calls(key=exchange.request.key)
+    return (calls[-1].call.model or "") if calls else ""

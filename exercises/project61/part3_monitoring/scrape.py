@@ -1,7 +1,8 @@
 """Reads what `GET /metrics` has answered, and what has changed between two scrapes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import Metric
@@ -98,6 +99,21 @@ class Growth:
     family: str
     series: Series
     by: float
+
+
+def sums_of(found: Iterable[Growth], value: str) -> set[float]:
+    """Return by how much series with a label of this value have grown: in all, and by each value of each other label.
+
+    The value may stand behind slashes, as a model's behind its provider's name.
+    """
+    sums: dict[tuple[str, str, str], float] = defaultdict(float)
+    for one in found:
+        if not any(own.rpartition("/")[2] == value for _, own in one.series.labels):
+            continue
+        sums[one.series.name, "", ""] += one.by
+        for label, own in one.series.labels:
+            sums[one.series.name, label, own] += one.by
+    return set(sums.values())
 
 
 def growth(before: Scrape, after: Scrape) -> Iterator[Growth]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from chaos.history import Answer, Event, History
 from exercises.project61.part3_monitoring.counted import worked
 from exercises.project61.part3_monitoring.experiments import IN_FLIGHT_STREAMS, IN_FLIGHT_WHOLE
-from exercises.project61.part3_monitoring.scrape import Growth, Scrape, growth, read, scrapes
+from exercises.project61.part3_monitoring.scrape import Growth, Scrape, growth, read, scrapes, sums_of
 from lab.verdict import Verdict, all_of, failed, passed
 
 _COST = re.compile(r"cost|usd|dollar|spen[dt]", re.IGNORECASE)
@@ -37,7 +37,7 @@ def tokens_and_cost_are_counted(traffic: History) -> Verdict:
 def _tokens(traffic: History, found: list[Growth], event: Event | None) -> Verdict:
     used = _reported(traffic)
     for model, kinds in used.items():
-        sums = _token_sums(found, model)
+        sums = sums_of(filter(_counts_tokens, found), model)
         for kind, count in zip(("prompt", "completion"), kinds, strict=True):
             if count not in sums:
                 expected = f"a counter of tokens that grows by {count} for the {kind} tokens of {model}"
@@ -59,18 +59,9 @@ def _reported(traffic: History) -> dict[str, tuple[int, int]]:
     return used
 
 
-def _token_sums(found: list[Growth], model: str) -> set[float]:
-    """Return by how much counters of tokens have grown for a model: in all, and by each value of each other label."""
-    sums: dict[tuple[str, str, str], float] = defaultdict(float)
-    for one in found:
-        if "token" not in one.series.name.lower() or one.series.name.endswith(("_bucket", "_count")):
-            continue
-        if not any(value.rpartition("/")[2] == model for _, value in one.series.labels):
-            continue
-        sums[one.series.name, "", ""] += one.by
-        for label, value in one.series.labels:
-            sums[one.series.name, label, value] += one.by
-    return set(sums.values())
+def _counts_tokens(one: Growth) -> bool:
+    name = one.series.name
+    return "token" in name.lower() and not name.endswith(("_bucket", "_count"))
 
 
 def _cost(found: list[Growth], event: Event | None) -> Verdict:

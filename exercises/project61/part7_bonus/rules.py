@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chaos.history import Exchange, History
+from exercises.project61.chat import model_called
 from exercises.project61.part7_bonus.axes import CASES, LIMITED
 from exercises.project61.part7_bonus.plan import NOT_BUILT, ROUTES, given
 from lab.reading import outcome
@@ -20,7 +21,7 @@ def rules_choose_models(rules_and_spending: History) -> Verdict:
     [limited] = history.exchanges(f"{LABEL}{LIMITED}")
     expected = {name: _expected(rules, case.rule, requested) for name, case in CASES.values.items()}
     routed = [name for name, case in CASES.values.items() if case.rule is not None]
-    if all(cases[name].status == 200 and _model(history, cases[name]) == requested for name in routed):
+    if all(cases[name].status == 200 and model_called(history, cases[name]) == requested for name in routed):
         return failed(
             f"the backend is asked for {expected[routed[0]]}, as the rule says",
             f"{NOT_BUILT}{len(routed)} requests that meet a rule of {ROUTES} went to the model that they named",
@@ -36,7 +37,7 @@ def _expected(rules: Sequence[Any], position: int | None, requested: str) -> str
 
 
 def _judge(history: History, name: str, exchange: Exchange, expected: str) -> Verdict:
-    model = _model(history, exchange)
+    model = model_called(history, exchange)
     told = f"the backend is asked for {expected} ({name})"
     if exchange.status != 200:
         return failed(told, outcome(exchange.end), exchange.end)
@@ -49,12 +50,6 @@ def _fell_back(history: History, exchange: Exchange, rule: dict[str, Any]) -> Ve
     expected = f"200 by the fallback {rule['fallback']} while the backend answers 429 for {rule['model']}"
     if exchange.status != 200:
         return failed(expected, outcome(exchange.end), exchange.end)
-    if (model := _model(history, exchange)) != rule["fallback"]:
+    if (model := model_called(history, exchange)) != rule["fallback"]:
         return failed(expected, f"200 by {model or 'no model'}", exchange.end)
     return passed("", exchange.end)
-
-
-def _model(history: History, exchange: Exchange) -> str:
-    """Return the model that the backend was asked for last; an empty string if it was not asked."""
-    calls = history.calls(key=exchange.request.key)
-    return (calls[-1].call.model or "") if calls else ""

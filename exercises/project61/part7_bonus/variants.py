@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from chaos.history import Event, Exchange, History
+from exercises.project61.chat import model_called
 from exercises.project61.part2_security.second import no_second
-from exercises.project61.part3_monitoring.scrape import Growth, growth, read, scrapes
+from exercises.project61.part3_monitoring.scrape import Growth, growth, read, scrapes, sums_of
 from exercises.project61.part7_bonus.plan import (
     EVEN,
     MOST_LIGHT,
@@ -41,7 +42,7 @@ def _not_built(history: History) -> Verdict | None:
         expected = f"a request for {split.model} goes to {' or '.join(split.weights)}"
         if first.status != 200:
             return failed(expected, outcome(first.end), first.end)
-        if (model := _model(history, first)) not in split.weights:
+        if (model := model_called(history, first)) not in split.weights:
             built = _by_user(history, EVEN)
             said = f"it went to {model or 'no model'}"
             return failed(expected, said if built else f"{NOT_BUILT}{VARIANTS} changes no model", first.end)
@@ -64,7 +65,7 @@ def _served(exchange: Exchange) -> Verdict:
 
 
 def _kept(history: History, user: str, exchanges: list[Exchange]) -> Verdict:
-    models = {_model(history, one) for one in exchanges}
+    models = {model_called(history, one) for one in exchanges}
     if len(models) == 1:
         return passed("", exchanges[-1].end)
     return failed(
@@ -94,7 +95,7 @@ def _shares(history: History, users: Mapping[str, Mapping[str, list[Exchange]]])
 
 
 def _counts(history: History, asked: Mapping[str, list[Exchange]]) -> Counter[str]:
-    return Counter(_model(history, exchanges[0]) for exchanges in asked.values())
+    return Counter(model_called(history, exchanges[0]) for exchanges in asked.values())
 
 
 def _counted(history: History) -> Verdict:
@@ -108,13 +109,14 @@ def _counted(history: History) -> Verdict:
     found: list[Growth] = []
     for scraped in later:
         try:
-            found = list(growth(read(before.end), read(scraped.end)))
+            grown = growth(read(before.end), read(scraped.end))
+            found = [one for one in grown if not one.series.name.endswith(_NOT_COUNTING)]
         except ValueError as error:
             return failed(expected, str(error), scraped.end)
-        if all(count in _sums(found, variant) for variant, count in made.items()):
+        if all(count in sums_of(found, variant) for variant, count in made.items()):
             return passed("", scraped.end)
-    missing = next(variant for variant, count in made.items() if count not in _sums(found, variant))
-    sums = ", ".join(f"{one:g}" for one in sorted(_sums(found, missing))[:5])
+    missing = next(variant for variant, count in made.items() if count not in sums_of(found, variant))
+    sums = ", ".join(f"{one:g}" for one in sorted(sums_of(found, missing))[:5])
     actual = f"those of {missing} grew by {sums}" if sums else f"no counter has the label {missing}"
     return failed(expected, actual, later[-1].end)
 
@@ -122,24 +124,10 @@ def _counted(history: History) -> Verdict:
 def _between(history: History, first: Event, last: Event) -> Counter[str]:
     """Return how many requests went to each variant between two moments."""
     return Counter(
-        _model(history, one)
+        model_called(history, one)
         for one in history.exchanges()
-        if one.request.key and first.t < one.request.t < last.t and _model(history, one)
+        if one.request.key and first.t < one.request.t < last.t and model_called(history, one)
     )
-
-
-def _sums(found: list[Growth], variant: str) -> set[float]:
-    """Return by how much counters have grown for a variant: in all, and by each value of each other label."""
-    sums: dict[tuple[str, str, str], float] = defaultdict(float)
-    for one in found:
-        if one.series.name.endswith(_NOT_COUNTING):
-            continue
-        if not any(value.rpartition("/")[2] == variant for _, value in one.series.labels):
-            continue
-        sums[one.series.name, "", ""] += one.by
-        for label, value in one.series.labels:
-            sums[one.series.name, label, value] += one.by
-    return set(sums.values())
 
 
 def _told(history: History, users: Mapping[str, Mapping[str, list[Exchange]]]) -> str:
@@ -149,8 +137,3 @@ def _told(history: History, users: Mapping[str, Mapping[str, list[Exchange]]]) -
         for name, split in splits_of(history).items()
     )
     return f"{'; '.join(shares)}; each kept a variant"
-
-
-def _model(history: History, exchange: Exchange) -> str:
-    calls = history.calls(key=exchange.request.key)
-    return (calls[-1].call.model or "") if calls else ""
