@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from chaos.contract import Contract, ContractError
@@ -26,6 +25,7 @@ from grading.autograder.export import export_autograder as write_autograder
 from grading.calibrate.commands import calibrate
 from grading.changes import with_changes
 from grading.classroom.commands import grade_class
+from grading.console import make_console, print_error
 from grading.containers import sweep as sweep_containers
 from grading.doctor import can_grade
 from grading.doctor import examine as examine_machine
@@ -64,7 +64,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-PIPE_WIDTH = 120
 _RUNS = "A folder that `score --out` has filled, or one run in it."
 
 ExerciseOption = Annotated[
@@ -95,15 +94,8 @@ RuntimeOption = Annotated[
 ]
 
 
-def _console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
-    return console
-
-
-out = _console()
-err = _console(stderr=True)
+out = make_console()
+err = make_console(stderr=True)
 
 
 class Exit(IntEnum):
@@ -511,9 +503,7 @@ def _key() -> bytes | None:
 
 
 def _complain(error: GradingError) -> Exit:
-    err.print(error.message, style="red", markup=False)
-    if error.detail:
-        err.print(error.detail, style="dim", markup=False)
+    print_error(error, err)
     return Exit.NOT_JUDGED if isinstance(error, MachineError) else Exit.WRONG_USE
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from grading.classroom.choice import Choice
 from grading.classroom.class_run import ClassRun, Selection
@@ -24,13 +23,12 @@ from grading.classroom.roster import LateRule, Roster, moment, read_roster
 from grading.classroom.runner import Runner, default_jobs, side_by_side
 from grading.classroom.store import Store
 from grading.classroom.student import Task
+from grading.console import make_console, print_error
 from grading.errors import GradingError, MachineError, UsageError
 from grading.integrity import take_key
 from grading.runtime import RuntimeName
 from grading.runtimes import choose_runtime
 from grading.workspace import sweep
-
-PIPE_WIDTH = 120
 
 
 class Exit(IntEnum):
@@ -43,14 +41,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def _console() -> Console:
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
-    return console
-
-
-err = _console()
+err = make_console(stderr=True)
 
 
 def grade_class(
@@ -211,7 +202,5 @@ def _tell(text: str) -> None:
 
 
 def _complain(error: GradingError) -> Exit:
-    err.print(error.message, style="red", markup=False)
-    if error.detail:
-        err.print(error.detail, style="dim", markup=False)
+    print_error(error, err)
     return Exit.NOT_JUDGED if isinstance(error, MachineError) else Exit.WRONG_USE
