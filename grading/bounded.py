@@ -74,7 +74,6 @@ async def bounded_aside(work: Callable[[], T], *, seconds: int) -> T:
 
 
 def _aside(work: Callable[[], T]) -> T:
-    gc.freeze()  # what is collected here could close files by numbers that are others' by now
     os.nice(NICENESS)
     return work()
 
@@ -144,6 +143,7 @@ def read_files(work: Callable[[], T]) -> T:
 def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
     code = 1
     try:
+        gc.freeze()  # what the parent has dropped is its own to finish: here that could close files of others, or be too deep
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
