@@ -7,8 +7,9 @@ Times (`t`) are seconds since the experiment began, on one monotonic clock for e
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -474,10 +475,12 @@ def _line(event: Event) -> str:
 
 
 class History:
-    """The events of one experiment, in the order in which they were recorded."""
+    """The events of one experiment, in the order in which they were recorded. Dozens of checks ask it the same."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self.events = tuple(events)
+        self._by_kind: dict[type[Any], list[Any]] = {}
+        self._by_instance: dict[str, History] = {}
 
     @property
     def contract(self) -> Contract:
@@ -489,10 +492,15 @@ class History:
 
     def of(self, kind: type[E]) -> list[E]:
         """All events of one type."""
-        return [event for event in self.events if isinstance(event, kind)]
+        return list(self._all(kind))
 
     def first(self, kind: type[E]) -> E | None:
-        return next((event for event in self.events if isinstance(event, kind)), None)
+        return next(iter(self._all(kind)), None)
+
+    def _all(self, kind: type[E]) -> list[E]:
+        if kind not in self._by_kind:
+            self._by_kind[kind] = [event for event in self.events if isinstance(event, kind)]
+        return self._by_kind[kind]
 
     def file(self, path: str) -> File | None:
         """Return the recorded file at a path of the submission's."""
@@ -500,7 +508,10 @@ class History:
 
     def instance(self, name: str = SERVICE) -> "History":
         """Return the history without what other instances of the service did."""
-        return History(event for event in self.events if getattr(event, "instance", name) == name)
+        if name not in self._by_instance:
+            own = (event for event in self.events if getattr(event, "instance", name) == name)
+            self._by_instance[name] = History(own)
+        return self._by_instance[name]
 
     def index(self, event: Event) -> int:
         """Where this very event stands; raises ValueError where it does not."""
@@ -511,22 +522,28 @@ class History:
 
     def exchanges(self, label: str | None = None, *, key: str | None = None) -> list[Exchange]:
         """Requests with their answers, in the order of sending; only those with this label and key, if given."""
-        ends = {event.request: event for event in self.events if isinstance(event, Answer | Failure)}
         return [
-            Exchange(event, ends.get(event.request))
-            for event in self.of(Request)
+            Exchange(event, self._ends.get(event.request))
+            for event in self._all(Request)
             if label in {None, event.label} and key in {None, event.key}
         ]
 
     def calls(self, upstream: Upstream | None = None, *, key: str | None = None) -> list[UpstreamCall]:
         """The counted calls that reached an upstream, by default the model, in the order of arrival."""
         upstream = upstream or self.contract.model
-        replies = {event.call: event for event in self.events if isinstance(event, Reply)}
         return [
-            UpstreamCall(event, replies.get(event.call))
-            for event in self.of(Call)
+            UpstreamCall(event, self._replies.get(event.call))
+            for event in self._all(Call)
             if event.upstream == upstream and event.counted and key in {None, event.key}
         ]
+
+    @cached_property
+    def _ends(self) -> dict[int, Answer | Failure]:
+        return {event.request: event for event in self.events if isinstance(event, Answer | Failure)}
+
+    @cached_property
+    def _replies(self) -> dict[int, Reply]:
+        return {event.call: event for event in self._all(Reply)}
 
     def dump(self, path: Path) -> None:
         """Write the events to `path` as JSON Lines."""

@@ -69,8 +69,10 @@ class Attempts:
 
     def _judge(self, feed: Feed, *, is_last: bool = False) -> None:
         if feed.stops:
-            self._leave_out_all_but(feed.judged)
-        self.results, self.control_failure = reading.results(self.exercises, self.histories, self.scoring)
+            self._leave_out_all_but(feed.told)
+        self.results, self.control_failure = reading.results(
+            self.exercises, self.histories, self.scoring, feed.judged
+        )
         is_final = is_last or not judge.disturbed(self.exercises, self.results)
         stopped = feed.stops
         feed.conclude(self.results, self.control_failure, is_final=is_final)

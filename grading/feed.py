@@ -1,10 +1,10 @@
 """Judges criteria while their run goes on, so that a verdict is told as soon as its experiments are done.
 
-What is told here is for the eye: the report is judged once more, on everything.
+A verdict holds as long as its experiments are not run again; what is left open is judged at the end.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from chaos.history import History
@@ -29,13 +29,19 @@ class Feed:
         self._histories: dict[str, History] = {}
         self._awaited: set[str] = set()
         self._open: dict[str, Criterion] = {}
+        self._judged: dict[str, CriterionResult] = {}
         self._told: dict[str, Status] = {}
         self._postponed: set[str] = set()
         self._explained = False
         self._changed = asyncio.Event()
 
     @property
-    def judged(self) -> frozenset[str]:
+    def judged(self) -> Mapping[str, CriterionResult]:
+        """The criteria, by number, whose verdicts hold for the histories taken so far."""
+        return self._judged
+
+    @property
+    def told(self) -> frozenset[str]:
         """The numbers of the criteria whose verdicts have been told."""
         return frozenset(self._told)
 
@@ -76,7 +82,7 @@ class Feed:
     ) -> None:
         """Tell what the judging of a whole run has found beside, or other than, what was told."""
         judged = [one for exercise in results for one in exercise.criteria]
-        self._tell([one for one in judged if self._told.get(one.number) != one.status], failure)
+        self._tell(judged, failure)
         if is_final:
             for one in judged:
                 if one.number not in self._told:
@@ -90,6 +96,7 @@ class Feed:
             for one in self._criteria
             if one.reads_run or any(needed.name in names for needed in one.experiments)
         }
+        self._judged = {number: one for number, one in self._judged.items() if number not in self._open}
 
     async def _tell_verdicts(self) -> None:
         """Judge what can be judged whenever an experiment has ended; return only if that is to end the run."""
@@ -109,7 +116,7 @@ class Feed:
                 results, failure = await reading.results_so_far(ready, dict(self._histories))
             except (OverBoundsError, OSError):
                 continue  # they are judged one by one at the end
-            self._tell([one for one in results if self._told.get(one.number) != one.status], failure)
+            self._tell(results, failure)
 
     def _tell(self, results: Iterable[CriterionResult], failure: ControlFailure | None) -> None:
         """Tell verdicts, and of those that may still be judged that they are put off."""
@@ -118,6 +125,9 @@ class Feed:
                 if one.number not in self._postponed:
                     self._postponed.add(one.number)
                     self._progress.postpone(one)
+                continue
+            self._judged[one.number] = one
+            if self._told.get(one.number) == one.status:
                 continue
             self._told[one.number] = one.status
             if failure is None or not failure.explains(one):

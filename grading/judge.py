@@ -31,11 +31,20 @@ STARVED_SECONDS = 2.0
 
 
 def judge(
-    exercises: Iterable[Exercise], histories: Mapping[str, History], scoring: Scoring
+    exercises: Iterable[Exercise],
+    histories: Mapping[str, History],
+    scoring: Scoring,
+    judged: Mapping[str, CriterionResult] | None = None,
 ) -> tuple[ExerciseResult, ...]:
-    """Judge exercises on the histories of their experiments, by experiment name."""
+    """Judge exercises on the histories of their experiments, by experiment name.
+
+    `judged` are the criteria, by number, that `so_far` has given a verdict on the same histories.
+    """
+    known = judged or {}
     return tuple(
-        scoring.result(exercise, [criterion(one, histories) for one in exercise.criteria])
+        scoring.result(
+            exercise, [known.get(one.number) or criterion(one, histories) for one in exercise.criteria]
+        )
         for exercise in exercises
     )
 

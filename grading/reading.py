@@ -46,19 +46,27 @@ def bonus(assessment: Assessment, submission: Submission) -> Bonus | None:
         return assessment.bonus(lambda _: None)
 
 
-def results(exercises: Sequence[Exercise], histories: Mapping[str, History], scoring: Scoring) -> Judged:
-    """Judge exercises, and say why the service did not work, if so.
+def results(
+    exercises: Sequence[Exercise],
+    histories: Mapping[str, History],
+    scoring: Scoring,
+    judged: Mapping[str, CriterionResult] | None = None,
+) -> Judged:
+    """Judge exercises, but for the criteria judged before; say why the service did not work, if so.
 
     A criterion whose histories cannot be read within bounds fails: what they hold comes from the submission.
     """
     try:
         return bounded(
-            lambda: (judge.judge(exercises, histories, scoring), judge.control_failure(histories)),
+            lambda: (judge.judge(exercises, histories, scoring, judged), judge.control_failure(histories)),
             seconds=JUDGE_SECONDS,
         )
     except OverBoundsError:
+        known = judged or {}
         one_by_one = tuple(
-            scoring.result(exercise, [_criterion(one, histories) for one in exercise.criteria])
+            scoring.result(
+                exercise, [known.get(one.number) or _criterion(one, histories) for one in exercise.criteria]
+            )
             for exercise in exercises
         )
         return one_by_one, None

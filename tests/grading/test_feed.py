@@ -1,6 +1,7 @@
 """Verdicts that are told while a run goes on. The runs here end their experiments when the test says so."""
 
 import asyncio
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Self
@@ -38,6 +39,10 @@ def _short(short: History) -> Verdict:
 
 def _long(long: History) -> Verdict:
     return passed("long is well", long.events[-1])
+
+
+def _process(short: History) -> Verdict:
+    return passed(f"judged by process {os.getpid()}", short.events[-1])
 
 
 def _short_fails(short: History) -> Verdict:
@@ -108,7 +113,7 @@ class Told:
 
 
 def conclude(feed: Feed, one: Exercise, histories: dict[str, History], *, is_final: bool = True) -> None:
-    results, failure = reading.results([one], histories, SCORING)
+    results, failure = reading.results([one], histories, SCORING, feed.judged)
     feed.conclude(results, failure, is_final=is_final)
 
 
@@ -129,6 +134,44 @@ async def test_a_verdict_is_told_before_the_run_is_over() -> None:
     conclude(feed, one, histories)
 
     assert told.lines == ["9.2 passed", "9.1 passed"]
+
+
+async def test_a_verdict_that_was_told_is_the_one_of_the_report() -> None:
+    told = Told()
+    one = exercise(criterion("9.1", _long, LONG), criterion("9.2", _process, SHORT))
+    feed = Feed([one], told)
+    short, long = Story("short").end(), Story("long").end()
+
+    async def run() -> dict[str, History]:
+        feed.finish(SHORT, short)
+        await told.until("9.2 passed")
+        return {"short": short, "long": long}
+
+    histories = await asyncio.wait_for(feed.follow(run(), [SHORT, LONG]), 60)
+    [result], _ = reading.results([one], histories, SCORING, feed.judged)
+
+    assert result.criteria[1] == feed.judged["9.2"]
+
+
+async def test_a_verdict_does_not_outlive_its_history() -> None:
+    told = Told()
+    one = exercise(criterion("9.1", _long, LONG), criterion("9.2", _short, SHORT))
+    feed = Feed([one], told)
+
+    async def first() -> dict[str, History]:
+        feed.finish(SHORT, Story("short").end())
+        feed.finish(LONG, Story("long").end())
+        await told.until("9.1 passed")
+        return {}
+
+    async def second() -> dict[str, History]:
+        return {}
+
+    await asyncio.wait_for(feed.follow(first(), [SHORT, LONG]), 60)
+    assert feed.judged.keys() == {"9.1", "9.2"}
+    await asyncio.wait_for(feed.follow(second(), [LONG]), 60)
+
+    assert feed.judged.keys() == {"9.2"}
 
 
 async def test_a_criterion_that_reads_the_run_is_judged_when_all_of_it_is_there() -> None:
@@ -284,7 +327,7 @@ async def test_the_first_failure_ends_the_run_after_its_teardown() -> None:
     assert torn_down
     assert histories == {"short": short}
     assert feed.stops
-    assert feed.judged == {"9.1"}
+    assert feed.told == {"9.1"}
 
 
 async def test_an_error_of_the_run_is_raised() -> None:
