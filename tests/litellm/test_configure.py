@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.services.models import Model
+from api.services.prompts import Model
 
 LITELLM = Path(__file__).parents[2] / "litellm"
 PROVIDER = "http://provider:8485/v1"

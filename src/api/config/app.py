@@ -15,9 +15,10 @@ from api.middleware.errors import ErrorMiddleware
 from api.middleware.request_id import HEADER as REQUEST_ID_HEADER
 from api.middleware.request_id import RequestIdMiddleware
 from api.middleware.request_limits import RequestLimitsMiddleware
-from api.middleware.shutdown import Drain, ShutdownMiddleware
+from api.middleware.shutdown import ShutdownMiddleware
 from api.routers import api_keys, auth, llm, openai, system, usage, users
 from api.routers.limits import HEADERS as LIMIT_HEADERS
+from api.services.drain import Drain
 from api.services.errors import ServiceError
 from api.utils.error_response import error_response, in_openai_form, service_error_response
 

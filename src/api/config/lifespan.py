@@ -8,8 +8,9 @@ import structlog
 from fastapi import FastAPI
 
 from api.config.settings import Settings
-from api.middleware.shutdown import Drain
-from api.services.container import Services, open_services
+from api.config.signals import hear_signals
+from api.services.drain import Drain
+from api.services.wiring import Services, open_services
 
 log = structlog.get_logger("api.lifespan")
 
@@ -25,7 +26,7 @@ def make_lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-        with drain.on_signals():
+        with hear_signals(drain):
             async with open_services(settings) as services:
                 log.info("service started", environment=settings.environment)
                 yield State(services=services)

@@ -15,12 +15,6 @@ HEADER = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def current_request_id() -> str:
-    """The id of the request being served, or an empty string outside of one."""
-    request_id: str = structlog.contextvars.get_contextvars().get("request_id", "")
-    return request_id
-
-
 class RequestIdMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -8,8 +8,8 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from api.services.api_keys import PREFIX
 from api.services.callers import Caller, Permission
-from api.services.container import Services
 from api.services.errors import NotAuthenticatedError, PermissionDeniedError
+from api.services.wiring import Services
 
 # All of these are coroutines: FastAPI would run a plain function in a thread, for longer than it takes.
 _bearer = HTTPBearer(auto_error=False, description="A token of `POST /auth/login`, or an API key.")

@@ -10,7 +10,6 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from api.middleware.request_id import current_request_id
 from api.routers.dependencies import ServicesDep, permitted
 from api.routers.limits import admit
 from api.routers.routing import choose_model
@@ -82,7 +81,6 @@ _STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"application/jso
 @router.post("/chat/completions", openapi_extra=_CHAT, responses={**_ERRORS, **_STREAMED})
 async def chat_completions(request: Request, caller: Chatting, services: ServicesDep) -> Response:
     fields = read_chat_request(await request.body())
-    llm, request_id = services.llm, current_request_id()
     for text in texts_of(fields["messages"]):
         services.content_filter.check(text)
     choice = choose_model(request, services.models, caller, fields["model"])
@@ -90,10 +88,10 @@ async def chat_completions(request: Request, caller: Chatting, services: Service
     size = len(orjson.dumps(fields["messages"]))
     await admit(request, services.limiter, caller, estimate(choice.model, size, completion_limit(fields)))
     if fields.get("stream"):
-        asking = llm.stream(fields, caller, request_id, fallback=choice.fallback)
+        asking = services.llm.stream(fields, caller, fallback=choice.fallback)
         first, events = await cancel_on_disconnect(request.receive, asking)
         return EventStreamResponse(first, events, stall_timeout=services.stream_idle_timeout)
-    answering = llm.complete(fields, caller, request_id, fallback=choice.fallback)
+    answering = services.llm.complete(fields, caller, fallback=choice.fallback)
     whole = await cancel_on_disconnect(request.receive, answering)
     return Response(whole.body, headers=dict(whole.headers), media_type="application/json")
 
@@ -103,7 +101,7 @@ async def embeddings(request: Request, caller: Embedding, services: ServicesDep)
     fields = read_request(await request.body(), "input")
     expected = estimate(fields["model"], len(orjson.dumps(fields["input"])), max_tokens=0)
     await admit(request, services.limiter, caller, expected)
-    asking = services.llm.embed(fields, caller, current_request_id())
+    asking = services.llm.embed(fields, caller)
     return Response(await cancel_on_disconnect(request.receive, asking), media_type="application/json")
 
 

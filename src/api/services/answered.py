@@ -11,6 +11,7 @@ import structlog
 
 from api.services.callers import Caller
 from api.services.errors import ClientDisconnectedError, ServiceError
+from api.utils.request_id import current_request_id
 
 log = structlog.get_logger("api.answered")
 
@@ -59,12 +60,12 @@ class Observers:
 
     @contextmanager
     def answering(
-        self, fields: Mapping[str, Any], *, caller: Caller, request_id: str, streamed: bool = False
+        self, fields: Mapping[str, Any], *, caller: Caller, streamed: bool = False
     ) -> Iterator[Answered]:
         """Give the facts to be filled in while a request is answered; every observer has them when the context ends."""
         began = time.perf_counter()
         answered = Answered(
-            request_id=request_id,
+            request_id=current_request_id(),
             caller=caller,
             model=fields["model"],
             fields=fields,

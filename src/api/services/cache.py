@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Coroutine
-from dataclasses import asdict
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -43,7 +42,7 @@ class CacheStats(BaseModel):
 
 def cache_key(prompt: Prompt) -> str:
     """A UUID: the same for the same question in every detail, model, messages and parameters."""
-    question = json.dumps(asdict(prompt), sort_keys=True).encode()
+    question = json.dumps(prompt.model_dump(), sort_keys=True).encode()
     return str(UUID(bytes=hashlib.sha256(question).digest()[:16]))
 
 

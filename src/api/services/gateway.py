@@ -23,7 +23,7 @@ from api.services.circuit_breaker import BreakerOpenError, CircuitBreaker, State
 from api.services.errors import LLMCircuitOpenError, LLMError
 from api.services.llm_client import LLMClient, Reply
 from api.services.metrics import BREAKER_STATE, LLM_CALLS, LLM_RETRIES
-from api.services.models import estimate_cost
+from api.services.prices import estimate_cost
 from api.utils.error_response import error_event
 from api.utils.retry import retry
 
@@ -88,9 +88,7 @@ class Gateway:
 
         async def call() -> tuple[Reply, Completion]:
             with self._counted(answered.model):
-                reply = await self._client.post(
-                    path, answered.fields, deadline=by, request_id=answered.request_id
-                )
+                reply = await self._client.post(path, answered.fields, deadline=by)
                 return reply, read(reply.body)
 
         reply, completion = await self._retry(answered.model, lambda: self._breaker.call(call), by)
@@ -133,13 +131,7 @@ class Gateway:
 
     async def _chunks(self, answered: Answered, by: float) -> AsyncGenerator[Chunk]:
         with self._breaker.guard() as alive, self._counted(answered.model):
-            events = self._client.stream(
-                CHAT,
-                with_usage(answered.fields),
-                deadline=by,
-                idle=self._idle,
-                request_id=answered.request_id,
-            )
+            events = self._client.stream(CHAT, with_usage(answered.fields), deadline=by, idle=self._idle)
             async with aclosing(read_chunks(events)) as chunks:
                 async for chunk in chunks:
                     alive()

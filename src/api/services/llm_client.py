@@ -25,6 +25,7 @@ from api.services.errors import (
     LLMUnprocessableError,
 )
 from api.utils.event_stream import EVENT_STREAM, EventTooLongError, event_data, split_events
+from api.utils.request_id import current_request_id
 from api.utils.retry import parse_retry_after
 
 # LiteLLM hands on its provider's headers under a prefix.
@@ -70,17 +71,15 @@ class LLMClient:
         )
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(
-        self, path: str, fields: Mapping[str, Any], *, deadline: float, request_id: str = ""
-    ) -> Reply:
+    async def post(self, path: str, fields: Mapping[str, Any], *, deadline: float) -> Reply:
         """The answer of `path`, which is JSON by its content type."""
         with _told_apart():
-            async with asyncio.timeout_at(deadline), self._open(path, fields, request_id) as response:
+            async with asyncio.timeout_at(deadline), self._open(path, fields) as response:
                 _expect(response, _JSON)
                 return Reply(await response.read(), _cost(response))
 
     async def stream(
-        self, path: str, fields: Mapping[str, Any], *, deadline: float, idle: float, request_id: str = ""
+        self, path: str, fields: Mapping[str, Any], *, deadline: float, idle: float
     ) -> AsyncGenerator[bytes]:
         """The events of `path` that hold data, as they were sent.
 
@@ -88,7 +87,7 @@ class LLMClient:
         that the caller takes to ask for the next one is its own.
         """
         loop = asyncio.get_running_loop()
-        opening = self._open(path, fields, request_id)
+        opening = self._open(path, fields)
         with _told_apart():
             async with asyncio.timeout_at(deadline):
                 response = await opening.__aenter__()
@@ -111,10 +110,9 @@ class LLMClient:
             await self._session.close()
 
     @asynccontextmanager
-    async def _open(
-        self, path: str, fields: Mapping[str, Any], request_id: str
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _open(self, path: str, fields: Mapping[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
         """The head of a successful answer; its body is read by whoever asks."""
+        request_id = current_request_id()
         headers = {"X-Request-ID": request_id} if request_id else {}
         url, body = f"{self._base_url}{path}", orjson.dumps(fields)
         async with self._connected().post(url, data=body, headers=headers, allow_redirects=False) as response:

@@ -56,10 +56,10 @@ class LLMService:
         self._semantic = semantic
 
     async def complete(
-        self, fields: Mapping[str, Any], caller: Caller, request_id: str, *, fallback: str | None = None
+        self, fields: Mapping[str, Any], caller: Caller, *, fallback: str | None = None
     ) -> Whole:
         """The backend's answer to a chat request, as it is; by `fallback` if the model is rate limited."""
-        with self._observers.answering(fields, caller=caller, request_id=request_id) as answered:
+        with self._observers.answering(fields, caller=caller) as answered:
             deadline = self._gateway.deadline()
             lookup = await self._semantic.look_up(fields, caller) if self._semantic else None
             if lookup and lookup.body is not None:
@@ -76,24 +76,22 @@ class LLMService:
                 self._semantic.keep(lookup, body)
             return Whole(body, MISS if lookup else {})
 
-    async def embed(self, fields: Mapping[str, Any], caller: Caller, request_id: str) -> bytes:
+    async def embed(self, fields: Mapping[str, Any], caller: Caller) -> bytes:
         """The backend's embeddings, as they are."""
-        with self._observers.answering(fields, caller=caller, request_id=request_id) as answered:
+        with self._observers.answering(fields, caller=caller) as answered:
             return (await self._gateway.post(EMBEDDINGS, answered, read=read_embeddings)).body
 
     async def stream(
-        self, fields: Mapping[str, Any], caller: Caller, request_id: str, *, fallback: str | None = None
+        self, fields: Mapping[str, Any], caller: Caller, *, fallback: str | None = None
     ) -> tuple[bytes, AsyncGenerator[bytes]]:
         """The first event of a streamed answer, and those to come, which must be closed."""
-        events = self._stream(fields, caller, request_id, fallback)
+        events = self._stream(fields, caller, fallback)
         return await anext(events), events
 
     async def _stream(
-        self, fields: Mapping[str, Any], caller: Caller, request_id: str, fallback: str | None
+        self, fields: Mapping[str, Any], caller: Caller, fallback: str | None
     ) -> AsyncGenerator[bytes]:
-        with self._observers.answering(
-            fields, caller=caller, request_id=request_id, streamed=True
-        ) as answered:
+        with self._observers.answering(fields, caller=caller, streamed=True) as answered:
 
             async def begin() -> tuple[bytes, AsyncGenerator[bytes]]:
                 events = self._gateway.stream(answered, usage_too=wants_usage(fields))
@@ -105,9 +103,9 @@ class LLMService:
                 async for event in events:
                     yield event
 
-    async def generate(self, prompt: Prompt, caller: Caller, request_id: str) -> Generation:
+    async def generate(self, prompt: Prompt, caller: Caller) -> Generation:
         """The model's text; word for word the same prompt is answered from the cache."""
-        with self._observers.answering(prompt.fields, caller=caller, request_id=request_id) as answered:
+        with self._observers.answering(prompt.fields, caller=caller) as answered:
             deadline = self._gateway.deadline()
             known = await self._cache.get(prompt)
             if known is None:

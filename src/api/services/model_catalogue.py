@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import structlog
 
-from api.services.models import Model
+from api.services.prompts import Model
 
 log = structlog.get_logger("api.models")
 

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+import structlog
 
 from api.services.answered import Answered, Observers
 from api.services.cache import ResponseCache
@@ -55,12 +56,13 @@ async def llm(model: ScriptedLLM, reports: list[Answered]) -> AsyncIterator[LLMS
 
 
 async def stream(llm: LLMService) -> list[bytes]:
-    first, rest = await llm.stream(STREAMED, CALLER, "r1")
+    first, rest = await llm.stream(STREAMED, CALLER)
     return [first, *[event async for event in rest]]
 
 
 async def test_a_whole_answer(llm: LLMService, reports: list[Answered], records: Records) -> None:
-    await llm.complete(FIELDS, CALLER, "r1")
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        await llm.complete(FIELDS, CALLER)
     (report,) = reports
     assert (report.request_id, report.caller, report.model, report.status) == (
         "r1",
@@ -79,7 +81,7 @@ async def test_the_cost_is_the_gateways_if_it_says(
     llm: LLMService, model: ScriptedLLM, reports: list[Answered]
 ) -> None:
     model.default(Answer(cost=0.25))
-    await llm.complete(FIELDS, CALLER, "r1")
+    await llm.complete(FIELDS, CALLER)
     assert reports[0].cost == 0.25
 
 
@@ -95,9 +97,9 @@ async def test_a_stream_counts_though_nobody_asked_for_its_usage(
 async def test_a_failure(llm: LLMService, model: ScriptedLLM, reports: list[Answered]) -> None:
     model.default(Status(400))
     with pytest.raises(LLMBadRequestError):
-        await llm.stream(STREAMED, CALLER, "r1")
+        await llm.stream(STREAMED, CALLER)
     with pytest.raises(LLMBadRequestError):
-        await llm.complete(FIELDS, CALLER, "r1")
+        await llm.complete(FIELDS, CALLER)
     assert [(report.status, report.prompt_tokens) for report in reports] == [("bad_request", 0)] * 2
 
 
@@ -116,7 +118,7 @@ async def test_a_stream_that_is_left_has_as_well(
     llm: LLMService, model: ScriptedLLM, reports: list[Answered]
 ) -> None:
     model.default(StalledStream())
-    first, rest = await llm.stream(STREAMED, CALLER, "r1")
+    first, rest = await llm.stream(STREAMED, CALLER)
     async with aclosing(rest):
         await anext(rest)
     assert first
@@ -129,7 +131,7 @@ async def test_whoever_leaves_before_the_answer_has_used_nothing(
     llm: LLMService, model: ScriptedLLM, reports: list[Answered]
 ) -> None:
     model.default(Answer(delay=60))
-    asking = asyncio.create_task(llm.complete(FIELDS, CALLER, "r1"))
+    asking = asyncio.create_task(llm.complete(FIELDS, CALLER))
     await model.wait_for_calls(1)
     asking.cancel()
     await asyncio.wait({asking})

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import structlog
 
 from api.services.chat import Completion, Usage, read_text_completion
 from api.services.errors import (
@@ -35,7 +36,8 @@ async def client(upstream: Upstream) -> AsyncIterator[LLMClient]:
 
 async def post(client: LLMClient, fields: dict[str, Any] = FIELDS, *, within: float = 20) -> Reply:
     deadline = asyncio.get_running_loop().time() + within
-    return await client.post("/chat/completions", fields, deadline=deadline, request_id="r-1")
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        return await client.post("/chat/completions", fields, deadline=deadline)
 
 
 async def complete(client: LLMClient, *, within: float = 20) -> Completion:

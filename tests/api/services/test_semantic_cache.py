@@ -206,7 +206,7 @@ async def test_the_service_marks_hits_and_asks_the_backend_once(
         kept.set()
 
     monkeypatch.setattr(vector_stores.QdrantStore, "keep", keep_and_tell)
-    monkeypatch.setattr("api.services.container.LOOKUP_TIMEOUT", 10.0)
+    monkeypatch.setattr("api.services.wiring.LOOKUP_TIMEOUT", 10.0)
     upstream.otherwise = behave
     rules = '{"model": "embedder", "threshold": 0.85, "ttl": 60}'
     async with (

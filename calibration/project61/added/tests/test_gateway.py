@@ -14,7 +14,8 @@ from api.services.circuit_breaker import BreakerOpenError, CircuitBreaker, State
 from api.services.content_filter.filter import RuleName, load_filter
 from api.services.errors import NotAuthenticatedError
 from api.services.limits.rates import Rate, parse_rates
-from api.services.models import Model, estimate_cost
+from api.services.prices import estimate_cost
+from api.services.prompts import Model
 from api.services.passwords import Passwords
 from api.services.tokens import TokenService
 from api.utils.error_response import openai_error

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from api.services.models import estimate_cost
+from api.services.prices import estimate_cost
 
 BYTES_PER_TOKEN = 4
 """Of UTF-8. Tokenizers of OpenAI's models come to 4 characters in English, and to 1 in Chinese, which is 3 bytes."""

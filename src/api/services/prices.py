@@ -1,14 +1,8 @@
-"""The models on offer, and what a token costs where the gateway does not say."""
+"""What a token costs, where the gateway does not say."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Model(StrEnum):
-    PRIMARY = "groq-kimi-primary"
-    SECONDARY = "gpt-4o-secondary"
-    THIRD = "gemini-third"
-    FALLBACK = "openrouter-fallback"
+from api.services.prompts import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +19,6 @@ PRICES: dict[str, Price] = {
     Model.THIRD: Price(0.30, 2.50),
     Model.FALLBACK: Price(1.00, 3.00),
 }
-
-
 UNKNOWN_PRICE = Price(0.0, 0.0)
 
 
