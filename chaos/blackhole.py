@@ -6,7 +6,6 @@ loopback: Linux drops further SYNs, so a client meets its own connect timeout.
 
 import contextlib
 import socket
-from types import TracebackType
 from typing import Self
 
 from chaos.network import LOOPBACK, Network
@@ -44,7 +43,5 @@ class Blackhole:
         self.open()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

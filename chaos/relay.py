@@ -6,7 +6,6 @@ So the server runs beside a lab whose network is that of containers, and its con
 import asyncio
 import contextlib
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from chaos.history import Connection, Upstream
@@ -41,9 +40,7 @@ class Relay:
         self._server = await asyncio.start_server(self._begin, sock=listener)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.close()
         connections = list(self._connections)
         for connection in connections:

@@ -1,7 +1,6 @@
 """What all stand-ins for upstreams share: an HTTP server, and a journal of the calls that reach it."""
 
 from abc import ABC, abstractmethod
-from types import TracebackType
 from typing import ClassVar, Literal, Self
 
 from chaos.history import Upstream
@@ -39,10 +38,8 @@ class StandIn(ABC):
         await self._server.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._server.__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: object) -> None:
+        await self._server.__aexit__(*error)
 
     @property
     def port(self) -> int:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from chaos.blackhole import Blackhole
@@ -36,9 +35,7 @@ class Server(Protocol):
 
     async def __aenter__(self) -> Any: ...
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    async def __aexit__(self, *_: object) -> None: ...
 
 
 class Upstreams:
@@ -81,9 +78,7 @@ class Upstreams:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for blackhole in self._blackholes.values():
             blackhole.close()
         await self._stack.aclose()

@@ -1,7 +1,6 @@
 """How long a fault is still held, for whoever looks at the command."""
 
 import math
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -26,9 +25,7 @@ class Countdown:
             self._status.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._status.stop()
 
     def show(self, left: float) -> None:

@@ -1,6 +1,5 @@
 """The scripted model of a stack, told to fail its next calls; see `chaos.llm.failures`."""
 
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -21,9 +20,7 @@ class ScriptedModel:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
     async def fail(self, count: int, seconds: float) -> None:

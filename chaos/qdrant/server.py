@@ -3,7 +3,6 @@
 import asyncio
 import importlib
 from importlib import metadata
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 from chaos.http_server import HttpRequest, Responder
@@ -44,10 +43,8 @@ class QdrantStandIn(StandIn):
         self._engine = cast("Engine", importlib.import_module("chaos.qdrant.collections").Engine())
         return await super().__aenter__()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await super().__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)
         self._engine.close()
 
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:

@@ -4,28 +4,13 @@ from lab.exercise import Exercise
 from lab.result import Bonus, CriterionResult, ExerciseResult, Level
 from lab.scoring import Scoring
 from tests.exam import EXAM
+from tests.results import make_criterion
 
 POINTS = {1: 15, 2: 15, 3: 15, 4: 20, 5: 15, 6: 20}
 CORE = {1, 2, 6}
 SHARE: dict[Level, float] = {"complete": 1, "functional": 0.5, "none": 0}
 RULES = EXAM.scoring
 NO_BONUS = Bonus(title="Documentation", points=0, max_points=5, missing="there is no IMPLEMENTATION.md")
-
-
-def criterion(number: str, *, passed: bool, essential: bool) -> CriterionResult:
-    return CriterionResult(
-        number=number,
-        name="n",
-        title="t",
-        essential=essential,
-        points=1,
-        status="passed" if passed else "failed",
-        expected="",
-        actual="",
-        blame=None if passed else "submission",
-        moments=(),
-        hint="",
-    )
 
 
 def exercise(
@@ -79,11 +64,11 @@ def test_the_bonus_counts_towards_a_threshold() -> None:
 
 
 def test_the_next_step_is_the_one_with_fewest_criteria_then_most_points() -> None:
-    nearly = exercise(4, "functional", (criterion("4.5", passed=False, essential=False),))
+    nearly = exercise(4, "functional", (make_criterion("4.5", passed=False, essential=False),))
     far = exercise(
         6,
         "none",
-        (criterion("6.1", passed=False, essential=True), criterion("6.2", passed=False, essential=True)),
+        (make_criterion("6.1", passed=False), make_criterion("6.2", passed=False)),
     )
 
     assert RULES.next_step([nearly, far]) == "4.5 would make exercise 4 complete: +10 points"
@@ -92,8 +77,8 @@ def test_the_next_step_is_the_one_with_fewest_criteria_then_most_points() -> Non
 
 def test_an_essential_criterion_alone_can_be_the_next_step() -> None:
     criteria = (
-        criterion("3.1", passed=False, essential=True),
-        criterion("3.6", passed=False, essential=False),
+        make_criterion("3.1", passed=False),
+        make_criterion("3.6", passed=False, essential=False),
     )
 
     assert (
@@ -113,7 +98,7 @@ def of_points(scheme: str, *passed: bool, bonus: bool = False, points: float = 1
     return rules.result(
         one,
         [
-            criterion(f"1.{number}", passed=ok, essential=False).model_copy(update={"points": number})
+            make_criterion(f"1.{number}", passed=ok, essential=False, points=number)
             for number, ok in enumerate(passed, 1)
         ],
     )

@@ -7,8 +7,9 @@ from grading.classroom.record import Change, Difference, Record, State
 from grading.classroom.roster import LateRule, Student
 from grading.classroom.store import Entry
 from grading.report import Report
-from lab.result import CriterionResult, ExerciseResult
+from lab.result import ExerciseResult
 from lab.result import Grade as ReportGrade
+from tests.results import make_criterion
 
 DUE = datetime(2026, 12, 1, 12, tzinfo=UTC)
 MENTIONS = {"passed": 60.0, "distinction": 80.0}
@@ -23,22 +24,6 @@ def make_student(name: str, **fields: object) -> Student:
         **fields,
     }
     return Student.model_validate(values)
-
-
-def make_criterion(number: str, *, passed: bool) -> CriterionResult:
-    return CriterionResult(
-        number=number,
-        name=f"criterion_{number}",
-        title=f"Criterion {number}",
-        essential=True,
-        points=50,
-        status="passed" if passed else "failed",
-        expected="",
-        actual="",
-        blame=None if passed else "submission",
-        moments=(),
-        hint="",
-    )
 
 
 def make_report(points: float, *, seconds: float = 20.0, **fields: object) -> Report:
