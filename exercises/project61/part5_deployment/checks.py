@@ -63,8 +63,6 @@ def manifests_are_valid(deployment_files: History) -> Verdict:
         found = _manifests(deployment_files)
     except ValueError as error:
         return failed(expected, str(error))
-    if not found.objects:
-        return failed(expected, _no_manifests(found))
     if wrong := list(schemas.kubernetes_problems(found.objects)):
         return failed(expected, "; ".join(wrong[:SHOWN]))
     return passed(f"{len(found.objects)} objects are valid")
@@ -76,8 +74,6 @@ def manifests_make_sense(deployment_files: History) -> Verdict:
         found = _manifests(deployment_files)
     except ValueError as error:
         return failed(expected, str(error))
-    if not found.objects:
-        return failed(expected, _no_manifests(found))
     alive = deployment_files.contract.endpoints["alive"]
     # An overlay for a developer's machine may have one replica; one of them has to be fit for production.
     wrong = min((_problems(one, alive) for one in found.deployed()), key=len)
@@ -91,12 +87,6 @@ def _problems(found: manifests.Manifests, alive: str) -> list[str]:
     if api is None:
         return ["there is no Deployment of the API"]
     return list(sense.problems(found, api, alive=alive, ready=READY))
-
-
-def _no_manifests(found: manifests.Manifests) -> str:
-    if found.has_chart:
-        return "there are templates of Helm's alone; add what `helm template` makes of them"
-    return "there are no Kubernetes manifests"
 
 
 def workflow_tests_and_builds(deployment_files: History) -> Verdict:
@@ -125,14 +115,19 @@ def workflow_tests_and_builds(deployment_files: History) -> Verdict:
 
 
 def _manifests(history: History) -> manifests.Manifests:
-    """Return the manifests. Raises ValueError where one is no YAML."""
-    return manifests.read(
+    """Return the manifests. Raises ValueError where one is no YAML, or there is none."""
+    found = manifests.read(
         [
             file
             for file in history.of(File)
             if file.path.endswith((".yml", ".yaml")) and not file.path.startswith(".github/")
         ]
     )
+    if found.objects:
+        return found
+    if found.has_chart:
+        raise ValueError("there are templates of Helm's alone; add what `helm template` makes of them")
+    raise ValueError("there are no Kubernetes manifests")
 
 
 def _dockerfile(history: History) -> File | None:
