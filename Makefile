@@ -13,7 +13,7 @@ GRADER := .venv/.grader
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test hostile starved check format lint types prose site quick coverage real-toxiproxy images bench clean
+.PHONY: score test hostile starved check format lint types prose site quick coverage real-toxiproxy promtool images bench clean
 
 score: $(GRADER)
 	$(BIN)/grading score . --runtime process $(ARGS)
@@ -69,6 +69,14 @@ $(TOOLS)/bin/toxiproxy-server:
 	GOBIN=$(abspath $(TOOLS)/go) go install $(TOXIPROXY)/cmd/server@$(TOXIPROXY_VERSION)
 	mkdir -p $(TOOLS)/bin
 	mv $(TOOLS)/go/server $@
+
+# Prometheus's tool for the tests of alert rules, from the package of Debian and its kin. Found by PROMTOOL or on PATH.
+promtool: $(TOOLS)/bin/promtool
+
+$(TOOLS)/bin/promtool:
+	mkdir -p $(TOOLS)/bin $(TOOLS)/prometheus
+	cd $(TOOLS)/prometheus && apt-get download prometheus && dpkg-deb --extract prometheus_*.deb .
+	mv $(TOOLS)/prometheus/usr/bin/promtool $@
 
 # Images for the compose stack on machines that can pull none. They need Go; the names go into .env or the environment.
 images: $(TOOLS)/toxiproxy/server
