@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 app = typer.Typer(
     name="grading",
-    help="Grade an LLM API on its production readiness: break what it depends on, and see what it does.",
+    help="Grade an LLM API's production readiness by breaking what it depends on.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -67,30 +67,35 @@ app = typer.Typer(
 _RUNS = "A folder that `score --out` has filled, or one run in it."
 
 ExerciseOption = Annotated[
-    list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
+    list[int] | None,
+    typer.Option("--exercise", "-e", help="Grade only this exercise. Repeat for more than one."),
 ]
 CriterionOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--criterion", "-c", help="Only this criterion, such as 3.4, for no points; may be given again."
+        "--criterion",
+        "-c",
+        help="Judge only this criterion, such as 3.4, without points. Repeat for more than one.",
     ),
 ]
 AssessmentOption = Annotated[
     str | None,
-    typer.Option("--assessment", "-a", help="Which assessment, rather than the one that a submission names."),
+    typer.Option(
+        "--assessment", "-a", help="The assessment to grade, instead of the one that the submission names."
+    ),
 ]
 ContractOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="A contract of your own: other variables, paths, logins or models."),
+    typer.Option(metavar="FILE", help="Your own contract, with other variables, paths, logins or models."),
 ]
 FailFastOption = Annotated[
-    bool, typer.Option("--fail-fast", help="Stop at the first failure, for no points.")
+    bool, typer.Option("--fail-fast", help="Stop at the first failure. There are no points then.")
 ]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Keep reports and histories in this folder.")]
-SeedOption = Annotated[int | None, typer.Option(help="Replay the nonces of an earlier run.", min=0)]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Write reports and histories to this folder.")]
+SeedOption = Annotated[int | None, typer.Option(help="Use the nonces of an earlier run.", min=0)]
 RuntimeOption = Annotated[
     RuntimeName | None,
-    typer.Option(help="What services run in, rather than the sandbox, or processes where it cannot run."),
+    typer.Option(help="Where services run. [default: sandbox, or process if no sandbox can run here]"),
 ]
 
 
@@ -117,7 +122,8 @@ def _commands(ctx: typer.Context) -> None:
 @app.command()
 def score(
     repositories: Annotated[
-        list[str], typer.Argument(metavar="REPO...", help="Paths or git URLs, each with @COMMIT if wanted.")
+        list[str],
+        typer.Argument(metavar="REPO...", help="Folders or git URLs. Add @COMMIT for a certain commit."),
     ],
     exercise: ExerciseOption = None,
     criterion: CriterionOption = None,
@@ -125,12 +131,12 @@ def score(
     contract: ContractOption = None,
     *,
     fail_fast: FailFastOption = False,
-    output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
+    output: Annotated[Format, typer.Option("--format", help="Format of the report.")] = Format.TEXT,
     folder: OutOption = None,
     seed: SeedOption = None,
     runtime: RuntimeOption = None,
 ) -> None:
-    """Grade submissions: exit 0 when all pass, 1 when one does not, 2 for wrong use, 3 where one could not be judged."""
+    """Grade submissions. Exit code: 0 if all pass, 1 if one fails, 2 for wrong usage, 3 if one could not be judged."""
     try:
         check_use(output, len(repositories), parts=bool(criterion) or fail_fast)
         choose = _chooser(name, exercise or [], criterion or [], contract)
@@ -171,7 +177,7 @@ def score(
 
 @app.command()
 def watch(
-    repository: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a submission.")] = Path(),
+    repository: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the submission.")] = Path(),
     exercise: ExerciseOption = None,
     criterion: CriterionOption = None,
     name: AssessmentOption = None,
@@ -182,7 +188,7 @@ def watch(
     seed: SeedOption = None,
     runtime: RuntimeOption = None,
 ) -> None:
-    """Grade a folder, and after each save what failed; when that passes, the rest. Ctrl-C ends it, with exit 130."""
+    """Grade a folder, then what failed after each save, then the rest once that passes. Stop with Ctrl-C (exit code 130)."""
     try:
         choose = _chooser(name, exercise or [], criterion or [], contract)
         if not repository.is_dir():
@@ -221,9 +227,9 @@ def watch(
 @app.command()
 def rescore(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help=_RUNS)],
-    output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
+    output: Annotated[Format, typer.Option("--format", help="Format of the report.")] = Format.TEXT,
 ) -> None:
-    """Judge recorded runs again, without running anything."""
+    """Judge recorded runs again without running anything."""
     try:
         runs = results.load_all(folder)
         check_use(output, len(runs))
@@ -240,12 +246,12 @@ def rescore(
 @app.command(name="report")
 def show_report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help=_RUNS)],
-    output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TEXT,
+    output: Annotated[Format, typer.Option("--format", help="Format of the report.")] = Format.TEXT,
     file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write it to this file, not to the terminal.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write to this file instead of the terminal.")
     ] = None,
 ) -> None:
-    """Print the reports of recorded runs as they were graded: exit 0 whatever the grade."""
+    """Print the reports of recorded runs. The exit code is 0, whatever the grade."""
     try:
         runs = [Graded(report, histories) for report, histories in results.load_all(folder)]
         if file:
@@ -260,12 +266,12 @@ def show_report(
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `score --out` has filled.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that was given to `score --out`.")],
     commit: Annotated[
-        str | None, typer.Option(help="The commit, or its beginning, that had to be graded.")
+        str | None, typer.Option(help="The commit that should have been graded, or its first digits.")
     ] = None,
 ) -> None:
-    """Tell genuine results from changed ones: exit 0 if none is, 1 if one is changed or lacks its signature, 2 without the key."""
+    """Check whether results were changed. Exit code: 0 if all are genuine, 1 if one was changed or is unsigned, 2 without the key."""
     try:
         key = take_key()
         findings = examine(folder, _assessment, key, commit=commit)
@@ -277,10 +283,12 @@ def verify(
 
 @app.command()
 def explain(
-    exercise: Annotated[int | None, typer.Argument(help="Only this exercise.")] = None,
-    name: Annotated[str, typer.Option("--assessment", "-a", help="Which assessment.")] = catalogue.DEFAULT,
+    exercise: Annotated[int | None, typer.Argument(help="Explain only this exercise.")] = None,
+    name: Annotated[
+        str, typer.Option("--assessment", "-a", help="Name of the assessment.")
+    ] = catalogue.DEFAULT,
 ) -> None:
-    """Print what is asked and how it is scored."""
+    """Print the criteria and how they are scored."""
     try:
         assessment = _assessment(name)
         chosen = _exercises(assessment, [] if exercise is None else [exercise])
@@ -291,7 +299,7 @@ def explain(
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine lacks for gradings: exit 0 when they can run, 3 when they cannot."""
+    """Check whether this machine can grade. Exit code: 0 if it can, 3 if something is missing."""
     findings = examine_machine()
     render_examination(findings, out)
     raise typer.Exit(Exit.PASSED if can_grade(findings) else Exit.NOT_JUDGED)
@@ -299,12 +307,12 @@ def doctor() -> None:
 
 @app.command()
 def handout(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")
-    ],
-    name: Annotated[str, typer.Option("--assessment", "-a", help="Which assessment.")] = catalogue.DEFAULT,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    name: Annotated[
+        str, typer.Option("--assessment", "-a", help="Name of the assessment.")
+    ] = catalogue.DEFAULT,
 ) -> None:
-    """Write the students' repository: the starter in place of the solution, as a git repository with one commit."""
+    """Write the students' repository, with the starter instead of the solution and one commit."""
     try:
         write_handout(folder, _assessment(name))
     except GradingError as error:
@@ -314,13 +322,13 @@ def handout(
 
 @app.command()
 def export_autograder(
-    platform: Annotated[Platform, typer.Argument(help="Where it is to run.")],
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")
-    ],
-    name: Annotated[str, typer.Option("--assessment", "-a", help="Which assessment.")] = catalogue.DEFAULT,
+    platform: Annotated[Platform, typer.Argument(help="Platform that will run it.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    name: Annotated[
+        str, typer.Option("--assessment", "-a", help="Name of the assessment.")
+    ] = catalogue.DEFAULT,
 ) -> None:
-    """Write a folder that grades submissions on Gradescope or PrairieLearn, with this grader in it."""
+    """Write an autograder for Gradescope or PrairieLearn that contains this grader."""
     try:
         written = write_autograder(platform, folder, _assessment(name))
     except GradingError as error:

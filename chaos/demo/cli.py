@@ -32,7 +32,7 @@ from chaos.toxiproxy import ControlTimeoutError, NotFoundError, Toxiproxy, Unrea
 
 app = typer.Typer(
     name="chaos",
-    help="Break a running stack for a while: every fault heals itself, at its end and on Ctrl-C.",
+    help="Break a running stack for a while. Every fault ends by itself, or with Ctrl-C.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -53,7 +53,7 @@ def latency(
     faults: Faults = FAULTS,
     api: ApiUrl = API,
 ) -> None:
-    """Every answer of a dependency comes so much later."""
+    """Delay every answer of a dependency."""
 
     async def work() -> None:
         async with _board(faults, api) as board:
@@ -64,7 +64,7 @@ def latency(
 
 @app.command()
 def outage(proxy: Proxy, *, seconds: For = 60.0, faults: Faults = FAULTS, api: ApiUrl = API) -> None:
-    """A dependency refuses connections, and those that there are break off."""
+    """Make a dependency refuse connections, and cut the open ones."""
 
     async def work() -> None:
         async with _board(faults, api) as board:
@@ -75,15 +75,15 @@ def outage(proxy: Proxy, *, seconds: For = 60.0, faults: Faults = FAULTS, api: A
 
 @app.command()
 def flaky(
-    target: Annotated[str, typer.Argument(metavar="litellm", help="The model; nothing else can be flaky.")],
+    target: Annotated[str, typer.Argument(metavar="litellm", help="The model. Nothing else can be flaky.")],
     *,
-    count: Annotated[int, typer.Option("--fail", min=1, help="How many calls fail.")] = 2,
+    count: Annotated[int, typer.Option("--fail", min=1, help="Number of calls that fail.")] = 2,
     seconds: For = 60.0,
     faults: Faults = FAULTS,
     api: ApiUrl = API,
     model: Model = MODEL,
 ) -> None:
-    """The next calls to the model fail with 503, then it works again."""
+    """Make the next calls to the model fail with 503."""
 
     async def work() -> None:
         if target != "litellm":
@@ -96,7 +96,7 @@ def flaky(
 
 @app.command()
 def signal(
-    target: Annotated[str, typer.Argument(metavar="api", help="The service; nothing else gets signals.")],
+    target: Annotated[str, typer.Argument(metavar="api", help="The service. Nothing else gets signals.")],
     name: Annotated[str, typer.Argument(metavar="SIGNAL", help=f"{', '.join(SIGNALS)}.")],
     *,
     seconds: For = 60.0,
@@ -134,7 +134,7 @@ def signal(
 
 @app.command()
 def heal(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
-    """End all faults, whoever has set them."""
+    """End all faults, also those of other people."""
 
     async def work() -> None:
         async with _board(faults, api) as board, ScriptedModel(model) as scripted:
@@ -150,7 +150,7 @@ def heal(*, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) ->
 
 @app.command()
 def status(ctx: typer.Context, *, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
-    """Say which faults there are, those of others too, and what the service says of itself."""
+    """Show all faults and what the service says about its health."""
 
     async def work() -> None:
         async with _observer(faults, api, model, ctx.obj) as observer:
@@ -164,7 +164,7 @@ def status(ctx: typer.Context, *, faults: Faults = FAULTS, api: ApiUrl = API, mo
 
 @app.command()
 def watch(ctx: typer.Context, *, faults: Faults = FAULTS, api: ApiUrl = API, model: Model = MODEL) -> None:
-    """Show, until Ctrl-C, answers and times, breaker and dependencies, and faults; a line each second in a pipe."""
+    """Show answers, times, breaker, dependencies and faults until Ctrl-C. In a pipe: one line per second."""
 
     async def work() -> None:
         async with _observer(faults, api, model, ctx.obj) as observer:
@@ -182,12 +182,12 @@ def traffic(
         typer.Option("--rate", metavar="RATE", parser=RATE, show_default="2/s", help="Such as 2/s or 30/m."),
     ] = 2.0,
     seconds: Annotated[
-        float, typer.Option("--for", metavar="TIME", parser=DURATION, show_default="5m", help="How long.")
+        float, typer.Option("--for", metavar="TIME", parser=DURATION, show_default="5m", help="Duration.")
     ] = 300.0,
     faults: Faults = FAULTS,
     api: ApiUrl = API,
 ) -> None:
-    """Ask the model something new again and again, and print a line for each answer."""
+    """Ask the model something new again and again. Print a line for each answer."""
     answers: list[Answer] = []
 
     def see(answer: Answer) -> None:

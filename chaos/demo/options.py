@@ -53,7 +53,11 @@ Model = Annotated[
 For = Annotated[
     float,
     typer.Option(
-        "--for", metavar="TIME", parser=DURATION, show_default="60s", help="After which time it heals itself."
+        "--for",
+        metavar="TIME",
+        parser=DURATION,
+        show_default="60s",
+        help="Time after which the fault ends by itself.",
     ),
 ]
 Proxy = Annotated[str, typer.Argument(metavar="PROXY", help="litellm, qdrant or mlflow.")]

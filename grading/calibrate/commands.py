@@ -34,36 +34,44 @@ err = Console(stderr=True, highlight=False, width=WIDTH)
 def calibrate(
     ctx: typer.Context,
     *,
-    only: Annotated[list[str] | None, typer.Option(help="Only this case; may be given again.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run only this case. Repeat for more than one.")
+    ] = None,
     exercise: Annotated[
-        list[int] | None, typer.Option("--exercise", "-e", help="Only mutants of this exercise.")
+        list[int] | None, typer.Option("--exercise", "-e", help="Run only mutants of this exercise.")
     ] = None,
     count: Annotated[
-        int | None, typer.Option("--sample", help="Only so many cases, spread over the exercises.", min=0)
+        int | None,
+        typer.Option("--sample", help="Run only this many cases, spread over the exercises.", min=0),
     ] = None,
-    repeat: Annotated[int, typer.Option(help="Runs of each case.", min=1)] = 1,
+    repeat: Annotated[int, typer.Option(help="Number of runs of each case.", min=1)] = 1,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Grade mutants only in the exercises that they must fail.")
+        bool, typer.Option("--quick", help="Grade mutants only in the exercises that they should fail.")
     ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Cases to grade side by side.", min=1)] = 2,
-    busy: Annotated[int, typer.Option(help="Busy loops to run beside.", min=0)] = 0,
-    runtime: Annotated[RuntimeName, typer.Option(help="What services run in.")] = RuntimeName.PROCESS,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", help="Number of cases graded at the same time.", min=1)
+    ] = 2,
+    busy: Annotated[int, typer.Option(help="Number of busy loops that run beside the gradings.", min=0)] = 0,
+    runtime: Annotated[RuntimeName, typer.Option(help="Where services run.")] = RuntimeName.PROCESS,
     folder: Annotated[
         Path | None,
-        typer.Option("--out", help="Where outcomes are kept; what stands there is not run again."),
+        typer.Option(
+            "--out", help="Folder of the outcomes. Cases whose outcomes are there are not run again."
+        ),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,
     generated: Annotated[
         bool,
         typer.Option(
-            "--generated", help="Mutants made by machine instead, each in the exercises it is about."
+            "--generated", help="Run generated mutants instead, each in the exercises that it is about."
         ),
     ] = False,
     name: Annotated[
-        str | None, typer.Option("--assessment", "-a", help="Whose corpus, rather than the exam's.")
+        str | None,
+        typer.Option("--assessment", "-a", help="The assessment whose cases to run. [default: exam]"),
     ] = None,
 ) -> None:
-    """Prove the grader on known faults and right solutions: exit 0 when every verdict is the expected one, every time."""
+    """Test the grader on known faults and right solutions. Exit code: 0 if every verdict is the expected one, every time."""
     load: Callable[[], Assessment] = functools.partial(ctx.obj, name) if name else ctx.obj
     try:
         assessment = load()

@@ -47,61 +47,67 @@ err = make_console(stderr=True)
 def grade_class(
     ctx: typer.Context,
     roster: Annotated[
-        Path, typer.Argument(metavar="ROSTER", help="A CSV or TOML file with a row for each student.")
+        Path, typer.Argument(metavar="ROSTER", help="CSV or TOML file with one row per student.")
     ],
     folder: Annotated[
-        Path, typer.Option("--out", help="Where results are kept; what stands there is not graded again.")
+        Path,
+        typer.Option(
+            "--out", help="Folder of the results. Students whose results are there are not graded again."
+        ),
     ] = Path("results"),
     name: Annotated[
         str | None,
-        typer.Option(
-            "--assessment", "-a", help="Which assessment, whatever the submissions name themselves."
-        ),
+        typer.Option("--assessment", "-a", help="The assessment to grade, whatever the submissions name."),
     ] = None,
     exercise: Annotated[
-        list[int] | None, typer.Option("--exercise", "-e", help="Only this exercise; may be given again.")
+        list[int] | None,
+        typer.Option("--exercise", "-e", help="Grade only this exercise. Repeat for more than one."),
     ] = None,
     *,
     contract: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A contract of your own, as `score` takes it.")
+        Path | None, typer.Option(metavar="FILE", help="Your own contract, as for `score`.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Grade this student again; may be given again.")
+        list[str] | None,
+        typer.Option(metavar="ID", help="Grade this student again. Repeat for more than one."),
     ] = None,
     changed: Annotated[
-        bool, typer.Option("--changed", help="Grade again whose submission has changed since.")
+        bool, typer.Option("--changed", help="Grade again the students whose submissions have changed.")
     ] = False,
     deadline: Annotated[
-        str | None, typer.Option(metavar="TIME", help="For students without a deadline in the roster.")
+        str | None, typer.Option(metavar="TIME", help="Deadline for students who have none in the roster.")
     ] = None,
     late_per_day: Annotated[
-        float | None, typer.Option(help="Points that each day begun after the deadline costs.", min=0)
+        float | None, typer.Option(help="Points lost for each day after the deadline that has begun.", min=0)
     ] = None,
-    late_cap: Annotated[float | None, typer.Option(help="Points that lateness costs at most.", min=0)] = None,
+    late_cap: Annotated[
+        float | None, typer.Option(help="The most points that can be lost for lateness.", min=0)
+    ] = None,
     late_days: Annotated[
-        int | None, typer.Option(help="Days after which a commit does not count any more.", min=0)
+        int | None, typer.Option(help="Days after the deadline from which commits no longer count.", min=0)
     ] = None,
     title: Annotated[
         str | None,
-        typer.Option(help="The assignment's name in Canvas and Moodle, rather than the assessment's."),
+        typer.Option(help="Name of the assignment in Canvas and Moodle. [default: the assessment's title]"),
     ] = None,
     canvas: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The gradebook that Canvas has exported, for canvas.csv."),
+        typer.Option(metavar="FILE", help="Gradebook exported from Canvas, needed for canvas.csv."),
     ] = None,
     moodle: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The grading worksheet from Moodle, for moodle-worksheet.csv."),
+        typer.Option(metavar="FILE", help="Grading worksheet from Moodle, needed for moodle-worksheet.csv."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Students to grade side by side.", min=1)
+        int | None, typer.Option("--jobs", "-j", help="Number of students graded at the same time.", min=1)
     ] = None,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Grade on the workers of this Dask scheduler.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Grade on the workers of the Dask scheduler at this address."),
     ] = None,
-    runtime: Annotated[RuntimeName | None, typer.Option(help="What services run in, as for `score`.")] = None,
+    runtime: Annotated[RuntimeName | None, typer.Option(help="Where services run, as for `score`.")] = None,
 ) -> None:
-    """Grade a class into gradebooks, reports and a page: exit 0 when everybody has a grade, 1 when a submission could not be fetched, 2 for wrong use, 3 when one could not be judged."""
+    """Grade a class and write gradebooks, reports and a page. Exit code: 0 if everybody has a grade, 1 if a submission could not be fetched, 2 for wrong usage, 3 if one could not be judged."""
     try:
         late = _late_rule(late_per_day, late_cap, late_days)
         read = read_roster(roster, deadline=_deadline(deadline), late=late)

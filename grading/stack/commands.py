@@ -32,17 +32,17 @@ def register(app: typer.Typer) -> None:
 def up(
     ctx: typer.Context,
     repository: Annotated[
-        str, typer.Argument(metavar="REPO", help="A path or git URL, as in `score`.")
+        str, typer.Argument(metavar="REPO", help="Folder or git URL, as for `score`.")
     ] = ".",
     port: Annotated[
-        int | None, typer.Option(help=f"Where the service listens [{Ports().service}].", min=1, max=65535)
+        int | None, typer.Option(help=f"Port of the service. [default: {Ports().service}]", min=1, max=65535)
     ] = None,
     in_containers: Annotated[
         bool | None,
         typer.Option(
             "--compose/--local",
-            help="In containers with the real upstreams, or as processes with stand-ins. By default in containers"
-            " where REPO has the stack's compose file and a Docker engine answers.",
+            help="In containers with the real upstreams, or as processes with stand-ins. [default: containers, if REPO"
+            " has the stack's compose file and a Docker engine answers]",
         ),
     ] = None,
     assessment: Annotated[
@@ -50,13 +50,13 @@ def up(
         typer.Option(
             "--assessment",
             "-a",
-            help="Which assessment's upstreams, rather than those of the one that REPO names.",
+            help="The assessment whose upstreams to start, instead of the one that REPO names.",
         ),
     ] = None,
 ) -> None:
-    """Start a service, with its upstreams behind fault proxies, and leave it running.
+    """Start a service with its upstreams behind fault proxies, and leave it running.
 
-    What runs is the repository as it is now: after a change, `down` and `up` again.
+    It runs the repository as it is now. After a change, run `down` and `up` again.
     """
     files = StackFiles()
     if claim.find(files.folder) or _containers(files):
@@ -87,7 +87,7 @@ def _contract(find: Callable[..., Assessment], folder: Path, name: str | None) -
 
 
 def down() -> None:
-    """End the stack: SIGTERM for the service and time to drain, then everything else."""
+    """Stop the stack: first the service, by SIGTERM and with time to drain, then the rest."""
     files = StackFiles()
     try:
         containers = _containers(files)
@@ -98,7 +98,7 @@ def down() -> None:
 
 
 def status() -> None:
-    """Say what is up, where, and which faults are on: exit 0 when all is up, 1 when not."""
+    """Show what is up, where, and with which faults. Exit code: 0 if everything is up, else 1."""
     raise typer.Exit(_show(StackFiles()))
 
 
@@ -116,9 +116,13 @@ def token(ctx: typer.Context) -> None:
 def logs(
     name: Annotated[
         LogName,
-        typer.Argument(help="service: what it prints; calls: what reached its upstreams; stack: all else."),
+        typer.Argument(
+            help="service: its output; calls: requests that reached its upstreams; stack: everything else."
+        ),
     ] = "service",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the stack is down.")] = False,  # noqa: FBT002 - a flag on the command line
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Follow the log until the stack is down.")
+    ] = False,  # noqa: FBT002 - a flag on the command line
 ) -> None:
     """Print a log of the stack that is up, or of the last one."""
     files = StackFiles()
