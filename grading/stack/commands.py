@@ -120,9 +120,7 @@ def logs(
             help="service: its output; calls: requests that reached its upstreams; stack: everything else."
         ),
     ] = "service",
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Follow the log until the stack is down.")
-    ] = False,  # noqa: FBT002 - a flag on the command line
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log to its end.")] = False,  # noqa: FBT002 - a flag on the command line
 ) -> None:
     """Print a log of the stack that is up, or of the last one."""
     files = StackFiles()
