@@ -5,7 +5,7 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Sequence
 
-from chaos.history import Call
+from chaos.history import Call, Failure
 from exercises.exam.ex4_errors_and_retry.axes import MLFLOW_FAULTS, ORDERS
 from exercises.exam.ex4_errors_and_retry.callers import Callers
 from lab.axes import plain
@@ -86,24 +86,24 @@ async def await_traces(lab: Lab, keys: Sequence[str]) -> None:
 
 
 async def _ask(lab: Lab, callers: Callers, fault: str) -> list[str]:
-    """Ask in sequence and at once; where many at once leave something behind, those in sequence meet it."""
+    """Ask in sequence and at once; where many at once leave something behind, those in sequence meet it.
+
+    A service that leaves a request without an answer waits for MLflow: it is asked no more.
+    """
     keys: list[str] = []
     orders = list(lab.vary(ORDERS))
     if fault == "hanging":
         orders.sort(key=lambda one: not one[1])
         orders[:1] *= HANGING_ROUNDS
     for order, at_once in orders:
-        fresh = [lab.key() for _ in range(REQUESTS_AT_ONCE if at_once else REQUESTS_IN_SEQUENCE)]
-        asking = [
-            functools.partial(callers.ask, key, label=f"mlflow {fault}, {order}", timeout=PATIENCE)
-            for key in fresh
-        ]
-        if at_once:
-            await asyncio.gather(*(ask() for ask in asking))
-        else:
-            for ask in asking:
-                await ask()
-        keys += fresh
+        ask = functools.partial(callers.ask, label=f"mlflow {fault}, {order}", timeout=PATIENCE)
+        batches = [REQUESTS_AT_ONCE] if at_once else [1] * REQUESTS_IN_SEQUENCE
+        for count in batches:
+            fresh = [lab.key() for _ in range(count)]
+            keys += fresh
+            ends = await asyncio.gather(*map(ask, fresh))
+            if any(isinstance(end, Failure) for end in ends):
+                return keys
     return keys
 
 
