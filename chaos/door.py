@@ -44,10 +44,7 @@ class Door:
 
         async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(OSError), contextlib.closing(writer):
-                inner = self.socket()
-                inner.setblocking(False)
-                await asyncio.get_running_loop().sock_connect(inner, (LOOPBACK_ADDRESS, port))
-                there, back = await asyncio.open_connection(sock=inner)
+                there, back = await self._connect(port)
                 with contextlib.closing(back):
                     await asyncio.wait(
                         [asyncio.create_task(_pump(reader, back)), asyncio.create_task(_pump(there, writer))],
@@ -57,6 +54,17 @@ class Door:
         server = await asyncio.start_server(lead, LOOPBACK_ADDRESS, 0)
         async with server:
             yield server.sockets[0].getsockname()[1]
+
+    async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to a port of the other network's loopback; raises OSError where nobody listens."""
+        connecting = self.socket()
+        try:
+            connecting.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(connecting, (LOOPBACK_ADDRESS, port))
+            return await asyncio.open_connection(sock=connecting)
+        except BaseException:
+            connecting.close()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
