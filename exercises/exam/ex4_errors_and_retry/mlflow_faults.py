@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from chaos.history import Call, Failure
 from exercises.exam.ex4_errors_and_retry.axes import MLFLOW_FAULTS, ORDERS
 from exercises.exam.ex4_errors_and_retry.callers import Callers
+from exercises.exam.ex4_errors_and_retry.cases import is_served
 from lab.axes import plain
 from lab.lab import Lab
 from lab.traces import kept
@@ -53,7 +54,7 @@ async def ask_usually(callers: Callers) -> None:
 
 
 async def ask_in_trouble(lab: Lab, callers: Callers, faults: Sequence[str]) -> list[str]:
-    """Ask under faults of MLflow's, one after the other; return the keys of the prompts."""
+    """Ask under faults of MLflow's, one after the other; return the keys of the prompts that were answered."""
     keys: list[str] = []
     for number, (fault, _) in enumerate(lab.vary(plain(MLFLOW_FAULTS.name, faults)), start=1):
         async with on(lab, fault):
@@ -100,8 +101,8 @@ async def _ask(lab: Lab, callers: Callers, fault: str) -> list[str]:
         batches = [REQUESTS_AT_ONCE] if at_once else [1] * REQUESTS_IN_SEQUENCE
         for count in batches:
             fresh = [lab.key() for _ in range(count)]
-            keys += fresh
             ends = await asyncio.gather(*map(ask, fresh))
+            keys += [key for key, end in zip(fresh, ends, strict=True) if is_served(end)]
             if any(isinstance(end, Failure) for end in ends):
                 return keys
     return keys
