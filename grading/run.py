@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +17,7 @@ from chaos.recorder import Recorder
 from chaos.toxiproxy import ToxiproxyError
 from grading.errors import GradingError, MachineError, SubmissionError
 from grading.runtime import Runtime
+from grading.starts import Starts
 from grading.workspace import check_room
 from lab import control
 from lab.control import NEEDS, Need
@@ -48,10 +49,7 @@ def make_clock() -> Callable[[], float]:
 
 @dataclass(slots=True)
 class Run:
-    """What the experiments of one run share.
-
-    Starts are bounded by the processors, for they are what a start waits for.
-    """
+    """What the experiments of one run share."""
 
     runtime: Runtime
     contract: Contract
@@ -61,7 +59,7 @@ class Run:
     elapsed: Callable[[], float] = field(default_factory=make_clock)
     """Seconds since the grading began."""
     postgres: PostgresServer = field(default_factory=PostgresServer)
-    starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, os.cpu_count() or 1)))
+    starts: AbstractAsyncContextManager[object] = field(default_factory=Starts)
     side_by_side: int | None = None
     """Experiments at once; None for as many as the runtime bears."""
     places: asyncio.Semaphore = field(init=False)

@@ -90,7 +90,7 @@ class Lab:
         program: Program,
         toxiproxy: Toxiproxy,
         recorder: Recorder,
-        starts: asyncio.Semaphore,
+        starts: contextlib.AbstractAsyncContextManager[object],
         postgres: PostgresServer,
         copies: Callable[[], Program],
         network: Network = LOOPBACK,
