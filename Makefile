@@ -25,7 +25,7 @@ test: $(INSTALLED)
 
 # Hostile submissions mostly wait.
 hostile: $(INSTALLED)
-	$(BIN)/pytest -m slow -n auto $(HOSTILE)
+	$(BIN)/pytest -q -m slow -n 4 $(HOSTILE)
 
 # Gradings that are starved on purpose would starve others.
 starved: $(INSTALLED)
