@@ -363,6 +363,18 @@ def test_a_fault_that_a_submission_can_cause_fails_it_the_second_time(*, reachab
     assert "the fault proxy is gone" in reason
 
 
+@pytest.mark.parametrize(("processor", "status"), [(1.0, "not judged"), (30.0, "failed")])
+def test_a_part_of_the_lab_that_fails_on_a_starved_machine_is_the_submissions_only_if_it_starves_it(
+    processor: float, status: str
+) -> None:
+    story = Story("hang")
+    story.now = 10.0
+    story.add(HarnessFault(reason="the fault proxy did not answer within 3 s", reachable=True))
+    story.add(Cleared(processor=processor, processors=2))
+
+    assert verdict_on(second(held_up(story.end(), 9.0, 5.0)))[0] == status
+
+
 def test_a_check_that_trips_over_the_same_submission_twice_is_its_failure() -> None:
     status, blame, reason = verdict_on(second(Story("hang").end()), tripping)
 
