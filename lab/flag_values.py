@@ -53,12 +53,13 @@ _INVERTED = ("down", "isdown", "failed", "failing", "unhealthy", "unavailable", 
 _ERRORS = ("error", "errors", "failure", "exception", "lasterror", "reason")
 _UP = re.compile(
     r"(healthy|ok(ay)?|up|pass(ed|ing)?|connected|reachable|available|alive|ready|success(ful)?|running|online"
-    r"|operational|serving|active|green|good|fine|true|yes|on|sain|disponible|joignable|en ligne|actif|✅|✔️?|✓|🟢|👍)(?!\w)",
+    r"|operational|nominal|normal|responding|responsive|serving|active|green|good|fine|true|yes|on|sain|disponible|joignable|en ligne|actif|✅|✔️?|✓|🟢|👍)(?!\w)",
     re.IGNORECASE,
 )
 _DOWN = re.compile(
     r"(un(healthy|reachable|available|known|usable)|down|ko|nok|fail(ed|ing|ures?|s)?|err(or|ors)?|disconnected|offline"
-    r"|time(d)?[ _-]?out|out[ _-]of[ _-]service|dead|degraded|warn(ing)?|critical|fatal|refused|inactive|stopped|broken|lost|red|yellow|bad"
+    r"|time(d)?[ _-]?out|out[ _-]of[ _-]service|dead|degraded([ _-]performance)?|(partial|major|full|total)?[ _-]?outage|impaired|unresponsive|hanging|hung|sick|crit|interrupted"
+    r"|warn(ing)?|critical|fatal|refused|inactive|stopped|broken|lost|red|yellow|bad"
     r"|false|not?[ _-]\w+|no|off|hors|indisponible|injoignable|en panne|inactif|❌|✖️?|✗|🔴|🟠|🟡|👎)(?!\w)",
     re.IGNORECASE,
 )

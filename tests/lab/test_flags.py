@@ -88,6 +88,12 @@ def test_reads_reports_of_any_layout(body: Any) -> None:
         "ConnectError: all attempts failed",
         "en panne",
         "OUT_OF_SERVICE",
+        "major_outage",
+        "partial outage",
+        "degraded_performance",
+        "impaired",
+        "unresponsive",
+        "crit",
         {"http": 503},
         {"error": "ConnectError"},
         {"down": True},
@@ -99,6 +105,16 @@ def test_reads_reports_of_any_layout(body: Any) -> None:
 )
 def test_tells_what_is_down(value: Any) -> None:
     assert flags(json.dumps({"checks": _report(value)}), NAMES) == {**ALL_UP, "litellm": False}
+
+
+@pytest.mark.parametrize(
+    "words", [("operational", "major_outage"), ("nominal", "impaired"), ("responding", "unresponsive")]
+)
+def test_reads_the_words_of_status_pages(words: tuple[str, str]) -> None:
+    up, down = words
+
+    assert flags(json.dumps({name: {"status": up} for name in ALL_UP}), NAMES) == ALL_UP
+    assert flags(json.dumps(_report({"status": down})), NAMES) == {**ALL_UP, "litellm": False}
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ WRONG_LOGINS = Axis(
         "a password cut short": ("admin", "${admin_password_cut}"),
         "the other user's password": ("admin", "$user_password"),
         "no password": ("admin", ""),
+        "any password for the other user": ("user", "$user_password!"),
+        "the first user's password": ("user", "$admin_password"),
     },
 )
 """Who logs in with which password."""

@@ -212,7 +212,8 @@ def _is_taken(history: History, exchange: Exchange) -> bool:
 def _is_another_answer(history: History, exchange: Exchange) -> bool:
     """Return whether new work failed instead of being refused. A service need not have every endpoint."""
     status = exchange.status or 0
-    return exchange.request.path == _ask_path(history) and status >= 400 and status not in TURNED_AWAY
+    failing = 400 if exchange.request.path == _ask_path(history) else 500
+    return status >= failing and status not in TURNED_AWAY
 
 
 def _where(exchange: Exchange) -> str:

@@ -103,3 +103,5 @@ PLAIN = (
     "wrong method",
 )
 """What is the caller's fault to every service."""
+ODD = ("an array", "no body", "prompt of a wrong type", "temperature out of range", "unknown model")
+"""What services may put up with or leave to the model; but none may crash."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from chaos.history import Exchange, History
 from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, LASTING, LONG, MALFORMED
 from exercises.exam.ex4_errors_and_retry.cases import is_rejection
-from exercises.exam.ex4_errors_and_retry.own_errors import PLAIN
+from exercises.exam.ex4_errors_and_retry.own_errors import ODD, PLAIN
 from lab.reading import outcome
 from lab.verdict import Verdict, failed, passed
 
@@ -21,6 +21,8 @@ INCOMPLETE_STATUSES = {200, 502}
 RATE_LIMIT_STATUSES = {429}
 GENERIC = 500
 CALLERS_FAULT = set(range(400, 500))
+NO_CRASH = set(range(200, 600)) - {GENERIC}
+"""What services may take for right, or leave to the model, but none may fall over."""
 SHOWN = 4
 
 
@@ -55,6 +57,9 @@ def _of_refusals(history: History) -> Cases:
     yield from _last(history, f"rate limit: {LONG}", RATE_LIMIT_STATUSES)
     for name in PLAIN:
         yield from _each(history, f"wrong: {name}", CALLERS_FAULT)
+    for name in ODD:
+        crashes = (one for one in _each(history, f"wrong: {name}", NO_CRASH) if one[0].status == GENERIC)
+        yield from crashes
     yield from _each(history, "lasting refused", UNAVAILABLE)
 
 

@@ -48,7 +48,7 @@ def _seconds_of_text(text: str) -> tuple[float, bool] | None:
 
 def _iso(text: str) -> datetime:
     """Read ISO 8601 with more than Python does: any number of decimals, and a zone behind a blank or by its name."""
-    text = _FRACTION.sub(r"\1", text)
+    text = _FRACTION.sub(r"\1", text.upper())
     named = _UTC.search(text)
     if named:
         text = text[: named.start()] + (text[named.end() :] or "Z")

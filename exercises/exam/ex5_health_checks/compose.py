@@ -19,8 +19,16 @@ _DEFAULTS = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compo
 _COMPOSE = re.compile(r"(.*/)?(docker-)?compose[^/]*\.ya?ml", re.IGNORECASE)
 _OVERRIDE = re.compile(r"(docker-)?compose\.override\.ya?ml")
 _IDLE = re.compile(
-    r"(/(usr/)?bin/)?(true|:|exit( 0)?|echo\b.*|sleep\b.*|ls\b.*|pwd|date|test 1|\[ 1 \])", re.IGNORECASE
+    r"(/(usr/)?s?bin/)?(true|:|exit( 0)?|echo\b.*|sleep\b.*|ls\b.*|pwd|date|hostname|test\b.*|\[ .*\]"
+    r"|(pgrep|pidof|ps|kill|cat|stat|which)\b[^;&]*)",
+    re.IGNORECASE,
 )
+"""What asks the service nothing: it succeeds as long as the container runs, and whatever the process does."""
+_CLIENT = re.compile(
+    r"curl|wget|http|/dev/tcp|\bnc\b|ncat|netcat|socat|python|node|fetch|grpc", re.IGNORECASE
+)
+"""What in such a command may ask after all, as in `test "$(curl ...)" = 200`."""
+_OR_FAIL = re.compile(r"\s*\|\|\s*exit 1$")
 _FORGIVEN = re.compile(r"(\|\|?|;)\s*(true|:|exit 0|echo\b[^|;&]*)\s*$", re.IGNORECASE)
 _MOST_EXTENDS = 5
 _MOST_CHARACTERS = 1_000
@@ -137,7 +145,8 @@ def _idle(command: str) -> str | None:
     if not command:
         return NONE
     plain = re.sub(r"^(/bin/)?(ba|da|a)?sh -l?c ", "", command).strip().strip("'\"").strip()
-    idle = _IDLE.fullmatch(plain) or _FORGIVEN.search(plain)
+    plain = _OR_FAIL.sub("", plain)
+    idle = (_IDLE.fullmatch(plain) and not _CLIENT.search(plain)) or _FORGIVEN.search(plain)
     return ASKS_NOBODY.format(command[:80]) if idle else None
 
 

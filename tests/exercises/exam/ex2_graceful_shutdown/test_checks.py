@@ -412,6 +412,20 @@ def test_no_new_work_does_not_ask_for_endpoints_that_a_service_has_not() -> None
     assert checks.no_new_work(story.end()).passed
 
 
+def test_no_new_work_fails_an_endpoint_that_breaks_instead_of_refusing() -> None:
+    story = Stop("drain")
+    story.terminate()
+    story.at(2)
+    story.answer(story.ask("knock", path="/auth/login"), 500)
+    story.answer(story.ask("knock"), 503)
+    story.exit()
+
+    verdict = checks.no_new_work(story.end())
+
+    assert verdict.status == "failed"
+    assert "1 of 2 got another answer; /auth/login on" in verdict.actual
+
+
 def _on_idle_connection(status: int) -> History:
     story = Stop("drain")
     story.answer(story.ask("idle", path="/health", method="GET"))

@@ -7,6 +7,7 @@ import pytest
 from chaos.history import Call, History, Stall
 from exercises.exam.ex4_errors_and_retry import checks
 from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, MALFORMED
+from exercises.exam.ex4_errors_and_retry.own_errors import ODD
 from tests.exercises.exam.ex4_errors_and_retry.stories import (
     Service,
     comes_early,
@@ -171,6 +172,8 @@ def test_failures_are_told_apart_allows_400_for_a_404_and_5xx_passed_on() -> Non
         *INCOMPLETE.values,
         "refused",
         "wrong: no JSON",
+        "wrong: unknown model",
+        "wrong: an array",
     ],
 )
 def test_failures_are_told_apart_fails_a_generic_500(label: str) -> None:
@@ -179,6 +182,12 @@ def test_failures_are_told_apart_fails_a_generic_500(label: str) -> None:
     assert verdict.status == "failed"
     assert label.replace("model-", "the model's ") in verdict.expected
     assert "500" in verdict.actual
+
+
+@pytest.mark.parametrize("label", [f"wrong: {name}" for name in ODD])
+@pytest.mark.parametrize("status", [200, 404, 422, 502])
+def test_failures_are_told_apart_leaves_odd_requests_to_the_service(label: str, status: int) -> None:
+    assert checks.failures_are_told_apart(refusals(statuses={label: status}), hang(), retries()).passed
 
 
 @pytest.mark.parametrize("label", INCOMPLETE.values)
@@ -259,6 +268,7 @@ def test_errors_have_context_passes_other_places(shape: Callable[[dict[str, Any]
     [
         "2026-11-21T10:00:01Z",
         "2026-11-21 10:00:01.123456789",
+        "2026-11-21t10:00:01z",
         "2026-11-21T18:00:01,250+08:00",
         "2026-11-21 11:00:00",
         "2026-11-21 10:00:00 UTC",

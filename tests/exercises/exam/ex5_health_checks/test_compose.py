@@ -16,6 +16,9 @@ def _compose(health_check: str, *, name: str = "api") -> str:
         '["CMD", "curl", "-f", "http://localhost:8000/health"]',
         '["CMD-SHELL", "curl -f http://localhost:8000/health || exit 1"]',
         "curl -f http://localhost:8000/health",
+        "test $(curl -s -o /dev/null -w '%{http_code}' http://localhost:8000/health) = 200",
+        "cat < /dev/tcp/localhost/8000",
+        "pgrep -f uvicorn && curl -f http://localhost:8000/health",
     ],
 )
 @pytest.mark.parametrize("name", ["api", "llm-api"])
@@ -82,6 +85,11 @@ def test_says_what_is_no_yaml(text: str) -> None:
         '["CMD-SHELL", "exit 0"]',
         '["CMD", "sh", "-c", "exit 0"]',
         "echo ok",
+        '["CMD", "pgrep", "-f", "uvicorn"]',
+        "ps aux | grep -q uvicorn || exit 1",
+        "test -f /tmp/ready",
+        "'[ -e /tmp/ready ] || exit 1'",
+        '["CMD", "kill", "-0", "1"]',
         '["CMD-SHELL", "curl -f http://localhost:8000/health || true"]',
         '["CMD-SHELL", "curl -f http://localhost:8000/health || exit 0"]',
         '["CMD-SHELL", "curl -f http://localhost:8000/health | true"]',
