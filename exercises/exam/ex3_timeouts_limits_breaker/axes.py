@@ -70,7 +70,8 @@ class Body:
 
 _TOO_LARGE = frozenset({413})
 _NO_LENGTH = frozenset({411, 413})
-_NOT_TOO_LARGE = frozenset(range(200, 500)) - {413}
+_NOT_TOO_LARGE = frozenset(range(200, 500)) - {400, 413}
+"""The body is a right request, and only long."""
 
 LARGE_BODIES: Axis[Body] = Axis(
     "bodies over the limit",

@@ -220,7 +220,7 @@ def _body(history: History, exchange: Exchange, name: str, body: axes.Body) -> V
     too_large = name in axes.LARGE_BODIES.values
     what = f"a body of {name} to {exchange.request.path}"
     named = " or ".join(map(str, sorted(body.statuses)))
-    expected = f"{named} for {what}" if too_large else f"no 413 for {what}"
+    expected = f"{named} for {what}" if too_large else f"neither 413 nor 400 for {what}"
     if body.sent:
         expected += ", while most of the body is still to come"
     if exchange.status in body.statuses and not (too_large and _reached(history, exchange)):

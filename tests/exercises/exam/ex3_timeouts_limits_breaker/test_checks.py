@@ -213,6 +213,7 @@ def test_body_limit_passes(endpoint: str, other: dict[str, int | None]) -> None:
         ({"0.9_MB": 413}, "0.9 MB"),
         ({"0.9_MB_with": 411}, "0.9 MB"),
         ({"0.9_MB_in": 500}, "0.9 MB"),
+        ({"0.9_MB_in": 400}, "0.9 MB"),
         ({"1.2_MB_with": 500}, "1.2 MB"),
     ],
 )
