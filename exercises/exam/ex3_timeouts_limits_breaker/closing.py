@@ -108,9 +108,14 @@ def _asked_after(history: History, kind: str) -> list[Exchange]:
 
 
 def _first_probe(history: History, kind: str) -> Call | None:
-    """Return the first call that reached the model after the breaker had turned callers away."""
+    """Return the first call that reached the model after the breaker had turned callers away.
+
+    Requests that it had let in before may still be on their way, on a busy machine for seconds.
+    """
     turned_away = rejected(history, kind)[-1].request.t
-    return next((one.call for one in history.calls() if one.call.t > turned_away), None)
+    let_in = {one.request.key for one in history.exchanges() if one.request.t <= turned_away}
+    later = (one.call for one in history.calls() if one.call.t > turned_away)
+    return next((call for call in later if call.key not in let_in), None)
 
 
 def _bounded(history: History, callers: Sequence[Exchange], limit: int, expectation: str) -> Verdict:

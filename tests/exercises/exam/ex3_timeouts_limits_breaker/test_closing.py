@@ -148,12 +148,20 @@ def test_breaker_closes_fails_a_service_without_a_breaker() -> None:
     assert "never opened" in verdict.actual
 
 
-def _polled(named: str, *, rejected_for: float) -> History:
-    """Requests are turned away for so long, though the model is there again; then one reaches it."""
+def _polled(named: str, *, rejected_for: float, late: bool = False) -> History:
+    """Requests are turned away for so long, though the model is there again; then one reaches it.
+
+    A `late` attempt is of a request that was let in before.
+    """
     story = Story("half_open")
     fail(story)
+    let_in = story.ask(labelled("failing", USUAL))
     reject(story, retry_after=named)
     begun = story.now
+    if late:
+        story.now += 0.1
+        story.call(let_in, status=503)
+    story.answer(let_in, 502)
     while story.now - begun < rejected_for:
         story.reject(labelled("refused", USUAL), retry_after=named)
         story.now += 1
@@ -167,6 +175,10 @@ def _polled(named: str, *, rejected_for: float) -> History:
 @pytest.mark.parametrize(("named", "actual"), [("10", 10), ("9", 10), ("10", 5), ("60", 60), ("2", 3)])
 def test_breaker_closes_passes_a_retry_after_that_fits(named: str, actual: float) -> None:
     assert _judge(_recovery(), _polled(named, rejected_for=actual)).passed
+
+
+def test_breaker_closes_takes_an_attempt_of_a_request_that_was_let_in_before_for_no_probe() -> None:
+    assert _judge(_recovery(), _polled("12", rejected_for=12, late=True)).passed
 
 
 @pytest.mark.parametrize(("named", "actual"), [("1", 10), ("0", 5), ("60", 10), ("3600", 10)])
