@@ -15,14 +15,29 @@ _LISTED_BY_NAME = frozenset({"containers", "initContainers", "env", "volumes"})
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """What a kustomization makes of the images called `of`; what is empty of `name` and `version` stays as it is."""
+
+    of: str
+    name: str
+    version: str
+    """With its sign: `:1.0.0`, or `@sha256:...`."""
+
+    def apply(self, image: str) -> str:
+        """Return an image as it is deployed."""
+        name = _without_version(image)
+        return (self.name or name) + (self.version or image[len(name) :]) if name == self.of else image
+
+
+@dataclass(frozen=True, slots=True)
 class Kustomization:
-    """What a kustomization does, with all that it builds on. `replicas` and `images` are by the names that they stand for.
+    """What a kustomization does, with all that it builds on, in this order. `replicas` are by the names that they are for.
 
     A patch is an object, or a list of JSON Patch operations; `target` is the kind and name that it is for, if it says so.
     """
 
     patches: tuple[tuple[Object, Any], ...] = ()
-    images: tuple[tuple[str, str], ...] = ()
+    images: tuple[Image, ...] = ()
     replicas: tuple[tuple[str, int], ...] = ()
 
     def __bool__(self) -> bool:
@@ -112,13 +127,17 @@ def _beside(path: str, name: Any) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), str(name)))
 
 
-def _images(kustomization: Object) -> Iterator[tuple[str, str]]:
+def _images(kustomization: Object) -> Iterator[Image]:
     for one in map(table, listed(kustomization.get("images"))):
-        name = str(one.get("newName") or one.get("name") or "")
-        if digest := one.get("digest"):
-            yield str(one.get("name")), f"{name}@{digest}"
-        elif tag := one.get("newTag"):
-            yield str(one.get("name")), f"{name}:{tag}"
+        digest, tag = one.get("digest"), one.get("newTag")
+        version = f"@{digest}" if digest else f":{tag}" if tag else ""
+        yield Image(str(one.get("name") or ""), str(one.get("newName") or ""), version)
+
+
+def _without_version(image: str) -> str:
+    image = image.partition("@")[0]
+    head, slash, last = image.rpartition("/")
+    return head + slash + last.partition(":")[0]
 
 
 def _is_for(target: Object, one: Object) -> bool:

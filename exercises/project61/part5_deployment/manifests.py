@@ -2,13 +2,13 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chaos.history import File
 from exercises.project61.part5_deployment import kustomize
-from exercises.project61.part5_deployment.kustomize import Kustomization
+from exercises.project61.part5_deployment.kustomize import Image, Kustomization
 from exercises.project61.part5_deployment.values import Object, listed, table
 from lab import compose_file
 
@@ -30,14 +30,14 @@ _API_NAME = re.compile(r"(?:^|[-_])(?:api|gateway|app)(?:$|[-_\d])")
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """The objects of all manifests, without patches, and the images that a kustomization puts in place of others'.
+    """The objects of all manifests, without patches, and what a kustomization makes of their images, one after another.
 
     `has_chart` tells that there are templates of Helm's, which are no manifests yet.
     """
 
     objects: tuple[Object, ...]
     kustomizations: tuple[Kustomization, ...] = ()
-    images: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[Image, ...] = ()
     has_chart: bool = False
 
     def of(self, kind: str) -> list[Object]:
@@ -47,8 +47,7 @@ class Manifests:
     def deployed(self) -> "list[Manifests]":
         """Return what each kustomization makes of the objects; without any, the objects as they are."""
         return [
-            Manifests(tuple(map(one.apply, self.objects)), images=dict(one.images))
-            for one in self.kustomizations
+            Manifests(tuple(map(one.apply, self.objects)), images=one.images) for one in self.kustomizations
         ] or [self]
 
     def api(self, paths: Collection[str]) -> Object | None:
@@ -61,7 +60,9 @@ class Manifests:
     def image(self, container: Object) -> str:
         """Return the image of a container as it is deployed."""
         image = str(container.get("image") or "")
-        return self.images.get(_without_tag(image), image)
+        for one in self.images:
+            image = one.apply(image)
+        return image
 
 
 def read(files: Sequence[File]) -> Manifests:
@@ -131,10 +132,3 @@ def _objects(documents: Sequence[Any]) -> Iterator[Object]:
                 yield from _objects(listed(one.get("items")))
             else:
                 yield one
-
-
-def _without_tag(image: str) -> str:
-    image = image.partition("@")[0]
-    head, _, last = image.rpartition("/")
-    last = last.partition(":")[0]
-    return f"{head}/{last}" if head else last

@@ -19,6 +19,7 @@ COMPOSE = "docker-compose.yml"
 DOCKERFILE = "src/api/Dockerfile"
 WORKFLOW = ".github/workflows/ci.yml"
 OVERLAY = "deploy/kubernetes/overlays/production"
+KUSTOMIZATION = f"{OVERLAY}/kustomization.yaml"
 
 Check = Callable[[History], Verdict]
 Change = tuple[str, str, str]
@@ -180,6 +181,14 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         ],
         "not pinned",
     ),
+    "an image with another name alone": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "ghcr.io/example/llm-api:0.1.0", "ghcr.io/example/llm-api"),
+            (KUSTOMIZATION, "newTag: 0.1.0", "newName: ghcr.io/example/other"),
+        ],
+        "ghcr.io/example/other is not pinned",
+    ),
     "a secret in clear": (
         checks.manifests_make_sense,
         [(DEPLOYMENT, "valueFrom: {secretKeyRef: {name: llm-api, key: jwt-secret-key}}", 'value: "3f9c2a"')],
@@ -255,7 +264,8 @@ ONE_REPLICA = [
     (DEPLOYMENT, "replicas: 2", "replicas: 1"),
     ("deploy/kubernetes/base/autoscaler.yaml", "minReplicas: 2", "minReplicas: 1"),
 ]
-KUSTOMIZATION = f"{OVERLAY}/kustomization.yaml"
+BASE = "deploy/kubernetes/base/kustomization.yaml"
+NEW_NAME = "images: [{name: api, newName: ghcr.io/example/llm-api}]\nresources:\n"
 BY_PATCH = "patches:\n  - path: replicas.yaml\n  - target: {kind: Deployment, name: llm-api}\n    patch: |-\n"
 
 RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
@@ -286,6 +296,23 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         {"deploy/kubernetes/a-backend.yaml": SIDECAR},
     ),
     "replicas by an overlay's patch": (checks.manifests_make_sense, ONE_REPLICA, {}),
+    "an image that the base names and an overlay pins": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, "ghcr.io/example/llm-api:0.1.0", "api"), (BASE, "resources:\n", NEW_NAME)],
+        {},
+    ),
+    "another name for an image with a version": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "ghcr.io/example/llm-api:0.1.0", "localhost:5000/api:0.1.0"),
+            (
+                KUSTOMIZATION,
+                "name: ghcr.io/example/llm-api\n    newTag: 0.1.0",
+                "name: localhost:5000/api\n    newName: ghcr.io/example/llm-api",
+            ),
+        ],
+        {},
+    ),
     "a budget by expressions": (
         checks.manifests_make_sense,
         [
