@@ -120,7 +120,7 @@ def _manifests(history: History) -> manifests.Manifests:
         [
             file
             for file in history.of(File)
-            if file.path.endswith((".yml", ".yaml")) and not file.path.startswith(".github/")
+            if file.path.endswith((".yml", ".yaml", "Kustomization")) and not file.path.startswith(".github/")
         ]
     )
     if found.objects:

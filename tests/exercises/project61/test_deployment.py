@@ -9,7 +9,7 @@ from chaos.contract import Contract
 from chaos.history import Began, File, History
 from exercises.project61.part5_deployment import checks
 from exercises.project61.part5_deployment.compose import kinds
-from exercises.project61.part5_deployment.experiments import FOLDERS
+from exercises.project61.part5_deployment.experiments import FOLDERS, PATTERNS
 from exercises.project61.part5_deployment.secrets import gives_away
 from lab.verdict import Verdict
 
@@ -354,6 +354,21 @@ def test_what_is_right_in_another_way_passes(case: str) -> None:
     check, changes, added = RIGHT[case]
 
     verdict = judged(check, {**changed(*changes), **added})
+
+    assert verdict.passed, verdict.actual
+
+
+def test_a_kustomization_without_an_ending_counts(tmp_path: Path) -> None:
+    for path, text in changed(*ONE_REPLICA).items():
+        file = tmp_path / path.replace("kustomization.yaml", "Kustomization")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    recorded = {path for pattern in PATTERNS for path in tmp_path.glob(pattern) if path.is_file()}
+
+    verdict = judged(
+        checks.manifests_make_sense,
+        {path.relative_to(tmp_path).as_posix(): path.read_text() for path in recorded},
+    )
 
     assert verdict.passed, verdict.actual
 
