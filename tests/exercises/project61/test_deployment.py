@@ -118,6 +118,31 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [(DEPLOYMENT, "readinessProbe", "readynessProbe")],
         "readynessProbe",
     ),
+    "an API that was removed": (
+        checks.manifests_are_valid,
+        [("deploy/kubernetes/base/disruption-budget.yaml", "policy/v1", "policy/v1beta1")],
+        "policy/v1beta1 has no PodDisruptionBudget",
+    ),
+    "an API that there never was": (
+        checks.manifests_are_valid,
+        [(DEPLOYMENT, "apps/v1", "apps/v2")],
+        "apps/v2 has no Deployment",
+    ),
+    "a version of a group with a dot": (
+        checks.manifests_are_valid,
+        [("deploy/kubernetes/base/ingress.yaml", "networking.k8s.io/v1", "networking.k8s.io/v1beta1")],
+        "networking.k8s.io/v1beta1 has no Ingress",
+    ),
+    "a misspelt kind": (
+        checks.manifests_are_valid,
+        [(DEPLOYMENT, "kind: Deployment", "kind: Deploiment")],
+        "apps/v1 has no Deploiment",
+    ),
+    "a kind of the core that is none": (
+        checks.manifests_are_valid,
+        [("deploy/kubernetes/base/service.yaml", "kind: Service", "kind: Servise")],
+        "v1 has no Servise",
+    ),
     "probes swapped": (
         checks.manifests_make_sense,
         [
@@ -260,6 +285,16 @@ spec:
     metadata: {labels: {app: backend}}
     spec: {containers: [{name: backend, image: "models:1"}]}
 """
+THIRD_PARTIES = {
+    "cert-manager.io/v1": "Certificate",
+    "monitoring.coreos.com/v1": "ServiceMonitor",
+    "gateway.networking.k8s.io/v1": "HTTPRoute",
+    "autoscaling.k8s.io/v1": "VerticalPodAutoscaler",
+    "policy.networking.k8s.io/v1alpha1": "AdminNetworkPolicy",
+    "networking.istio.io/v1": "VirtualService",
+    "kind.x-k8s.io/v1alpha4": "Cluster",
+    "skaffold/v4beta11": "Config",
+}
 ONE_REPLICA = [
     (DEPLOYMENT, "replicas: 2", "replicas: 1"),
     ("deploy/kubernetes/base/autoscaler.yaml", "minReplicas: 2", "minReplicas: 1"),
@@ -288,6 +323,14 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         checks.manifests_make_sense,
         [],
         {"deploy/kubernetes/secret.example.yaml": SECRET},
+    ),
+    "kinds of third parties": (
+        checks.manifests_are_valid,
+        [],
+        {
+            f"deploy/{number}.yaml": f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\n"
+            for number, (version, kind) in enumerate(THIRD_PARTIES.items())
+        },
     ),
     "a chart beside manifests": (checks.manifests_are_valid, [], CHART),
     "another Deployment that comes first": (
@@ -442,6 +485,9 @@ HOSTILE = {
     + "".join(f"- &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)),
     "numbers for names": "1: 2\napiVersion: 3\nkind: Deployment\nmetadata: 4\nspec: 5\n",
     "lists for tables": "apiVersion: apps/v1\nkind: Deployment\nmetadata: []\nspec: []\n",
+    "a kind that is no name": 'apiVersion: v1\nkind: "a\\0b"\n',
+    "a kind without end": f"apiVersion: v1\nkind: {'x' * 5000}\n",
+    "a kind in another folder": "apiVersion: v1\nkind: ../../x\n",
     "null": "null\n---\nnull\n",
     "containers of text": "apiVersion: apps/v1\nkind: Deployment\nspec: {template: {spec: {containers: [a, b]}}}\n",
 }
