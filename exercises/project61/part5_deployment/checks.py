@@ -76,17 +76,13 @@ def manifests_make_sense(deployment_files: History) -> Verdict:
         return failed(expected, str(error))
     alive = deployment_files.contract.endpoints["alive"]
     # An overlay for a developer's machine may have one replica; one of them has to be fit for production.
-    wrong = min((_problems(one, alive) for one in found.deployed()), key=len)
-    if wrong:
+    apis = [(one, api) for one in found.deployments if (api := one.api((alive, *READY)))]
+    if not apis:
+        return failed(expected, "there is no Deployment of the API")
+    judged = (list(sense.problems(one, api, alive=alive, ready=READY)) for one, api in apis)
+    if wrong := min(judged, key=len):
         return failed(expected, "; ".join(wrong[:SHOWN]))
     return passed("probes, grace period, replicas, budget, resources, user, image and secrets are right")
-
-
-def _problems(found: manifests.Manifests, alive: str) -> list[str]:
-    api = found.api((alive, *READY))
-    if api is None:
-        return ["there is no Deployment of the API"]
-    return list(sense.problems(found, api, alive=alive, ready=READY))
 
 
 def workflow_tests_and_builds(deployment_files: History) -> Verdict:

@@ -20,6 +20,7 @@ DOCKERFILE = "src/api/Dockerfile"
 WORKFLOW = ".github/workflows/ci.yml"
 OVERLAY = "deploy/kubernetes/overlays/production"
 KUSTOMIZATION = f"{OVERLAY}/kustomization.yaml"
+BASE = "deploy/kubernetes/base/kustomization.yaml"
 
 Check = Callable[[History], Verdict]
 Change = tuple[str, str, str]
@@ -190,6 +191,32 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [("deploy/kubernetes/base/disruption-budget.yaml", "name: llm-api}", "name: other}")],
         "PodDisruptionBudget",
     ),
+    "a budget that no kustomization lists": (
+        checks.manifests_make_sense,
+        [(BASE, "  - disruption-budget.yaml\n", "")],
+        "PodDisruptionBudget",
+    ),
+    "one replica, and an autoscaler that no kustomization lists": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "replicas: 2", "replicas: 1"),
+            (BASE, "  - autoscaler.yaml\n", ""),
+            (KUSTOMIZATION, "  - path: replicas.yaml\n", ""),
+        ],
+        "fewer than 2 replicas",
+    ),
+    "a secret in a ConfigMap that no kustomization lists": (
+        checks.manifests_make_sense,
+        [
+            (
+                "deploy/kubernetes/base/configmap.yaml",
+                "  ENVIRONMENT",
+                "  JWT_SECRET_KEY: 3f9\n  ENVIRONMENT",
+            ),
+            (BASE, "  - configmap.yaml\n", ""),
+        ],
+        "ConfigMap",
+    ),
     "root in Kubernetes": (
         checks.manifests_make_sense,
         [
@@ -299,7 +326,6 @@ ONE_REPLICA = [
     (DEPLOYMENT, "replicas: 2", "replicas: 1"),
     ("deploy/kubernetes/base/autoscaler.yaml", "minReplicas: 2", "minReplicas: 1"),
 ]
-BASE = "deploy/kubernetes/base/kustomization.yaml"
 NEW_NAME = "images: [{name: api, newName: ghcr.io/example/llm-api}]\nresources:\n"
 BY_PATCH = "patches:\n  - path: replicas.yaml\n  - target: {kind: Deployment, name: llm-api}\n    patch: |-\n"
 
@@ -337,6 +363,30 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         checks.manifests_make_sense,
         [],
         {"deploy/kubernetes/a-backend.yaml": SIDECAR},
+    ),
+    "a production overlay next to one that has a replica alone": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "patches:\n  - path: replicas.yaml\n", "")],
+        {
+            "deploy/kubernetes/overlays/dev/kustomization.yaml": (
+                "resources: [../../base]\nreplicas: [{name: llm-api, count: 1}]\n"
+            ),
+            "deploy/kubernetes/monitoring/kustomization.yaml": "resources: [others.yaml]\n",
+            "deploy/kubernetes/monitoring/others.yaml": SIDECAR,
+        },
+    ),
+    "an autoscaler by a component": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "replicas: 2", "replicas: 1"),
+            (BASE, "  - autoscaler.yaml\n", ""),
+            (KUSTOMIZATION, "patches:\n  - path: replicas.yaml\n", "components: [../../components/scale]\n"),
+        ],
+        {
+            "deploy/kubernetes/components/scale/kustomization.yaml": (
+                "kind: Component\nresources: [../../base/autoscaler.yaml]\n"
+            )
+        },
     ),
     "replicas by an overlay's patch": (checks.manifests_make_sense, ONE_REPLICA, {}),
     "an image that the base names and an overlay pins": (
@@ -500,3 +550,14 @@ def test_odd_files_get_a_verdict(name: str, check: Check, path: str) -> None:
     verdict = judged(check, {**FILES, path: HOSTILE[name]})
 
     assert verdict.status in {"passed", "failed"}
+
+
+def test_kustomizations_that_build_on_each_other_in_many_ways_are_read_once() -> None:
+    depth = 40
+    files = {
+        f"k8s/{side}{level}/kustomization.yaml": f"resources: [../a{level + 1}, ../b{level + 1}, ../a0]\n"
+        for level in range(depth)
+        for side in "ab"
+    }
+
+    assert judged(checks.manifests_make_sense, {**FILES, **files}).passed
