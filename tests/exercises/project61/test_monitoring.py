@@ -418,7 +418,7 @@ def test_a_status_of_metrics_is_told() -> None:
         (lambda request_id: f"INFO {request_id}", "lines are none"),
         (lambda _: json.dumps({"message": "request"}), "no line has id-"),
         (lambda request_id: json.dumps({"id": request_id, "key": KEY}), "a key stands"),
-        (lambda request_id: json.dumps({"id": request_id, "token": TOKEN}), "a access_token stands"),
+        (lambda request_id: json.dumps({"id": request_id, "token": TOKEN}), "an access_token stands"),
         (lambda request_id: json.dumps({"id": request_id, "env": SECRET}), "JWT_SECRET_KEY stands"),
     ],
 )
