@@ -79,9 +79,11 @@ def manifests_make_sense(deployment_files: History) -> Verdict:
     apis = [(one, api) for one in found.deployments if (api := one.api((alive, *READY)))]
     if not apis:
         return failed(expected, "there is no Deployment of the API")
-    judged = (list(sense.problems(one, api, alive=alive, ready=READY)) for one, api in apis)
-    if wrong := min(judged, key=len):
-        return failed(expected, "; ".join(wrong[:SHOWN]))
+    judged = ((list(sense.problems(one, api, alive=alive, ready=READY)), one.origin) for one, api in apis)
+    wrong, origin = min(judged, key=lambda one: (len(one[0]), "prod" not in one[1]))
+    if wrong:
+        place = f"{origin}: " if len(apis) > 1 and origin else ""
+        return failed(expected, place + "; ".join(wrong[:SHOWN]))
     return passed("probes, grace period, replicas, budget, resources, user, image and secrets are right")
 
 

@@ -33,10 +33,11 @@ class Image:
 class Kustomization:
     """What a kustomization does, with all that it builds on, in this order. `replicas` are by the names that they are for.
 
-    `files` are those whose objects it is about. A patch is an object, or a list of JSON Patch operations; `target` is the
+    It lies at `path`, and `files` are those whose objects it is about. A patch is an object, or a list of JSON Patch operations; `target` is the
     kind and name that it is for, if it says so.
     """
 
+    path: str
     files: frozenset[str] = frozenset()
     patches: tuple[tuple[Object, Any], ...] = ()
     images: tuple[Image, ...] = ()
@@ -47,6 +48,7 @@ class Kustomization:
 
     def after(self, other: "Kustomization") -> "Kustomization":
         return Kustomization(
+            self.path,
             self.files | other.files,
             other.patches + self.patches,
             other.images + self.images,
@@ -86,12 +88,13 @@ def _build(
     path: str, found: Mapping[str, Object], loaded: Mapping[str, Sequence[Any]], seen: set[str]
 ) -> Kustomization:
     one = found[path]
-    made = Kustomization()
+    made = Kustomization(path)
     seen.add(path)
     for below in _below(path, found):
         if below not in seen:
             made = _build(below, found, loaded, seen).after(made)
     own = Kustomization(
+        path,
         frozenset(_named(path, one)).intersection(loaded),
         tuple(_patches(path, one, loaded)),
         tuple(_images(one)),

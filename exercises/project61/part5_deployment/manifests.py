@@ -32,7 +32,7 @@ _API_NAME = re.compile(r"(?:^|[-_])(?:api|gateway|app)(?:$|[-_\d])")
 class Manifests:
     """The objects of manifests, without patches, and what a kustomization makes of their images, one after another.
 
-    `others` are those in the repository that are not deployed with them. `deployments` is what each kustomization makes of
+    `origin` is the kustomization that deploys them, if any. `others` are those in the repository that are not deployed with them. `deployments` is what each kustomization makes of
     the objects that it reaches, and the objects that none reaches. `has_chart` tells that there are templates of Helm's,
     which are no manifests yet.
     """
@@ -40,6 +40,7 @@ class Manifests:
     objects: tuple[Object, ...]
     others: tuple[Object, ...] = ()
     images: tuple[Image, ...] = ()
+    origin: str = ""
     deployments: "tuple[Manifests, ...]" = ()
     has_chart: bool = False
 
@@ -92,7 +93,8 @@ def _deployments(
 ) -> Iterator[Manifests]:
     for one in kustomizations:
         made = map(one.apply, _of_files(objects, one.files))
-        yield Manifests(tuple(made), tuple(_of_files(objects, objects.keys() - one.files)), one.images)
+        others = _of_files(objects, objects.keys() - one.files)
+        yield Manifests(tuple(made), tuple(others), one.images, one.path)
     reached = frozenset().union(*(one.files for one in kustomizations))
     if rest := tuple(_of_files(objects, objects.keys() - reached)):
         yield Manifests(rest, tuple(_of_files(objects, reached)))

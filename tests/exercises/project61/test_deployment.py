@@ -451,6 +451,18 @@ def test_what_is_right_in_another_way_passes(case: str) -> None:
     assert verdict.passed, verdict.actual
 
 
+@pytest.mark.parametrize("developers", ["dev", "staging"])
+def test_of_overlays_with_as_many_problems_that_for_production_is_named(developers: str) -> None:
+    files = changed((KUSTOMIZATION, "newTag: 0.1.0", "newTag: latest"))
+    overlay = "resources: [../../base]\nreplicas: [{name: llm-api, count: 1}]\n"
+    files[f"deploy/kubernetes/overlays/{developers}/kustomization.yaml"] = overlay
+    files["deploy/kubernetes/base/autoscaler.yaml"] = ""
+
+    verdict = judged(checks.manifests_make_sense, files)
+
+    assert verdict.actual.startswith(f"{KUSTOMIZATION}: the image ")
+
+
 def test_a_kustomization_without_an_ending_counts(tmp_path: Path) -> None:
     for path, text in changed(*ONE_REPLICA).items():
         file = tmp_path / path.replace("kustomization.yaml", "Kustomization")
