@@ -35,6 +35,9 @@ AFTER_SECONDS = 0.5
 """A log line may be read so much later than the answer that it is about."""
 START_TRIES = 3
 """How often a service is started that could not bind its port, each time with another one."""
+_USAGE_CODE = 2
+"""With this code programs exit that miss an option or do not know one."""
+_USAGE_HELP = "code 2 is often about options, and only known servers have `--host` and `--port` added"
 PORT_TAKEN = "address already in use"
 """What a server says, among other words, that cannot bind its port."""
 
@@ -118,8 +121,12 @@ def _why_not_started(history: History, expected: str) -> Verdict:
     if exited and exited.cause and exited.cause != "killed by the lab":
         return failed(expected, f"it was ended by the grader at start: it {exited.cause}", exited)
     if exited and exited.cause is None:
-        return failed(expected, f"it exited with code {exited.code} before it answered", exited)
-    return failed(expected, "it did not answer on the port that it was given", history.first(Launched))
+        about = f"; {_USAGE_HELP}" if exited.code == _USAGE_CODE else ""
+        return failed(expected, f"it exited with code {exited.code} before it answered{about}", exited)
+    actual = (
+        "it did not answer on the port that it was given, by `{port}` in its command or by the variable PORT"
+    )
+    return failed(expected, actual, history.first(Launched))
 
 
 def _not_bound(history: History, taken: Exited) -> Verdict:

@@ -1,6 +1,7 @@
 """Reads histories for checks: what became of a request, in words, and whether the lab had the processor."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from chaos.history import (
@@ -12,6 +13,7 @@ from chaos.history import (
     Fault,
     History,
     Log,
+    OwnTests,
     Phase,
     Request,
 )
@@ -20,6 +22,7 @@ from lab.timing import stalled
 
 STARVED_SHARE = 0.2
 """A quota or a sleeping lab takes a third of an experiment and more; a machine that is only busy, a tenth at most."""
+_SHOWN_TESTS = 3
 
 _FAILURES = {
     "refused": "the connection was refused",
@@ -95,6 +98,8 @@ def describe(history: History, event: Event) -> str:
             text = f"the service exited with {event.code}" + (
                 f", for it {event.cause}" if event.cause else ""
             )
+        case OwnTests():
+            text = _describe_tests(event)
         case _:
             fields = event.model_dump(exclude={"t", "kind"}, exclude_none=True)
             told = " ".join(f"{name}={excerpt(str(value), 80)}" for name, value in fields.items())
@@ -106,6 +111,17 @@ def _describe_end(history: History, end: Answer | Failure) -> str:
     request = next(one for one in history.of(Request) if one.request == end.request)
     asked = f"{request.method} {request.path} ({request.label}) -> {outcome(end)}"
     return f"{asked}: {excerpt(end.body)}" if isinstance(end, Answer) and end.status >= 400 else asked
+
+
+def _describe_tests(run: OwnTests) -> str:
+    """Say how many of a submission's own tests ended how, and which failed."""
+    counts = Counter(case.outcome for case in run.cases)
+    told = run.problem or ", ".join(f"{count} {name}" for name, count in counts.items()) or "there were none"
+    failing = [f"{case.name} in {case.file}" for case in run.cases if case.outcome == "failed"]
+    more = f" and {len(failing) - _SHOWN_TESTS} more" if len(failing) > _SHOWN_TESTS else ""
+    named = f"; failed: {', '.join(failing[:_SHOWN_TESTS])}{more}" if failing else ""
+    fault = f" with the fault '{run.fault}'" if run.fault else ""
+    return f"own tests{fault}: {excerpt(told + named, 300)}"
 
 
 def excerpt(text: str, length: int = 160) -> str:

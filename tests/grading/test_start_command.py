@@ -8,6 +8,7 @@ from grading.start import command as module
 from grading.start.command import StartCommand
 from grading.start.container import Command, Container
 from grading.start.errors import UnclearStartError
+from grading.start.servers import SERVERS
 
 from .conftest import Repository
 
@@ -158,3 +159,12 @@ def test_paths_are_found_from_the_folder_of_the_start(repository: Repository) ->
         command="./run.sh",
     )
     assert module.read(container).words == UVICORN
+
+
+@pytest.mark.parametrize(
+    "page", ["EXAM.md", "exercises/assignment1/README.md", "exercises/project61/README.md"]
+)
+def test_pages_name_the_servers_that_are_given_their_address(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text()
+
+    assert ", ".join(SERVERS) in text.replace(" and daphne", ", daphne")

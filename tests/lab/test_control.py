@@ -25,6 +25,17 @@ def test_a_service_that_exits_at_start_fails_with_its_code() -> None:
     assert control.log_tail(history) == ["ValueError: JWT_SECRET_KEY is missing"]
 
 
+@pytest.mark.parametrize(("code", "named"), [(2, True), (1, False)])
+def test_a_command_that_misses_options_is_told_who_gets_them(code: int, named: bool) -> None:  # noqa: FBT001
+    story = Story(started=False)
+    story.crash(code, "serve.py: error: the following arguments are required: --host, --port")
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert ("only known servers" in verdict.actual) == named
+
+
 BIND_ERROR = (
     "[Errno 98] error while attempting to bind on address ('127.0.0.1', 15001): address already in use"
 )
@@ -75,6 +86,7 @@ def test_a_service_that_never_opens_its_port_fails() -> None:
     assert verdict
     assert verdict.status == "failed"
     assert "did not answer on the port" in verdict.actual
+    assert "`{port}`" in verdict.actual
 
 
 def test_a_start_that_was_not_tried_again_names_the_one_that_failed() -> None:

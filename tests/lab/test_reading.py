@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import Answer, Failure
+from chaos.history import Answer, Failure, History, OwnTest, OwnTests
 from lab.reading import (
     describe,
     error_answers,
@@ -52,6 +52,34 @@ def test_an_answer_is_described_with_its_request_and_an_errors_body() -> None:
     text = describe(history, history.exchanges("a")[0].end or history.events[0])
 
     assert text == 'POST /llm/generate (a) -> 503 after 0.01 s: {"detail": "no"}'
+
+
+CASES = (
+    *(OwnTest(file="tests/test_a.py", name=f"test_{number}", outcome="failed") for number in range(4)),
+    OwnTest(file="tests/test_b.py", name="Some.test_b", outcome="passed"),
+)
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        (OwnTests(cases=CASES[3:]), "own tests: 1 failed, 1 passed; failed: test_3 in tests/test_a.py"),
+        (OwnTests(cases=CASES[4:], fault="no limit"), "own tests with the fault 'no limit': 1 passed"),
+        (OwnTests(problem="pytest ended with 2"), "own tests: pytest ended with 2"),
+        (OwnTests(), "own tests: there were none"),
+    ],
+)
+def test_own_tests_are_described_in_words(run: OwnTests, text: str) -> None:
+    assert describe(History([run]), run) == text
+
+
+def test_of_many_own_tests_that_fail_a_few_are_named() -> None:
+    run = OwnTests(cases=CASES)
+
+    text = describe(History([run]), run)
+
+    assert text.startswith("own tests: 4 failed, 1 passed; failed: test_0 in tests/test_a.py, ")
+    assert text.endswith("test_2 in tests/test_a.py and 1 more")
 
 
 def test_starvation_counts_from_the_fault_on_and_in_all_where_there_was_none() -> None:

@@ -59,7 +59,7 @@ class _Secrets:
         login = traffic.contract.login
         fields = {LOGIN_LABEL: login.token if login else "", "key": "key"}
         self._given_out = {
-            value: f"a {field}"
+            value: f"{'an' if field[0] in 'aeiou' else 'a'} {field}"
             for label, field in fields.items()
             for one in traffic.exchanges(label)
             if isinstance(value := _field(one, field), str) and len(value) >= _SHORTEST_SECRET

@@ -1,7 +1,8 @@
 """Judges dashboards and alerts: that they rest on metrics which are there, and that alerts have objectives."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chaos.history import File, History
@@ -60,9 +61,10 @@ def alerts_have_an_objective(monitoring_files: History) -> Verdict:
     expected = "an alert on the share of errors and one on latency, each with `for` and a label severity"
     try:
         ruled = rules(monitoring_files)
-        read_rules = {rule: promql.read(rule.text) for rule in ruled}
     except ValueError as error:
         return failed(expected, f"a rule cannot be read: {error}")
+    read_rules = dict(_that_parse(ruled))
+    broken = [rule for rule in ruled if rule not in read_rules]
     recorded = {rule.record: one for rule, one in read_rules.items() if rule.record}
     alerts = {rule: one for rule, one in read_rules.items() if rule.alert}
     whole = {rule: one for rule, one in alerts.items() if rule.lasting and rule.severity}
@@ -76,7 +78,9 @@ def alerts_have_an_objective(monitoring_files: History) -> Verdict:
         if not right:
             unfinished = [rule for rule, one in alerts.items() if fits(_expanded(one, recorded))]
             actual = f"{unfinished[0].alert} has no `for` or no severity" if unfinished else f"none on {kind}"
-            return failed(expected, excerpt(actual), *(rule.file for rule in unfinished[:1]))
+            if broken and not unfinished:
+                actual += f"; {_place(broken[0])} does not parse"
+            return failed(expected, excerpt(actual), *(rule.file for rule in (unfinished or broken)[:1]))
         named.append(right[0])
     return passed(f"{named[0].alert} and {named[1].alert}", named[0].file)
 
@@ -86,7 +90,18 @@ def _of_query(query: Query) -> _Use:
 
 
 def _of_rule(rule: Rule) -> _Use:
-    return _use(rule.text, f"rule {rule.alert or rule.record}", rule.file)
+    return _use(rule.text, _place(rule), rule.file)
+
+
+def _place(rule: Rule) -> str:
+    return f"rule {rule.alert or rule.record}"
+
+
+def _that_parse(ruled: Sequence[Rule]) -> Iterator[tuple[Rule, promql.Expression]]:
+    """Yield rules with their expressions; the other criterion names those that do not parse."""
+    for rule in ruled:
+        with suppress(ValueError):
+            yield rule, promql.read(rule.text)
 
 
 def _use(text: str, place: str, file: File) -> _Use:

@@ -76,17 +76,15 @@ def manifests_make_sense(deployment_files: History) -> Verdict:
         return failed(expected, str(error))
     alive = deployment_files.contract.endpoints["alive"]
     # An overlay for a developer's machine may have one replica; one of them has to be fit for production.
-    wrong = min((_problems(one, alive) for one in found.deployed()), key=len)
+    apis = [(one, api) for one in found.deployments if (api := one.api((alive, *READY)))]
+    if not apis:
+        return failed(expected, "there is no Deployment of the API")
+    judged = ((list(sense.problems(one, api, alive=alive, ready=READY)), one.origin) for one, api in apis)
+    wrong, origin = min(judged, key=lambda one: (len(one[0]), "prod" not in one[1]))
     if wrong:
-        return failed(expected, "; ".join(wrong[:SHOWN]))
+        place = f"{origin}: " if len(apis) > 1 and origin else ""
+        return failed(expected, place + "; ".join(wrong[:SHOWN]))
     return passed("probes, grace period, replicas, budget, resources, user, image and secrets are right")
-
-
-def _problems(found: manifests.Manifests, alive: str) -> list[str]:
-    api = found.api((alive, *READY))
-    if api is None:
-        return ["there is no Deployment of the API"]
-    return list(sense.problems(found, api, alive=alive, ready=READY))
 
 
 def workflow_tests_and_builds(deployment_files: History) -> Verdict:
@@ -120,7 +118,7 @@ def _manifests(history: History) -> manifests.Manifests:
         [
             file
             for file in history.of(File)
-            if file.path.endswith((".yml", ".yaml")) and not file.path.startswith(".github/")
+            if file.path.endswith((".yml", ".yaml", "Kustomization")) and not file.path.startswith(".github/")
         ]
     )
     if found.objects:

@@ -15,14 +15,32 @@ _LISTED_BY_NAME = frozenset({"containers", "initContainers", "env", "volumes"})
 
 
 @dataclass(frozen=True, slots=True)
-class Kustomization:
-    """What a kustomization does, with all that it builds on. `replicas` and `images` are by the names that they stand for.
+class Image:
+    """What a kustomization makes of the images called `of`; what is empty of `name` and `version` stays as it is."""
 
-    A patch is an object, or a list of JSON Patch operations; `target` is the kind and name that it is for, if it says so.
+    of: str
+    name: str
+    version: str
+    """With its sign: `:1.0.0`, or `@sha256:...`."""
+
+    def apply(self, image: str) -> str:
+        """Return an image as it is deployed."""
+        name = _without_version(image)
+        return (self.name or name) + (self.version or image[len(name) :]) if name == self.of else image
+
+
+@dataclass(frozen=True, slots=True)
+class Kustomization:
+    """What a kustomization does, with all that it builds on, in this order. `replicas` are by the names that they are for.
+
+    It lies at `path`, and `files` are those whose objects it is about. A patch is an object, or a list of JSON Patch operations; `target` is the
+    kind and name that it is for, if it says so.
     """
 
+    path: str
+    files: frozenset[str] = frozenset()
     patches: tuple[tuple[Object, Any], ...] = ()
-    images: tuple[tuple[str, str], ...] = ()
+    images: tuple[Image, ...] = ()
     replicas: tuple[tuple[str, int], ...] = ()
 
     def __bool__(self) -> bool:
@@ -30,7 +48,11 @@ class Kustomization:
 
     def after(self, other: "Kustomization") -> "Kustomization":
         return Kustomization(
-            other.patches + self.patches, other.images + self.images, other.replicas + self.replicas
+            self.path,
+            self.files | other.files,
+            other.patches + self.patches,
+            other.images + self.images,
+            other.replicas + self.replicas,
         )
 
     def apply(self, one: Object) -> Object:
@@ -47,28 +69,33 @@ class Kustomization:
 
 
 def read(loaded: Mapping[str, Sequence[Any]]) -> tuple[list[Kustomization], set[str]]:
-    """Return the kustomizations among loaded files that change anything, and the paths that are no manifests for them."""
+    """Return the kustomizations among loaded files, and the paths that are no manifests for them.
+
+    Those that change nothing and that others build on are left out.
+    """
     found = {
         path: documents[0]
         for path, documents in loaded.items()
         if posixpath.basename(path) in NAMES and documents and isinstance(documents[0], dict)
     }
     patches = {patch for path, one in found.items() for patch in _patch_files(path, one)}
-    made = (_build(path, found, loaded, ()) for path in found)
-    return [one for one in made if one], {*found, *patches}
+    bases = {base for path in found for base in _below(path, found)}
+    made = {path: _build(path, found, loaded, set()) for path in found}
+    return [one for path, one in made.items() if one or path not in bases], {*found, *patches}
 
 
 def _build(
-    path: str, found: Mapping[str, Object], loaded: Mapping[str, Sequence[Any]], above: Sequence[str]
+    path: str, found: Mapping[str, Object], loaded: Mapping[str, Sequence[Any]], seen: set[str]
 ) -> Kustomization:
-    one, folder = found[path], posixpath.dirname(path)
-    made = Kustomization()
-    for name in [*listed(one.get("bases")), *listed(one.get("resources")), *listed(one.get("components"))]:
-        base = posixpath.normpath(posixpath.join(folder, str(name)))
-        for below in (posixpath.join(base, file) for file in NAMES):
-            if below in found and below not in {*above, path}:
-                made = _build(below, found, loaded, [*above, path]).after(made)
+    one = found[path]
+    made = Kustomization(path)
+    seen.add(path)
+    for below in _below(path, found):
+        if below not in seen:
+            made = _build(below, found, loaded, seen).after(made)
     own = Kustomization(
+        path,
+        frozenset(_named(path, one)).intersection(loaded),
         tuple(_patches(path, one, loaded)),
         tuple(_images(one)),
         tuple(
@@ -78,6 +105,18 @@ def _build(
         ),
     )
     return own.after(made)
+
+
+def _named(path: str, one: Object) -> Iterator[str]:
+    """Yield the files and folders that a kustomization builds on."""
+    for field in ("bases", "resources", "components"):
+        yield from (_beside(path, name) for name in listed(one.get(field)))
+
+
+def _below(path: str, found: Mapping[str, Object]) -> Iterator[str]:
+    """Yield the kustomizations that one builds on."""
+    for folder in _named(path, found[path]):
+        yield from (below for name in NAMES if (below := posixpath.join(folder, name)) in found)
 
 
 def _patches(path: str, one: Object, loaded: Mapping[str, Sequence[Any]]) -> Iterator[tuple[Object, Any]]:
@@ -112,13 +151,17 @@ def _beside(path: str, name: Any) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), str(name)))
 
 
-def _images(kustomization: Object) -> Iterator[tuple[str, str]]:
+def _images(kustomization: Object) -> Iterator[Image]:
     for one in map(table, listed(kustomization.get("images"))):
-        name = str(one.get("newName") or one.get("name") or "")
-        if digest := one.get("digest"):
-            yield str(one.get("name")), f"{name}@{digest}"
-        elif tag := one.get("newTag"):
-            yield str(one.get("name")), f"{name}:{tag}"
+        digest, tag = one.get("digest"), one.get("newTag")
+        version = f"@{digest}" if digest else f":{tag}" if tag else ""
+        yield Image(str(one.get("name") or ""), str(one.get("newName") or ""), version)
+
+
+def _without_version(image: str) -> str:
+    image = image.partition("@")[0]
+    head, slash, last = image.rpartition("/")
+    return head + slash + last.partition(":")[0]
 
 
 def _is_for(target: Object, one: Object) -> bool:

@@ -3,12 +3,12 @@
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from chaos.history import File
 from exercises.project61.part5_deployment import kustomize
-from exercises.project61.part5_deployment.kustomize import Kustomization
+from exercises.project61.part5_deployment.kustomize import Image, Kustomization
 from exercises.project61.part5_deployment.values import Object, listed, table
 from lab import compose_file
 
@@ -30,26 +30,27 @@ _API_NAME = re.compile(r"(?:^|[-_])(?:api|gateway|app)(?:$|[-_\d])")
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """The objects of all manifests, without patches, and the images that a kustomization puts in place of others'.
+    """The objects of manifests, without patches, and what a kustomization makes of their images, one after another.
 
-    `has_chart` tells that there are templates of Helm's, which are no manifests yet.
+    `origin` is the kustomization that deploys them, if any. `others` are those in the repository that are not deployed with them. `deployments` is what each kustomization makes of
+    the objects that it reaches, and the objects that none reaches. `has_chart` tells that there are templates of Helm's,
+    which are no manifests yet.
     """
 
     objects: tuple[Object, ...]
-    kustomizations: tuple[Kustomization, ...] = ()
-    images: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[Object, ...] = ()
+    images: tuple[Image, ...] = ()
+    origin: str = ""
+    deployments: "tuple[Manifests, ...]" = ()
     has_chart: bool = False
 
     def of(self, kind: str) -> list[Object]:
         """Return the objects of a kind."""
         return [one for one in self.objects if one.get("kind") == kind]
 
-    def deployed(self) -> "list[Manifests]":
-        """Return what each kustomization makes of the objects; without any, the objects as they are."""
-        return [
-            Manifests(tuple(map(one.apply, self.objects)), images=dict(one.images))
-            for one in self.kustomizations
-        ] or [self]
+    def in_repository(self, kind: str) -> list[Object]:
+        """Return the objects of a kind, with those that are not deployed."""
+        return [*self.of(kind), *(one for one in self.others if one.get("kind") == kind)]
 
     def api(self, paths: Collection[str]) -> Object | None:
         """Return the Deployment of the API: none of the parts that it rests on, and one that is asked at `paths` if any is."""
@@ -61,7 +62,9 @@ class Manifests:
     def image(self, container: Object) -> str:
         """Return the image of a container as it is deployed."""
         image = str(container.get("image") or "")
-        return self.images.get(_without_tag(image), image)
+        for one in self.images:
+            image = one.apply(image)
+        return image
 
 
 def read(files: Sequence[File]) -> Manifests:
@@ -77,8 +80,28 @@ def read(files: Sequence[File]) -> Manifests:
             if "apiVersion" in file.text:
                 raise ValueError(f"{file.path}: {error}") from error
     kustomizations, others = kustomize.read(loaded)
-    objects = [one for path, documents in loaded.items() if path not in others for one in _objects(documents)]
-    return Manifests(tuple(objects), tuple(kustomizations), has_chart=bool(charts))
+    objects = {path: list(_objects(documents)) for path, documents in loaded.items() if path not in others}
+    return Manifests(
+        tuple(_of_files(objects, objects)),
+        deployments=tuple(_deployments(objects, kustomizations)),
+        has_chart=bool(charts),
+    )
+
+
+def _deployments(
+    objects: Mapping[str, Sequence[Object]], kustomizations: Sequence[Kustomization]
+) -> Iterator[Manifests]:
+    for one in kustomizations:
+        made = map(one.apply, _of_files(objects, one.files))
+        others = _of_files(objects, objects.keys() - one.files)
+        yield Manifests(tuple(made), tuple(others), one.images, one.path)
+    reached = frozenset().union(*(one.files for one in kustomizations))
+    if rest := tuple(_of_files(objects, objects.keys() - reached)):
+        yield Manifests(rest, tuple(_of_files(objects, reached)))
+
+
+def _of_files(objects: Mapping[str, Sequence[Object]], files: Collection[str]) -> Iterator[Object]:
+    return (one for path, ones in objects.items() if path in files for one in ones)
 
 
 def pod(workload: Object) -> Object:
@@ -131,10 +154,3 @@ def _objects(documents: Sequence[Any]) -> Iterator[Object]:
                 yield from _objects(listed(one.get("items")))
             else:
                 yield one
-
-
-def _without_tag(image: str) -> str:
-    image = image.partition("@")[0]
-    head, _, last = image.rpartition("/")
-    last = last.partition(":")[0]
-    return f"{head}/{last}" if head else last

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Literal
@@ -10,8 +11,14 @@ import jsonschema
 import kubernetes_validate
 
 from exercises.project61.part5_deployment.values import table
+from lab.reading import excerpt
 
 Format = Literal["compose-spec", "github-workflows"]
+
+_NAMED = re.compile(r"[a-z0-9.-]{1,100}(?:/[a-z0-9]{1,50})? [A-Za-z0-9]{1,63}")
+"""An API version and a kind; schemas are looked for in files that are named after them."""
+_SETTINGS = frozenset({"Config"})
+"""What Skaffold and kubectl call files of their own, which no cluster is given."""
 
 
 @cache
@@ -31,13 +38,37 @@ def problem(content: Any, name: Format) -> str:
 
 
 def kubernetes_problems(objects: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what is wrong with Kubernetes objects; kinds that are none of Kubernetes' own have no schema, and pass."""
+    """Yield what is wrong with Kubernetes objects; those of third parties have no schema, and pass."""
+    version = kubernetes_validate.latest_version()
     for one in objects:
-        name = f"{one.get('kind')} {table(one.get('metadata')).get('name', '')}".strip()
-        try:
-            kubernetes_validate.validate(dict(one), kubernetes_validate.latest_version(), strict=True)
-        except kubernetes_validate.SchemaNotFoundError:
+        name = excerpt(f"{one.get('kind')} {table(one.get('metadata')).get('name', '')}", 100)
+        if not _NAMED.fullmatch(f"{one.get('apiVersion')} {one.get('kind')}"):
+            yield f"{name}: its apiVersion or its kind is no name"
             continue
+        try:
+            kubernetes_validate.validate(dict(one), version, strict=True)
+        except kubernetes_validate.SchemaNotFoundError:
+            if _is_kubernetes_own(one):
+                yield f"{name}: {one.get('apiVersion')} has no {one.get('kind')} in Kubernetes {version}"
         except kubernetes_validate.ValidationError as error:
             place = ".".join(map(str, error.path)) or "the object"
             yield f"{name}: {place}: {str(error.message)[:200]}"
+
+
+def _is_kubernetes_own(one: Mapping[str, Any]) -> bool:
+    """Whether an object claims to be of a group of Kubernetes' own; those without a dot are reserved for it."""
+    group, slash, _ = str(one.get("apiVersion")).rpartition("/")
+    if one.get("kind") in _SETTINGS:
+        return False
+    return not slash or "." not in group or group in _groups()
+
+
+@cache
+def _groups() -> frozenset[str]:
+    """Return the API groups that Kubernetes has schemas of."""
+    folder = importlib.resources.files(kubernetes_validate) / "kubernetes-json-schema"
+    file = folder / f"v{kubernetes_validate.latest_version()}-local-strict" / "_definitions.json"
+    definitions = json.loads(file.read_text(encoding="utf-8"))["$defs"].values()
+    return frozenset(
+        kind["group"] for one in definitions for kind in one.get("x-kubernetes-group-version-kind", ())
+    )

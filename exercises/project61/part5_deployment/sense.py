@@ -129,11 +129,11 @@ def _secrets(manifests: Manifests, api: Object) -> Iterator[str]:
             key, value = str(variable.get("name") or ""), str(variable.get("value") or "")
             if is_in_clear(key, value):
                 yield f"{key} stands in clear in the Deployment"
-    for one in manifests.of("ConfigMap"):
+    for one in manifests.in_repository("ConfigMap"):
         for key, value in table(one.get("data")).items():
             if gives_away(str(key), str(value or "")):
                 yield f"{key} stands in clear in the ConfigMap {name(one)}"
-    for one in manifests.of("Secret"):
+    for one in manifests.in_repository("Secret"):
         if any(_is_told(str(key), value) for key, value in _values(one).items()):
             yield f"the Secret {name(one)} is in the repository with its values"
 

@@ -17,6 +17,7 @@ _ENDS = {"&&", "||", ";", "|", "&"}
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _NAME = re.compile(r"[\w./-]*[\w-]\.[\w-]+")
 """A file: what has no ending may be a folder, a service or an image."""
+_FOLDER = re.compile(r"[\w-]+(?:/[\w.-]+)*")
 
 OPTIONS: Mapping[tuple[str, ...], frozenset[str]] = {
     ("docker", "compose"): frozenset({"-f", "--file"}),
@@ -28,6 +29,8 @@ OPTIONS: Mapping[tuple[str, ...], frozenset[str]] = {
     ("uv", "pip", "install"): frozenset({"-r", "--requirement"}),
 }
 """Options of programs that name a file which has to be there. The same letters mean other things to curl, grep or tail."""
+_FOLDERS = {"-k", "--kustomize"}
+"""Options whose value is a folder, whatever its name."""
 _ELSEWHERE = {"-f", "--file", "--makefile", "-C", "--directory"}
 """With these, make reads another file than the Makefile in the root."""
 _MAKE_VALUES = {"-o", "-W", "-I", "-E", "-j", "-l"}
@@ -100,14 +103,16 @@ def _of_command(words: Sequence[str]) -> Iterator[Needed]:
         yield from _file(words[1])
     for program, options in OPTIONS.items():
         if tuple(words[: len(program)]) == program:
-            for word, following in pairwise(words):
-                if word in options:
-                    yield from _file(following)
+            for word, following in pairwise([*words, ""]):
+                option, equals, joined = word.partition("=")
+                if option in options:
+                    value = joined if equals else following
+                    yield from _folder(value) if option in _FOLDERS else _file(value)
 
 
 def _targets(words: Sequence[str]) -> Iterator[str]:
     """Yield the targets that make is asked for, in the root's Makefile."""
-    if _ELSEWHERE.intersection(words):
+    if _ELSEWHERE.intersection(word.partition("=")[0] for word in words):
         return
     skipped = False
     for word in words:
@@ -122,4 +127,13 @@ def _targets(words: Sequence[str]) -> Iterator[str]:
 def _file(word: str) -> Iterator[Needed]:
     path = word.removeprefix("./").rstrip("/")
     if word.startswith("./") or _NAME.fullmatch(path):
+        yield Needed("file", path)
+    elif word.endswith("/"):
+        yield from _folder(word)
+
+
+def _folder(word: str) -> Iterator[Needed]:
+    """Yield a folder of the repository; addresses such as github.com/a/b, and places around it, are none of it."""
+    path = word.removeprefix("./").rstrip("/")
+    if _FOLDER.fullmatch(path):
         yield Needed("file", path)

@@ -9,7 +9,7 @@ from chaos.contract import Contract
 from chaos.history import Began, File, History
 from exercises.project61.part5_deployment import checks
 from exercises.project61.part5_deployment.compose import kinds
-from exercises.project61.part5_deployment.experiments import FOLDERS
+from exercises.project61.part5_deployment.experiments import FOLDERS, PATTERNS
 from exercises.project61.part5_deployment.secrets import gives_away
 from lab.verdict import Verdict
 
@@ -19,6 +19,8 @@ COMPOSE = "docker-compose.yml"
 DOCKERFILE = "src/api/Dockerfile"
 WORKFLOW = ".github/workflows/ci.yml"
 OVERLAY = "deploy/kubernetes/overlays/production"
+KUSTOMIZATION = f"{OVERLAY}/kustomization.yaml"
+BASE = "deploy/kubernetes/base/kustomization.yaml"
 
 Check = Callable[[History], Verdict]
 Change = tuple[str, str, str]
@@ -117,6 +119,31 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [(DEPLOYMENT, "readinessProbe", "readynessProbe")],
         "readynessProbe",
     ),
+    "an API that was removed": (
+        checks.manifests_are_valid,
+        [("deploy/kubernetes/base/disruption-budget.yaml", "policy/v1", "policy/v1beta1")],
+        "policy/v1beta1 has no PodDisruptionBudget",
+    ),
+    "an API that there never was": (
+        checks.manifests_are_valid,
+        [(DEPLOYMENT, "apps/v1", "apps/v2")],
+        "apps/v2 has no Deployment",
+    ),
+    "a version of a group with a dot": (
+        checks.manifests_are_valid,
+        [("deploy/kubernetes/base/ingress.yaml", "networking.k8s.io/v1", "networking.k8s.io/v1beta1")],
+        "networking.k8s.io/v1beta1 has no Ingress",
+    ),
+    "a misspelt kind": (
+        checks.manifests_are_valid,
+        [(DEPLOYMENT, "kind: Deployment", "kind: Deploiment")],
+        "apps/v1 has no Deploiment",
+    ),
+    "a kind of the core that is none": (
+        checks.manifests_are_valid,
+        [("deploy/kubernetes/base/service.yaml", "kind: Service", "kind: Servise")],
+        "v1 has no Servise",
+    ),
     "probes swapped": (
         checks.manifests_make_sense,
         [
@@ -164,6 +191,32 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [("deploy/kubernetes/base/disruption-budget.yaml", "name: llm-api}", "name: other}")],
         "PodDisruptionBudget",
     ),
+    "a budget that no kustomization lists": (
+        checks.manifests_make_sense,
+        [(BASE, "  - disruption-budget.yaml\n", "")],
+        "PodDisruptionBudget",
+    ),
+    "one replica, and an autoscaler that no kustomization lists": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "replicas: 2", "replicas: 1"),
+            (BASE, "  - autoscaler.yaml\n", ""),
+            (KUSTOMIZATION, "  - path: replicas.yaml\n", ""),
+        ],
+        "fewer than 2 replicas",
+    ),
+    "a secret in a ConfigMap that no kustomization lists": (
+        checks.manifests_make_sense,
+        [
+            (
+                "deploy/kubernetes/base/configmap.yaml",
+                "  ENVIRONMENT",
+                "  JWT_SECRET_KEY: 3f9\n  ENVIRONMENT",
+            ),
+            (BASE, "  - configmap.yaml\n", ""),
+        ],
+        "ConfigMap",
+    ),
     "root in Kubernetes": (
         checks.manifests_make_sense,
         [
@@ -179,6 +232,14 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
             ("deploy/kubernetes/overlays/production/kustomization.yaml", "newTag: 0.1.0", "newTag: latest"),
         ],
         "not pinned",
+    ),
+    "an image with another name alone": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "ghcr.io/example/llm-api:0.1.0", "ghcr.io/example/llm-api"),
+            (KUSTOMIZATION, "newTag: 0.1.0", "newName: ghcr.io/example/other"),
+        ],
+        "ghcr.io/example/other is not pinned",
     ),
     "a secret in clear": (
         checks.manifests_make_sense,
@@ -251,11 +312,21 @@ spec:
     metadata: {labels: {app: backend}}
     spec: {containers: [{name: backend, image: "models:1"}]}
 """
+THIRD_PARTIES = {
+    "cert-manager.io/v1": "Certificate",
+    "monitoring.coreos.com/v1": "ServiceMonitor",
+    "gateway.networking.k8s.io/v1": "HTTPRoute",
+    "autoscaling.k8s.io/v1": "VerticalPodAutoscaler",
+    "policy.networking.k8s.io/v1alpha1": "AdminNetworkPolicy",
+    "networking.istio.io/v1": "VirtualService",
+    "kind.x-k8s.io/v1alpha4": "Cluster",
+    "skaffold/v4beta11": "Config",
+}
 ONE_REPLICA = [
     (DEPLOYMENT, "replicas: 2", "replicas: 1"),
     ("deploy/kubernetes/base/autoscaler.yaml", "minReplicas: 2", "minReplicas: 1"),
 ]
-KUSTOMIZATION = f"{OVERLAY}/kustomization.yaml"
+NEW_NAME = "images: [{name: api, newName: ghcr.io/example/llm-api}]\nresources:\n"
 BY_PATCH = "patches:\n  - path: replicas.yaml\n  - target: {kind: Deployment, name: llm-api}\n    patch: |-\n"
 
 RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
@@ -279,13 +350,62 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         [],
         {"deploy/kubernetes/secret.example.yaml": SECRET},
     ),
+    "kinds of third parties": (
+        checks.manifests_are_valid,
+        [],
+        {
+            f"deploy/{number}.yaml": f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\n"
+            for number, (version, kind) in enumerate(THIRD_PARTIES.items())
+        },
+    ),
     "a chart beside manifests": (checks.manifests_are_valid, [], CHART),
     "another Deployment that comes first": (
         checks.manifests_make_sense,
         [],
         {"deploy/kubernetes/a-backend.yaml": SIDECAR},
     ),
+    "a production overlay next to one that has a replica alone": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "patches:\n  - path: replicas.yaml\n", "")],
+        {
+            "deploy/kubernetes/overlays/dev/kustomization.yaml": (
+                "resources: [../../base]\nreplicas: [{name: llm-api, count: 1}]\n"
+            ),
+            "deploy/kubernetes/monitoring/kustomization.yaml": "resources: [others.yaml]\n",
+            "deploy/kubernetes/monitoring/others.yaml": SIDECAR,
+        },
+    ),
+    "an autoscaler by a component": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "replicas: 2", "replicas: 1"),
+            (BASE, "  - autoscaler.yaml\n", ""),
+            (KUSTOMIZATION, "patches:\n  - path: replicas.yaml\n", "components: [../../components/scale]\n"),
+        ],
+        {
+            "deploy/kubernetes/components/scale/kustomization.yaml": (
+                "kind: Component\nresources: [../../base/autoscaler.yaml]\n"
+            )
+        },
+    ),
     "replicas by an overlay's patch": (checks.manifests_make_sense, ONE_REPLICA, {}),
+    "an image that the base names and an overlay pins": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, "ghcr.io/example/llm-api:0.1.0", "api"), (BASE, "resources:\n", NEW_NAME)],
+        {},
+    ),
+    "another name for an image with a version": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "ghcr.io/example/llm-api:0.1.0", "localhost:5000/api:0.1.0"),
+            (
+                KUSTOMIZATION,
+                "name: ghcr.io/example/llm-api\n    newTag: 0.1.0",
+                "name: localhost:5000/api\n    newName: ghcr.io/example/llm-api",
+            ),
+        ],
+        {},
+    ),
     "a budget by expressions": (
         checks.manifests_make_sense,
         [
@@ -327,6 +447,33 @@ def test_what_is_right_in_another_way_passes(case: str) -> None:
     check, changes, added = RIGHT[case]
 
     verdict = judged(check, {**changed(*changes), **added})
+
+    assert verdict.passed, verdict.actual
+
+
+@pytest.mark.parametrize("developers", ["dev", "staging"])
+def test_of_overlays_with_as_many_problems_that_for_production_is_named(developers: str) -> None:
+    files = changed((KUSTOMIZATION, "newTag: 0.1.0", "newTag: latest"))
+    overlay = "resources: [../../base]\nreplicas: [{name: llm-api, count: 1}]\n"
+    files[f"deploy/kubernetes/overlays/{developers}/kustomization.yaml"] = overlay
+    files["deploy/kubernetes/base/autoscaler.yaml"] = ""
+
+    verdict = judged(checks.manifests_make_sense, files)
+
+    assert verdict.actual.startswith(f"{KUSTOMIZATION}: the image ")
+
+
+def test_a_kustomization_without_an_ending_counts(tmp_path: Path) -> None:
+    for path, text in changed(*ONE_REPLICA).items():
+        file = tmp_path / path.replace("kustomization.yaml", "Kustomization")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    recorded = {path for pattern in PATTERNS for path in tmp_path.glob(pattern) if path.is_file()}
+
+    verdict = judged(
+        checks.manifests_make_sense,
+        {path.relative_to(tmp_path).as_posix(): path.read_text() for path in recorded},
+    )
 
     assert verdict.passed, verdict.actual
 
@@ -400,6 +547,9 @@ HOSTILE = {
     + "".join(f"- &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)),
     "numbers for names": "1: 2\napiVersion: 3\nkind: Deployment\nmetadata: 4\nspec: 5\n",
     "lists for tables": "apiVersion: apps/v1\nkind: Deployment\nmetadata: []\nspec: []\n",
+    "a kind that is no name": 'apiVersion: v1\nkind: "a\\0b"\n',
+    "a kind without end": f"apiVersion: v1\nkind: {'x' * 5000}\n",
+    "a kind in another folder": "apiVersion: v1\nkind: ../../x\n",
     "null": "null\n---\nnull\n",
     "containers of text": "apiVersion: apps/v1\nkind: Deployment\nspec: {template: {spec: {containers: [a, b]}}}\n",
 }
@@ -412,3 +562,14 @@ def test_odd_files_get_a_verdict(name: str, check: Check, path: str) -> None:
     verdict = judged(check, {**FILES, path: HOSTILE[name]})
 
     assert verdict.status in {"passed", "failed"}
+
+
+def test_kustomizations_that_build_on_each_other_in_many_ways_are_read_once() -> None:
+    depth = 40
+    files = {
+        f"k8s/{side}{level}/kustomization.yaml": f"resources: [../a{level + 1}, ../b{level + 1}, ../a0]\n"
+        for level in range(depth)
+        for side in "ab"
+    }
+
+    assert judged(checks.manifests_make_sense, {**FILES, **files}).passed

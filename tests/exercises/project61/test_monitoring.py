@@ -418,7 +418,7 @@ def test_a_status_of_metrics_is_told() -> None:
         (lambda request_id: f"INFO {request_id}", "lines are none"),
         (lambda _: json.dumps({"message": "request"}), "no line has id-"),
         (lambda request_id: json.dumps({"id": request_id, "key": KEY}), "a key stands"),
-        (lambda request_id: json.dumps({"id": request_id, "token": TOKEN}), "a access_token stands"),
+        (lambda request_id: json.dumps({"id": request_id, "token": TOKEN}), "an access_token stands"),
         (lambda request_id: json.dumps({"id": request_id, "env": SECRET}), "JWT_SECRET_KEY stands"),
     ],
 )
@@ -540,6 +540,12 @@ def test_alerts_on_recorded_shares_pass() -> None:
     assert verdict.actual == "Errors and Slow"
 
 
+def test_a_rule_that_does_not_parse_costs_no_objective_of_others() -> None:
+    verdict = objective(ALERT + "  - {alert: Down, expr: 'up == 0)', for: 5m, labels: {severity: page}}\n")
+
+    assert verdict.passed, verdict
+
+
 def test_rules_of_the_operator_pass() -> None:
     indented = ALERT.replace("\n", "\n  ")
 
@@ -553,6 +559,7 @@ def test_rules_of_the_operator_pass() -> None:
         ("severity", "importance", "no `for` or no severity"),
         ("errors:ratio > 0.05", "up == 0", "none on the share of errors"),
         ("histogram_quantile(0.9, rate(b_bucket[5m]))", "b_total", "none on latency"),
+        ("[5m])) > 3", "[5m]) > 3", "none on latency; rule Slow does not parse"),
         ("groups:", "groups: [", "cannot be read"),
     ],
 )

@@ -22,7 +22,7 @@ def of(*lines: str) -> list[tuple[str, str]]:
         ("npm run build", [("npm script", "build")]),
         ("docker compose -f docker-compose.prod.yml up -d --wait", [("file", "docker-compose.prod.yml")]),
         ("docker compose logs -f api", []),
-        ("kubectl apply -k deploy/kubernetes/overlays/production", []),
+        ("kubectl apply -k deploy/overlays/production", [("file", "deploy/overlays/production")]),
         ("kubectl apply -f https://example.com/x.yaml", []),
         ("curl -f 127.0.0.1:8000/health", []),
         ("grep -r foo.bar src | tail -f app.log", []),

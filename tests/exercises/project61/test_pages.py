@@ -82,5 +82,40 @@ def test_a_target_that_is_not_there_is_named() -> None:
     assert "make target run" in checks.pages_are_true(history).actual
 
 
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("kubectl apply -k deploy/nope", "deploy/nope"),
+        ("kubectl apply -k ./deploy/nope/", "deploy/nope"),
+        ("kubectl apply --kustomize=deploy/nope", "deploy/nope"),
+        ("kubectl apply -k deploy", ""),
+        ("kubectl apply -k deploy/overlays/", ""),
+        ("kubectl apply -k .", ""),
+        ("kubectl apply -k deploy/overlays/$STAGE", ""),
+        ("kubectl apply -k deploy/overlays/<stage>", ""),
+        ("kubectl apply -k https://github.com/acme/gateway/deploy?ref=v1", ""),
+        ("kubectl apply -k github.com/acme/gateway/deploy", ""),
+        ("kubectl apply -k", ""),
+        ("kubectl apply -f k8s/", "k8s"),
+        ("kubectl apply -f deploy/", ""),
+        ("kubectl apply -f https://example.com/k8s/", ""),
+        ("kubectl apply --filename=k8s/nope.yml", "k8s/nope.yml"),
+        ("docker compose --file=nope.yml up", "nope.yml"),
+        ("docker compose --file=docker-compose.yml up", ""),
+        ("docker compose -f docker-compose.yml up", ""),
+        ("make --file=other.mk run", "other.mk"),
+        ("make --file=docker-compose.yml run", ""),
+        ("pip install --requirement=nope.txt", "nope.txt"),
+    ],
+)
+def test_files_and_folders_that_options_name_have_to_be_there(command: str, missing: str) -> None:
+    history = told(*("docker-compose.yml", "deploy", "deploy/overlays"), README_md=f"```sh\n{command}\n```\n")
+
+    verdict = checks.pages_are_true(history)
+
+    assert verdict.passed != bool(missing), verdict.actual
+    assert not missing or verdict.actual.endswith(f"names the file {missing}")
+
+
 def test_a_link_may_have_spaces_encoded() -> None:
     assert checks.pages_are_true(told("docs/how to.md", README_md="[how](docs/how%20to.md)")).passed
