@@ -1,5 +1,6 @@
 import itertools
 import random
+import time
 from typing import Any
 
 import pytest
@@ -87,6 +88,20 @@ and
             RULE.replace("## Conversation rule", "### My conversation-rule"),
             {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
         ),
+        (
+            RULE.replace("## Conversation rule", "Conversation rule\n-----------------"),
+            {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
+        ),
+        (
+            RULE.replace('```json\n{"messages": [1]}\n```', '    ```json\n    {"messages": [1]}\n    ```'),
+            {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
+        ),
+        (
+            RULE.replace("and\n", "- and\n---\n| a |\n---\n"),
+            {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
+        ),
+        (RULE.replace("and\n", "Another\n======="), {}),
+        (RULE.replace("## Conversation rule", "The conversation rule is:"), {}),
         (RULE.replace("## Conversation rule", "## Rules"), {}),
         (RULE.replace('{"messages": [2]}', "{"), {}),
         (RULE.replace('```JSON title="refused"\n{"messages": [2]}\n```\n', ""), {}),
@@ -95,3 +110,16 @@ and
 )
 def test_the_rule_of_a_readme(text: str, found: dict[str, Any]) -> None:
     assert plan.own_rule(History([File(path="README.md", text=text)])) == found
+
+
+@pytest.mark.parametrize(
+    "part", ["#", "# \n", "-", "a\n-\n", "1", " ", "```json\n", "conversation ", "conversation rule"]
+)
+def test_a_long_readme_is_read_soon(part: str) -> None:
+    text = f"# Conversation rule\n```json\n{part * (100_000 // len(part))}"
+    begun = time.process_time()
+
+    plan.own_rule(History([File(path="README.md", text=text)]))
+    plan.own_rule(History([File(path="README.md", text=text[10:])]))
+
+    assert time.process_time() - begun < 2
