@@ -3,7 +3,18 @@
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
-from chaos.history import Began, Cleared, Event, Exited, HarnessFault, History, Launched, Skipped, Stall
+from chaos.history import (
+    SERVICE,
+    Began,
+    Cleared,
+    Event,
+    Exited,
+    HarnessFault,
+    History,
+    Launched,
+    Skipped,
+    Stall,
+)
 from chaos.output import TOO_MUCH_OUTPUT
 from chaos.plain_text import plain
 from grading.clues import Clues, look_for_clues
@@ -77,7 +88,7 @@ def control_failure(histories: Mapping[str, History]) -> ControlFailure | None:
     """
     failures = []
     for name, history in histories.items():
-        if not history.of(Launched):
+        if all(one.instance != SERVICE for one in history.of(Launched)):
             continue
         problem = _problem(history, histories, "answer")
         if problem is None:

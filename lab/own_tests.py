@@ -5,7 +5,7 @@ Judged on the recorded results (`OwnTests`) together with the recorded files of 
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from chaos.history import File, History, OwnTest, OwnTests
@@ -58,28 +58,33 @@ _CLIENTS = {
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(slots=True)
-class TestFunction:
-    """What the source says of one test function."""
-
-    __test__ = False
-
-    asserts: bool
-    left_out: bool
-    names: set[str] = field(default_factory=set)
-    """Every name and attribute that it uses, with those of the helpers in its module that it calls."""
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class TestModule:
     """What the source says of one file of tests."""
 
     __test__ = False
 
-    functions: dict[str, TestFunction]
+    tree: ast.Module
+    helpers: dict[str, Function]
     imported: dict[str, str]
     """The names that it imports, each with where from: `Message` from `src.models.requests.Message`."""
     names: set[str]
+
+
+@dataclass(slots=True)
+class TestFunction:
+    """What the source says of one test function, and of the helpers that it calls, in its module or in others."""
+
+    __test__ = False
+
+    asserts: bool
+    left_out: bool
+    origins: set[str]
+    """Where from everything is that it uses and that is imported: `src.models.requests.Message`."""
+    names: set[str]
+    """Every name and attribute that it uses, with those of the fixtures of conftest.py that it asks for."""
+    around: list[TestModule]
+    """The modules that all of this is in."""
 
 
 class Suite:
@@ -89,13 +94,8 @@ class Suite:
         found = [event for event in history.of(OwnTests) if event.fault == fault]
         self.event = found[-1] if found else None
         self._javascript = javascript_tests.JavaScriptTests(history.of(File))
-        self._modules = {file.path: _module(tree) for file, tree in parsed(history.of(File))}
-        self._support = {
-            name
-            for path, module in self._modules.items()
-            if PurePosixPath(path).name == "conftest.py"
-            for name in module.names
-        }
+        self._sources = _Sources({file.path: _module(tree) for file, tree in parsed(history.of(File))})
+        self._functions: dict[str, dict[str, TestFunction]] = {}
 
     @property
     def passing(self) -> list[OwnTest]:
@@ -122,19 +122,109 @@ class Suite:
         return function is not None and function.asserts and not function.left_out
 
     def _uses(self, case: OwnTest, package: str) -> bool:
-        module, function = self._modules[case.file], self._function(case)
+        function = self._function(case)
         inside = package.partition(".")[2] or package
-        origins = [origin for name, origin in module.imported.items() if function and name in function.names]
-        return any(f".{inside}." in f".{origin}." for origin in origins)
+        return function is not None and any(f".{inside}." in f".{origin}." for origin in function.origins)
 
     def _requests(self, case: OwnTest) -> bool:
         function = self._function(case)
-        known = self._modules[case.file].names | self._support
-        return bool(function and function.names & _REQUESTS and known & _CLIENTS)
+        if function is None or not function.names & _REQUESTS:
+            return False
+        return any(one.names & _CLIENTS for one in (*self._sources.conftests, *function.around))
 
     def _function(self, case: OwnTest) -> TestFunction | None:
-        module = self._modules.get(case.file)
-        return module.functions.get(case.name) if module else None
+        if case.file not in self._functions:
+            self._functions[case.file] = self._sources.functions(case.file)
+        return self._functions[case.file].get(case.name)
+
+
+class _Sources:
+    """The modules of a submission, which call each other's helpers below `tests`."""
+
+    def __init__(self, modules: dict[str, TestModule]) -> None:
+        self._modules = modules
+        self.conftests = [one for path, one in modules.items() if PurePosixPath(path).name == "conftest.py"]
+        self._fixtures = {
+            name: (function, module) for module in self.conftests for name, function in module.helpers.items()
+        }
+        self._imported: dict[str, TestModule] = {}
+        self._names: dict[Function, frozenset[str]] = {}
+        self._asserting: dict[Function, bool] = {}
+        for path, module in modules.items():
+            if path.startswith("tests/"):
+                parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+                # What stands in tests/ is imported by its bare name, from tests, or relative to another module.
+                for start in range(len(parts)):
+                    self._imported.setdefault(".".join(parts[start:]), module)
+
+    def functions(self, path: str) -> dict[str, TestFunction]:
+        """Return what is to be known of the functions of a module and of its classes."""
+        module = self._modules.get(path)
+        if module is None:
+            return {}
+        aside = _left_out(module.tree.body)
+        found = {}
+        for prefix, outer, node in _functions(module.tree):
+            beside = {one.name: one for one in outer if isinstance(one, Function)}
+            reached = list(self._reached(node, module, beside))
+            asked = list(self._reached(node, module, beside, self._fixtures))
+            found[f"{prefix}{node.name}"] = TestFunction(
+                asserts=any(self._asserts(one) for one, _ in reached),
+                left_out=aside or _left_out(outer) or _marked(node.decorator_list),
+                origins={
+                    place.imported[name]
+                    for one, place in reached
+                    for name in self._names_of(one) & place.imported.keys()
+                },
+                names=set().union(*(self._names_of(one) for one, _ in asked)),
+                around=list(dict.fromkeys(place for _, place in asked)),
+            )
+        return found
+
+    def _reached(
+        self,
+        function: Function,
+        module: TestModule,
+        beside: dict[str, Function],
+        fixtures: dict[str, tuple[Function, TestModule]] | None = None,
+    ) -> Iterator[tuple[Function, TestModule]]:
+        """Yield a function and the helpers that it calls, and that those call, each with its module."""
+        waiting, seen = [(function, module)], set()
+        while waiting:
+            node, place = waiting.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            yield node, place
+            names = self._names_of(node)
+            for name in names:
+                if place is module and name in beside:
+                    waiting.append((beside[name], place))
+                elif name in place.helpers:
+                    waiting.append((place.helpers[name], place))
+                elif name in place.imported:
+                    waiting += self._from_elsewhere(place.imported[name], names)
+                elif fixtures and name in fixtures:
+                    waiting.append(fixtures[name])
+
+    def _names_of(self, function: Function) -> frozenset[str]:
+        if function not in self._names:
+            self._names[function] = frozenset(_names(function))
+        return self._names[function]
+
+    def _asserts(self, function: Function) -> bool:
+        if function not in self._asserting:
+            self._asserting[function] = _asserts(function)
+        return self._asserting[function]
+
+    def _from_elsewhere(self, origin: str, names: frozenset[str]) -> Iterator[tuple[Function, TestModule]]:
+        """Yield the function below `tests` that is imported from there, or those of a module that are used by name."""
+        if module := self._imported.get(origin):
+            yield from ((module.helpers[name], module) for name in names & module.helpers.keys())
+        place, _, name = origin.rpartition(".")
+        module = self._imported.get(place)
+        if module and name in module.helpers:
+            yield module.helpers[name], module
 
 
 def tampering(files: Sequence[File]) -> str:
@@ -162,17 +252,7 @@ def _imports(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 def _module(tree: ast.Module) -> TestModule:
     helpers = {node.name: node for node in tree.body if isinstance(node, Function)}
-    aside = _left_out(tree.body)
-    functions = {}
-    for prefix, outer, node in _functions(tree):
-        own = {**helpers, **{one.name: one for one in outer if isinstance(one, Function)}}
-        reached = list(_reached(node, own))
-        functions[f"{prefix}{node.name}"] = TestFunction(
-            asserts=any(_asserts(one) for one in reached),
-            left_out=aside or _left_out(outer) or _marked(node.decorator_list),
-            names={name for one in reached for name in _names(one)},
-        )
-    return TestModule(functions, _imported(tree), set(_names(tree)))
+    return TestModule(tree, helpers, _imported(tree), set(_names(tree)))
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
@@ -195,18 +275,6 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, list[ast.stmt], Function
             for inner in node.body:
                 if isinstance(inner, Function) and not marked:
                     yield f"{node.name}.", node.body, inner
-
-
-def _reached(function: Function, helpers: dict[str, Function]) -> Iterator[Function]:
-    """Yield a function and the helpers that it calls, and that those call."""
-    waiting, seen = [function], set()
-    while waiting:
-        node = waiting.pop()
-        if node.name in seen:
-            continue
-        seen.add(node.name)
-        yield node
-        waiting += [helpers[name] for name in _names(node) if name in helpers]
 
 
 def _asserts(function: Function) -> bool:

@@ -79,7 +79,7 @@ async def requests(lab: Lab) -> None:
     await _no_requests(lab, source)
     await _request_ids(lab, source)
     for key, case in bounds.inside(iter(lab.key, None), source):
-        await _post(lab, case.body, label=case.label(bounds.INSIDE), key=key)
+        await _post_utf8(lab, case.body, label=case.label(bounds.INSIDE), key=key)
     await _whole_conversation(lab, source)
     await asyncio.gather(*(_priced(lab, model, source) for model in (*PRICES, plan.unknown_model(source))))
 
@@ -265,6 +265,19 @@ async def streams(lab: Lab) -> None:
 
 async def _post(lab: Lab, body: Any, *, label: str, key: str | None = None) -> Answer | Failure:
     return await lab.client.json("POST", lab.ask_path, body, label=label, key=key, timeout=PATIENCE)
+
+
+async def _post_utf8(lab: Lab, body: Any, *, label: str, key: str) -> None:
+    """Send a body as most clients do: characters that are not ASCII stand there as they are."""
+    await lab.client.request(
+        "POST",
+        lab.ask_path,
+        label=label,
+        body=json.dumps(body, ensure_ascii=False).encode(),
+        headers={"content-type": "application/json"},
+        key=key,
+        timeout=PATIENCE,
+    )
 
 
 async def _asked(lab: Lab, label: str, *steps: Step, patience: float = RETRY_PATIENCE) -> None:

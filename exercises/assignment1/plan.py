@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,9 +56,13 @@ HEALTH_NAMES = {"provider": ("openai", "provider", "llm", "model")}
 """What the entry of the provider may be called in a health report."""
 
 _VARIABLES = ("RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW", "MAX_TOKENS_PER_REQUEST", "DAILY_COST_LIMIT")
-_BLOCK = re.compile(r"^ {0,3}```+ *json\b[^\n]*\n(.*?)^ {0,3}```", re.MULTILINE | re.DOTALL | re.IGNORECASE)
-_RULE = re.compile(r"^#+[^\n]*conversation[ -]*rule[^\n]*$", re.MULTILINE | re.IGNORECASE)
-_HEADING = re.compile(r"^#+ ", re.MULTILINE)
+_BLOCK = re.compile(r"^[ \t]*```+ *json\b[^\n]*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile("```")
+_RULE = re.compile(r"conversation[ -]*rule", re.IGNORECASE)
+_HEADING = re.compile(
+    r"^(?:#[^\n]*|(?!(?:[-*+]|\d+[.)])[ \t]|[-`|>])\S[^\n]*\n {0,3}(?:=+|-+)[ \t\r]*)$", re.MULTILINE
+)
+"""A heading after `#`, or one that is underlined. A list, a table or a block before a line across is none."""
 _README_CHARACTERS = 100_000
 
 
@@ -156,13 +161,13 @@ def own_rule_lacks(history: History) -> str:
 def _documented(history: History) -> tuple[list[Any], str]:
     readme = history.file("README.md")
     text = readme.text[:_README_CHARACTERS] if readme else ""
-    heading = _RULE.search(text)
+    heading = next((found for found in _HEADING.finditer(text) if _RULE.search(found[0])), None)
     if heading is None:
         return [], "README.md has no heading that contains 'Conversation rule'"
     section = text[heading.end() :]
-    end = next(
-        (found.start() for found in _HEADING.finditer(section) if not _in_block(section, found.start())), None
-    )
+    fences = [found.start() for found in _FENCE.finditer(section)]
+    starts = (found.start() for found in _HEADING.finditer(section))
+    end = next((start for start in starts if bisect(fences, start) % 2 == 0), None)
     blocks = _BLOCK.findall(section[:end])[:2]
     if len(blocks) < 2:
         return [], f"below README.md's 'Conversation rule' are {len(blocks)} blocks marked json, and not two"
@@ -173,10 +178,6 @@ def _documented(history: History) -> tuple[list[Any], str]:
         except (ValueError, RecursionError):
             return [], f"block {number} below README.md's 'Conversation rule' is not JSON"
     return bodies, ""
-
-
-def _in_block(text: str, position: int) -> bool:
-    return text.count("```", 0, position) % 2 == 1
 
 
 def tells(end: Answer | Failure | None, *, up: bool) -> bool:

@@ -3,7 +3,19 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.history import Began, Cleared, Ended, Exited, HarnessFault, History, Overran, Phase, Ready, Skipped
+from chaos.history import (
+    Began,
+    Cleared,
+    Ended,
+    Exited,
+    HarnessFault,
+    History,
+    Launched,
+    Overran,
+    Phase,
+    Ready,
+    Skipped,
+)
 from chaos.output import TOO_MUCH_OUTPUT
 from grading import judge as judging
 from lab.control import Need
@@ -319,6 +331,13 @@ def test_what_worked_in_one_experiment_is_no_failure_of_the_whole() -> None:
 
     assert judging.control_failure({"hang": with_broken_login(), "drip": Story("drip").end()}) is None
     assert judging.control_failure({"files": files}) is None
+
+
+def test_a_run_of_the_submissions_own_tests_is_no_start_of_the_service() -> None:
+    launched = Launched(instance="own tests", command="pytest", cwd="/srv")
+    tests = History([Began(experiment="own_tests", seed=1, contract=CONTRACT), launched, Ended()])
+
+    assert judging.control_failure({"own_tests": tests}) is None
 
 
 def test_what_was_skipped_is_left_open_for_the_reason_of_the_experiment_before() -> None:

@@ -102,6 +102,93 @@ def test_a_client_may_come_from_a_fixture() -> None:
     assert len(Suite(History([conftest, *told.events])).requesting()) == 1
 
 
+HELPERS = """
+from fastapi.testclient import TestClient
+from src.app import create_app
+from src.models.requests import ChatRequest
+
+
+def ask(body):
+    return TestClient(create_app()).post("/x", json=body)
+
+
+def chat_request(**fields):
+    return ChatRequest(**fields)
+
+
+def is_refused(answer):
+    assert answer.status_code == 422
+
+
+def unused():
+    return ask({})
+"""
+USING_HELPERS = """
+def test_endpoint():
+    assert ask({}).status_code == 200
+
+def test_refusal():
+    is_refused(ask(None))
+
+def test_model():
+    assert chat_request(n=1).n == 1
+
+def test_arithmetic():
+    assert sum([1]) == 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("tests/helpers.py", "from tests.helpers import ask, chat_request, is_refused"),
+        ("tests/helpers.py", "from helpers import ask, chat_request, is_refused"),
+        ("tests/support/__init__.py", "from .support import ask, chat_request, is_refused"),
+        ("tests/conftest.py", "from tests.conftest import ask, chat_request, is_refused"),
+    ],
+)
+def test_helpers_may_lie_in_another_module_of_the_tests(path: str, line: str) -> None:
+    names = ("test_endpoint", "test_refusal", "test_model", "test_arithmetic")
+    told = history(f"{line}\n{USING_HELPERS}", *names)
+    suite = Suite(History([File(path=path, text=HELPERS), *told.events]))
+
+    assert [case.name for case in suite.passing] == list(names)
+    assert [case.name for case in suite.requesting()] == ["test_endpoint", "test_refusal"]
+    assert [case.name for case in suite.using("src.models")] == ["test_model"]
+
+
+def test_helpers_may_be_used_by_the_name_of_their_module() -> None:
+    text = "from tests import helpers as h\n\ndef test_a():\n    h.is_refused(h.ask(None))\n"
+    told = history(text, "test_a")
+
+    assert len(Suite(History([File(path="tests/helpers.py", text=HELPERS), *told.events])).requesting()) == 1
+
+
+def test_what_src_has_is_no_helper_of_the_tests() -> None:
+    told = history("from src.helpers import is_refused\n\ndef test_a():\n    is_refused(1)\n", "test_a")
+
+    assert Suite(History([File(path="src/helpers.py", text=HELPERS), *told.events])).passing == []
+
+
+def test_a_fixture_may_send_the_requests_but_asserts_nothing_for_a_test() -> None:
+    fixtures = (
+        f"import pytest\n{HELPERS}\n@pytest.fixture\ndef send():\n    assert create_app()\n    return ask\n"
+    )
+    text = "def test_a(send):\n    assert send({}).status_code == 200\n\ndef test_b(send):\n    send({})\n"
+    told = history(text, "test_a", "test_b")
+    suite = Suite(History([File(path="tests/conftest.py", text=fixtures), *told.events]))
+
+    assert [case.name for case in suite.requesting()] == ["test_a"]
+    assert suite.using("src.models") == []
+
+
+def test_helpers_that_call_each_other_end() -> None:
+    told = history("from tests.b import f\n\ndef test_a():\n    assert f()\n\ndef g():\n    f()\n", "test_a")
+    other = File(path="tests/b.py", text="from tests.test_models import g\n\ndef f():\n    g()\n    f()\n")
+
+    assert len(Suite(History([other, *told.events])).passing) == 1
+
+
 @pytest.mark.parametrize("mark", ["skip", "skipif(True)", "xfail(strict=False)"])
 def test_a_mark_for_the_whole_module_counts_for_each_test(mark: str) -> None:
     text = f"import pytest\npytestmark = pytest.mark.{mark}\n\ndef test_a():\n    assert len('a') == 1\n"

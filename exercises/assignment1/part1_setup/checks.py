@@ -33,7 +33,7 @@ CONTRACT_VARIABLES = (
 )
 
 _FENCE = re.compile(
-    r"^ {0,3}```+ *(sh|bash|shell|console|zsh|text)?\b[^\n]*\n(.*?)^ {0,3}```", re.MULTILINE | re.DOTALL
+    r"^[ \t]*```+ *(sh|bash|shell|console|zsh|text)?\b[^\n]*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL
 )
 _STEPS = {
     "install": re.compile(

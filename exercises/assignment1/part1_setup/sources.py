@@ -38,13 +38,24 @@ def variables_read(files: Sequence[File]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     modules = list(parsed(files))
-    classes = set(_settings_classes([tree for _, tree in modules]))
+    classes = set(settings_classes([tree for _, tree in modules]))
     for file, tree in modules:
         own = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node in classes]
         for name in [*_from_environment(tree), *(one for node in own for one in _fields(node))]:
             if name not in _OF_THE_MACHINE:
                 found.setdefault(name, file.path)
     return found
+
+
+def settings_classes(trees: Sequence[ast.Module]) -> list[ast.ClassDef]:
+    """Return the classes that inherit from BaseSettings, directly or by another one."""
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    names = {"BaseSettings"}
+    while True:
+        found = [node for node in classes if any(_last(base) in names for base in node.bases)]
+        if {node.name for node in found} <= names:
+            return found
+        names |= {node.name for node in found}
 
 
 def _from_environment(tree: ast.Module) -> Iterator[str]:
@@ -58,16 +69,6 @@ def _from_environment(tree: ast.Module) -> Iterator[str]:
 def _name(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and _VARIABLE.fullmatch(node.value):
         yield node.value
-
-
-def _settings_classes(trees: Sequence[ast.Module]) -> list[ast.ClassDef]:
-    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    names = {"BaseSettings"}
-    while True:
-        found = [node for node in classes if any(_last(base) in names for base in node.bases)]
-        if {node.name for node in found} <= names:
-            return found
-        names |= {node.name for node in found}
 
 
 def _last(node: ast.expr) -> str:

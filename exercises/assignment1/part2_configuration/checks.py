@@ -1,10 +1,12 @@
 """The checks of part 2."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from chaos.history import Answer, Event, Exited, File, History, Log, Ready
 from exercises.assignment1 import plan
+from exercises.assignment1.part1_setup import sources
 from exercises.assignment1.provider import asked_of
 from exercises.chat import limit_checks
 from lab.python_source import parsed
@@ -17,6 +19,9 @@ REFUSED = {400, 422}
 EXIT_SECONDS = 20.0
 _ROUTES = {"get", "post", "put", "patch", "delete", "route", "api_route"}
 _READS = ("environ.get", "getenv", "load_dotenv", "dotenv_values")
+_MAKING = {"__init__", "__new__", "__post_init__"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def environment_counts(limits: History) -> Verdict:
@@ -148,29 +153,66 @@ def _read_per_request(dotenv: History) -> Iterator[tuple[File, str]]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"Depends", "Provide"} and node.args
     }
+    settings = _settings([tree for _, tree in modules])
     for file, tree in modules:
         for node in ast.walk(tree):
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if not isinstance(node, Function) or not (_is_handler(node) or node.name in dependencies):
                 continue
-            kept = any("cache" in ast.unparse(one) for one in node.decorator_list)
-            if not kept and (_is_handler(node) or node.name in dependencies) and _reads(node):
+            cached = any("cache" in ast.unparse(one) for one in node.decorator_list)
+            if not cached and _reads(node, settings, _kept(node)):
                 yield file, node.name
 
 
-def _is_handler(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def _settings(trees: Sequence[ast.Module]) -> set[str]:
+    """Return the names of the classes whose instances read the environment when they are made."""
+    own = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return {node.name for node in sources.settings_classes(trees)} | {
+        node.name for node in own if any(_reads(one) for one in ast.walk(node) if _is_making(one))
+    }
+
+
+def _is_making(node: ast.AST) -> bool:
+    return isinstance(node, ast.Lambda) or (isinstance(node, Function) and node.name in _MAKING)
+
+
+def _kept(function: Function) -> set[ast.AST]:
+    """Return the code whose value a function keeps for the next call: in an outer variable that it looks at before."""
+    nodes = list(ast.walk(function))
+    outer = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    decisions = [node.test for node in nodes if isinstance(node, ast.If | ast.IfExp)]
+    decisions += [node for node in nodes if isinstance(node, ast.BoolOp)]
+    looked_at = outer & {one.id for node in decisions for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return {
+        inner
+        for node in nodes
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and _assigned(node) & looked_at
+        for inner in ast.walk(node.value)
+    }
+
+
+def _assigned(node: ast.Assign | ast.AnnAssign) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _is_handler(node: Function) -> bool:
     calls = [one.func for one in node.decorator_list if isinstance(one, ast.Call)]
     return any(isinstance(one, ast.Attribute) and one.attr in _ROUTES for one in calls) or any(
         isinstance(one, ast.Name) and one.id in _ROUTES for one in calls
     )
 
 
-def _reads(node: ast.AST) -> bool:
-    """Whether code reads the environment itself, or makes an instance of settings."""
+def _reads(
+    node: ast.AST, settings: AbstractSet[str] = frozenset(), kept: AbstractSet[ast.AST] = frozenset()
+) -> bool:
+    """Whether code reads the environment itself, or makes an instance of `settings`, other than in what is `kept`."""
     for call in ast.walk(node):
+        if call in kept:
+            continue
         if isinstance(call, ast.Subscript) and ast.unparse(call.value).endswith("os.environ"):
             return True
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func)
-            if name.endswith(_READS) or (name.endswith("Settings") and not call.args):
+            if name.endswith(_READS) or (name.rpartition(".")[2] in settings and not call.args):
                 return True
     return False

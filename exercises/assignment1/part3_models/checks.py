@@ -1,5 +1,6 @@
 """The checks of part 3."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,12 @@ LEAST_REASONS = 4
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLACES = {"body", "messages", "role", "content", "temperature", "max", "tokens", "max_tokens"}
-_ECHOES = {"input", "body", "received", "value", "ctx", "url"}
+_ECHOES = {"input", "body", "received", "value"}
+"""What the member may be called that repeats of the request what is wrong with it."""
+_ASIDE = {"ctx", "url"}
+_QUOTES = re.compile(r"[\s\"']+")
+_ALIKE = 500
+"""So many characters tell whether a text is what was sent."""
 
 
 def bounds_are_enforced(requests: History) -> Verdict:
@@ -78,7 +84,7 @@ def errors_name_the_field(requests: History) -> Verdict:
     for one in judged:
         assert isinstance(one.end, Answer)
         field = bounds.field_of(one.request.label)
-        texts = list(_texts(json_object(one.end)))
+        texts = list(_texts(json_object(one.end), _unquoted(one.request.body)))
         shown = excerpt(one.end.body, 120)
         if not any(_names(text, field) for text in texts):
             return failed(
@@ -135,20 +141,31 @@ def _outside(requests: History) -> list[Exchange]:
     return [one for one in requests.exchanges() if one.request.label.startswith(bounds.OUTSIDE)]
 
 
-def _texts(value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield the keys and texts of an error, without what it repeats of the request."""
+def _texts(value: Any, sent: str, depth: int = 0) -> Iterator[str]:
+    """Yield the keys and texts of an error, without what it repeats of the request, `sent`."""
     if depth > 8:
         return
     if isinstance(value, dict):
         for name, one in value.items():
             yield str(name)
-            if str(name).lower() not in _ECHOES:
-                yield from _texts(one, depth + 1)
+            known = str(name).lower()
+            if known not in _ASIDE and not (known in _ECHOES and _repeats(one, sent)):
+                yield from _texts(one, sent, depth + 1)
     elif isinstance(value, list):
         for one in value:
-            yield from _texts(one, depth + 1)
+            yield from _texts(one, sent, depth + 1)
     elif isinstance(value, str):
         yield value
+
+
+def _repeats(value: Any, sent: str) -> bool:
+    """Whether a value is a part of what was sent, or a text that has all of it: as JSON, or as Python shows it."""
+    told = _unquoted(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return told[:_ALIKE] in sent or sent[:_ALIKE] in told
+
+
+def _unquoted(text: str) -> str:
+    return _QUOTES.sub("", text)
 
 
 def _reasons(texts: list[str]) -> set[frozenset[str]]:

@@ -1,9 +1,10 @@
 """The checks of part 5."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from chaos.history import Answer, Exchange, History
-from chaos.keys import answer_code
+from chaos.history import Answer, Began, Exchange, History
+from chaos.keys import expected_answer
 from exercises.assignment1 import plan
 from exercises.assignment1.provider import asked_of, calls, reported_usage
 from exercises.assignment1.tests_of_their_own import enough
@@ -21,6 +22,8 @@ MONEY_SPENT = {402, 429}
 LATENCY_SLACK_MS = 50.0
 DEFAULT_TEMPERATURE, DEFAULT_TOKENS, DEFAULT_MODEL = 0.7, 1024, "gpt-4o-mini"
 HEALTH_SECONDS = 10.0
+FAILING = {"failures", "hanging", "limits", "budget"}
+"""The experiments in which the service refuses requests, or its provider fails."""
 STATUSES = {
     "a body that is no JSON": {400, 422},
     "an empty body": {400, 422},
@@ -65,7 +68,7 @@ def health_tells_the_provider(health: History) -> Verdict:
     )
 
 
-def statuses_are_right(requests: History) -> Verdict:
+def statuses_are_right(requests: History, run: Sequence[History]) -> Verdict:
     for label, statuses in STATUSES.items():
         for one in requests.exchanges(label):
             told = " or ".join(map(str, sorted(statuses)))
@@ -75,17 +78,21 @@ def statuses_are_right(requests: History) -> Verdict:
                 )
             assert isinstance(one.end, Answer)
             if json_object(one.end) is None:
-                shown = excerpt(one.end.body, 80) or "an empty body"
-                return failed(f"a JSON object in the {one.status} for {label}", shown, one.end)
+                return _no_object(one.end, label)
+    for history in _failing(run):
+        for one in history.exchanges():
+            if isinstance(one.end, Answer) and one.end.status >= 400 and json_object(one.end) is None:
+                return _no_object(one.end, repr(one.request.label))
     return passed(
         f"{len(STATUSES)} kinds of wrong requests get their statuses",
         requests.exchanges("another method")[0].end,
     )
 
 
-def request_ids(requests: History) -> Verdict:
+def request_ids(requests: History, run: Sequence[History]) -> Verdict:
     judged = (id_checks.present, id_checks.kept, id_checks.replaced, id_checks.unique)
-    return all_of(judge(requests) for judge in judged)
+    lacking = [verdict for verdict in map(id_checks.present, _failing(run)) if not verdict.passed]
+    return all_of([*(judge(requests) for judge in judged), *lacking])
 
 
 def token_limit(limits: History) -> Verdict:
@@ -157,6 +164,19 @@ def endpoints_are_tested(own_tests: History) -> Verdict:
     )
 
 
+def _failing(run: Sequence[History]) -> Iterator[History]:
+    """Yield those histories of a run in which errors are answered."""
+    for history in run:
+        began = history.first(Began)
+        if began and began.experiment in FAILING and history.of(Answer):
+            yield history
+
+
+def _no_object(end: Answer, what: str) -> Verdict:
+    shown = excerpt(end.body, 80) or "an empty body"
+    return failed(f"a JSON object in the {end.status} for {what}", shown, end)
+
+
 def _reached(requests: History, whole: Exchange) -> Verdict:
     """Judge what the provider got of a conversation with all parameters."""
     sent = plan.conversation_body(whole.request.key or "")
@@ -189,7 +209,7 @@ def _came_back(requests: History, whole: Exchange) -> Verdict:
     chat, usage = read(whole.end), reported_usage(requests, whole.request.key)
     if chat is None or whole.end is None:
         return failed("a completion", outcome(whole.end), whole.end)
-    if answer_code(whole.request.key or "") not in chat.content:
+    if chat.content.strip() != expected_answer(whole.request.key or ""):
         return failed("the provider's text as the content", f"{excerpt(chat.content, 80)!r}", whole.end)
     if not chat.model.endswith(plan.OTHER_MODEL):
         return failed(f"the model that answered, {plan.OTHER_MODEL}", f"{chat.model!r}", whole.end)

@@ -15,6 +15,10 @@ from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 WINDOW = 60.0
 _LIMITER = re.compile(r"rate.?limit|limiter|\b429\b", re.IGNORECASE)
 _REMOVING = {"pop", "popitem", "clear", "discard", "remove", "delete", "expire", "zremrangebyscore", "setex"}
+_LATER = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
+"""Methods that take entries out, where another one is told to call them: `call_later(60, self._seen.pop, client)`."""
+_EMPTY = {"dict", "Counter", "defaultdict", "OrderedDict", "deque"}
+_MAKING = {"__init__", "__new__", "__post_init__"}
 _BOUNDED = {"TTLCache", "LRUCache", "TLRUCache", "lru_cache", "Cache", "ExpiringDict"}
 _LIBRARIES = {
     *(
@@ -77,7 +81,7 @@ def forgets(sources: History) -> Verdict:
     if not limiters:
         return failed(expected, "there is no limiter in src/")
     for file, tree in parsed(limiters):
-        if _imports(tree) & _LIBRARIES or any(map(_removes, ast.walk(tree))):
+        if _imports(tree) & _LIBRARIES or any(map(_removes, ast.walk(tree))) or _begins_anew(tree):
             return passed(f"{file.path} removes entries", file)
     return failed(
         expected, f"nothing in {', '.join(file.path for file in limiters[:3])} removes an entry", limiters[0]
@@ -94,11 +98,44 @@ def _removes(node: ast.AST) -> bool:
     """Whether a piece of code takes entries out: by a method, by `del`, by making the whole anew, or by a bounded type."""
     match node:
         case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
-            return name in _REMOVING | _BOUNDED
+            return name in _REMOVING | _BOUNDED or _passes_on(node)
+        case ast.Call():
+            return _passes_on(node)
         case ast.Delete():
             return any(isinstance(target, ast.Subscript) for target in node.targets)
         case ast.Assign(value=ast.DictComp()) | ast.AnnAssign(value=ast.DictComp()):
             return True
+    return False
+
+
+def _passes_on(call: ast.Call) -> bool:
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return any(isinstance(one, ast.Attribute) and one.attr in _LATER for one in given)
+
+
+def _begins_anew(tree: ast.Module) -> bool:
+    """Whether an object replaces what it has counted by nothing, other than when it is made."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return any(
+        _is_empty(node.value)
+        for function in functions
+        if function.name not in _MAKING
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _is_own(node)
+    )
+
+
+def _is_own(node: ast.Assign | ast.AnnAssign) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(isinstance(one, ast.Attribute) and ast.unparse(one.value) == "self" for one in targets)
+
+
+def _is_empty(value: ast.expr | None) -> bool:
+    match value:
+        case ast.Dict(keys=[]):
+            return True
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
+            return name in _EMPTY
     return False
 
 

@@ -1,10 +1,13 @@
 import itertools
+import json
 import random
+import time
 from typing import Any
 
 import pytest
 
 from chaos.history import File, History
+from chaos.keys import find_key
 from exercises.assignment1 import bounds, plan
 
 ROLES = {"system", "user", "assistant"}
@@ -50,6 +53,16 @@ def test_a_conversation_takes_turns_and_ends_with_the_user(length: int) -> None:
     assert turns == ["user", "assistant"] * (len(turns) // 2) + ["user"]
 
 
+def test_the_largest_body_is_as_the_pages_promise() -> None:
+    messages = bounds.heavy_conversation("ref-0a0a0a0a0a0a")
+
+    assert {len(message["content"]) for message in messages} == {bounds.MAX_CONTENT}
+    assert all(len(message["content"].encode()) > bounds.MAX_CONTENT for message in messages)
+    # Even where each character that is not ASCII is escaped, on the way to the provider.
+    assert len(json.dumps({"messages": messages})) < 16 * 2**20
+    assert find_key(json.dumps(messages)) == "ref-0a0a0a0a0a0a"
+
+
 def test_a_label_tells_its_field_and_what_is_remarkable() -> None:
     label = bounds.Case("a message without a role: none", "role", {}).label(bounds.OUTSIDE)
 
@@ -87,6 +100,20 @@ and
             RULE.replace("## Conversation rule", "### My conversation-rule"),
             {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
         ),
+        (
+            RULE.replace("## Conversation rule", "Conversation rule\n-----------------"),
+            {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
+        ),
+        (
+            RULE.replace('```json\n{"messages": [1]}\n```', '    ```json\n    {"messages": [1]}\n    ```'),
+            {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
+        ),
+        (
+            RULE.replace("and\n", "- and\n---\n| a |\n---\n"),
+            {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
+        ),
+        (RULE.replace("and\n", "Another\n======="), {}),
+        (RULE.replace("## Conversation rule", "The conversation rule is:"), {}),
         (RULE.replace("## Conversation rule", "## Rules"), {}),
         (RULE.replace('{"messages": [2]}', "{"), {}),
         (RULE.replace('```JSON title="refused"\n{"messages": [2]}\n```\n', ""), {}),
@@ -95,3 +122,16 @@ and
 )
 def test_the_rule_of_a_readme(text: str, found: dict[str, Any]) -> None:
     assert plan.own_rule(History([File(path="README.md", text=text)])) == found
+
+
+@pytest.mark.parametrize(
+    "part", ["#", "# \n", "-", "a\n-\n", "1", " ", "```json\n", "conversation ", "conversation rule"]
+)
+def test_a_long_readme_is_read_soon(part: str) -> None:
+    text = f"# Conversation rule\n```json\n{part * (100_000 // len(part))}"
+    begun = time.process_time()
+
+    plan.own_rule(History([File(path="README.md", text=text)]))
+    plan.own_rule(History([File(path="README.md", text=text[10:])]))
+
+    assert time.process_time() - begun < 2

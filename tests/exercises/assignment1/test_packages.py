@@ -129,6 +129,7 @@ README = "```sh\nuv sync\ncp .env.example .env\n```\nThen\n```bash\nuv run uvico
     [
         (README, None),
         (README.replace("uv sync", "pip install -e ."), None),
+        ("1.  Set up:\n\n    " + README.replace("\n", "\n    "), None),
         (README.replace("uv sync\n", ""), "install"),
         (README.replace("cp .env.example .env\n", ""), "configure"),
         (README.replace("uvicorn src.main:app", "true"), "start"),

@@ -1,0 +1,62 @@
+import pytest
+
+from chaos.history import File, History
+from exercises.assignment1.part2_configuration import checks
+
+SETTINGS = """
+from dataclasses import dataclass
+from pydantic_settings import BaseSettings
+
+class Settings(BaseSettings):
+    limit: int = 1
+
+@dataclass
+class Wrapped:
+    def __post_init__(self):
+        self.limit = os.environ["LIMIT"]
+
+@dataclass
+class GenerationSettings:
+    temperature: float
+"""
+LOOKING_FIRST = """
+def get_settings():
+    global _kept
+    if _kept is not None:
+        return _kept
+    try:
+        _kept = Settings()
+        return _kept
+    except ValueError:
+        raise
+"""
+HANDLER = '@router.post("/x")\nasync def chat(body, settings=Depends(get_settings)):\n    '
+
+
+@pytest.mark.parametrize(
+    ("code", "reading"),
+    [
+        ("def get_settings():\n    return Settings()\n", "get_settings"),
+        ("@lru_cache\ndef get_settings():\n    return Settings()\n", None),
+        (LOOKING_FIRST, None),
+        ("def get_settings():\n    global _kept\n    _kept = _kept or Settings()\n    return _kept\n", None),
+        ("def get_settings():\n    global _kept\n    _kept = Settings()\n    return _kept\n", "get_settings"),
+        (
+            "def get_settings():\n    global _kept\n    if _kept is None:\n        _kept = 1\n    return Settings()\n",
+            "get_settings",
+        ),
+        (HANDLER + "return GenerationSettings(temperature=body.temperature)\n", None),
+        (HANDLER + "return Settings(_env_file=None)\n", "chat"),
+        (HANDLER + "return config.Wrapped()\n", "chat"),
+        (HANDLER + "return os.getenv('LIMIT')\n", "chat"),
+    ],
+)
+def test_who_reads_the_environment_for_each_request(code: str, reading: str | None) -> None:
+    told = History(
+        [
+            File(path="src/config/settings.py", text=SETTINGS),
+            File(path="src/main.py", text=f"{code}\nDependency = Depends(get_settings)\n"),
+        ]
+    )
+
+    assert [name for _, name in checks._read_per_request(told)] == ([reading] if reading else [])
