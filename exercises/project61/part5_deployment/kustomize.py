@@ -33,8 +33,8 @@ class Image:
 class Kustomization:
     """What a kustomization does, with all that it builds on, in this order. `replicas` are by the names that they are for.
 
-    It lies at `path`, and `files` are those whose objects it is about. A patch is an object, or a list of JSON Patch operations; `target` is the
-    kind and name that it is for, if it says so.
+    It lies at `path`, and `files` are those whose objects it is about. A patch is an object, or a list of JSON Patch
+    operations; `target` is the kind and name that it is for, if it says so.
     """
 
     path: str

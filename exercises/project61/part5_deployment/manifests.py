@@ -32,9 +32,9 @@ _API_NAME = re.compile(r"(?:^|[-_])(?:api|gateway|app)(?:$|[-_\d])")
 class Manifests:
     """The objects of manifests, without patches, and what a kustomization makes of their images, one after another.
 
-    `origin` is the kustomization that deploys them, if any. `others` are those in the repository that are not deployed with them. `deployments` is what each kustomization makes of
-    the objects that it reaches, and the objects that none reaches. `has_chart` tells that there are templates of Helm's,
-    which are no manifests yet.
+    `origin` is the kustomization that deploys them, if any. `others` are those in the repository that are not deployed
+    with them. `deployments` is what each kustomization makes of the objects that it reaches, and the objects that none
+    reaches. `has_chart` tells that there are templates of Helm's, which are no manifests yet.
     """
 
     objects: tuple[Object, ...]
