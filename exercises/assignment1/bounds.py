@@ -89,26 +89,19 @@ def outside(key: str, source: random.Random) -> Iterator[Case]:
         yield _field("max_tokens", tokens, good)
 
 
-def heavy_conversation(key: str) -> list[Message]:
-    """Return as many messages as there may be, as long as they may be; half of each is not ASCII."""
-    return [
-        {**one, "content": one["content"] + ("é." * MAX_CONTENT)[: MAX_CONTENT - len(one["content"])]}
-        for one in conversation(key, MAX_MESSAGES)
-    ]
-
-
 def inside(keys: Iterator[str], source: random.Random) -> Iterator[tuple[str, Case]]:
     """Yield bodies that lie just inside a bound, each with the key that it asks for."""
-    for what, content in (("a content of 1 character", "?"), (f"a content of {MAX_CONTENT} characters", "")):
+    for what, content, padding in (
+        ("a content of 1 character", "?", ""),
+        (f"a content of {MAX_CONTENT} characters", "", "."),
+        (f"a content of {MAX_CONTENT} characters beyond ASCII", "", "é"),
+    ):
         key = next(keys)
-        text = content or prompt(key).ljust(MAX_CONTENT, ".")
+        text = content or prompt(key).ljust(MAX_CONTENT, padding)
         yield key, Case(what, "content", {"messages": [user(text)]})
     for length in (2, 3, source.randrange(40, 60), MAX_MESSAGES - 1, MAX_MESSAGES):
         key = next(keys)
         yield key, Case(f"{length} messages", "messages", {"messages": conversation(key, length)})
-    key = next(keys)
-    what = f"{MAX_MESSAGES} messages of {MAX_CONTENT} characters that are not all ASCII"
-    yield key, Case(what, "messages", {"messages": heavy_conversation(key)})
     for temperature in (0, 2, 2.0, round(source.uniform(0.1, 1.9), 2)):
         key = next(keys)
         yield key, _field("temperature", temperature, user(prompt(key)))
