@@ -12,7 +12,6 @@ import pickle
 import resource
 import select
 import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -143,14 +142,14 @@ def read_files(work: Callable[[], T]) -> T:
 def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
     code = 1
     try:
-        gc.freeze()  # what the parent has dropped is its own to finish: here that could close files of others, or be too deep
+        gc.freeze()  # what the parent has dropped is its own to finish: here that could write or close what is others' by now
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         with contextlib.suppress(AttributeError):  # Linux alone has it
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         _limit(seconds)
-        answer = _on_a_new_stack(lambda: pickle.dumps(_outcome(work)))
+        answer = pickle.dumps(_outcome(work))
         with os.fdopen(end, "wb") as pipe:
             pipe.write(answer)
         code = 0
@@ -162,25 +161,6 @@ def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
             code = 0
     finally:
         os._exit(code)
-
-
-def _on_a_new_stack(work: Callable[[], bytes]) -> bytes:
-    """Return what `work` returns on the stack of a new thread: what is deep may use all of it, whoever has forked."""
-    found: list[bytes | BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
-            found.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    [answer] = found
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer
 
 
 def _limit(seconds: int) -> None:
@@ -195,6 +175,8 @@ def _outcome(work: Callable[[], object]) -> tuple[str, object]:
     try:
         return "value", work()
     except GradingError as error:
+        # Its message is all that is told; libraries such as tblib would pickle what led to it as well, at any depth.
+        error.__cause__ = error.__context__ = error.__traceback__ = None
         return "error", error
     except MemoryError:
         raise

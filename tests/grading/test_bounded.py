@@ -28,6 +28,25 @@ def test_an_error_that_was_meant_is_raised_as_it_was() -> None:
     assert caught.value.detail == "a line"
 
 
+def test_an_error_comes_without_what_led_to_it_whatever_pickles_it() -> None:
+    """Dask has tblib pickle tracebacks and causes too, which are too deep to pickle after a RecursionError."""
+    pickling_support = pytest.importorskip("tblib.pickling_support")
+
+    def recurse() -> None:
+        recurse()
+
+    def refuse() -> None:
+        pickling_support.install()
+        try:
+            recurse()
+        except RecursionError as error:
+            raise SubmissionError("It is nested too deeply.") from error
+
+    with pytest.raises(SubmissionError, match="It is nested too deeply") as caught:
+        bounded(refuse, seconds=10)
+    assert caught.value.__cause__ is None
+
+
 def _nested_quantifier() -> object:
     return re.match(r"(a+)+$", "a" * 64 + "b")
 
