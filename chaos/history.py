@@ -495,7 +495,8 @@ class History:
         return list(self._all(kind))
 
     def first(self, kind: type[E]) -> E | None:
-        return next(iter(self._all(kind)), None)
+        events = self._by_kind.get(kind, self.events)
+        return next((event for event in events if isinstance(event, kind)), None)
 
     def _all(self, kind: type[E]) -> list[E]:
         if kind not in self._by_kind:

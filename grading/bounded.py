@@ -59,7 +59,7 @@ def bounded(work: Callable[[], T], *, seconds: int) -> T:
 
 async def bounded_aside(work: Callable[[], T], *, seconds: int) -> T:
     """Return what `bounded` does, while the event loop goes on. `work` opens no files and no connections."""
-    pid, read_end = _start(lambda: _aside(work), seconds, aside=True)
+    pid, read_end = _start(work, seconds, aside=True)
     try:
         answer = await _read_aside(read_end, seconds * WAIT_FACTOR)
     except BaseException:
@@ -72,11 +72,6 @@ async def bounded_aside(work: Callable[[], T], *, seconds: int) -> T:
     return found
 
 
-def _aside(work: Callable[[], T]) -> T:
-    os.nice(NICENESS)
-    return work()
-
-
 def _start(work: Callable[[], object], seconds: int, *, aside: bool = False) -> tuple[int, int]:
     """Start a process that does `work`; return its id, and the end of the pipe from which the outcome is read."""
     read_end, write_end = os.pipe()
@@ -87,6 +82,7 @@ def _start(work: Callable[[], object], seconds: int, *, aside: bool = False) -> 
     if not pid:
         os.close(read_end)
         if aside:
+            os.nice(NICENESS)
             _close_all_but(write_end)
         _answer(work, write_end, seconds)
     os.close(write_end)
@@ -142,7 +138,7 @@ def read_files(work: Callable[[], T]) -> T:
 def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
     code = 1
     try:
-        gc.freeze()  # what the parent has dropped is its own to finish: here that could write or close what is others' by now
+        gc.freeze()  # what the parent has dropped is the parent's to finish: here that could close files of others
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)

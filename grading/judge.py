@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 
 from chaos.history import (
     SERVICE,
@@ -37,6 +38,7 @@ BURNT_SHARE = 0.2
 """Of all processors, used by the service's instances in the second attempt. One that answers a few requests idles."""
 START_PROCESSOR_SECONDS = 3.0
 """What an instance may use without being suspected: large libraries take seconds to import."""
+NONE_YET: Mapping[str, CriterionResult] = MappingProxyType({})
 STARVED_SECONDS = 2.0
 """So long the lab may have stood still in an experiment before a failure in it is the machine's as well."""
 
@@ -45,16 +47,15 @@ def judge(
     exercises: Iterable[Exercise],
     histories: Mapping[str, History],
     scoring: Scoring,
-    judged: Mapping[str, CriterionResult] | None = None,
+    judged: Mapping[str, CriterionResult] = NONE_YET,
 ) -> tuple[ExerciseResult, ...]:
     """Judge exercises on the histories of their experiments, by experiment name.
 
-    `judged` are the criteria, by number, that `so_far` has given a verdict on the same histories.
+    `judged` are the criteria, by number, that have a verdict on the same histories already.
     """
-    known = judged or {}
     return tuple(
         scoring.result(
-            exercise, [known.get(one.number) or criterion(one, histories) for one in exercise.criteria]
+            exercise, [judged.get(one.number) or criterion(one, histories) for one in exercise.criteria]
         )
         for exercise in exercises
     )

@@ -50,7 +50,7 @@ def results(
     exercises: Sequence[Exercise],
     histories: Mapping[str, History],
     scoring: Scoring,
-    judged: Mapping[str, CriterionResult] | None = None,
+    judged: Mapping[str, CriterionResult] = judge.NONE_YET,
 ) -> Judged:
     """Judge exercises, but for the criteria judged before; say why the service did not work, if so.
 
@@ -62,14 +62,9 @@ def results(
             seconds=JUDGE_SECONDS,
         )
     except OverBoundsError:
-        known = judged or {}
-        one_by_one = tuple(
-            scoring.result(
-                exercise, [known.get(one.number) or _criterion(one, histories) for one in exercise.criteria]
-            )
-            for exercise in exercises
-        )
-        return one_by_one, None
+        left = [one for each in exercises for one in each.criteria if one.number not in judged]
+        one_by_one = {one.number: _criterion(one, histories) for one in left}
+        return judge.judge(exercises, histories, scoring, {**judged, **one_by_one}), None
 
 
 async def results_so_far(criteria: Sequence[Criterion], histories: Mapping[str, History]) -> JudgedSoFar:

@@ -1,13 +1,12 @@
 """How many services start at once, for that is when they need the processors: in one run, and on the whole machine."""
 
 import asyncio
-import fcntl
 import os
 import time
 from pathlib import Path
 from typing import Final, Self
 
-from grading.workspace import cache_folder
+from grading.workspace import cache_folder, try_lock
 
 AT_ONCE: Final = max(2, os.cpu_count() or 1)
 PATIENCE_SECONDS: Final = 10.0
@@ -54,14 +53,5 @@ class Starts:
         return place
 
     def _free_place(self) -> int | None:
-        for number in range(self._at_once):
-            place = os.open(self._folder / str(number), os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                os.close(place)
-                if not isinstance(error, BlockingIOError):
-                    raise
-            else:
-                return place
-        return None
+        taken = (try_lock(self._folder / str(number)) for number in range(self._at_once))
+        return next((place for place in taken if place is not None), None)

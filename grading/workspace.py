@@ -61,7 +61,7 @@ class Workspace:
             _sweep(base)
             while True:
                 run_id = secrets.token_hex(6)
-                lock = _lock(base / f"{run_id}.lock")
+                lock = try_lock(base / f"{run_id}.lock")
                 if lock is not None:
                     break
             root = base / run_id
@@ -175,8 +175,11 @@ def _base(parent: Path) -> Path:
     return base
 
 
-def _lock(path: Path) -> int | None:
-    """Take the lock at `path` without waiting; None if somebody has it or has just removed it."""
+def try_lock(path: Path) -> int | None:
+    """Take the lock at `path` without waiting; None if somebody has it or has just removed it.
+
+    Closing the descriptor frees it, and so does the end of the process. Raises OSError where there can be no lock.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -185,13 +188,16 @@ def _lock(path: Path) -> int | None:
             return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
+    except OSError:
+        os.close(descriptor)
+        raise
     os.close(descriptor)
     return None
 
 
 def _sweep(base: Path) -> None:
     for run_id in sorted({entry.stem for entry in base.iterdir()}):
-        lock = _lock(base / f"{run_id}.lock")
+        lock = try_lock(base / f"{run_id}.lock")
         if lock is not None:
             _discard(base / run_id, lock)
 

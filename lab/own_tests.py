@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from chaos.history import File, History, OwnTest, OwnTests
 from lab import javascript_tests
-from lab.python_source import parsed
+from lab.python_source import Function, parsed
 
 PATTERNS = ("tests/**/*.py", "tests/*.py", "*.py", "src/**/*.py", "src/*.py", *javascript_tests.PATTERNS)
 """What an experiment has to record (`lab.record_files`) so that tests can be counted."""
@@ -54,8 +54,6 @@ _CLIENTS = {
     "create_async_test_client",
     "test_client",
 }
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(slots=True, eq=False)

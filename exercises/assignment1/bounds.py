@@ -91,14 +91,11 @@ def outside(key: str, source: random.Random) -> Iterator[Case]:
 
 def inside(keys: Iterator[str], source: random.Random) -> Iterator[tuple[str, Case]]:
     """Yield bodies that lie just inside a bound, each with the key that it asks for."""
-    for what, content, padding in (
-        ("a content of 1 character", "?", ""),
-        (f"a content of {MAX_CONTENT} characters", "", "."),
-        (f"a content of {MAX_CONTENT} characters beyond ASCII", "", "é"),
-    ):
+    yield next(keys), _messages("a content of 1 character", "content", [user("?")])
+    for alphabet, padding in (("", "."), (" beyond ASCII", "é")):
         key = next(keys)
-        text = content or prompt(key).ljust(MAX_CONTENT, padding)
-        yield key, Case(what, "content", {"messages": [user(text)]})
+        what = f"a content of {MAX_CONTENT} characters{alphabet}"
+        yield key, _messages(what, "content", [user(prompt(key).ljust(MAX_CONTENT, padding))])
     for length in (2, 3, source.randrange(40, 60), MAX_MESSAGES - 1, MAX_MESSAGES):
         key = next(keys)
         yield key, Case(f"{length} messages", "messages", {"messages": conversation(key, length)})

@@ -9,7 +9,7 @@ from exercises.assignment1 import plan
 from exercises.assignment1.part1_setup import sources
 from exercises.assignment1.provider import asked_of
 from exercises.chat import limit_checks
-from lab.python_source import parsed
+from lab.python_source import MAKING, Assignment, Function, parsed, targets_of
 from lab.reading import outcome
 from lab.secrets_leak import Leaks
 from lab.timing import stalled, too_busy
@@ -19,9 +19,6 @@ REFUSED = {400, 422}
 EXIT_SECONDS = 20.0
 _ROUTES = {"get", "post", "put", "patch", "delete", "route", "api_route"}
 _READS = ("environ.get", "getenv", "load_dotenv", "dotenv_values")
-_MAKING = {"__init__", "__new__", "__post_init__"}
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def environment_counts(limits: History) -> Verdict:
@@ -172,7 +169,7 @@ def _settings(trees: Sequence[ast.Module]) -> set[str]:
 
 
 def _is_making(node: ast.AST) -> bool:
-    return isinstance(node, ast.Lambda) or (isinstance(node, Function) and node.name in _MAKING)
+    return isinstance(node, ast.Lambda) or (isinstance(node, Function) and node.name in MAKING)
 
 
 def _kept(function: Function) -> set[ast.AST]:
@@ -185,14 +182,13 @@ def _kept(function: Function) -> set[ast.AST]:
     return {
         inner
         for node in nodes
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and _assigned(node) & looked_at
+        if isinstance(node, Assignment) and node.value and _assigned(node) & looked_at
         for inner in ast.walk(node.value)
     }
 
 
-def _assigned(node: ast.Assign | ast.AnnAssign) -> set[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
+def _assigned(node: Assignment) -> set[str]:
+    return {target.id for target in targets_of(node) if isinstance(target, ast.Name)}
 
 
 def _is_handler(node: Function) -> bool:

@@ -58,8 +58,8 @@ def _of_refusals(history: History) -> Cases:
     for name in PLAIN:
         yield from _each(history, f"wrong: {name}", CALLERS_FAULT)
     for name in ODD:
-        crashes = (one for one in _each(history, f"wrong: {name}", NO_CRASH) if one[0].status == GENERIC)
-        yield from crashes
+        asked = _each(history, f"wrong: {name}", NO_CRASH)
+        yield from (case for case in asked if case[0].status == GENERIC)
     yield from _each(history, "lasting refused", UNAVAILABLE)
 
 

@@ -7,7 +7,7 @@ from chaos.history import File, History
 from exercises.chat import limit_checks
 from exercises.chat.limit import ROUNDS
 from exercises.week1.ex3_rate_limit.experiments import ALLOWED
-from lab.python_source import parsed
+from lab.python_source import MAKING, Assignment, Function, parsed, targets_of
 from lab.reading import outcome
 from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
@@ -18,7 +18,6 @@ _REMOVING = {"pop", "popitem", "clear", "discard", "remove", "delete", "expire",
 _LATER = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
 """Methods that take entries out, where another one is told to call them: `call_later(60, self._seen.pop, client)`."""
 _EMPTY = {"dict", "Counter", "defaultdict", "OrderedDict", "deque"}
-_MAKING = {"__init__", "__new__", "__post_init__"}
 _BOUNDED = {"TTLCache", "LRUCache", "TLRUCache", "lru_cache", "Cache", "ExpiringDict"}
 _LIBRARIES = {
     *(
@@ -115,19 +114,20 @@ def _passes_on(call: ast.Call) -> bool:
 
 def _begins_anew(tree: ast.Module) -> bool:
     """Whether an object replaces what it has counted by nothing, other than when it is made."""
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [node for node in ast.walk(tree) if isinstance(node, Function)]
     return any(
         _is_empty(node.value)
         for function in functions
-        if function.name not in _MAKING
+        if function.name not in MAKING
         for node in ast.walk(function)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and _is_own(node)
+        if isinstance(node, Assignment) and _is_own(node)
     )
 
 
-def _is_own(node: ast.Assign | ast.AnnAssign) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return any(isinstance(one, ast.Attribute) and ast.unparse(one.value) == "self" for one in targets)
+def _is_own(node: Assignment) -> bool:
+    return any(
+        isinstance(one, ast.Attribute) and ast.unparse(one.value) == "self" for one in targets_of(node)
+    )
 
 
 def _is_empty(value: ast.expr | None) -> bool:
