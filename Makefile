@@ -13,7 +13,7 @@ GRADER := .venv/.grader
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test hostile starved check format lint types prose site quick coverage real-toxiproxy promtool images bench clean
+.PHONY: score test long hostile starved check format lint types prose site quick coverage real-toxiproxy promtool images bench clean
 
 score: $(GRADER)
 	$(BIN)/grading score . --runtime process $(ARGS)
@@ -21,7 +21,11 @@ score: $(GRADER)
 # Whole gradings measure times: two at once leave each enough of two processors.
 test: $(INSTALLED)
 	$(BIN)/pytest -q -m "not slow" -n auto
-	$(BIN)/pytest -m slow -n 2 --ignore $(STARVED) --ignore $(HOSTILE)
+	$(BIN)/pytest -m "slow and not long" -n 2 --ignore $(STARVED) --ignore $(HOSTILE)
+
+# What takes minutes by itself: hand-outs, halves, other contracts, containers, the lesson, a sample of the calibration.
+long: $(INSTALLED)
+	$(BIN)/pytest -m long -n 2
 
 # Hostile submissions mostly wait.
 hostile: $(INSTALLED)

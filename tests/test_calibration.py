@@ -13,6 +13,7 @@ CASES = 8
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("grading_slot")
 def test_every_verdict_on_a_sample_of_the_corpus_is_the_expected_one(tmp_path: Path) -> None:
     # The reference solution, which comes first, is graded by test_whole_exam.py.

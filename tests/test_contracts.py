@@ -46,7 +46,7 @@ BROKEN_LOGIN: Changes = {
     ),
 }
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("grading_slot")]
 
 
 def fork(folder: Path, *changes: Changes, containers: bool = False) -> Path:

@@ -35,7 +35,7 @@ if sys.argv[1:2] == ["up"]:
 main()
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 class Terminal:

@@ -50,6 +50,7 @@ def test_the_project_in_a_students_repository_has_all_points(tmp_path: Path) -> 
     assert (report["grade"]["total"], report["grade"]["mention"]) == (110, "excellence")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "points", "passed"),
     [("assignment1", 10, STRUCTURE_AND_START), ("week1", 0, set()), ("project61", 1, {"6.3"})],

@@ -50,6 +50,7 @@ def test_the_reference_solution_has_all_points() -> None:
     )
 
 
+@pytest.mark.long
 def test_the_hand_out_has_none_and_is_told_why(tmp_path: Path) -> None:
     write_handout(tmp_path / "exam", EXAM)
 
@@ -66,6 +67,7 @@ def test_the_hand_out_has_none_and_is_told_why(tmp_path: Path) -> None:
     assert sum(bool(one["hint"]) for one in failed) > len(failed) / 2, open_criteria(report)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", list(zip(REGRESSIONS[:3], REGRESSIONS[3:], strict=True)), ids=_exercises)
 def test_exercises_undone_are_lost_with_what_rests_on_them_and_no_others(
     pair: tuple[dict[str, Any], ...], tmp_path: Path

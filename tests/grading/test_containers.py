@@ -42,6 +42,7 @@ def marked(folder: Path) -> list[str]:
 
 
 @needs_docker
+@pytest.mark.long
 def test_the_reference_solution_is_complete_in_containers_too() -> None:
     ended = grading(ROOT, "--format", "json")
 
@@ -51,6 +52,7 @@ def test_the_reference_solution_is_complete_in_containers_too() -> None:
 
 
 @needs_docker
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["drain-without-bound", "pending-traces-die"])
 def test_a_mutant_is_caught_in_containers_too(name: str, tmp_path: Path) -> None:
     [mutant] = [case for case in Corpus.of(EXAM).cases() if case.name == name]

@@ -12,7 +12,7 @@ from grading.results import load
 from tests.exam import EXAM
 from tests.recordings import unpack
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 TRIPPED = "could not read the history"
 
 Change = Callable[[Event], Event]
