@@ -76,19 +76,17 @@ def calibrate(
     try:
         assessment = load()
         places = Corpus.of(assessment)
-        corpus = places.cases()
-        machine_made = cases(places)
+        pool = cases(places) if generated else places.cases()
     except KeyError:
         err.print(f"There is no assessment {name}.", style="red", markup=False)
         raise typer.Exit(2) from None
     except GradingError as error:
         err.print(error.message, style="red", markup=False)
         raise typer.Exit(2) from None
-    pool = machine_made if generated else corpus
     folder = folder or places.folder
     journals = Journal(folder / JOURNAL), Journal(folder / GENERATED / JOURNAL)
     journal = journals[generated]
-    chosen = _choose(pool, only or [], exercise or [], count)
+    chosen = _visible(_choose(pool, only or [], exercise or [], count), runtime)
     todo = tasks(
         chosen,
         journal,
@@ -115,8 +113,9 @@ def calibrate(
     ):
         out.print(text, markup=False)
     if write:
+        machine_made = cases(places)
         made = (machine_made, latest(journals[True], machine_made))
-        page = document(corpus, journals[False], assessment.exercises, made)
+        page = document(places.cases(), journals[False], assessment.exercises, made)
         (ROOT / DOCUMENT).write_text(page, encoding="utf-8")
     raise typer.Exit(0 if all(_is_right(case, journal) for case in chosen) else 1)
 
@@ -125,6 +124,14 @@ def _is_right(case: Case, journal: Journal) -> bool:
     """Whether a case has been run with the present code, and came out as expected every time."""
     outcomes = journal.of(case.name, fingerprint=case.fingerprint())
     return bool(outcomes) and all(as_expected(case, outcome) for outcome in outcomes)
+
+
+def _visible(chosen: Sequence[Case], runtime: RuntimeName) -> tuple[Case, ...]:
+    """Return the cases that have an effect in a runtime, and name the others."""
+    for case in chosen:
+        if runtime in case.hidden_in:
+            err.print(f"{case.name} is left out: it has no effect in the runtime {runtime}.", markup=False)
+    return tuple(case for case in chosen if runtime not in case.hidden_in)
 
 
 def _choose(

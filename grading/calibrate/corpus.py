@@ -12,7 +12,8 @@ A mutant is a small fault in a complete solution, told in `calibration/mutants/*
     new = "await sleep(0)"
 
 `fails` names every criterion that the fault must fail, those that follow from it included; `open` those that it leaves
-without a verdict. `old` has to occur exactly once, so that a mutant which the service has outgrown is found out.
+without a verdict. `hidden_in` names the runtimes in which it has no effect: with the first process of a container ends
+whatever that process left behind. `old` has to occur exactly once, so that a mutant which the service has outgrown is found out.
 
 A half-solution is a file of its own, `calibration/halves/NAME.toml`: changes to a whole solution, `base`, with the
 `points` that a careful human gives what is left, and why (`reason`). `removed` names the files that it does not have.
@@ -49,6 +50,7 @@ from typing import Literal
 
 from grading.calibrate.files import Change, Expected, Half, Mutants, Variations, apply, read
 from grading.errors import UsageError
+from grading.runtime import RuntimeName
 from lab.assessment import Assessment
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +97,7 @@ class Case:
     source: Path
     fails: frozenset[str] = frozenset()
     open: frozenset[str] = frozenset()
+    hidden_in: frozenset[RuntimeName] = frozenset()
     removed: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     exercises: frozenset[int] = frozenset()
@@ -190,6 +193,7 @@ class Corpus:
                 source=self.changed,
                 fails=frozenset(one.fails),
                 open=frozenset(one.open),
+                hidden_in=frozenset(one.hidden_in),
                 changes=one.changes,
                 exercises=_exercises(path),
                 submitted=WHOLE if self.added is None else self.submitted,

@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from grading.errors import UsageError
+from grading.runtime import RuntimeName
 
 
 class Model(BaseModel):
@@ -22,12 +23,16 @@ class Change(Model):
 
 
 class Mutant(Model):
-    """A fault in the reference solution, with the criteria that must fail for it and no others."""
+    """A fault in the reference solution, with the criteria that must fail for it and no others.
+
+    It is not graded in the runtimes of `hidden_in`, where it has no effect.
+    """
 
     name: str
     story: str
     fails: tuple[str, ...]
     open: tuple[str, ...] = ()
+    hidden_in: tuple[RuntimeName, ...] = ()
     changes: tuple[Change, ...]
 
 

@@ -27,6 +27,14 @@ def test_a_sample_of_nothing_prints_what_is_known(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_mutant_is_left_out_where_it_has_no_effect(tmp_path: Path) -> None:
+    ended = calibrate("--only", "forked-helper-outlives", "--runtime", "sandbox", "--out", tmp_path)
+
+    assert ended.returncode == 0
+    assert "forked-helper-outlives is left out: it has no effect in the runtime sandbox." in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_mutants_made_by_machine_are_a_corpus_of_their_own(tmp_path: Path) -> None:
     none = calibrate("--generated", "--sample", "0", "--out", tmp_path)
     other = calibrate("--generated", "--only", "reference", "--out", tmp_path)
