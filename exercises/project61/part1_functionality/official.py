@@ -1,11 +1,13 @@
 """Judges what the official client returned of chats, embeddings and models."""
 
+import base64
+import struct
 from typing import Any
 
 from chaos.history import Call, Exchange, History
 from chaos.keys import expected_answer
 from chaos.vectors import vector
-from exercises.project61.part1_functionality.axes import INPUT_OPTIONS
+from exercises.project61.part1_functionality.axes import BASE64, INPUT_OPTIONS
 from exercises.project61.part1_functionality.results import at, returned, trouble
 from lab.prompts import prompt
 from lab.reading import excerpt
@@ -85,6 +87,11 @@ def _embeddings(history: History, asked: Exchange) -> Verdict:
     wanted = INPUT_OPTIONS.get(kind, {}).get("dimensions")
     for position, key in enumerate(keys):
         seen = at(data, position, "embedding")
+        if kind == BASE64:
+            seen = _decoded(seen)
+            if seen is None:
+                expected = "vectors in base64, each number with 4 bytes, as asked for by `encoding_format`"
+                return failed(expected, excerpt(repr(at(data, position, "embedding"))), asked.end)
         size = len(seen) if isinstance(seen, list) else 0
         if at(data, position, "index") != position or not _near(
             seen, vector(prompt(key), size) if size else []
@@ -96,6 +103,15 @@ def _embeddings(history: History, asked: Exchange) -> Verdict:
     if not isinstance(at(got, "usage", "prompt_tokens"), int):
         return failed(f"the usage of the backend ({kind})", excerpt(str(at(got, "usage"))), asked.end)
     return passed(f"{len(keys)} vectors", asked.end)
+
+
+def _decoded(seen: Any) -> list[float] | None:
+    """Return the numbers of a vector in base64, as OpenAI's API has it; None for anything else."""
+    try:
+        data = base64.b64decode(seen, validate=True)
+        return list(struct.unpack(f"<{len(data) // 4}f", data))
+    except (TypeError, ValueError, struct.error):
+        return None
 
 
 def _near(seen: Any, made: list[float]) -> bool:
