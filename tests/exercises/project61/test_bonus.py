@@ -3,7 +3,7 @@
 import itertools
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -330,8 +330,9 @@ def test_other_variants_are_found_out(history: History, actual: str) -> None:
 
 def cached(
     *,
-    kept: bool = True,
+    kept: bool | Collection[str] = True,
     hits: Mapping[str, bool] | None = None,
+    found: Collection[str] = tuple(QUESTIONS.values),
     marks: Mapping[str, str] | None = None,
     body: str = "",
     late: float = 0.0,
@@ -340,15 +341,16 @@ def cached(
     for name in QUESTIONS.values:
         key = next(names)
         record.asked(f"{name}: asked", key=key, calls=(0.0,), body=answer_code(key))
+        is_kept = kept if isinstance(kept, bool) else name in kept
         mark = {"x-cache": (marks or {}).get("again", "HIT")}
         record.asked(
-            f"{name}: again", key=key, calls=() if kept else (0.0,), body=answer_code(key), headers=mark
+            f"{name}: again", key=key, calls=() if is_kept else (0.0,), body=answer_code(key), headers=mark
         )
-        if not kept:
+        if not is_kept:
             break
         record.now += late
         for change in SIMILAR.values:
-            hit = {PARAPHRASE: True, **(hits or {})}.get(change, False)
+            hit = {PARAPHRASE: name in found, **(hits or {})}.get(change, False)
             said = (marks or {}).get(change, "hit" if hit else "miss")
             record.now += 0.1
             record.asked(
@@ -388,6 +390,19 @@ def test_other_caches_are_found_out(history: History, actual: str) -> None:
 
 def test_a_machine_that_is_too_slow_for_the_time_to_live_is_blamed_itself() -> None:
     verdict = checks.similar_questions_are_cached(cached(hits={PARAPHRASE: False}, late=6))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+@pytest.mark.parametrize("name", QUESTIONS.values)
+def test_a_cache_that_was_too_late_once_is_not_judged(name: str) -> None:
+    verdict = checks.similar_questions_are_cached(cached(found=[name]))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_a_cache_that_has_kept_one_question_of_two_is_not_judged() -> None:
+    verdict = checks.similar_questions_are_cached(cached(kept=["maps"]))
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
