@@ -77,8 +77,8 @@ def build_arguments(service: Mapping[str, Any]) -> dict[str, str]:
     given = table(service.get("build")).get("args")
     if isinstance(given, list):
         pairs = (str(one).partition("=") for one in given)
-        return {name: expand(value, {}) for name, sign, value in pairs if sign}
-    return {str(name): expand(str(value), {}) for name, value in table(given).items() if value is not None}
+        return {name: expand(value) for name, sign, value in pairs if sign}
+    return {str(name): expand(str(value)) for name, value in table(given).items() if value is not None}
 
 
 def has_health_check(service: Mapping[str, Any]) -> bool:

@@ -15,6 +15,8 @@ _REFERENCE = re.compile(r"\$(?P<bare>\w+)|\$\{(?P<name>\w+)(?::(?P<sign>[-+])(?P
 _ENV_FILE = re.compile(r"(?:^|[\s\"'/])\.env(?:$|[\s\"',])")
 _LONGEST = 256
 """Of a value, in characters: values that refer to each other could double with every line."""
+_MOST_VARIABLES = 200
+"""Of an image; what comes after them counts as unknown."""
 ROOT = {"root", "0"}
 
 
@@ -36,7 +38,7 @@ class Image:
 
     def expand(self, text: str) -> str:
         """Return a text with the values of the variables in it, as far as they are known."""
-        return expand(text, {**self.arguments, **self.environment})
+        return expand(text, self.environment, self.arguments)
 
 
 def last_stage(dockerfile: str, given: Mapping[str, str] | None = None) -> Image:
@@ -60,11 +62,15 @@ def last_stage(dockerfile: str, given: Mapping[str, str] | None = None) -> Image
     return image
 
 
-def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Return a text with `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` replaced, as far as they are known."""
+def expand(text: str, *variables: Mapping[str, str]) -> str:
+    """Return a text with `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` replaced, as far as they are known.
+
+    Of several mappings of variables, the first that has a value counts.
+    """
 
     def value(found: re.Match[str]) -> str:
-        known = variables.get(found["bare"] or found["name"], "")
+        name = found["bare"] or found["name"]
+        known = next((one[name] for one in variables if one.get(name)), "")
         if found["sign"] == "+":
             return found["word"] if known else ""
         return known or found["word"] or found[0]
@@ -83,11 +89,11 @@ def _after(image: Image, word: str, rest: str, given: Mapping[str, str], common:
             assigned = {
                 one["name"]: image.expand(one["value"].strip("\"'")) for one in _ASSIGNED.finditer(rest)
             }
-            image = replace(image, environment={**image.environment, **assigned})
+            image = replace(image, environment=_more(image.environment, assigned))
             return _holding(image, _in_clear(word, rest))
         case "ARG":
             arguments = dict(_arguments(image, rest, given, common))
-            image = replace(image, arguments={**image.arguments, **arguments})
+            image = replace(image, arguments=_more(image.arguments, arguments))
             return _holding(image, _in_clear(word, rest))
         case "COPY" | "ADD" if _ENV_FILE.search(rest):
             return _holding(image, [f"{word} .env"])
@@ -102,6 +108,10 @@ def _arguments(
             common.get(one["name"], "") if one["value"] is None else image.expand(one["value"].strip("\"'"))
         )
         yield one["name"], given.get(one["name"], default)
+
+
+def _more(known: Mapping[str, str], assigned: Mapping[str, str]) -> Mapping[str, str]:
+    return known if len(known) > _MOST_VARIABLES else {**known, **assigned}
 
 
 def _in_clear(word: str, rest: str) -> Iterator[str]:

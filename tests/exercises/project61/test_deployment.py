@@ -654,3 +654,9 @@ def test_values_that_double_with_every_line_stay_short() -> None:
     doubling = "ARG A=xx\n" + "ARG A=$A$A\n" * 60 + "USER $A\n"
 
     assert len(last_stage(f"FROM scratch\n{doubling}").user) < 1000
+
+
+def test_a_dockerfile_with_very_many_variables_is_read_in_time() -> None:
+    lines = "".join(f"ARG A{number}=$A{number - 1}\n" for number in range(50_000))
+
+    assert last_stage(f"FROM scratch\n{lines}USER 1000\n").user == "1000"
