@@ -26,6 +26,7 @@ _REFUSAL_PATIENCE_S = 5.0
 
 Headers = Iterable[tuple[str, str]]
 Handler = Callable[["HttpRequest", "Responder"], Coroutine[Any, Any, None]]
+TooLarge = Callable[["HttpRequest"], None]
 
 
 class ClientGone(Exception):  # noqa: N818 - an outcome that handlers expect, not an error
@@ -120,7 +121,8 @@ class HttpServer:
 
     Each connection is recorded as opened, and as ended by `eof` or `reset` of the client or `closed` by the server.
     An exception of the handler's is the lab's own fault and recorded as such. Bodies over `max_body` bytes are
-    answered 413. Leaving the context breaks off every handler and closes every connection.
+    answered 413, and `too_large` is called with the request, without its body. Leaving the context breaks off every
+    handler and closes every connection.
     """
 
     def __init__(
@@ -133,6 +135,7 @@ class HttpServer:
         port: int = 0,
         network: Network = LOOPBACK,
         max_body: int = MAX_BODY_BYTES,
+        too_large: TooLarge | None = None,
     ) -> None:
         self.handler = handler
         self.recorder = recorder
@@ -141,6 +144,7 @@ class HttpServer:
         self.port = port
         self.network = network
         self.max_body = max_body
+        self.too_large = too_large
         self.connections: set[_Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self._opened = 0
@@ -293,11 +297,11 @@ class _Connection(asyncio.Protocol):
             if isinstance(event, h11.Request):
                 self._head, self._body = event, bytearray()
                 if _declared_length(event) > self._server.max_body:
-                    return self._refuse(413)
+                    return self._refuse_body()
             elif isinstance(event, h11.Data):
                 self._body += event.data
                 if len(self._body) > self._server.max_body:
-                    return self._refuse(413)
+                    return self._refuse_body()
             elif isinstance(event, h11.EndOfMessage):
                 return self._handle()
             else:
@@ -307,17 +311,20 @@ class _Connection(asyncio.Protocol):
                     )
                 return None
 
-    def _handle(self) -> None:
+    def _request(self, body: bytes) -> HttpRequest:
         assert self._head is not None
         path, _, query = self._head.target.decode("ascii").partition("?")
-        request = HttpRequest(
+        return HttpRequest(
             method=self._head.method.decode("ascii"),
             path=path,
             query=query,
             headers={name.decode("ascii"): value.decode("latin-1") for name, value in self._head.headers},
-            body=bytes(self._body),
+            body=body,
             connection=self._number,
         )
+
+    def _handle(self) -> None:
+        request = self._request(bytes(self._body))
         self._responder = Responder(self, head_only=request.method == "HEAD")
         task = asyncio.create_task(self._server.handler(request, self._responder))
         self._server.tasks.add(task)
@@ -340,6 +347,11 @@ class _Connection(asyncio.Protocol):
             self._parse()
         except h11.RemoteProtocolError as late:
             self._refuse(late.error_status_hint)
+
+    def _refuse_body(self) -> None:
+        if self._server.too_large is not None:
+            self._server.too_large(self._request(b""))
+        self._refuse(413)
 
     def _refuse(self, status: int) -> None:
         """Answer with an error and close, but read on for a while: closing on unread bytes would reset the answer away."""

@@ -11,6 +11,9 @@ from chaos.recorder import Recorder
 
 GARBAGE = b"\x15\x03\x01\x00\x02\x02\x50 no HTTP is spoken here\r\n\r\n"
 
+TOO_LARGE = "a body that is too large"
+"""The step of a call whose body is larger than a stand-in takes: it gets 413."""
+
 Breakage = int | Literal["close", "garbage"]
 """What a broken stand-in does with every request: answers this status, hangs up, or sends what is no HTTP."""
 
@@ -32,7 +35,15 @@ class StandIn(ABC):
         self.name = name or self.product
         self._journal = Journal(recorder, self.name)
         self._breakage: Breakage | None = None
-        self._server = HttpServer(self._handle, recorder, self.name, host=host, port=port, network=network)
+        self._server = HttpServer(
+            self._handle,
+            recorder,
+            self.name,
+            host=host,
+            port=port,
+            network=network,
+            too_large=self._refuse,
+        )
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
@@ -66,6 +77,10 @@ class StandIn(ABC):
                 await responder.write_raw(GARBAGE)
         responder.close()
         self._journal.reply(call, "broken")
+
+    def _refuse(self, request: HttpRequest) -> None:
+        call = self._journal.call(request, step=TOO_LARGE, counted=False)
+        self._journal.reply(call, "answered", 413)
 
     @abstractmethod
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:

@@ -102,7 +102,8 @@ class Report(Model):
 
     @property
     def points(self) -> float:
-        return sum(one.points for one in self.exercises)
+        """The points of all exercises, to the cent, as each of them has them."""
+        return round(sum(one.points for one in self.exercises), 2)
 
     @property
     def total(self) -> float:

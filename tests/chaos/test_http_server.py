@@ -334,9 +334,12 @@ async def test_waiting_for_an_event_ends_with_the_client(serve: Serve, recorder:
     "head", [b"Content-Length: 1001\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3E9\r\n" + bytes(1001)]
 )
 async def test_a_large_body_is_refused(recorder: Recorder, head: bytes) -> None:
-    async with HttpServer(echo, recorder, "litellm", max_body=1000) as server, connect(server) as client:
-        await client.send(b"POST / HTTP/1.1\r\nHost: x\r\n" + head)
+    refused: list[HttpRequest] = []
+    server = HttpServer(echo, recorder, "litellm", max_body=1000, too_large=refused.append)
+    async with server, connect(server) as client:
+        await client.send(b"POST /there HTTP/1.1\r\nHost: x\r\n" + head)
         assert (await client.rest()).startswith(b"HTTP/1.1 413")
+    assert [(one.method, one.path, one.body) for one in refused] == [("POST", "/there", b"")]
 
 
 async def test_a_client_that_goes_on_sending_still_reads_the_refusal(recorder: Recorder) -> None:

@@ -23,7 +23,8 @@ from openai import (
 )
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from chaos.history import Call, Connection
+from chaos.history import Call, Connection, Reply
+from chaos.http_server import MAX_BODY_BYTES
 from chaos.keys import Keys, answer_code, expected_answer
 from chaos.llm import (
     After,
@@ -48,6 +49,7 @@ from chaos.llm import (
     WrongContentType,
 )
 from chaos.recorder import Recorder
+from chaos.stand_in import TOO_LARGE
 from tests.chaos.scripted import PATIENCE, only_call
 
 MODELS = ("model-one", "model-two")
@@ -134,6 +136,16 @@ async def test_a_call_is_recorded_with_its_model_and_the_beginning_of_its_body(
     assert (large.model, len(large.asked)) == (MODELS[1], 16 * 1024)
     others = [call for call in recorder.history().of(Call) if not call.counted]
     assert [(call.model, call.asked) for call in others] == [(None, "")] * 2
+
+
+async def test_a_call_with_too_large_a_body_is_recorded(llm: ScriptedLLM, recorder: Recorder) -> None:
+    async with httpx.AsyncClient() as http:
+        large = bytes(MAX_BODY_BYTES + 1)
+        assert (await http.post(f"{llm.url}/v1/chat/completions", content=large)).status_code == 413
+
+    [call] = recorder.history().of(Call)
+    assert (call.step, call.counted) == (TOO_LARGE, False)
+    assert [reply.status for reply in recorder.history().of(Reply)] == [413]
 
 
 async def test_a_streamed_answer_comes_in_pieces(

@@ -10,6 +10,7 @@ from chaos.history import History
 from grading import results
 from grading.errors import MachineError, UsageError
 from grading.report import Report
+from lab.result import ExerciseResult
 from tests.lab.story import Story
 
 REPORT = Report(
@@ -55,6 +56,24 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert report.integrity
     assert report.model_copy(update={"integrity": None}) == REPORT
     assert read["hang"].events == written["hang"].events
+
+
+def test_points_are_added_to_the_cent() -> None:
+    exercises = tuple(
+        ExerciseResult(
+            number=number,
+            title="",
+            core=False,
+            bonus=False,
+            points=points,
+            max_points=30,
+            level="partial",
+            criteria=(),
+        )
+        for number, points in enumerate((30, 20, 4.76, 15, 2, 3, 2), start=1)
+    )
+
+    assert REPORT.model_copy(update={"exercises": exercises}).points == 76.76
 
 
 def test_each_run_has_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from lab.axes import Axes, Axis
 CONVERSATION = "messages of every role"
 ANSWERS = Axis("kinds of answers", {"whole": False, "streamed": True})
 SENT = Axis("kinds of parameters", {**PARAMETERS, CONVERSATION: {}})
-ONE, THREE, FLOATS, FEWER = "one text", "three texts", "floats", "fewer dimensions"
-INPUTS = Axis("kinds of inputs", {ONE: 1, THREE: 3, FLOATS: 2, FEWER: 2})
+ONE, THREE, FLOATS, BASE64, FEWER = "one text", "three texts", "floats", "base64", "fewer dimensions"
+INPUTS = Axis("kinds of inputs", {ONE: 1, THREE: 3, FLOATS: 2, BASE64: 2, FEWER: 2})
 """With how many texts each has."""
 INPUT_OPTIONS: dict[str, dict[str, Any]] = {
     FLOATS: {"encoding_format": "float"},
+    BASE64: {"encoding_format": "base64"},
     FEWER: {"dimensions": 96},
 }
 ASKED_FOR_USAGE = Axis("kinds of requests", {"usage": True, "no usage": False})

@@ -1,11 +1,13 @@
 """Judges what the official client returned of chats, embeddings and models."""
 
+import base64
+import struct
 from typing import Any
 
 from chaos.history import Call, Exchange, History
 from chaos.keys import expected_answer
 from chaos.vectors import vector
-from exercises.project61.part1_functionality.axes import INPUT_OPTIONS
+from exercises.project61.part1_functionality.axes import BASE64, INPUT_OPTIONS
 from exercises.project61.part1_functionality.results import at, returned, trouble
 from lab.prompts import prompt
 from lab.reading import excerpt
@@ -82,20 +84,36 @@ def _embeddings(history: History, asked: Exchange) -> Verdict:
         return failed(f"embeddings for {kind}", trouble(history, asked), asked.end)
     if len(data) != len(keys):
         return failed(f"{len(keys)} vectors for {kind}", f"{len(data)}", asked.end)
-    wanted = INPUT_OPTIONS.get(kind, {}).get("dimensions")
     for position, key in enumerate(keys):
-        seen = at(data, position, "embedding")
-        size = len(seen) if isinstance(seen, list) else 0
-        if at(data, position, "index") != position or not _near(
-            seen, vector(prompt(key), size) if size else []
-        ):
+        if wrong := _wrong_vector(data[position], position, key, kind):
             expected = f"vector {position + 1} of {len(keys)} as the backend made it, with its index ({kind})"
-            return failed(expected, f"another one, of {size} numbers", asked.end)
-        if wanted not in {None, size}:
-            return failed(f"vectors of {wanted} numbers, as asked for", f"{size}", asked.end)
+            return failed(expected, wrong, asked.end)
     if not isinstance(at(got, "usage", "prompt_tokens"), int):
         return failed(f"the usage of the backend ({kind})", excerpt(str(at(got, "usage"))), asked.end)
     return passed(f"{len(keys)} vectors", asked.end)
+
+
+def _wrong_vector(one: Any, position: int, key: str, kind: str) -> str:
+    """Say what is wrong with an entry of an answer with vectors; an empty string for nothing."""
+    seen = at(one, "embedding")
+    if kind == BASE64:
+        seen = _decoded(seen)
+        if seen is None:
+            return f"no numbers in base64: {excerpt(repr(at(one, 'embedding')), 60)}"
+    size = len(seen) if isinstance(seen, list) else 0
+    if at(one, "index") != position or not _near(seen, vector(prompt(key), size) if size else []):
+        return f"another one, of {size} numbers"
+    wanted = INPUT_OPTIONS.get(kind, {}).get("dimensions")
+    return "" if wanted in {None, size} else f"one of {size} numbers, and not of {wanted}"
+
+
+def _decoded(seen: Any) -> list[float] | None:
+    """Return the numbers of a vector in base64, as OpenAI's API has it; None for anything else."""
+    try:
+        data = base64.b64decode(seen, validate=True)
+        return list(struct.unpack(f"<{len(data) // 4}f", data))
+    except (TypeError, ValueError, struct.error):
+        return None
 
 
 def _near(seen: Any, made: list[float]) -> bool:

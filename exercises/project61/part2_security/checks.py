@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from chaos.history import Answer, Database, Exchange, History, Planted
+from chaos.history import Answer, Call, Database, Exchange, History, Planted
+from chaos.stand_in import TOO_LARGE
 from exercises.project61.part2_security.fallback import redis_down_is_survived
 from exercises.project61.part2_security.hostile import EVIL_HEADER, headers_of
 from exercises.project61.part2_security.keys import Key, key_of
@@ -178,16 +179,34 @@ def _oversized(history: History) -> Iterator[Verdict]:
         hung_up = (
             one.end is not None and not isinstance(one.end, Answer) and one.end.error in {"reset", "eof"}
         )
-        if refused or hung_up:
-            yield passed("", one.end)
-        else:
+        if not refused and not hung_up:
             yield failed("4xx for a body of 40 MiB, best 413", outcome(one.end), one.end)
+        elif call := _large_call(history, one):
+            expected = "a body of 40 MiB is refused without a call of the backend"
+            yield failed(expected, "the backend was called with it, and refused it", call)
+        else:
+            yield passed("", one.end)
     for one in history.exchanges("deep"):
         if isinstance(one.end, Answer) and 400 <= one.end.status < 500:
             yield passed("", one.end)
         else:
             what = f"{one.request.path}: {outcome(one.end)}"
             yield failed("4xx for JSON that is nested 100,000 deep", what, one.end)
+
+
+def _large_call(history: History, exchange: Exchange) -> Call | None:
+    """Return the call by which a large body was passed on to the backend; None if there is none."""
+    end = exchange.end.t if exchange.end else exchange.request.t
+    return next(
+        (
+            call
+            for call in history.of(Call)
+            if call.upstream == history.contract.model
+            and call.step == TOO_LARGE
+            and exchange.request.t <= call.t <= end
+        ),
+        None,
+    )
 
 
 def _hostile(history: History) -> Iterator[Verdict]:

@@ -3,15 +3,19 @@
 import asyncio
 
 from chaos.history import Answer
+from chaos.http_client import Client
+from exercises.project61.more_users import more_users
 from exercises.project61.part2_security import keys
 from exercises.project61.part2_security.axes import DENIED, ENDPOINTS, FORGERIES, OUTAGES, PRESENTED
 from exercises.project61.part2_security.hostile import PLACES, TEXTS, deep_bodies, send_large
+from exercises.project61.part2_security.limits import burst_label, lets_too_many_through
 from exercises.project61.part2_security.plan import (
     PATIENCE_SECONDS,
     TIERS,
     call,
     limits_of,
     small_limits,
+    small_limits_and_users,
 )
 from exercises.project61.readiness import wait_for_database
 from exercises.project61.usage_report import usage_of
@@ -25,6 +29,8 @@ REQUESTS = 4
 """Of each user while Redis fails."""
 APART_SECONDS = 1.5
 """Between tiers: what keeps Redis from answering in time, or a new window, meets one of them alone."""
+AGAIN_SECONDS = 5.0
+"""Before another user of a tier asks: for a service that leaves Redis alone for a while after a late answer."""
 
 
 @experiment(seconds=8)
@@ -41,9 +47,12 @@ async def access(lab: Lab) -> None:
     await _attack(lab, signed_in["premium"])
 
 
-@experiment(seconds=9, settings=small_limits)
+@experiment(seconds=9, settings=small_limits_and_users)
 async def two_instances(lab: Lab) -> None:
-    """A key is revoked on one instance and used on another; then users of three tiers ask both for more than they may."""
+    """A key is revoked on one instance and used on another; then users of three tiers ask both for more than they may.
+
+    Of a tier that lets too many through, other users ask as well.
+    """
     second = await lab.second()
     if second is None:
         return
@@ -54,12 +63,17 @@ async def two_instances(lab: Lab) -> None:
     await keys.use_until_refused(lab, key, "Bearer", label="elsewhere: revoked", client=second.client)
     signed_in = await asyncio.gather(*map(lab.login, TIERS))
     lab.phase("fault")
-    clients = (lab.client, second.client)
     for tier, token in zip(TIERS, signed_in, strict=True):
-        for number in range(2 * limits_of(lab.history)[tier] + 4):
-            client = clients[number % len(clients)]
-            await call(lab, "chat", label=f"limited: {tier}", token=token, client=client)
+        await _ask_for_too_much(lab, second.client, tier, token, number=1)
         await asyncio.sleep(APART_SECONDS)
+    for tier in TIERS:
+        others = [user for user in more_users(lab.history) if user["tier"] == tier]
+        for number, user in enumerate(others, start=2):
+            if not lets_too_many_through(lab.history, tier, number - 1):
+                break
+            await asyncio.sleep(AGAIN_SECONDS)
+            token = await lab.login_as(user["username"], user["password"])
+            await _ask_for_too_much(lab, second.client, tier, token, number=number)
 
 
 @experiment(seconds=6, settings=small_limits)
@@ -80,6 +94,14 @@ async def redis_down(lab: Lab) -> None:
         await lab.upstreams.heal("redis")
     lab.phase("recovery")
     await call(lab, "chat", label="after", token=signed_in["enterprise"])
+
+
+async def _ask_for_too_much(lab: Lab, other: Client, tier: str, token: str, *, number: int) -> None:
+    """Ask two instances in turn, more than twice as often as a tier's limit allows, as the tier's user of this number."""
+    clients = (lab.client, other)
+    for count in range(2 * limits_of(lab.history)[tier] + 4):
+        client = clients[count % len(clients)]
+        await call(lab, "chat", label=burst_label(tier, number), token=token, client=client)
 
 
 async def _forge(lab: Lab, genuine: str) -> None:

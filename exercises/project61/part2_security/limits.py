@@ -4,19 +4,19 @@ import math
 from collections.abc import Iterator
 
 from chaos.history import Answer, Exchange, History
-from exercises.project61.part2_security.plan import TIERS, WINDOW_SECONDS, limits_of
+from exercises.project61.part2_security.plan import TIERS, TRIES, WINDOW_SECONDS, limits_of
 from exercises.project61.part2_security.second import no_second
 from lab.reading import outcome
 from lab.retry_after import seconds_of
 from lab.timing import stalled, too_busy
-from lab.verdict import Verdict, all_of, failed, in_short, passed
+from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 LEAST_SHARE = 0.5
 """Of a limit, what a burst gets at least: a limiter may smooth what comes at once."""
 MOST_SHARE = 1.5
 """Of a limit, what all instances together may let through: a request that Redis answers too late may be counted elsewhere.
 
-Instances that count for themselves let twice the limit through.
+Instances that count for themselves let twice the limit through, and so does a new window, which one user may meet.
 """
 
 
@@ -24,52 +24,77 @@ def limits_hold_across_instances(two_instances: History) -> Verdict:
     if problem := no_second(two_instances):
         return problem
     limits = limits_of(two_instances)
-    counts = [_count(two_instances, tier, limits[tier]) for tier in TIERS]
-    exceeded = [verdict for verdict in counts if not verdict.passed]
-    if len(exceeded) == len(counts):
-        # Of a right service, one tier may meet a new window, or an answer of Redis that came too late.
-        return all_of(exceeded)
-    verdicts = [verdict for tier in TIERS for verdict in _answers(two_instances, tier, limits[tier])]
+    verdicts = [
+        *(_holds(two_instances, tier, limits[tier]) for tier in TIERS),
+        *(verdict for tier in TIERS for verdict in _answers(two_instances, tier, limits[tier])),
+    ]
     let_through = (
-        f"{tier}: {_admitted(two_instances.exchanges(f'limited: {tier}'))} of {limits[tier]}"
-        for tier in TIERS
+        f"{tier}: {_admitted(_bursts(two_instances, tier)[-1])} of {limits[tier]}" for tier in TIERS
     )
     return in_short(all_of(verdicts), f"let through on two instances, {', '.join(let_through)}")
 
 
+def burst_label(tier: str, number: int) -> str:
+    """Return the label of what a tier's user of this number asks for beyond the limit; they count from 1."""
+    return f"limited: {tier}" if number == 1 else f"limited: {tier}, user {number}"
+
+
+def lets_too_many_through(history: History, tier: str, number: int) -> bool:
+    """Whether a tier's user of this number was let through more often than the limit allows."""
+    return not _count(tier, limits_of(history)[tier], history.exchanges(burst_label(tier, number))).passed
+
+
+def _bursts(history: History, tier: str) -> list[list[Exchange]]:
+    """Return what each user of a tier has asked for, one after the other; the first at least has."""
+    asked = (history.exchanges(burst_label(tier, number)) for number in range(1, TRIES + 1))
+    return [one for one in asked if one]
+
+
 def _answers(history: History, tier: str, limit: int) -> Iterator[Verdict]:
     """Judge the answers of a tier: how many were let through at least, and what those that were refused say."""
-    asked = history.exchanges(f"limited: {tier}")
-    odd = [one for one in asked if one.status not in {200, 429}]
-    if odd:
-        yield failed(f"200 or 429 for the tier {tier}", outcome(odd[0].end), odd[0].end)
-        return
-    if _admitted(asked) == len(asked):
-        # Neither a new window nor an instance that counts for itself lets all of them through.
-        yield failed(f"429 beyond {limit} requests in a minute for the tier {tier}", "all were let through")
-    if _admitted(asked) < limit * LEAST_SHARE:
-        expected = f"about {limit} requests in a minute for the tier {tier}"
-        yield failed(expected, f"{_admitted(asked)} of {len(asked)} were let through", asked[-1].end)
-    for one in asked:
-        if isinstance(one.end, Answer) and one.status == 429:
-            yield _tells_when(one.end, limit)
+    for asked in _bursts(history, tier):
+        odd = [one for one in asked if one.status not in {200, 429}]
+        if odd:
+            yield failed(f"200 or 429 for the tier {tier}", outcome(odd[0].end), odd[0].end)
+            return
+        if _admitted(asked) == len(asked):
+            # Neither a new window nor an instance that counts for itself lets all of them through.
+            expected = f"429 beyond {limit} requests in a minute for the tier {tier}"
+            yield failed(expected, "all were let through", asked[-1].end)
+        if _admitted(asked) < limit * LEAST_SHARE:
+            expected = f"about {limit} requests in a minute for the tier {tier}"
+            yield failed(expected, f"{_admitted(asked)} of {len(asked)} were let through", asked[-1].end)
+        for one in asked:
+            if isinstance(one.end, Answer) and one.status == 429:
+                yield _tells_when(one.end, limit)
 
 
-def _count(history: History, tier: str, limit: int) -> Verdict:
-    """Judge how many requests of a tier were let through at most."""
-    asked = history.exchanges(f"limited: {tier}")
-    admitted = _admitted(asked)
-    ends = [one.end for one in asked if one.end]
-    start, end = asked[0].request.t, max(one.t for one in ends)
+def _holds(history: History, tier: str, limit: int) -> Verdict:
+    """Judge how many requests of a tier were let through at most. One user to whom the limit applies is enough."""
+    bursts = _bursts(history, tier)
+    counts = [_count(tier, limit, asked) for asked in bursts]
+    if kept := [verdict for verdict in counts if verdict.passed]:
+        return kept[0]
+    if len(bursts) < TRIES:
+        return not_judged(f"no other user of the tier {tier} has asked", bursts[-1][-1].end)
+    start = min(_bursts(history, one)[0][0].request.t for one in TIERS)
+    if stalled(history, start, _end(bursts[-1])):
+        return too_busy("let Redis count in time", bursts[-1][-1].end)
+    return counts[-1]
+
+
+def _count(tier: str, limit: int, asked: list[Exchange]) -> Verdict:
+    """Judge how many requests of one user were let through at most."""
+    start, end = asked[0].request.t, _end(asked)
     refilled = math.ceil(limit * (end - start) / WINDOW_SECONDS)
     most = math.floor(limit * MOST_SHARE) + refilled
     expected = f"about {limit} requests in a minute for the tier {tier}, on both instances together"
-    actual = f"{admitted} of {len(asked)} were let through in {end - start:.1f} s"
-    if admitted > most:
-        if stalled(history, start, end):
-            return too_busy("let Redis count in time", ends[-1])
-        return failed(expected, actual, ends[-1])
-    return passed("", ends[-1])
+    actual = f"{_admitted(asked)} of {len(asked)} were let through in {end - start:.1f} s"
+    return failed(expected, actual, asked[-1].end) if _admitted(asked) > most else passed("", asked[-1].end)
+
+
+def _end(asked: list[Exchange]) -> float:
+    return max(one.end.t for one in asked if one.end)
 
 
 def _tells_when(answer: Answer, limit: int) -> Verdict:

@@ -7,6 +7,7 @@ from typing import Any
 
 from chaos.history import Answer, Failure, Given, History
 from chaos.http_client import Client
+from exercises.project61.more_users import draw_user, with_more_users
 from lab.lab import Lab
 from lab.prompts import prompt
 from lab.settings import Settings
@@ -14,6 +15,11 @@ from lab.settings import Settings
 TIERS = ("free", "premium", "enterprise")
 """The contract's roles of the same names have these tiers."""
 WINDOW_SECONDS = 60.0
+TRIES = 3
+"""Users of a tier who may let too much through, one after the other, until the tier's limit does not hold.
+
+Of a right service, one of them may meet a new window, or an answer of Redis that comes too late.
+"""
 REVOKED_SECONDS = 5.0
 """How long another part of the service may still accept a key that was revoked."""
 PATIENCE_SECONDS = 10.0
@@ -27,6 +33,13 @@ def small_limits(source: random.Random) -> Settings:
         TIERS, (source.randrange(4, 7), source.randrange(11, 15), source.randrange(20, 25)), strict=True
     )
     return Settings(variables={"RATE_LIMITS": json.dumps({tier: f"{most}/minute" for tier, most in limits})})
+
+
+def small_limits_and_users(source: random.Random) -> Settings:
+    """Return such limits, and more users of each tier."""
+    limits = small_limits(source)
+    more = [draw_user(source, tier) for tier in TIERS for _ in range(TRIES - 1)]
+    return Settings(variables=limits.variables, composed=with_more_users(more))
 
 
 def limits_of(history: History) -> dict[str, int]:

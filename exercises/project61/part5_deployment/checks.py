@@ -18,7 +18,7 @@ def image_is_safe(deployment_files: History) -> Verdict:
     file = _dockerfile(deployment_files)
     if file is None:
         return failed(expected, "there is no Dockerfile of the API")
-    made = image.last_stage(file.text)
+    made = image.last_stage(file.text, compose.build_arguments(_api(deployment_files) or {}))
     wrong = [
         *(["it runs as root"] if made.is_roots else []),
         *(f"it holds a secret ({secret})" for secret in made.secrets),

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from exercises.project61.part5_deployment.image import expand
+from exercises.project61.part5_deployment.values import table
 from lab import compose_file
 
 NAMES = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
@@ -68,6 +70,15 @@ def _named(found: Mapping[str, Mapping[str, Any]], words: tuple[str, ...]) -> It
         image = str(found[name].get("image") or "").lower()
         if any(word in image for word in words) and not _TOOLS.search(image):
             yield name
+
+
+def build_arguments(service: Mapping[str, Any]) -> dict[str, str]:
+    """Return the arguments with which a service's image is built."""
+    given = table(service.get("build")).get("args")
+    if isinstance(given, list):
+        pairs = (str(one).partition("=") for one in given)
+        return {name: expand(value) for name, sign, value in pairs if sign}
+    return {str(name): expand(str(value)) for name, value in table(given).items() if value is not None}
 
 
 def has_health_check(service: Mapping[str, Any]) -> bool:

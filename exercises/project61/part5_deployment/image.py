@@ -1,7 +1,8 @@
 """Reads what a Dockerfile makes of its image: who runs it, what is in its environment, and how its health is asked."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from exercises.project61.part5_deployment.secrets import is_in_clear
 
@@ -9,7 +10,13 @@ _CONTINUED = re.compile(r"\\[ \t]*\n")
 _INSTRUCTION = re.compile(r"^\s*(?P<word>[A-Za-z]+)\s+(?P<rest>\S.*)$")
 _FROM = re.compile(r"(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=|\s+)(?P<value>\"[^\"]*\"|'[^']*'|\S+)")
+_ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
+_REFERENCE = re.compile(r"\$(?P<bare>\w+)|\$\{(?P<name>\w+)(?::(?P<sign>[-+])(?P<word>[^{}]*))?\}")
 _ENV_FILE = re.compile(r"(?:^|[\s\"'/])\.env(?:$|[\s\"',])")
+_LONGEST = 256
+"""Of a value, in characters: values that refer to each other could double with every line."""
+_MOST_VARIABLES = 200
+"""Of an image; what comes after them counts as unknown."""
 ROOT = {"root", "0"}
 
 
@@ -19,48 +26,100 @@ class Image:
 
     user: str = ""
     healthcheck: str = ""
-    secrets: tuple[str, ...] = field(default=())
+    secrets: tuple[str, ...] = ()
     """What should not be in it, as it stands in the Dockerfile."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_roots(self) -> bool:
         """Whether it runs as root; an image whose Dockerfile does not say has root as its user, as far as can be told."""
         return not self.user or self.user.split(":")[0] in ROOT
 
+    def expand(self, text: str) -> str:
+        """Return a text with the values of the variables in it, as far as they are known."""
+        return expand(text, self.environment, self.arguments)
 
-def last_stage(dockerfile: str) -> Image:
-    """Return the image that a Dockerfile makes where no target is named."""
+
+def last_stage(dockerfile: str, given: Mapping[str, str] | None = None) -> Image:
+    """Return the image that a Dockerfile makes if no target is named. `given` are the build's arguments."""
+    given = given or {}
     stages: dict[str, Image] = {}
     image, name = Image(), ""
+    common: Mapping[str, str] | None = None
     for line in _CONTINUED.sub(" ", dockerfile).splitlines():
         found = _INSTRUCTION.match(line)
         if found is None:
             continue
         word, rest = found["word"].upper(), found["rest"].strip()
         if word == "FROM" and (begun := _FROM.match(rest)):
+            if common is None:
+                common = image.arguments
             stages[name] = image
             image, name = stages.get(begun["image"].lower(), Image()), (begun["name"] or "").lower()
         else:
-            image = _after(image, word, rest)
+            image = _after(image, word, rest, given, common or {})
     return image
 
 
-def _after(image: Image, word: str, rest: str) -> Image:
-    """Return an image after one more instruction."""
+def expand(text: str, *variables: Mapping[str, str]) -> str:
+    """Return a text with `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` replaced, as far as they are known.
+
+    Of several mappings of variables, the first that has a value counts.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found["bare"] or found["name"]
+        known = next((one[name] for one in variables if one.get(name)), "")
+        if found["sign"] == "+":
+            return found["word"] if known else ""
+        return known or found["word"] or found[0]
+
+    return _REFERENCE.sub(value, text[:_LONGEST])[:_LONGEST]
+
+
+def _after(image: Image, word: str, rest: str, given: Mapping[str, str], common: Mapping[str, str]) -> Image:
+    """Return an image after one more instruction. `common` are the arguments that stand before the first stage."""
     match word:
         case "USER":
-            return Image(rest, image.healthcheck, image.secrets)
+            return replace(image, user=image.expand(rest).strip("\"'"))
         case "HEALTHCHECK":
-            return Image(image.user, "" if rest.upper() == "NONE" else rest, image.secrets)
-        case "ENV" | "ARG":
-            named = [
-                found["name"]
-                for found in _ASSIGNED.finditer(rest)
-                if is_in_clear(found["name"], found["value"])
-            ]
-            return Image(
-                image.user, image.healthcheck, (*image.secrets, *(f"{word} {name}" for name in named))
-            )
+            return replace(image, healthcheck="" if rest.upper() == "NONE" else rest)
+        case "ENV":
+            assigned = {
+                one["name"]: image.expand(one["value"].strip("\"'")) for one in _ASSIGNED.finditer(rest)
+            }
+            image = replace(image, environment=_more(image.environment, assigned))
+            return _holding(image, _in_clear(word, rest))
+        case "ARG":
+            arguments = dict(_arguments(image, rest, given, common))
+            image = replace(image, arguments=_more(image.arguments, arguments))
+            return _holding(image, _in_clear(word, rest))
         case "COPY" | "ADD" if _ENV_FILE.search(rest):
-            return Image(image.user, image.healthcheck, (*image.secrets, f"{word} .env"))
+            return _holding(image, [f"{word} .env"])
     return image
+
+
+def _arguments(
+    image: Image, rest: str, given: Mapping[str, str], common: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    for one in _ARGUMENT.finditer(rest):
+        default = (
+            common.get(one["name"], "") if one["value"] is None else image.expand(one["value"].strip("\"'"))
+        )
+        yield one["name"], given.get(one["name"], default)
+
+
+def _more(known: Mapping[str, str], assigned: Mapping[str, str]) -> Mapping[str, str]:
+    return known if len(known) > _MOST_VARIABLES else {**known, **assigned}
+
+
+def _in_clear(word: str, rest: str) -> Iterator[str]:
+    """Yield the instruction and the name for each secret to which it gives a value."""
+    for one in _ASSIGNED.finditer(rest):
+        if is_in_clear(one["name"], one["value"]):
+            yield f"{word} {one['name']}"
+
+
+def _holding(image: Image, secrets: Iterable[str]) -> Image:
+    return replace(image, secrets=(*image.secrets, *secrets))

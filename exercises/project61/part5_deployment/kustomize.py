@@ -84,6 +84,20 @@ def read(loaded: Mapping[str, Sequence[Any]]) -> tuple[list[Kustomization], set[
     return [one for path, one in made.items() if one or path not in bases], {*found, *patches}
 
 
+def generated(loaded: Mapping[str, Sequence[Any]]) -> Iterator[Object]:
+    """Yield the Secrets and ConfigMaps that kustomizations make of the literal values in them."""
+    for path, documents in loaded.items():
+        one = table(documents[0]) if posixpath.basename(path) in NAMES and documents else {}
+        for field, kind, data in (
+            ("secretGenerator", "Secret", "stringData"),
+            ("configMapGenerator", "ConfigMap", "data"),
+        ):
+            for entry in map(table, listed(one.get(field))):
+                pairs = (str(literal).partition("=") for literal in listed(entry.get("literals")))
+                values = {name: value.strip("\"'") for name, _, value in pairs}
+                yield {"kind": kind, "metadata": {"name": str(entry.get("name") or "")}, data: values}
+
+
 def _build(
     path: str, found: Mapping[str, Object], loaded: Mapping[str, Sequence[Any]], seen: set[str]
 ) -> Kustomization:

@@ -33,7 +33,7 @@ class Manifests:
     """The objects of manifests, without patches, and what a kustomization makes of their images, one after another.
 
     `origin` is the kustomization that deploys them, if any. `others` are those in the repository that are not deployed
-    with them. `deployments` is what each kustomization makes of the objects that it reaches, and the objects that none
+    with them, those that kustomizations generate included. `deployments` is what each kustomization makes of the objects that it reaches, and the objects that none
     reaches. `has_chart` tells that there are templates of Helm's, which are no manifests yet.
     """
 
@@ -81,23 +81,26 @@ def read(files: Sequence[File]) -> Manifests:
                 raise ValueError(f"{file.path}: {error}") from error
     kustomizations, others = kustomize.read(loaded)
     objects = {path: list(_objects(documents)) for path, documents in loaded.items() if path not in others}
+    generated = tuple(kustomize.generated(loaded))
     return Manifests(
         tuple(_of_files(objects, objects)),
-        deployments=tuple(_deployments(objects, kustomizations)),
+        deployments=tuple(_deployments(objects, kustomizations, generated)),
         has_chart=bool(charts),
     )
 
 
 def _deployments(
-    objects: Mapping[str, Sequence[Object]], kustomizations: Sequence[Kustomization]
+    objects: Mapping[str, Sequence[Object]],
+    kustomizations: Sequence[Kustomization],
+    generated: tuple[Object, ...],
 ) -> Iterator[Manifests]:
     for one in kustomizations:
         made = map(one.apply, _of_files(objects, one.files))
         others = _of_files(objects, objects.keys() - one.files)
-        yield Manifests(tuple(made), tuple(others), one.images, one.path)
+        yield Manifests(tuple(made), (*others, *generated), one.images, one.path)
     reached = frozenset().union(*(one.files for one in kustomizations))
     if rest := tuple(_of_files(objects, objects.keys() - reached)):
-        yield Manifests(rest, tuple(_of_files(objects, reached)))
+        yield Manifests(rest, (*_of_files(objects, reached), *generated))
 
 
 def _of_files(objects: Mapping[str, Sequence[Object]], files: Collection[str]) -> Iterator[Object]:

@@ -20,6 +20,14 @@ LEAST_GRACE_SECONDS = 30
 """So long a service may take to drain; the grace period has to be longer."""
 LEAST_REPLICAS = 2
 
+_NO_VERSIONS = frozenset(
+    {
+        *("latest", "stable", "edge", "nightly", "canary", "release", "current"),
+        *("main", "master", "trunk", "dev", "develop", "development"),
+        *("test", "testing", "stage", "staging", "prod", "production"),
+    }
+)
+"""Tags that name a channel, a branch or an environment: what they are given to changes."""
 _NO_SECRETS = re.compile(r"(?:^|[_.-])(?:user|username|db|database|name|host|port)$", re.IGNORECASE)
 """What Secrets hold beside what is secret."""
 
@@ -119,7 +127,7 @@ def _user(api: Object, container: Object) -> Iterator[str]:
 def _pinned(manifests: Manifests, container: Object) -> Iterator[str]:
     image = manifests.image(container)
     tag = image.rpartition("/")[2].partition(":")[2]
-    if "@sha256:" not in image and (not tag or tag in {"latest", "main", "master", "stable", "edge"}):
+    if "@sha256:" not in image and (not tag or tag.lower() in _NO_VERSIONS):
         yield f"the image {image or '(none)'} is not pinned to a version"
 
 

@@ -40,6 +40,7 @@ def groups_of(end: Answer | Failure | None) -> list[Group] | None:
 def usage_is_analysed(rules_and_spending: History) -> Verdict:
     history = rules_and_spending
     own, everybody = history.exchanges("usage: own")[-1], history.exchanges("usage: everybody")[-1]
+    [up_to_today] = history.exchanges("usage: up to today")
     if groups_of(own.end) is None:
         expected = "GET /v1/usage with a list `data`, by day, model and user"
         if own.status != 200:
@@ -48,6 +49,7 @@ def usage_is_analysed(rules_and_spending: History) -> Verdict:
     verdicts = [
         _compare(history, own, ("premium",), "a user's own"),
         _adds_up(own),
+        _compare(history, up_to_today, ("premium",), "a user's own, until today, which is included"),
         _bounded(history),
         _compare(history, everybody, ("premium", "enterprise"), "everybody's, for an admin"),
         _private(history),

@@ -36,7 +36,6 @@ CASES = Axis(
         "no rule": Case("free"),
     },
 )
-LIMITED = "rate limited"
 ROLES = plain("budgets", ("free", "premium", "enterprise"))
 """The budget of one's tier, one's own, and none, by the roles of their users."""
 SPLITS = plain("pairs of weights", (EVEN, UNEVEN))

@@ -10,6 +10,7 @@ from chaos.http_client import Client
 from chaos.llm import Answer, ByModel, Status
 from exercises.project61.chat import usage_to_report
 from exercises.project61.few_at_once import few_at_once
+from exercises.project61.more_users import more_users
 from exercises.project61.part7_bonus.analytics import groups_of
 from exercises.project61.part7_bonus.asking import ask, ask_question
 from exercises.project61.part7_bonus.axes import (
@@ -18,7 +19,6 @@ from exercises.project61.part7_bonus.axes import (
     CASES,
     EXPIRED,
     KINDS,
-    LIMITED,
     OPPOSITE,
     PARAPHRASE,
     ROLES,
@@ -38,9 +38,9 @@ from exercises.project61.part7_bonus.plan import (
     STOPPED,
     STOPPED_SECONDS,
     TASKS,
-    USERS,
     given,
     go_on,
+    limited,
     rules_and_budgets,
     semantic_cache,
     small_budget,
@@ -74,7 +74,8 @@ async def rules_and_spending(lab: Lab) -> None:
     await _be_analysed(lab, signed_in)
     for case_name, case, kind, _ in lab.pairs(CASES, KINDS):
         await _meet_rules(lab, case_name, case, kind, signed_in[case.role])
-    await _be_rate_limited(lab, signed_in["enterprise"])
+    for kind, _ in lab.vary(KINDS):
+        await _be_rate_limited(lab, kind, signed_in["enterprise"])
     await _spend(lab, signed_in)
 
 
@@ -143,7 +144,8 @@ async def _is_kept(lab: Lab, name: str, key: str, token: str) -> bool:
 
 
 async def _be_analysed(lab: Lab, signed_in: Mapping[str, str]) -> None:
-    """Have two users ask two models, and read usage until it has all of that, or time is up."""
+    """Have two users ask two models, and read usage until it has all of that, or time is up; then that of other days."""
+    first = datetime.now(UTC).date()
     models = (lab.model, lab.choose(lab.other_models))
     for role in ("premium", "enterprise"):
         for model in models:
@@ -153,18 +155,20 @@ async def _be_analysed(lab: Lab, signed_in: Mapping[str, str]) -> None:
                 await ask(lab, kind, label=f"analysed: {role}", token=signed_in[role], key=key, model=model)
     asked = {one.request.key for one in lab.history.exchanges("analysed: premium")}
     spent = tokens_reported(call for call in lab.history.calls() if call.call.key in asked)
-    today = datetime.now(UTC).date()
-    own = _usage(lab, since=today, until=today + timedelta(days=1))
+    own = _usage(lab, since=first, until=first + timedelta(days=1))
     deadline = lab.recorder.now() + ARRIVAL_SECONDS
     while lab.recorder.now() < deadline:
         groups = groups_of(await lab.get(own, label="usage: own", token=signed_in["premium"]))
         if groups is None or sum(one.tokens for one in groups) >= spent:
             break
         await asyncio.sleep(POLL_SECONDS)
-    everybody = _usage(lab, since=today, until=today + timedelta(days=1), user="*")
+    last = datetime.now(UTC).date()
+    up_to_today = _usage(lab, since=first, until=last)
+    await lab.get(up_to_today, label="usage: up to today", token=signed_in["premium"])
+    everybody = _usage(lab, since=first, until=first + timedelta(days=1), user="*")
     await lab.get(everybody, label="usage: everybody", token=lab.token)
     await lab.get(everybody, label="usage: everybody for a user", token=signed_in["premium"])
-    earlier = _usage(lab, since=today - timedelta(days=9), until=today - timedelta(days=2))
+    earlier = _usage(lab, since=first - timedelta(days=9), until=first - timedelta(days=2))
     await lab.get(earlier, label="usage: earlier", token=signed_in["premium"])
 
 
@@ -185,13 +189,15 @@ async def _meet_rules(lab: Lab, name: str, case: Case, kind: str, token: str) ->
     await ask(lab, kind, label=f"rule: {name}", token=token, headers=headers)
 
 
-async def _be_rate_limited(lab: Lab, token: str) -> None:
-    """Have the backend refuse the model of the rule that has a fallback."""
+async def _be_rate_limited(lab: Lab, kind: str, token: str) -> None:
+    """Have the backend refuse the model of the rule that has a fallback, after it has answered for it."""
     rule = given(lab.history, ROUTES)[2]
     key = lab.key()
     lab.llm.script(key, ByModel({rule["model"]: Status(429)}, otherwise=Answer()))
     headers = {"x-latency-budget": f"{rule['latency_budget']:g}"}
-    await ask(lab, label=f"rule: {LIMITED}", token=token, key=key, headers=headers)
+    # A breaker of the model's own must not have two refusals in a row.
+    await ask(lab, label="between", token=token, headers=headers)
+    await ask(lab, kind, label=limited(kind), token=token, key=key, headers=headers)
 
 
 async def _spend(lab: Lab, signed_in: Mapping[str, str]) -> None:
@@ -246,10 +252,8 @@ async def _sign_in(lab: Lab) -> dict[str, str]:
     tokens = {lab.contract.users["admin"].name: lab.token}
     for role in roles:
         tokens[lab.contract.users[role].name] = await lab.login(role)
-    known = {user.name for user in lab.contract.users.values()}
-    for user in given(lab.history, USERS):
-        if user["username"] not in known:
-            tokens[user["username"]] = await lab.login_as(user["username"], user["password"])
+    for user in more_users(lab.history):
+        tokens[user["username"]] = await lab.login_as(user["username"], user["password"])
     return tokens
 
 

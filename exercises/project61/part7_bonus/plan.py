@@ -3,18 +3,16 @@
 import json
 import random
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from chaos.contract import Contract
 from chaos.history import Given, History
+from exercises.project61.more_users import contract, draw_user, with_more_users
 from lab.settings import Settings
 
 NOT_BUILT = "not built: "
 """How the report says that a challenge was not taken up."""
 
-ROUTES, BUDGETS, VARIANTS, USERS = "MODEL_ROUTES", "DAILY_BUDGETS", "MODEL_VARIANTS", "BOOTSTRAP_USERS"
+ROUTES, BUDGETS, VARIANTS = "MODEL_ROUTES", "DAILY_BUDGETS", "MODEL_VARIANTS"
 CACHE = "SEMANTIC_CACHE"
 
 TASKS = ("summary", "translation", "extraction", "classification", "rewriting")
@@ -30,8 +28,8 @@ STOPPED_SECONDS = 5.0
 ARRIVAL_SECONDS = 10.0
 """How long usage may be on its way to a report."""
 
-KEPT_SECONDS = 3.0
-"""How long a cache may take to keep an answer."""
+KEPT_SECONDS = 8.0
+"""How long a cache may take to keep an answer. On a busy machine a service may leave its cache alone for seconds."""
 
 MORE_USERS = 12
 """Beside those of the contract who may chat."""
@@ -58,7 +56,7 @@ def rules_and_budgets(source: random.Random) -> Settings:
         {"latency_budget": source.choice((1.5, 2, 3)), "model": third, "fallback": first},
     ]
     small = source.randrange(2, 6) / 100
-    budgets = {"free": small, "premium": small, f"user:{_contract().users['premium'].name}": OWN_BUDGET}
+    budgets = {"free": small, "premium": small, f"user:{contract().users['premium'].name}": OWN_BUDGET}
     return Settings(variables={ROUTES: json.dumps(rules), BUDGETS: json.dumps(budgets)})
 
 
@@ -68,20 +66,8 @@ def variants_and_users(source: random.Random) -> Settings:
     weights = [99, 1]
     source.shuffle(weights)
     splits = {even: {one: 1, two: 1}, uneven: dict(zip((one, two), weights, strict=True))}
-    more = [
-        {
-            "username": f"reader-{source.getrandbits(32):08x}",
-            "password": f"{source.getrandbits(96):024x}",
-            "tier": source.choice(("free", "premium", "enterprise")),
-            "permissions": ["chat"],
-        }
-        for _ in range(MORE_USERS)
-    ]
-    named = _contract().composed[USERS].strip().removesuffix("]").rstrip()
-    return Settings(
-        variables={VARIANTS: json.dumps(splits)},
-        composed={USERS: f"{named},\n{json.dumps(more)[1:]}"},
-    )
+    more = [draw_user(source, source.choice(("free", "premium", "enterprise"))) for _ in range(MORE_USERS)]
+    return Settings(variables={VARIANTS: json.dumps(splits)}, composed=with_more_users(more))
 
 
 def semantic_cache(source: random.Random) -> Settings:
@@ -118,17 +104,17 @@ def stopped(kind: str) -> str:
     return f"stopped: {kind}"
 
 
+def limited(kind: str) -> str:
+    """Return the label of the request for this kind of answer whose model the backend refuses by its rate."""
+    return f"rate limited: {kind}"
+
+
 def go_on(role: str) -> str:
     """Return the label of requests by a user who goes on."""
     return f"goes on: {role}"
 
 
 def _models() -> tuple[str, ...]:
-    ask = _contract().ask
+    ask = contract().ask
     assert ask
     return tuple(ask.models)
-
-
-@cache
-def _contract() -> Contract:
-    return Contract.load(Path(__file__).parents[1] / "contract.toml")

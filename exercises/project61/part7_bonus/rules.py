@@ -5,8 +5,8 @@ from typing import Any
 
 from chaos.history import Exchange, History
 from exercises.project61.chat import model_called
-from exercises.project61.part7_bonus.axes import CASES, LIMITED
-from exercises.project61.part7_bonus.plan import NOT_BUILT, ROUTES, given
+from exercises.project61.part7_bonus.axes import CASES, KINDS
+from exercises.project61.part7_bonus.plan import NOT_BUILT, ROUTES, given, limited
 from lab.reading import outcome
 from lab.verdict import Verdict, all_of, failed, in_short, passed
 
@@ -18,7 +18,6 @@ def rules_choose_models(rules_and_spending: History) -> Verdict:
     rules = given(history, ROUTES)
     requested = history.contract.ask.models[0] if history.contract.ask else ""
     cases = {name: history.exchanges(f"{LABEL}{name}")[0] for name in CASES.values}
-    [limited] = history.exchanges(f"{LABEL}{LIMITED}")
     expected = {name: _expected(rules, case.rule, requested) for name, case in CASES.values.items()}
     routed = [name for name, case in CASES.values.items() if case.rule is not None]
     if all(cases[name].status == 200 and model_called(history, cases[name]) == requested for name in routed):
@@ -28,8 +27,12 @@ def rules_choose_models(rules_and_spending: History) -> Verdict:
             cases[routed[0]].end,
         )
     verdicts = [_judge(history, name, one, expected[name]) for name, one in cases.items()]
-    verdicts.append(_fell_back(history, limited, rules[2]))
-    return in_short(all_of(verdicts), f"{len(cases)} requests went where the rules say, one to a fallback")
+    verdicts += [
+        _fell_back(history, kind, one, rules[2])
+        for kind in KINDS.values
+        for one in history.exchanges(limited(kind))
+    ]
+    return in_short(all_of(verdicts), f"{len(cases)} requests went where the rules say, two to a fallback")
 
 
 def _expected(rules: Sequence[Any], position: int | None, requested: str) -> str:
@@ -46,8 +49,10 @@ def _judge(history: History, name: str, exchange: Exchange, expected: str) -> Ve
     return passed("", exchange.end)
 
 
-def _fell_back(history: History, exchange: Exchange, rule: dict[str, Any]) -> Verdict:
-    expected = f"200 by the fallback {rule['fallback']} while the backend answers 429 for {rule['model']}"
+def _fell_back(history: History, kind: str, exchange: Exchange, rule: dict[str, Any]) -> Verdict:
+    expected = (
+        f"200 by the fallback {rule['fallback']} while the backend answers 429 for {rule['model']} ({kind})"
+    )
     if exchange.status != 200:
         return failed(expected, outcome(exchange.end), exchange.end)
     if (model := model_called(history, exchange)) != rule["fallback"]:

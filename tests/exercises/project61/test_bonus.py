@@ -3,7 +3,7 @@
 import itertools
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from exercises.project61.part7_bonus import checks
 from exercises.project61.part7_bonus.axes import (
     CASES,
     EXPIRED,
-    LIMITED,
     OPPOSITE,
     PARAPHRASE,
     SIMILAR,
@@ -27,6 +26,7 @@ from exercises.project61.part7_bonus.plan import (
     EVEN,
     UNEVEN,
     go_on,
+    limited,
     rules_and_budgets,
     semantic_cache,
     variants_and_users,
@@ -43,10 +43,12 @@ RULES: list[dict[str, Any]] = [
     {"task": "summary", "model": B},
     {"latency_budget": 2, "model": C, "fallback": A},
 ]
+LIMITED = {limited(kind): A for kind in (WHOLE, STREAMED)}
 BUDGETS = {"free": 0.05, "premium": 0.05, "user:paul": 10_000}
 SPLITS = {USUAL: {A: 1, B: 1}, C: {A: 99, B: 1}}
 DAY = "2026-03-01"
 RANGE = f"/v1/usage?since={DAY}&until=2026-03-02"
+ONE_DAY = f"/v1/usage?since={DAY}&until={DAY}"
 
 
 def assert_failed(verdict: Verdict, actual: str) -> None:
@@ -71,9 +73,10 @@ def routed(models: Mapping[str, str] | None = None, *, statuses: Mapping[str, in
         name: USUAL if case.rule is None else str(RULES[case.rule]["model"])
         for name, case in CASES.values.items()
     }
-    for name, model in {**right, LIMITED: A, **(models or {})}.items():
+    for name, model in {**right, **LIMITED, **(models or {})}.items():
         status = (statuses or {}).get(name, 200)
-        record.asked(f"rule: {name}", status, key=next(names), calls=(0.0,), model=model)
+        label = name if name in LIMITED else f"rule: {name}"
+        record.asked(label, status, key=next(names), calls=(0.0,), model=model)
     return record.history
 
 
@@ -87,8 +90,9 @@ def test_rules_choose_models() -> None:
         (routed({"two rules": C}), f"asked for {C}"),
         (routed({"no rule": A}), f"asked for {A}"),
         (routed({"another task": A}), f"asked for {A}"),
-        (routed({LIMITED: C}), f"200 by {C}"),
-        (routed(statuses={LIMITED: 429}), "429 after"),
+        (routed({limited(WHOLE): C}), f"200 by {C}"),
+        (routed(statuses={limited(WHOLE): 429}), "429 after"),
+        (routed(statuses={limited(STREAMED): 429}), "429 after"),
         (routed(statuses={"no rule": 500}), "500 after"),
     ],
 )
@@ -97,7 +101,7 @@ def test_other_choices_are_found_out(history: History, actual: str) -> None:
 
 
 def test_a_service_without_rules_has_not_built_them() -> None:
-    history = routed(dict.fromkeys([*CASES.values, LIMITED], USUAL))
+    history = routed(dict.fromkeys([*CASES.values, *LIMITED], USUAL))
 
     assert_failed(
         checks.rules_choose_models(history), "not built: 4 requests that meet a rule of MODEL_ROUTES"
@@ -131,6 +135,7 @@ def analysed(
     cost: float = 1.0,
     pried: int = 403,
     earlier: Any = (),
+    today: Any = OWN,
 ) -> History:
     record, names = Record(), keys()
     for role in ("premium", "enterprise"):
@@ -139,6 +144,7 @@ def analysed(
     totals = {"requests": 4, "prompt_tokens": 168, "completion_tokens": 0, "cost": cost}
     body = {"totals": totals} if own is None else {"totals": totals, "data": own}
     record.asked("usage: own", body=body, path=RANGE)
+    record.asked("usage: up to today", body={"data": today}, path=ONE_DAY)
     record.asked("usage: everybody", body={"data": everybody}, path=f"{RANGE}&user=*")
     record.asked("usage: everybody for a user", pried, path=f"{RANGE}&user=*")
     return record.asked("usage: earlier", body={"data": list(earlier)}).history
@@ -175,6 +181,8 @@ def test_usage_is_analysed(own: Any) -> None:
         (analysed(everybody=[[], 5, None]), "0 requests and 0 tokens"),
         (analysed(pried=200), "200 after"),
         (analysed(earlier=OWN), "2 groups"),
+        (analysed(today=[]), "0 requests and 0 tokens"),
+        (analysed(today=[OWN[0], group("paul", A, day="2026-03-02")]), "'2026-03-02'"),
     ],
 )
 def test_other_reports_are_found_out(history: History, actual: str) -> None:
@@ -322,8 +330,9 @@ def test_other_variants_are_found_out(history: History, actual: str) -> None:
 
 def cached(
     *,
-    kept: bool = True,
+    kept: bool | Collection[str] = True,
     hits: Mapping[str, bool] | None = None,
+    found: Collection[str] = tuple(QUESTIONS.values),
     marks: Mapping[str, str] | None = None,
     body: str = "",
     late: float = 0.0,
@@ -332,15 +341,16 @@ def cached(
     for name in QUESTIONS.values:
         key = next(names)
         record.asked(f"{name}: asked", key=key, calls=(0.0,), body=answer_code(key))
+        is_kept = kept if isinstance(kept, bool) else name in kept
         mark = {"x-cache": (marks or {}).get("again", "HIT")}
         record.asked(
-            f"{name}: again", key=key, calls=() if kept else (0.0,), body=answer_code(key), headers=mark
+            f"{name}: again", key=key, calls=() if is_kept else (0.0,), body=answer_code(key), headers=mark
         )
-        if not kept:
+        if not is_kept:
             break
         record.now += late
         for change in SIMILAR.values:
-            hit = {PARAPHRASE: True, **(hits or {})}.get(change, False)
+            hit = {PARAPHRASE: name in found, **(hits or {})}.get(change, False)
             said = (marks or {}).get(change, "hit" if hit else "miss")
             record.now += 0.1
             record.asked(
@@ -380,6 +390,19 @@ def test_other_caches_are_found_out(history: History, actual: str) -> None:
 
 def test_a_machine_that_is_too_slow_for_the_time_to_live_is_blamed_itself() -> None:
     verdict = checks.similar_questions_are_cached(cached(hits={PARAPHRASE: False}, late=6))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+@pytest.mark.parametrize("name", QUESTIONS.values)
+def test_a_cache_that_was_too_late_once_is_not_judged(name: str) -> None:
+    verdict = checks.similar_questions_are_cached(cached(found=[name]))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def test_a_cache_that_has_kept_one_question_of_two_is_not_judged() -> None:
+    verdict = checks.similar_questions_are_cached(cached(kept=["maps"]))
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 

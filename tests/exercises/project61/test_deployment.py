@@ -10,6 +10,7 @@ from chaos.history import Began, File, History
 from exercises.project61.part5_deployment import checks
 from exercises.project61.part5_deployment.compose import kinds
 from exercises.project61.part5_deployment.experiments import FOLDERS, PATTERNS
+from exercises.project61.part5_deployment.image import last_stage
 from exercises.project61.part5_deployment.secrets import gives_away
 from lab.verdict import Verdict
 
@@ -21,6 +22,10 @@ WORKFLOW = ".github/workflows/ci.yml"
 OVERLAY = "deploy/kubernetes/overlays/production"
 KUSTOMIZATION = f"{OVERLAY}/kustomization.yaml"
 BASE = "deploy/kubernetes/base/kustomization.yaml"
+
+GENERATED = "secretGenerator: [{{name: llm-api, literals: [POSTGRES_USER=api, JWT_SECRET_KEY={value}]}}]\n"
+
+BUILD = "      dockerfile: src/api/Dockerfile\n      args: *python\n"
 
 Check = Callable[[History], Verdict]
 Change = tuple[str, str, str]
@@ -79,6 +84,32 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
     "root in the last stage": (
         checks.image_is_safe,
         [(DOCKERFILE, "EXPOSE 8000", "FROM python:3.11-slim\nEXPOSE 8000")],
+        "runs as root",
+    ),
+    "root by a default": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "USER api\n", "ARG RUN_AS=0\nUSER ${RUN_AS}\n")],
+        "runs as root",
+    ),
+    "root by an argument for all stages": (
+        checks.image_is_safe,
+        [
+            (DOCKERFILE, "ARG PYTHON_IMAGE", "ARG RUN_AS=root\nARG PYTHON_IMAGE"),
+            (DOCKERFILE, "USER api\n", 'ARG RUN_AS\nENV WHO=$RUN_AS\nUSER "$WHO:1000"\n'),
+        ],
+        "runs as root",
+    ),
+    "root by the default of a reference": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "USER api\n", "USER ${RUN_AS:-0}\n")],
+        "runs as root",
+    ),
+    "root by the compose file": (
+        checks.image_is_safe,
+        [
+            (DOCKERFILE, "USER api\n", "ARG RUN_AS=10001\nUSER ${RUN_AS}\n"),
+            (COMPOSE, BUILD, BUILD.replace("*python", "{RUN_AS: '${RUN_AS:-0}'}")),
+        ],
         "runs as root",
     ),
     "a secret by ENV": (
@@ -233,6 +264,27 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         ],
         "not pinned",
     ),
+    "an image of a branch": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "newTag: 0.1.0", "newTag: dev")],
+        "llm-api:dev is not pinned",
+    ),
+    "a secret that a kustomization generates": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "resources:\n", GENERATED.format(value="3f9c2a") + "resources:\n")],
+        "the Secret llm-api is in the repository with its values",
+    ),
+    "a secret in a ConfigMap that a kustomization generates": (
+        checks.manifests_make_sense,
+        [
+            (
+                BASE,
+                "resources:\n",
+                "configMapGenerator: [{name: more, literals: [JWT_SECRET_KEY=3f9c2a]}]\nresources:\n",
+            )
+        ],
+        "JWT_SECRET_KEY stands in clear in the ConfigMap more",
+    ),
     "an image with another name alone": (
         checks.manifests_make_sense,
         [
@@ -333,6 +385,29 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
     "names that sound like secrets, in an image": (
         checks.image_is_safe,
         [(DOCKERFILE, "EXPOSE 8000", "ENV TOKENIZERS_PARALLELISM=false MAX_TOKENS=512\nEXPOSE 8000")],
+        {},
+    ),
+    "a user by a default": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "USER api\n", "ARG RUN_AS=10001\nUSER ${RUN_AS}\n")],
+        {},
+    ),
+    "a user by the compose file": (
+        checks.image_is_safe,
+        [
+            (DOCKERFILE, "USER api\n", "ARG RUN_AS=0\nUSER ${RUN_AS}\n"),
+            (COMPOSE, BUILD, BUILD.replace("*python", "[RUN_AS=10001]")),
+        ],
+        {},
+    ),
+    "a user that cannot be told": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "USER api\n", "ARG RUN_AS\nUSER ${RUN_AS}\n")],
+        {},
+    ),
+    "a generated Secret with placeholders": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "resources:\n", GENERATED.format(value="change-me") + "resources:\n")],
         {},
     ),
     "a path to a secret": (
@@ -573,3 +648,15 @@ def test_kustomizations_that_build_on_each_other_in_many_ways_are_read_once() ->
     }
 
     assert judged(checks.manifests_make_sense, {**FILES, **files}).passed
+
+
+def test_values_that_double_with_every_line_stay_short() -> None:
+    doubling = "ARG A=xx\n" + "ARG A=$A$A\n" * 60 + "USER $A\n"
+
+    assert len(last_stage(f"FROM scratch\n{doubling}").user) < 1000
+
+
+def test_a_dockerfile_with_very_many_variables_is_read_in_time() -> None:
+    lines = "".join(f"ARG A{number}=$A{number - 1}\n" for number in range(50_000))
+
+    assert last_stage(f"FROM scratch\n{lines}USER 1000\n").user == "1000"

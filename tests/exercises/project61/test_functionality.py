@@ -1,7 +1,9 @@
 """The checks of part 1, on histories of a right service and of one that does one thing wrong."""
 
+import base64
 import json
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
@@ -27,8 +29,10 @@ from exercises.project61.part1_functionality import checks
 from exercises.project61.part1_functionality.axes import (
     ANSWERS,
     ASKED_FOR_USAGE,
+    BASE64,
     BREAKS,
     CONVERSATION,
+    FEWER,
     INPUT_OPTIONS,
     INPUTS,
     SENT,
@@ -153,17 +157,26 @@ def test_a_client_that_raises_is_told() -> None:
     assert "InternalServerError" in verdict.actual
 
 
-def embeddings(change: Change = same) -> History:
+def encoded(numbers: list[float], name: str) -> Any:
+    """Return a vector as the official client returns it for a kind of input."""
+    if name != BASE64:
+        return numbers
+    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+
+
+def embeddings(change: Change = same, *, kinds: Collection[str] = tuple(INPUTS.values)) -> History:
+    """Return a history of embeddings, with a change of the answers for some kinds of inputs."""
     told = Told()
     for name, count in INPUTS.values.items():
         keys = [next(told.keys) for _ in range(count)]
         size = INPUT_OPTIONS.get(name, {}).get("dimensions", 128)
         data = [
-            {"object": "embedding", "index": place, "embedding": vector(prompt(key), size)}
+            {"object": "embedding", "index": place, "embedding": encoded(vector(prompt(key), size), name)}
             for place, key in enumerate(keys)
         ]
         number = told.ask(f"embeddings: {name}", key=" ".join(keys), path="/v1/embeddings")
-        body = change({"object": "list", "data": data, "usage": {"prompt_tokens": 9, "total_tokens": 9}})
+        body = {"object": "list", "data": data, "usage": {"prompt_tokens": 9, "total_tokens": 9}}
+        body = change(body) if name in kinds else body
         told.answer(number, body)
         told.result(number, body)
     return told.end()
@@ -179,16 +192,39 @@ WRONG_VECTORS: dict[str, Change] = {
     "made up": lambda body: {**body, "data": [{**one, "embedding": [0.1] * 96} for one in body["data"]]},
     "no list": lambda body: {**body, "data": None},
     "no usage": lambda body: {**body, "usage": None},
-    "too long": lambda body: {
-        **body,
-        "data": [{**one, "embedding": one["embedding"] + [0.0] * 32} for one in body["data"]],
-    },
 }
+
+
+def with_vectors(change: Callable[[Any], Any]) -> Change:
+    return lambda body: {
+        **body,
+        "data": [{**one, "embedding": change(one["embedding"])} for one in body["data"]],
+    }
 
 
 @pytest.mark.parametrize("name", WRONG_VECTORS)
 def test_vectors_that_are_not_the_backends_fail(name: str) -> None:
     assert checks.embeddings_answer(embeddings(WRONG_VECTORS[name])).status == "failed"
+
+
+def test_vectors_that_are_too_long_fail() -> None:
+    longer = with_vectors(lambda numbers: numbers + [0.0] * 32)
+
+    assert checks.embeddings_answer(embeddings(longer, kinds=[FEWER])).status == "failed"
+
+
+@pytest.mark.parametrize("vector", [[0.5, 0.5], "no base64!", "AAA=", None])
+def test_vectors_that_are_not_in_base64_fail_where_it_was_asked_for(vector: Any) -> None:
+    verdict = checks.embeddings_answer(embeddings(with_vectors(lambda _: vector), kinds=[BASE64]))
+
+    assert verdict.status == "failed"
+    assert "base64" in verdict.actual
+
+
+def test_other_vectors_in_base64_fail() -> None:
+    others = with_vectors(lambda _: "AAAAAAAAAAA=")
+
+    assert checks.embeddings_answer(embeddings(others, kinds=[BASE64])).status == "failed"
 
 
 def models(*names: str, asked: bool = True) -> History:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Database, Exited, Given, History, Launched, Log, Phase, Planted, Ready
+from chaos.history import Call, Database, Exited, Given, History, Launched, Log, Phase, Planted, Ready, Stall
+from chaos.stand_in import TOO_LARGE
 from exercises.project61.part2_security import checks
 from exercises.project61.part2_security.axes import OUTAGES
+from exercises.project61.part2_security.limits import burst_label
 from exercises.project61.part2_security.readable import readable_form
 from lab.lab import SECOND
 from lab.verdict import Verdict
@@ -183,14 +185,14 @@ def test_what_is_not_is_found_out(changes: dict[str, tuple[int, Any]], actual: s
 
 
 def limited(
-    free: int,
+    *free: int,
     headers: dict[str, str] | None = None,
-    *,
-    premium: int = 12,
-    enterprise: int = 20,
+    premium: tuple[int, ...] = (12,),
+    enterprise: tuple[int, ...] = (20,),
     seconds: float = 2.0,
+    stall: float = 0.0,
 ) -> History:
-    """Return bursts on two instances, of which so many requests were let through."""
+    """Return bursts on two instances, in which so many requests of each user of a tier were let through."""
     record = Record().add(Given(variables={"RATE_LIMITS": json.dumps(LIMITS)}))
     record.add(Ready(instance=SECOND))
     for tier, limit, admitted in (
@@ -200,9 +202,13 @@ def limited(
     ):
         own = {} if tier == "free" else {"x-ratelimit-limit": f"{limit}"}
         told = (TOLD if headers is None else headers) | own
-        for number in range(2 * limit + 4):
-            status = 200 if number < admitted else 429
-            record.asked(f"limited: {tier}", status, headers=told, after=seconds / (2 * limit + 4))
+        for user, most in enumerate(admitted, start=1):
+            for number in range(2 * limit + 4):
+                status = 200 if number < most else 429
+                after = seconds / (2 * limit + 4)
+                record.asked(burst_label(tier, user), status, headers=told, after=after)
+        if stall:
+            record.add(Stall(seconds=stall))
     return record.history
 
 
@@ -214,17 +220,37 @@ def test_a_limit_holds_for_both_instances(admitted: int) -> None:
 
 
 def test_limits_of_each_instance_are_found_out() -> None:
-    verdict = checks.limits_hold_across_instances(limited(10, premium=24, enterprise=40))
+    verdict = checks.limits_hold_across_instances(limited(10, 10, 10))
 
     assert_failed(verdict, "10 of 14 were let through")
 
 
-def test_one_tier_on_a_busy_machine_is_no_failure() -> None:
-    assert checks.limits_hold_across_instances(limited(10, premium=24)).passed
+def test_a_tier_whose_instances_count_for_themselves_is_found_out() -> None:
+    verdict = checks.limits_hold_across_instances(limited(5, enterprise=(40, 40, 40)))
+
+    assert_failed(verdict, "40 of 44 were let through")
+
+
+@pytest.mark.parametrize("admitted", [(10, 5), (10, 10, 5)])
+def test_users_who_meet_a_new_window_are_no_failure(admitted: tuple[int, ...]) -> None:
+    assert checks.limits_hold_across_instances(limited(*admitted, premium=(24, 12))).passed
+
+
+def test_a_tier_that_no_other_user_has_tried_is_not_judged() -> None:
+    verdict = checks.limits_hold_across_instances(limited(10))
+
+    assert verdict.status == "not judged"
+    assert "no other user of the tier free" in verdict.actual
+
+
+def test_a_machine_that_stood_still_is_to_blame() -> None:
+    verdict = checks.limits_hold_across_instances(limited(5, premium=(24, 24, 24), stall=1.0))
+
+    assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
 
 def test_a_tier_without_any_limit_is_found_out() -> None:
-    verdict = checks.limits_hold_across_instances(limited(5, enterprise=44))
+    verdict = checks.limits_hold_across_instances(limited(5, enterprise=(44,)))
 
     assert_failed(verdict, "all were let through")
 
@@ -245,13 +271,13 @@ def test_a_limit_lets_requests_through() -> None:
 def test_headers_that_make_no_sense_are_found_out(name: str, value: str) -> None:
     headers = TOLD | {name: value}
 
-    assert_failed(checks.limits_hold_across_instances(limited(5, headers)), value)
+    assert_failed(checks.limits_hold_across_instances(limited(5, headers=headers)), value)
 
 
 def test_a_limit_tells_all_three_headers() -> None:
     headers = {name: value for name, value in TOLD.items() if name != "x-ratelimit-reset"}
 
-    assert_failed(checks.limits_hold_across_instances(limited(5, headers)), "X-RateLimit-Reset")
+    assert_failed(checks.limits_hold_across_instances(limited(5, headers=headers)), "X-RateLimit-Reset")
 
 
 def without_redis(
@@ -299,8 +325,13 @@ def attacked(
     evil: bool = False,
     chat: int = 200,
     counted: int = 60,
+    passed_on: bool = False,
 ) -> History:
-    record = Record().asked("large", large).asked("deep", deep)
+    record = Record().asked("large", large)
+    if passed_on:
+        chat_call = Call(call=9, upstream="backend", method="POST", path="/v1/chat/completions", connection=1)
+        record.add(chat_call.model_copy(update={"step": TOO_LARGE, "counted": False}))
+    record.asked("deep", deep)
     record.asked("hostile: SQL as login", text, headers={"X-Evil": "1"} if evil else {})
     record.asked("harm: usage", body=used(30)).asked("harm: chat", chat)
     return record.asked("harm: usage", body=used(counted)).history
@@ -315,6 +346,7 @@ def test_bounded_input_does_no_harm() -> None:
     [
         ({"large": 200}, "200 after"),
         ({"large": None}, "no answer"),
+        ({"passed_on": True}, "the backend was called with it"),
         ({"deep": 500}, "500 after"),
         ({"text": 500}, "SQL as login: 500"),
         ({"evil": True}, "x-evil is there"),
