@@ -34,7 +34,7 @@ CONTRACT_VARIABLES = (
 )
 
 _BLOCK = re.compile(
-    r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t{.]*(?P<language>[\w+-]*)[^\n]*\n(?P<text>.*?)^[ \t]*(?P=fence)",
+    r"^[ \t]*(?P<fence>```|~~~)[`~]*+[ \t{.]*+(?P<language>[\w+-]*+)[^\n]*\n(?P<text>.*?)^[ \t]*(?P=fence)",
     re.MULTILINE | re.DOTALL,
 )
 _SHELLS = {
