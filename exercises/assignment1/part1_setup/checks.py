@@ -38,7 +38,7 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _SHELLS = {
-    *("sh", "bash", "shell", "console", "zsh", "fish", "text", "terminal"),
+    *("sh", "bash", "shell", "console", "zsh", "fish", "text", "txt", "terminal", "commandline"),
     *(
         "shell-session",
         "shellsession",

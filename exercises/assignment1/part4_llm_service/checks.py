@@ -20,6 +20,8 @@ FIRST_PAUSE = 0.1
 SLACK = 2.0
 """Seconds beyond the limit within which an answer may arrive."""
 EARLY = 0.15
+LATE = 10.0
+"""Seconds after which a service that goes from one rate limited model to the next may have run out of its own time."""
 RATE_LIMITED, TIMED_OUT, FAILING, BAD_REQUEST = {429}, {504}, {502, 503}, {400}
 LATE_LINE = 1.0
 """Seconds after its answer within which a line of a request's may be read."""
@@ -154,7 +156,8 @@ def falls_back(failures: History) -> Verdict:
         expected = f"a cost of {price.cost(*usage):.6f} USD, of {answering}"
         return failed(expected, f"a cost of {chat.cost}", one.end)
     for limited in failures.exchanges("all limited"):
-        if limited.status not in RATE_LIMITED:
+        late = limited.end is not None and limited.end.elapsed > LATE
+        if limited.status not in (RATE_LIMITED | TIMED_OUT if late else RATE_LIMITED):
             return failed("429 if every model is rate limited", outcome(limited.end), limited.end)
     return passed(f"{chat.model} answered", one.end)
 

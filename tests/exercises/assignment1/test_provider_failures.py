@@ -58,7 +58,7 @@ def test_a_provider_that_cannot_be_reached_has_its_statuses() -> None:
     assert told_apart(504).status == "failed"
 
 
-def fallback(all_limited: int) -> Verdict:
+def fallback(all_limited: int, seconds: float = 1.0) -> Verdict:
     key = next(Keys(7, "fallback"))
     body = f'{{"content": "{expected_answer(key)}", "model": "gpt-4o-mini", "cost_usd": {COST}}}'
     events = [
@@ -77,12 +77,14 @@ def fallback(all_limited: int) -> Verdict:
         Reply(call=1, outcome="answered", status=200, usage=plan.FALLBACK_USAGE),
         Answer(request=1, status=200, headers={}, body=body, elapsed=1.0),
         Request(request=2, label="all limited", method="POST", path="/x"),
-        Answer(request=2, status=all_limited, headers={}, body="{}", elapsed=1.0),
+        Answer(request=2, status=all_limited, headers={}, body="{}", elapsed=seconds),
     ]
     return checks.falls_back(History(events))
 
 
 def test_429_is_the_answer_if_the_fallback_is_rate_limited_too() -> None:
     assert fallback(429).passed
+    assert fallback(504, seconds=20.0).passed
+    assert fallback(504).status == fallback(503, seconds=20.0).status == "failed"
     verdict = fallback(503)
     assert (verdict.status, verdict.expected) == ("failed", "429 if every model is rate limited")
