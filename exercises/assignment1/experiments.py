@@ -343,10 +343,15 @@ async def _all_limited(lab: Lab) -> None:
 
 
 async def _refused_connections(lab: Lab) -> None:
-    """Neither provider accepts a connection."""
+    """Neither provider accepts a connection. It is asked by one request at a time, whose time shows its pauses."""
     for name in UPSTREAMS:
         await lab.upstreams.outage(name)
-    await asyncio.gather(*(_asked(lab, plan.REFUSED_CONNECTION, Answered()) for _ in range(plan.SAMPLES)))
+    paused = 0
+    for _ in range(plan.SAMPLES):
+        end = await lab.generate(label=plan.REFUSED_CONNECTION, timeout=RETRY_PATIENCE)
+        paused += end.elapsed >= plan.FIRST_PAUSE
+        if paused == plan.PAUSED_SAMPLES:
+            break
     for name in UPSTREAMS:
         await lab.upstreams.heal(name)
 

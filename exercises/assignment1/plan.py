@@ -27,6 +27,10 @@ RETRY_AFTER = 2
 SIDE_BY_SIDE = 16
 SAMPLES = 6
 """Requests for each failure that lasts: pauses are compared by their means."""
+FIRST_PAUSE = 0.1
+"""Seconds before the first retry, at least and on average."""
+PAUSED_SAMPLES = 2
+"""So many of the requests that meet refused connections have to take as long as a pause."""
 DELAY = 0.4
 """Seconds that the provider takes for the answer whose latency is looked at."""
 
