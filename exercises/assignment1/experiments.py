@@ -151,7 +151,7 @@ async def health(lab: Lab) -> None:
         await _health(lab, "up after 500")
 
 
-@experiment(seconds=12, settings=plan.limits)
+@experiment(seconds=14, settings=plan.limits)
 async def limits(lab: Lab) -> None:
     """Other limits come from the environment: of requests, of tokens, and another default model."""
     allowed, window = plan.given_limits(lab.settings)
