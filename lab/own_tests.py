@@ -234,6 +234,7 @@ class _Sources:
             seen.add((name, place))
             if name not in place.definitions and name in place.imported:
                 origin, _, name = place.imported[name].rpartition(".")
+                found.add(name)
                 place = self._imported.get(origin, place)
             waiting += [(one, place) for one in place.definitions.get(name, ())]
         return found

@@ -122,6 +122,10 @@ async def test_it(provider):
             True,
         ),
         ("@pytest.fixture(name='provider')\ndef make():\n    return TestClient(app)\n", True),
+        (
+            "from httpx import ASGITransport as T\n@fixture\ndef provider():\n    return AsyncClient(transport=T(app))\n",
+            True,
+        ),
         ("shared = TestClient(app)\n@fixture\ndef provider():\n    return shared\n", True),
         ("class Api:\n    client = TestClient(app)\n@fixture\ndef provider():\n    return Api()\n", True),
     ],
