@@ -4,13 +4,14 @@ Judged on the recorded results (`OwnTests`) together with the recorded files of 
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from chaos.history import File, History, OwnTest, OwnTests
 from lab import javascript_tests
-from lab.python_source import Function, parsed
+from lab.python_source import Assignment, Function, parsed, targets_of
 
 PATTERNS = ("tests/**/*.py", "tests/*.py", "*.py", "src/**/*.py", "src/*.py", *javascript_tests.PATTERNS)
 """What an experiment has to record (`lab.record_files`) so that tests can be counted."""
@@ -54,6 +55,8 @@ _CLIENTS = {
     "create_async_test_client",
     "test_client",
 }
+_CLIENT = re.compile(r"client|app|api|http", re.IGNORECASE)
+"""What an argument or attribute is called that sends requests."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +69,8 @@ class TestModule:
     helpers: dict[str, Function]
     imported: dict[str, str]
     """The names that it imports, each with where from: `Message` from `src.models.requests.Message`."""
+    definitions: dict[str, set[str]]
+    """Its own classes and variables, each with every name in its definition."""
     names: set[str]
 
 
@@ -80,9 +85,11 @@ class TestFunction:
     origins: set[str]
     """Where from everything is that it uses and that is imported: `src.models.requests.Message`."""
     names: set[str]
-    """Every name and attribute that it uses, with those of the fixtures of conftest.py that it asks for."""
+    """Every name and attribute that it uses, with those of the fixtures that it asks for, and of what these use."""
     around: list[TestModule]
-    """The modules that all of this is in."""
+    """The modules that it and its helpers are in."""
+    asks_for_client: bool
+    """Whether it has an argument or attribute that is called like a client, and that nothing in the sources makes."""
 
 
 class Suite:
@@ -128,7 +135,8 @@ class Suite:
         function = self._function(case)
         if function is None or not function.names & _REQUESTS:
             return False
-        return any(one.names & _CLIENTS for one in (*self._sources.conftests, *function.around))
+        places = [*function.around, *(self._sources.conftests if function.asks_for_client else ())]
+        return bool(function.names & _CLIENTS) or any(one.names & _CLIENTS for one in places)
 
     def _function(self, case: OwnTest) -> TestFunction | None:
         if case.file not in self._functions:
@@ -142,8 +150,12 @@ class _Sources:
     def __init__(self, modules: dict[str, TestModule]) -> None:
         self._modules = modules
         self.conftests = [one for path, one in modules.items() if PurePosixPath(path).name == "conftest.py"]
+        # Those of conftest.py last: they count where several have the same name.
         self._fixtures = {
-            name: (function, module) for module in self.conftests for name, function in module.helpers.items()
+            name: (function, module)
+            for module in (*modules.values(), *self.conftests)
+            for function in module.helpers.values()
+            for name in _fixture_names(function)
         }
         self._imported: dict[str, TestModule] = {}
         self._names: dict[Function, frozenset[str]] = {}
@@ -174,8 +186,12 @@ class _Sources:
                     for one, place in reached
                     for name in self._names_of(one) & place.imported.keys()
                 },
-                names=set().union(*(self._names_of(one) for one, _ in asked)),
-                around=list(dict.fromkeys(place for _, place in asked)),
+                names=set().union(*(self._behind(one, place) for one, place in asked)),
+                around=list(dict.fromkeys(place for _, place in reached)),
+                asks_for_client=any(
+                    _CLIENT.search(name) and name not in self._fixtures.keys() | module.helpers.keys()
+                    for name in _given(node)
+                ),
             )
         return found
 
@@ -204,6 +220,24 @@ class _Sources:
                     waiting += self._from_elsewhere(place.imported[name], names)
                 elif fixtures and name in fixtures:
                     waiting.append(fixtures[name])
+
+    def _behind(self, function: Function, module: TestModule) -> set[str]:
+        """Return the names in a function, and those in the definitions of classes and variables that it uses."""
+        found: set[str] = set()
+        waiting = [(name, module) for name in self._names_of(function)]
+        seen: set[tuple[str, TestModule]] = set()
+        while waiting:
+            name, place = waiting.pop()
+            found.add(name)
+            if (name, place) in seen:
+                continue
+            seen.add((name, place))
+            if name not in place.definitions and name in place.imported:
+                origin, _, name = place.imported[name].rpartition(".")
+                found.add(name)
+                place = self._imported.get(origin, place)
+            waiting += [(one, place) for one in place.definitions.get(name, ())]
+        return found
 
     def _names_of(self, function: Function) -> frozenset[str]:
         if function not in self._names:
@@ -250,7 +284,38 @@ def _imports(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 def _module(tree: ast.Module) -> TestModule:
     helpers = {node.name: node for node in tree.body if isinstance(node, Function)}
-    return TestModule(tree, helpers, _imported(tree), set(_names(tree)))
+    return TestModule(tree, helpers, _imported(tree), _definitions(tree), set(_names(tree)))
+
+
+def _definitions(tree: ast.Module) -> dict[str, set[str]]:
+    found = {node.name: set(_names(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
+    for node in tree.body:
+        if isinstance(node, Assignment) and node.value:
+            names = set(_names(node.value))
+            found |= {target.id: names for target in targets_of(node) if isinstance(target, ast.Name)}
+    return found
+
+
+def _fixture_names(function: Function) -> Iterator[str]:
+    """Yield the name that tests have for a fixture: its own, or that in `@pytest.fixture(name=...)`. None for others."""
+    for decorator in function.decorator_list:
+        if "fixture" in ast.unparse(decorator):
+            keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
+            named = [
+                one.value.value
+                for one in keywords
+                if one.arg == "name" and isinstance(one.value, ast.Constant)
+            ]
+            yield str(named[0]) if named else function.name
+
+
+def _given(function: Function) -> Iterator[str]:
+    """Yield what a test is given: its arguments, and the attributes of its class."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"self", "cls"}:
+            yield node.attr
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:

@@ -78,6 +78,7 @@ class ScriptedLLM(StandIn):
         self._scripts: dict[str, Script] = {}
         self._failures = Failures() if controls else None
         self._pages_status: int | None = None
+        self._pages_detail = ""
 
     def script(self, key: str, *steps: Step) -> None:
         """Set what calls with this key meet, one after the other, from now on; the last step repeats."""
@@ -87,9 +88,13 @@ class ScriptedLLM(StandIn):
         """Set what calls without a script of their own meet, one after the other whatever their keys; the last repeats."""
         self._default = Script(*steps)
 
-    def fail_pages(self, status: int | None) -> None:
-        """Have everything that is no chat call fail with a status from now on; None ends that."""
+    def fail_pages(self, status: int | None, detail: str = "") -> None:
+        """Have everything that is no chat call fail with a status from now on; None ends that.
+
+        `detail` is added to the message of the error as it is.
+        """
         self._pages_status = status
+        self._pages_detail = detail
 
     def calls(self, key: str | None = None) -> list[Call]:
         """The chat calls until now; with `key`, only its own."""
@@ -139,9 +144,8 @@ class ScriptedLLM(StandIn):
     def _surface(self, request: HttpRequest) -> tuple[int, Any]:
         """Answer what is no chat call, as LiteLLM's proxy does."""
         if self._pages_status is not None:
-            return self._pages_status, {
-                "error": {"message": "the provider failed", "code": str(self._pages_status)}
-            }
+            message = f"the provider failed {self._pages_detail}".rstrip()
+            return self._pages_status, {"error": {"message": message, "code": str(self._pages_status)}}
         if request.method in {"GET", "HEAD"} and request.path in self._pages:
             return 200, self._pages[request.path]
         if request.method == "POST" and request.path in _EMBEDDINGS:

@@ -11,6 +11,8 @@ MAX_CONTENT = 32_000
 MAX_MESSAGES = 100
 MAX_TOKENS = 4096
 
+ROLES = ("system", "user", "assistant")
+
 OUTSIDE = "outside "
 INSIDE = "inside "
 """How the labels of these requests begin, with the field that they are about."""
@@ -61,6 +63,26 @@ def conversation(key: str, length: int) -> list[Message]:
     if len(messages) < length:
         messages.insert(0, {"role": "system", "content": "Answer in one sentence."})
     return messages
+
+
+def breach(body: Any) -> str:
+    """Say which rule of the contract a body breaks that leaves a service no choice; an empty string where none."""
+    messages = body.get("messages") if isinstance(body, dict) else None
+    if not isinstance(messages, list) or not 1 <= len(messages) <= MAX_MESSAGES:
+        return f"it does not have 1 to {MAX_MESSAGES} messages"
+    for message in messages:
+        role, content = (
+            (message.get("role"), message.get("content")) if isinstance(message, dict) else ("", "")
+        )
+        if role not in ROLES or not isinstance(content, str) or not 1 <= len(content) <= MAX_CONTENT:
+            return f"a message does not have a role and a content of 1 to {MAX_CONTENT:,} characters"
+    if messages[0]["role"] == "assistant":
+        return "the assistant begins"
+    for name, (least, most) in {"temperature": (0, 2), "max_tokens": (1, MAX_TOKENS)}.items():
+        value = body.get(name)
+        if isinstance(value, int | float) and not least <= value <= most:
+            return f"{name} is {value}"
+    return ""
 
 
 def outside(key: str, source: random.Random) -> Iterator[Case]:

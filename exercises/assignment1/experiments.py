@@ -27,7 +27,7 @@ from chaos.llm import (
 )
 from chaos.raw_connection import RawConnection
 from exercises.assignment1 import bounds, faults, plan
-from exercises.assignment1.provider import script, server
+from exercises.assignment1.provider import UPSTREAMS, script, server
 from exercises.chat import request_id
 from exercises.chat.limit import try_limit
 from exercises.chat.prices import PRICES
@@ -35,6 +35,7 @@ from lab.experiment import experiment
 from lab.lab import Lab
 from lab.own_tests import PATTERNS
 from lab.prompts import prompt
+from lab.retry_after import seconds_of
 
 __all__ = [
     "broken_tests",
@@ -81,7 +82,9 @@ async def requests(lab: Lab) -> None:
     for key, case in bounds.inside(iter(lab.key, None), source):
         await _post_utf8(lab, case.body, label=case.label(bounds.INSIDE), key=key)
     await _whole_conversation(lab, source)
-    await asyncio.gather(*(_priced(lab, model, source) for model in (*PRICES, plan.unknown_model(source))))
+    await asyncio.gather(*(_priced(lab, model, source) for model in PRICES))
+    # By itself: what the log says of it is compared with what it says of the others.
+    await _priced(lab, plan.unknown_model(source), source)
 
 
 @experiment(seconds=24)
@@ -99,8 +102,9 @@ async def failures(lab: Lab) -> None:
     ]
     told += [_asked(lab, f"refused: {code}", Status(code)) for code in plan.FINAL for _ in range(2)]
     told += [_asked(lab, "asked to wait", RateLimited(plan.RETRY_AFTER), Answered())]
-    told += [_fallback(lab)]
+    told += [_fallback(lab), _all_limited(lab)]
     await _few_at_once(told)
+    await _refused_connections(lab)
 
 
 @experiment(seconds=34)
@@ -147,7 +151,7 @@ async def health(lab: Lab) -> None:
         await _health(lab, "up after 500")
 
 
-@experiment(seconds=12, settings=plan.limits)
+@experiment(seconds=14, settings=plan.limits)
 async def limits(lab: Lab) -> None:
     """Other limits come from the environment: of requests, of tokens, and another default model."""
     allowed, window = plan.given_limits(lab.settings)
@@ -158,8 +162,13 @@ async def limits(lab: Lab) -> None:
         key = lab.key()
         await _post(lab, {"messages": [bounds.user(prompt(key))], "max_tokens": tokens}, label=label, key=key)
     key = lab.key()
-    await _post(lab, {"messages": [bounds.user(prompt(key))]}, label="no model", key=key)
-    await asyncio.sleep(window + 0.5)
+    body = {"messages": [bounds.user(prompt(key))], "max_tokens": most}
+    await _post(lab, body, label="no model", key=key)
+    key = lab.key()
+    await _post(lab, {"messages": [bounds.user(prompt(key))]}, label="no max_tokens", key=key)
+    ends = lab.recorder.now() + window + 0.5
+    await _come_back_as_told(lab, addresses[-1], window)
+    await asyncio.sleep(ends - lab.recorder.now())
     lab.phase("recovery")
     for address in addresses:
         await lab.generate(label="after the window", source=address, timeout=PATIENCE)
@@ -178,6 +187,7 @@ async def budget(lab: Lab) -> None:
         await _post(
             lab, {"messages": [bounds.user(prompt(key))], "model": plan.SPENDING_MODEL}, label=label, key=key
         )
+    await _streamed(lab, "stream beyond", Answered(usage=spending))
     await lab.get(lab.endpoint("health"), label="health")
 
 
@@ -208,15 +218,24 @@ async def refusals(lab: Lab) -> None:
 
 @experiment(seconds=12, settings=plan.debug)
 async def leaks(lab: Lab) -> None:
-    """The provider fails 20 times in several ways and quotes the key; pages and errors are looked at."""
+    """The providers fail 20 times in several ways and quote the keys; pages and errors are looked at."""
     lab.phase("fault")
-    key_value = lab.contract.given(lab.secrets)["OPENAI_API_KEY"]
+    given = lab.contract.given(lab.secrets)
+    key_value = given["OPENAI_API_KEY"]
     quoting = f"Incorrect API key provided: {key_value}."
+    quoting_other = f"invalid x-api-key: {given['ANTHROPIC_API_KEY']}"
+    # First, so that no state of before is still remembered when the health is asked for.
+    server(lab, "openai").fail_pages(401, quoting)
+    server(lab, "anthropic").fail_pages(401, quoting_other)
     steps: list[Step] = [
         *(Status(code, detail=quoting) for code in (400, 401, 403, 404, 429, 500, 503)),
         *(MalformedJson(), EmptyObject(), NoChoices(), WrongContentType(), Reset()),
     ]
-    told = [_asked(lab, "leaking", step, patience=RETRY_PATIENCE) for step in [*steps, *steps[:8]]]
+    told = [_asked(lab, "leaking", step) for step in [*steps, *steps[:5]]]
+    told += [
+        _asked(lab, "leaking", Status(code, detail=quoting_other), model=plan.OTHER_PROVIDERS_MODEL)
+        for code in (400, 401, 500)
+    ]
     await _few_at_once(told)
     for path in (
         "/",
@@ -230,10 +249,20 @@ async def leaks(lab: Lab) -> None:
         "/config",
     ):
         await lab.get(path, label="page")
-    for body in ({"messages": key_value}, {"messages": [], "model": ["x"]}, {}):
+    hello = [bounds.user("Hello")]
+    for body in (
+        {"messages": key_value},
+        {"messages": [], "model": ["x"]},
+        {},
+        {"messages": [{"role": key_value, "content": "Hello"}]},
+        {"messages": [{"role": "user", "content": {"key": key_value}}]},
+        {"messages": hello, "temperature": key_value},
+        {"messages": hello, "max_tokens": key_value},
+    ):
         await _post(lab, body, label="invalid")
+    no_json = f'{{"messages": {key_value}'.encode()
     await lab.client.request(
-        "POST", lab.ask_path, label="no JSON", body=b"{", headers={"content-type": "application/json"}
+        "POST", lab.ask_path, label="no JSON", body=no_json, headers={"content-type": "application/json"}
     )
 
 
@@ -280,11 +309,13 @@ async def _post_utf8(lab: Lab, body: Any, *, label: str, key: str) -> None:
     )
 
 
-async def _asked(lab: Lab, label: str, *steps: Step, patience: float = RETRY_PATIENCE) -> None:
+async def _asked(
+    lab: Lab, label: str, *steps: Step, model: str | None = None, patience: float = RETRY_PATIENCE
+) -> None:
     """Ask for something new that meets these steps at either provider."""
     key = lab.key()
     script(lab, key, *steps)
-    await lab.generate(key, label=label, timeout=patience)
+    await lab.generate(key, label=label, model=model, timeout=patience)
 
 
 async def _few_at_once(waiting: Iterable[Awaitable[None]]) -> None:
@@ -304,6 +335,38 @@ async def _fallback(lab: Lab) -> None:
     script(lab, key, ByModel({plan.LIMITED_MODEL: Status(429)}, Answered(usage=plan.FALLBACK_USAGE)))
     body = lab.ask_body(key, model=plan.LIMITED_MODEL)
     await lab.client.json("POST", lab.ask_path, body, label="fallback", key=key, timeout=RETRY_PATIENCE)
+
+
+async def _all_limited(lab: Lab) -> None:
+    """Every model is rate limited, whichever is asked instead of gpt-4o."""
+    await _asked(lab, "all limited", Status(429), model=plan.LIMITED_MODEL)
+
+
+async def _refused_connections(lab: Lab) -> None:
+    """Neither provider accepts a connection. It is asked by one request at a time, whose time shows its pauses."""
+    for name in UPSTREAMS:
+        await lab.upstreams.outage(name)
+    paused = 0
+    for _ in range(plan.SAMPLES):
+        end = await lab.generate(label=plan.REFUSED_CONNECTION, timeout=RETRY_PATIENCE)
+        paused += end.elapsed >= plan.FIRST_PAUSE
+        if paused == plan.PAUSED_SAMPLES:
+            break
+    for name in UPSTREAMS:
+        await lab.upstreams.heal(name)
+
+
+async def _come_back_as_told(lab: Lab, address: str, window: int) -> None:
+    """Ask once more from an address that was refused last, when that refusal says that it may."""
+    asked = [one for one in lab.history.exchanges() if one.request.source == address]
+    last = next(one.answer for one in reversed(asked) if one.request.path == lab.ask_path)
+    # A fixed window may have ended in between: an address that was served since then has begun to fill the next one.
+    if last is None or last.status != 429:
+        return
+    told = seconds_of(last)
+    if told is not None and told <= window + 1:
+        await asyncio.sleep(last.t + told + plan.RETRY_AFTER_SLACK - lab.recorder.now())
+        await lab.generate(label="as told", source=address, timeout=PATIENCE)
 
 
 async def _first_message(lab: Lab, role: str) -> None:
@@ -331,6 +394,9 @@ async def _no_requests(lab: Lab, source: random.Random) -> None:
         ("a list", b"[]"),
     ):
         await lab.client.request("POST", lab.ask_path, label=label, body=body, headers=as_json)
+    as_text = {"content-type": "text/plain"}
+    good = json.dumps({"messages": [bounds.user("Hello")]}).encode()
+    await lab.client.request("POST", lab.ask_path, label="JSON as text/plain", body=good, headers=as_text)
     form = {"content-type": "application/x-www-form-urlencoded"}
     await lab.client.request("POST", lab.ask_path, label="a form", body=b"messages=hello", headers=form)
     await lab.get(f"/api/v1/{source.getrandbits(32):08x}", label="an unknown path")

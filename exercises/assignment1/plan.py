@@ -17,6 +17,8 @@ from lab.env_file import variables
 from lab.flags import flags
 from lab.settings import Settings
 
+DEFAULT_TOKENS = 1024
+"""The max_tokens of a request that has none, unless the limit is lower."""
 GIVE_UP_SECONDS = 30.0
 STREAM_SECONDS = 8.0
 """So long the beginning of a stream may take; nobody waits for the rest of it meanwhile."""
@@ -25,10 +27,18 @@ RETRY_AFTER = 2
 SIDE_BY_SIDE = 16
 SAMPLES = 6
 """Requests for each failure that lasts: pauses are compared by their means."""
+FIRST_PAUSE = 0.1
+"""Seconds before the first retry, at least and on average."""
+PAUSED_SAMPLES = 2
+"""So many of the requests that meet refused connections have to take as long as a pause."""
 DELAY = 0.4
 """Seconds that the provider takes for the answer whose latency is looked at."""
 
+RETRY_AFTER_SLACK = 1.0
+"""So many seconds later than told an address comes back: seconds may be cut off."""
+
 OTHER_MODEL = "gpt-4o"
+OTHER_PROVIDERS_MODEL = "claude-3-5-sonnet"
 UNKNOWN = "lab-model-"
 LIMITED_MODEL = "gpt-4o"
 SPENDING_MODEL = "gpt-4o"
@@ -50,12 +60,15 @@ LASTING: dict[str, Step] = {
     "503": Status(503),
     "broken connection": Reset(),
 }
+REFUSED_CONNECTION = "lasting: refused connection"
 FINAL = (400, 401, 403, 404)
 
 HEALTH_NAMES = {"provider": ("openai", "provider", "llm", "model")}
 """What the entry of the provider may be called in a health report."""
 
-_VARIABLES = ("RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW", "MAX_TOKENS_PER_REQUEST", "DAILY_COST_LIMIT")
+_POSITIVE = ("RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW", "MAX_TOKENS_PER_REQUEST")
+_NO_NUMBERS = ("many", "1O0", "1e", "ten")
+_NEGATIVE = ("-1", "-20")
 _BLOCK = re.compile(r"^[ \t]*```+ *json\b[^\n]*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile("```")
 _RULE = re.compile(r"conversation[ -]*rule", re.IGNORECASE)
@@ -67,12 +80,12 @@ _README_CHARACTERS = 100_000
 
 
 def limits(source: random.Random) -> Settings:
-    """Return other limits and another default model, for the environment."""
+    """Return other limits and another default model, for the environment. The default of max_tokens is too high for it."""
     return Settings(
         variables={
             "RATE_LIMIT_REQUESTS": str(source.randrange(4, 7)),
             "RATE_LIMIT_WINDOW": str(source.randrange(6, 9)),
-            "MAX_TOKENS_PER_REQUEST": str(source.randrange(1100, 2500)),
+            "MAX_TOKENS_PER_REQUEST": str(source.randrange(300, DEFAULT_TOKENS)),
             "DEFAULT_MODEL": OTHER_MODEL,
         }
     )
@@ -113,12 +126,18 @@ def debug(_source: random.Random) -> Settings:
 def malformed(history: History, source: random.Random) -> Iterator[tuple[str, str]]:
     """Yield variables with values that make no sense; one for a temperature only if the repository names one.
 
-    A cost limit is also tried with nan: no sum of costs reaches it, so it would be no limit.
+    What is most often let through is always tried: 0, a negative cost limit, and nan where a fraction is allowed, for no
+    count of seconds or dollars reaches it. The seed draws one more from the others: each is a start of the service.
     """
-    for name in _VARIABLES:
-        none = [] if name == "DAILY_COST_LIMIT" else ["0"]
-        yield name, source.choice(["many", "1O0", "-1", "-20", "1e", "ten", *none])
-    yield "DAILY_COST_LIMIT", "nan"
+    for name in _POSITIVE:
+        yield name, "0"
+    yield "RATE_LIMIT_REQUESTS", source.choice(_NO_NUMBERS)
+    yield "DAILY_COST_LIMIT", source.choice(_NEGATIVE)
+    for name in ("RATE_LIMIT_WINDOW", "DAILY_COST_LIMIT"):
+        yield name, "nan"
+    others = [(name, value) for name in _POSITIVE for value in _NEGATIVE]
+    others += [(name, value) for name in (*_POSITIVE[1:], "DAILY_COST_LIMIT") for value in _NO_NUMBERS]
+    yield source.choice(others)
     yield "DEBUG", source.choice(["perhaps", "2", "tru", "nope!"])
     example = history.first(File)
     for variable in variables(example.text) if example else []:
@@ -127,10 +146,15 @@ def malformed(history: History, source: random.Random) -> Iterator[tuple[str, st
 
 
 def conversation_body(key: str) -> dict[str, Any]:
-    """Return a whole conversation that asks for `key`, with all parameters."""
+    """Return a whole conversation that asks for `key`, with all parameters.
+
+    An earlier question has white space around it, which is part of the content.
+    """
     source = random.Random(key)  # noqa: S311 - must be replayable
+    messages = conversation(key, 6)
+    messages[1]["content"] = f"\n  {messages[1]['content']}  \n"
     return {
-        "messages": conversation(key, 6),
+        "messages": messages,
         "model": OTHER_MODEL,
         "temperature": round(source.uniform(0.1, 1.9), 2),
         "max_tokens": source.randrange(50, 900),
@@ -201,5 +225,14 @@ def attempts(history: History) -> list[str]:
 
 def window_of(history: History) -> int:
     """Return the seconds of the window that a service was given for its request limit."""
-    given = next(event.variables for event in history.of(Given) if "RATE_LIMIT_WINDOW" in event.variables)
-    return int(given["RATE_LIMIT_WINDOW"] or 0)
+    return _given_number(history, "RATE_LIMIT_WINDOW")
+
+
+def token_limit_of(history: History) -> int:
+    """Return the most tokens that a service was told to let a request ask for."""
+    return _given_number(history, "MAX_TOKENS_PER_REQUEST")
+
+
+def _given_number(history: History, name: str) -> int:
+    given = next(event.variables for event in history.of(Given) if name in event.variables)
+    return int(given[name] or 0)

@@ -613,6 +613,10 @@ async def test_pages_fail_for_as_long_as_they_are_told_to(llm: ScriptedLLM, sdk:
         await sdk.models.list()
     assert (await sdk.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])).choices
 
+    llm.fail_pages(401, "It was sk-x.")
+    with pytest.raises(AuthenticationError, match=r"the provider failed It was sk-x\."):
+        await sdk.models.list()
+
     llm.fail_pages(None)
     assert [model.id async for model in sdk.models.list()] == list(MODELS)
 

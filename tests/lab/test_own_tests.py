@@ -102,6 +102,60 @@ def test_a_client_may_come_from_a_fixture() -> None:
     assert len(Suite(History([conftest, *told.events])).requesting()) == 1
 
 
+STREAMS = """
+async def test_it(provider):
+    assert [piece async for piece in provider.stream("Hello")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "sends"),
+    [
+        ("client = TestClient(app)\n@fixture\ndef provider():\n    return 1\n", False),
+        (
+            "@fixture\ndef client():\n    return TestClient(app)\n@fixture\ndef provider():\n    return 1\n",
+            False,
+        ),
+        ("@fixture\ndef provider():\n    return TestClient(app)\n", True),
+        (
+            "@fixture\ndef provider(client):\n    return client\n@fixture\ndef client():\n    return TestClient(app)\n",
+            True,
+        ),
+        ("@pytest.fixture(name='provider')\ndef make():\n    return TestClient(app)\n", True),
+        (
+            "from httpx import ASGITransport as T\n@fixture\ndef provider():\n    return AsyncClient(transport=T(app))\n",
+            True,
+        ),
+        ("shared = TestClient(app)\n@fixture\ndef provider():\n    return shared\n", True),
+        ("class Api:\n    client = TestClient(app)\n@fixture\ndef provider():\n    return Api()\n", True),
+    ],
+)
+@pytest.mark.parametrize("path", ["tests/conftest.py", "tests/fixtures/api.py"])
+def test_a_method_that_is_called_like_a_request_is_one_of_a_client(
+    fixtures: str, path: str, *, sends: bool
+) -> None:
+    text = f"import pytest\nfrom fastapi.testclient import TestClient\n{fixtures}"
+    suite = Suite(History([File(path=path, text=text), *history(STREAMS, "test_it").events]))
+
+    assert bool(suite.requesting()) is sends
+
+
+def test_a_client_may_be_imported_from_a_module_of_the_tests() -> None:
+    helpers = "from fastapi.testclient import TestClient\nhttp = TestClient(app)\n"
+    test = "from tests.helpers import http\n\ndef test_it():\n    assert http.get('/health').status_code == 200\n"
+    told = history(test, "test_it")
+
+    assert len(Suite(History([File(path="tests/helpers.py", text=helpers), *told.events])).requesting()) == 1
+
+
+def test_a_client_may_be_an_attribute_that_something_else_sets() -> None:
+    conftest = File(path="tests/conftest.py", text="from fastapi.testclient import TestClient\n")
+    test = "class TestApi:\n    def test_it(self):\n        assert self.client.get('/health').status_code == 200\n"
+    told = history(test, "TestApi.test_it")
+
+    assert len(Suite(History([conftest, *told.events])).requesting()) == 1
+
+
 HELPERS = """
 from fastapi.testclient import TestClient
 from src.app import create_app

@@ -1,6 +1,7 @@
 """The checks of part 1. All but one read the submission's files."""
 
 import re
+from collections.abc import Set as AbstractSet
 from pathlib import PurePosixPath
 
 from chaos.history import File, History, Ready
@@ -32,9 +33,27 @@ CONTRACT_VARIABLES = (
     "DAILY_COST_LIMIT",
 )
 
-_FENCE = re.compile(
-    r"^[ \t]*```+ *(sh|bash|shell|console|zsh|text)?\b[^\n]*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL
+_BLOCK = re.compile(
+    r"^[ \t]*(?P<fence>```|~~~)[`~]*+[ \t{.]*+(?P<language>[\w+-]*+)[^\n]*\n(?P<text>.*?)^[ \t]*(?P=fence)",
+    re.MULTILINE | re.DOTALL,
 )
+_SHELLS = {
+    *("sh", "bash", "shell", "console", "zsh", "fish", "text", "txt", "terminal", "commandline"),
+    *(
+        "shell-session",
+        "shellsession",
+        "sh-session",
+        "shellscript",
+        "powershell",
+        "pwsh",
+        "ps1",
+        "cmd",
+        "bat",
+    ),
+}
+"""Those of the page, and others by which a block of commands may be marked."""
+_ENV_FILES = {"env", "dotenv", "ini", "properties", "plaintext"}
+"""How the content of a `.env` may be marked, which is a way to say what to configure."""
 _STEPS = {
     "install": re.compile(
         r"\buv (sync|pip install|venv)\b|\bpip3? install\b|\bpoetry install\b|\bpdm install\b|\bmake install\b"
@@ -113,11 +132,18 @@ def readme_sets_up(files: History) -> Verdict:
     readme = files.file("README.md")
     if readme is None:
         return failed(expected, "there is no README.md")
-    blocks = "\n".join(text for _, text in _FENCE.findall(readme.text))
-    missing = [step for step, pattern in _STEPS.items() if not pattern.search(blocks)]
+    commands = _blocks(readme, _SHELLS)
+    places = {"configure": commands + _blocks(readme, _ENV_FILES)}
+    missing = [step for step, pattern in _STEPS.items() if not pattern.search(places.get(step, commands))]
     if missing:
         return failed(expected, f"no shell block that says how to {' or '.join(missing)} it", readme)
     return passed("its shell blocks install, configure and start", readme)
+
+
+def _blocks(readme: File, languages: AbstractSet[str]) -> str:
+    """Return the text of all blocks that are marked as one of these languages."""
+    found = (block for block in _BLOCK.finditer(readme.text) if block["language"].lower() in languages)
+    return "\n".join(block["text"] for block in found)
 
 
 def _packages(recorded: dict[str, File]) -> list[str]:

@@ -73,6 +73,12 @@ def own_rule_holds(requests: History) -> Verdict:
         return failed(expected, f"the first example: {outcome(accepted.end)}", accepted.end)
     if refused.status != REFUSED:
         return failed(expected, f"the second example: {outcome(refused.end)}", refused.end)
+    if breach := bounds.breach(plan.own_rule(requests)["refused"]):
+        return failed(
+            "a second example that only your rule refuses",
+            f"the contract refuses it too: {breach}",
+            refused.end,
+        )
     return passed("the documented rule holds", refused.end)
 
 

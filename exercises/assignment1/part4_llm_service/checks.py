@@ -1,21 +1,29 @@
 """The checks of part 4."""
 
+from collections.abc import Iterator, Sequence
+from math import inf
+
 from chaos.history import Answer, Exchange, History, Log
 from exercises.assignment1 import plan
 from exercises.assignment1.part4_llm_service.pauses import grow, pauses
+from exercises.assignment1.part4_llm_service.price_notes import is_noted
 from exercises.assignment1.provider import calls, reported_usage
-from exercises.chat.answer import Chat, near, read
+from exercises.chat.answer import near, read
 from exercises.chat.prices import PRICES, Price
 from lab.reading import outcome
 from lab.timing import blame_stalls, blur, too_busy, undisturbed
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 MIN_CALLS, MAX_CALLS = 3, 4
-FIRST_PAUSE = 0.1
 SLACK = 2.0
 """Seconds beyond the limit within which an answer may arrive."""
 EARLY = 0.15
+LATE = 10.0
+"""Seconds after which a service that goes from one rate limited model to the next may have run out of its own time."""
 RATE_LIMITED, TIMED_OUT, FAILING, BAD_REQUEST = {429}, {504}, {502, 503}, {400}
+LATE_LINE = 1.0
+"""Seconds after its answer within which a line of a request's may be read."""
+_NO_NOTES = {"content", "model"}
 OWN_PROBLEM = {500, 502, 503}
 """What the provider's 401, 403 and 404 may end in: the caller can do nothing about them."""
 
@@ -32,7 +40,7 @@ def passing_failures_are_retried(failures: History) -> Verdict:
 
 def pauses_grow(failures: History) -> Verdict:
     expected = f"{MIN_CALLS - 1} or {MAX_CALLS - 1} retries of a failure that stays, with pauses that grow"
-    lasting = [one for one in failures.exchanges() if one.request.label.startswith("lasting: ")]
+    lasting = [one for name in plan.LASTING for one in failures.exchanges(f"lasting: {name}")]
     for one in lasting:
         made = len(_first_model(failures, one))
         if not MIN_CALLS <= made <= MAX_CALLS:
@@ -40,9 +48,15 @@ def pauses_grow(failures: History) -> Verdict:
     measured = [pauses(_first_model(failures, one)) for one in lasting]
     if any(blur(failures, one.request.t, one.end.t if one.end else one.request.t) for one in lasting):
         return too_busy("time the pauses", lasting[0].end)
-    if fault := grow(measured, FIRST_PAUSE):
+    if fault := grow(measured, plan.FIRST_PAUSE):
         return failed(expected, fault, lasting[0].end)
-    return all_of([passed(f"pauses of {_told(measured[0])} s", lasting[0].end), _waits_as_told(failures)])
+    return all_of(
+        [
+            passed(f"pauses of {_told(measured[0])} s", lasting[0].end),
+            _waits_as_told(failures),
+            _refused_connections_are_retried(failures),
+        ]
+    )
 
 
 def refusals_are_final(failures: History) -> Verdict:
@@ -65,6 +79,7 @@ def errors_are_told_apart(failures: History, hanging: History) -> Verdict:
         "lasting: 500": FAILING,
         "lasting: 503": FAILING,
         "lasting: broken connection": FAILING,
+        plan.REFUSED_CONNECTION: FAILING,
         "refused: 400": BAD_REQUEST,
         **{f"refused: {code}": OWN_PROBLEM for code in plan.FINAL if code != 400},
     }
@@ -138,12 +153,18 @@ def falls_back(failures: History) -> Verdict:
     if usage and price and not near(chat.cost, price.cost(*usage)):
         expected = f"a cost of {price.cost(*usage):.6f} USD, of {answering}"
         return failed(expected, f"a cost of {chat.cost}", one.end)
+    for limited in failures.exchanges("all limited"):
+        late = limited.end is not None and limited.end.elapsed > LATE
+        if limited.status not in (RATE_LIMITED | TIMED_OUT if late else RATE_LIMITED):
+            return failed("429 if every model is rate limited", outcome(limited.end), limited.end)
     return passed(f"{chat.model} answered", one.end)
 
 
 def _unknown_price(requests: History) -> Verdict:
     """Judge that a model without a price costs nothing known: null, or 0 with a word about it."""
     unknown = [one for one in requests.exchanges() if one.request.label.startswith(f"priced: {plan.UNKNOWN}")]
+    priced = [one for model in PRICES for one in requests.exchanges(f"priced: {model}")]
+    usual = list(_said(requests, priced, before=unknown[0].request.t))
     for one in unknown:
         expected = "a cost of null for a model without a price, or 0 with a note that the price is unknown"
         chat = read(one.end)
@@ -151,7 +172,7 @@ def _unknown_price(requests: History) -> Verdict:
             return failed(expected, outcome(one.end), one.end)
         if not chat.has_cost:
             return failed(expected, "the answer has no cost at all", one.end)
-        if chat.cost is not None and not (chat.cost == 0 and _says_so(requests, one, chat)):
+        if chat.cost is not None and not (chat.cost == 0 and is_noted(_said(requests, [one]), usual)):
             return failed(
                 expected,
                 f"a cost of {chat.cost:g}" + (", without a note" if not chat.cost else ""),
@@ -160,19 +181,16 @@ def _unknown_price(requests: History) -> Verdict:
     return passed("unknown prices are reported as unknown", unknown[0].end)
 
 
-def _says_so(requests: History, exchange: Exchange, chat: Chat) -> bool:
-    """Whether the answer or a line of the log says that a price is not known."""
-    words = ("price", "pricing", "cost", "unknown")
-    inside = [
-        f"{name} {value}"
-        for name, value in chat.fields.items()
-        if name not in {"content", "usage", "cost", "cost_usd", "estimated_cost", "model"}
-    ]
-    ended = exchange.end.t if exchange.end else exchange.request.t
-    lines = [
-        event.text for event in requests.instance().of(Log) if exchange.request.t <= event.t <= ended + 1
-    ]
-    return any(word in text.lower() for text in [*inside, *lines] for word in words)
+def _said(requests: History, exchanges: Sequence[Exchange], *, before: float = inf) -> Iterator[str]:
+    """Yield what the service says of requests: the fields of its answers, and the lines of its log meanwhile."""
+    for one in exchanges:
+        if chat := read(one.end):
+            yield from (f"{name} {value}" for name, value in chat.fields.items() if name not in _NO_NOTES)
+        ended = one.end.t if one.end else one.request.t
+        lines = requests.instance().of(Log)
+        yield from (
+            line.text for line in lines if one.request.t <= line.t <= ended + LATE_LINE and line.t < before
+        )
 
 
 def _waits_as_told(failures: History) -> Verdict:
@@ -185,6 +203,19 @@ def _waits_as_told(failures: History) -> Verdict:
     if pause < plan.RETRY_AFTER - EARLY:
         return failed(expected, f"a retry after {pause:.2f} s", made[1].call)
     return passed(f"Retry-After of {plan.RETRY_AFTER} s: {pause:.2f} s", made[1].call)
+
+
+def _refused_connections_are_retried(failures: History) -> Verdict:
+    """Judge by the time that it takes: nobody sees the calls that are refused."""
+    refused = failures.exchanges(plan.REFUSED_CONNECTION)
+    paused = [one for one in refused if one.end is None or one.end.elapsed >= plan.FIRST_PAUSE]
+    if refused and len(paused) < plan.PAUSED_SAMPLES:
+        return failed(
+            f"retries of a refused connection, with {plan.FIRST_PAUSE} s before the first at least",
+            f"{outcome(refused[-1].end)}; {len(refused) - len(paused)} of {len(refused)} answers came sooner",
+            refused[-1].end,
+        )
+    return passed("a refused connection is tried again", *(one.end for one in refused[:1]))
 
 
 def _first_model(failures: History, exchange: Exchange) -> list[float]:

@@ -20,7 +20,7 @@ LEAST_TESTS = 5
 REFUSED = {400, 422}
 MONEY_SPENT = {402, 429}
 LATENCY_SLACK_MS = 50.0
-DEFAULT_TEMPERATURE, DEFAULT_TOKENS, DEFAULT_MODEL = 0.7, 1024, "gpt-4o-mini"
+DEFAULT_TEMPERATURE, DEFAULT_MODEL = 0.7, "gpt-4o-mini"
 HEALTH_SECONDS = 10.0
 FAILING = {"failures", "hanging", "limits", "budget"}
 """The experiments in which the service refuses requests, or its provider fails."""
@@ -28,6 +28,7 @@ STATUSES = {
     "a body that is no JSON": {400, 422},
     "an empty body": {400, 422},
     "a list": {400, 422},
+    "JSON as text/plain": {400, 415, 422},
     "a form": {400, 415, 422},
     "an unknown path": {404},
     "another method": {405},
@@ -105,7 +106,7 @@ def token_limit(limits: History) -> Verdict:
         )
     if calls(limits, more.request.key):
         return failed("the provider is not called for it", "it was called", more.end)
-    return passed("the limit lies where it was set", more.end)
+    return all_of([passed("the limit lies where it was set", more.end), _default_below(limits)])
 
 
 def request_limit(limits: History) -> Verdict:
@@ -129,6 +130,9 @@ def request_limit(limits: History) -> Verdict:
             *(limit_checks.retry_after(one, window) for one in refused),
             limit_checks.crowd(limits, allowed),
             limit_checks.served(
+                limits.exchanges("as told"), "an address that comes back after Retry-After is served"
+            ),
+            limit_checks.served(
                 limits.exchanges("after the window"), "after the window an address is served again"
             ),
         ]
@@ -149,6 +153,14 @@ def daily_cost_limit(budget: History) -> Verdict:
             return failed("402 or 429 once the day's money is spent", outcome(one.end), one.end)
         if calls(budget, one.request.key):
             return failed("the provider is not called any more", "it was called", one.end)
+    for one in budget.exchanges("stream beyond"):
+        if made := calls(budget, one.request.key):
+            return failed(
+                "the provider is not called any more, for a stream neither",
+                "it was called",
+                made[0].call,
+                one.end,
+            )
     last = budget.exchanges("beyond")[-1]
     return passed(f"refused once the money was spent: {outcome(last.end)}", last.end)
 
@@ -162,6 +174,20 @@ def endpoints_are_tested(own_tests: History) -> Verdict:
         LEAST_TESTS,
         "send a request to the application and assert something",
     )
+
+
+def _default_below(limits: History) -> Verdict:
+    """Judge what a request without max_tokens asks for, if the usual default is more than the limit."""
+    allowed = plan.token_limit_of(limits)
+    for one in limits.exchanges("no max_tokens"):
+        asked = _tokens(asked_of(limits, one.request.key))
+        if read(one.end) is None or not isinstance(asked, int) or asked > allowed:
+            return failed(
+                f"a request without max_tokens asks for {allowed}: the limit is below {plan.DEFAULT_TOKENS}",
+                f"the provider was asked for {asked}" if read(one.end) else outcome(one.end),
+                one.end,
+            )
+    return passed("without max_tokens a request stays within it")
 
 
 def _failing(run: Sequence[History]) -> Iterator[History]:
@@ -193,7 +219,7 @@ def _reached(requests: History, whole: Exchange) -> Verdict:
         "model": got.get("model"),
         "messages": _plain(got.get("messages")),
         "temperature": got.get("temperature"),
-        "max_tokens": got.get("max_tokens", got.get("max_completion_tokens")),
+        "max_tokens": _tokens(got),
     }
     for name, value in wanted.items():
         if seen[name] != value:
@@ -226,12 +252,16 @@ def _came_back(requests: History, whole: Exchange) -> Verdict:
 
 def _defaults(requests: History, plain: Exchange) -> Verdict:
     got = asked_of(requests, plain.request.key)
-    tokens = got.get("max_tokens", got.get("max_completion_tokens"))
-    seen = (got.get("model"), got.get("temperature"), tokens)
-    if seen != (DEFAULT_MODEL, DEFAULT_TEMPERATURE, DEFAULT_TOKENS):
-        told = f"{DEFAULT_MODEL}, temperature {DEFAULT_TEMPERATURE} and {DEFAULT_TOKENS} tokens for a request with only a message"
+    seen = (got.get("model"), got.get("temperature"), _tokens(got))
+    if seen != (DEFAULT_MODEL, DEFAULT_TEMPERATURE, plan.DEFAULT_TOKENS):
+        told = f"{DEFAULT_MODEL}, temperature {DEFAULT_TEMPERATURE} and {plan.DEFAULT_TOKENS} tokens for a request with only a message"
         return failed(told, f"the provider got {seen[0]}, {seen[1]} and {seen[2]}", plain.end)
     return passed("missing fields have their defaults", plain.end)
+
+
+def _tokens(asked: dict[str, Any]) -> Any:
+    """Return the token limit of a provider's call, by either of the names that OpenAI has for it."""
+    return asked.get("max_tokens", asked.get("max_completion_tokens"))
 
 
 def _plain(messages: Any) -> Any:

@@ -14,7 +14,9 @@ INPUT_TOKENS, OUTPUT_TOKENS = 2_000, 500
 DAYS = 30
 TOLERANCE = 0.01
 
-_NUMBER = re.compile(r"\d[\d,_]*(?:\.\d+)?")
+_NUMBER = re.compile(r"(?P<dollars>\$\s*)?(?P<digits>\d[\d,_]*(?:\.\d+)?)")
+_DIVISION = re.compile(r"(?:[/÷]|\bper|\\div)\s*$", re.IGNORECASE)
+_UNIT = re.compile(r"\s*(?:%|(?:(?:input|output)\s+)?(?:tokens?|requests?)\b)", re.IGNORECASE)
 
 
 def month_of_gpt_4o(answers: History) -> Verdict:
@@ -86,7 +88,15 @@ def _names(line: str, model: str) -> bool:
 
 
 def _numbers(line: str) -> list[float]:
-    return [float(re.sub(r"[,_]", "", number)) for number in _NUMBER.findall(line[:2000])]
+    """Return the numbers of a line that can be an amount: no divisors, and no counts of tokens or requests."""
+    line = line[:2000]
+    amounts = (
+        number["digits"]
+        for number in _NUMBER.finditer(line)
+        if number["dollars"]
+        or not (_DIVISION.search(line, 0, number.start()) or _UNIT.match(line, number.end()))
+    )
+    return [float(re.sub(r"[,_]", "", digits)) for digits in amounts]
 
 
 def _right(value: float, right: float) -> bool:

@@ -2,17 +2,19 @@
 
 import ast
 import re
+from collections.abc import Set as AbstractSet
 
-from chaos.history import File, History
+from chaos.history import Answer, Exchange, File, History
 from exercises.chat import limit_checks
 from exercises.chat.limit import ROUNDS
 from exercises.week1.ex3_rate_limit.experiments import ALLOWED
 from lab.python_source import MAKING, Assignment, Function, parsed, targets_of
-from lab.reading import outcome
+from lab.reading import excerpt, outcome
 from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 WINDOW = 60.0
+_FRACTION = re.compile(r"\s*\d*\.\d+\s*")
 _LIMITER = re.compile(r"rate.?limit|limiter|\b429\b", re.IGNORECASE)
 _REMOVING = {"pop", "popitem", "clear", "discard", "remove", "delete", "expire", "zremrangebyscore", "setex"}
 _LATER = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
@@ -49,7 +51,11 @@ def tells_when_to_come_back(limit: History) -> Verdict:
     verdict = all_of(
         verdict
         for one in refused
-        for verdict in (limit_checks.retry_after(one, WINDOW), limit_checks.not_called(limit, one))
+        for verdict in (
+            limit_checks.retry_after(one, WINDOW),
+            _whole_seconds(one),
+            limit_checks.not_called(limit, one),
+        )
     )
     return in_short(
         verdict, f"{len(refused)} refusals with a Retry-After, and no call of the provider for any of them"
@@ -80,11 +86,25 @@ def forgets(sources: History) -> Verdict:
     if not limiters:
         return failed(expected, "there is no limiter in src/")
     for file, tree in parsed(limiters):
-        if _imports(tree) & _LIBRARIES or any(map(_removes, ast.walk(tree))) or _begins_anew(tree):
+        module = _module_names(tree)
+        if (
+            _imports(tree) & _LIBRARIES
+            or any(_removes(node, module) for node in ast.walk(tree))
+            or _begins_anew(tree)
+        ):
             return passed(f"{file.path} removes entries", file)
     return failed(
         expected, f"nothing in {', '.join(file.path for file in limiters[:3])} removes an entry", limiters[0]
     )
+
+
+def _whole_seconds(one: Exchange) -> Verdict:
+    """Judge that a Retry-After has no fraction: RFC 9110 knows none, and clients that read an integer fail on it."""
+    assert isinstance(one.end, Answer)
+    told = one.end.headers.get("retry-after", "")
+    if _FRACTION.fullmatch(told) and not float(told).is_integer():
+        return failed("a Retry-After of whole seconds", f"Retry-After: {excerpt(told, 40)}", one.end)
+    return passed("whole seconds", one.end)
 
 
 def _imports(tree: ast.Module) -> set[str]:
@@ -93,18 +113,44 @@ def _imports(tree: ast.Module) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def _removes(node: ast.AST) -> bool:
-    """Whether a piece of code takes entries out: by a method, by `del`, by making the whole anew, or by a bounded type."""
+def _module_names(tree: ast.Module) -> set[str]:
+    """Return the names that a module's own statements assign to."""
+    targets = [target for node in tree.body if isinstance(node, Assignment) for target in targets_of(node)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _removes(node: ast.AST, module: AbstractSet[str]) -> bool:
+    """Whether a piece of code takes entries out: by a method, by `del`, by making the whole anew, or by a bounded type.
+
+    `module` are the names that the module assigns to.
+    """
     match node:
+        case ast.Call(func=ast.Attribute(attr="pop", value=whole), args=[] | [ast.Constant(value=int())]):
+            return not _belongs_to_one(whole, module)
         case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
             return name in _REMOVING | _BOUNDED or _passes_on(node)
         case ast.Call():
             return _passes_on(node)
         case ast.Delete():
-            return any(isinstance(target, ast.Subscript) for target in node.targets)
+            return any(
+                isinstance(target, ast.Subscript)
+                and not (_is_place(target.slice) and _belongs_to_one(target.value, module))
+                for target in node.targets
+            )
         case ast.Assign(value=ast.DictComp()) | ast.AnnAssign(value=ast.DictComp()):
             return True
     return False
+
+
+def _belongs_to_one(whole: ast.expr, module: AbstractSet[str]) -> bool:
+    """Whether a list seems to be that of one address, which stays when its times go: `times`, `self._times[client]`."""
+    return isinstance(whole, ast.Subscript | ast.Call) or (
+        isinstance(whole, ast.Name) and whole.id not in module
+    )
+
+
+def _is_place(index: ast.expr) -> bool:
+    return isinstance(index, ast.Slice) or (isinstance(index, ast.Constant) and isinstance(index.value, int))
 
 
 def _passes_on(call: ast.Call) -> bool:

@@ -8,6 +8,14 @@ from exercises.week1.ex4_fallback.experiments import BACK_SECONDS, PRIMARY, SECO
 from lab.reading import outcome
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
+STATUSES = {
+    "400": range(400, 500),
+    "500": range(500, 600),
+    "503": range(500, 600),
+    "broken connection": range(500, 600),
+}
+"""What a failure is answered with: the caller's stays the caller's, the provider's the provider's."""
+
 
 def falls_back(fallback: History) -> Verdict:
     return all_of(_answered_by(fallback, one, SECONDARY) for one in fallback.exchanges("limited"))
@@ -55,8 +63,13 @@ def other_failures_stay(fallback: History) -> Verdict:
                 others[0],
                 one.end,
             )
-        if one.status is None or one.status < 400:
-            return failed(f"an error if {PRIMARY} fails ({what})", outcome(one.end), one.end)
+        statuses = STATUSES.get(what, range(400, 600))
+        if one.status not in statuses:
+            return failed(
+                f"a status from {statuses.start} to {statuses.stop - 1} if {PRIMARY} fails ({what})",
+                outcome(one.end),
+                one.end,
+            )
     return passed(f"{len(failing)} other failures stay failures", failing[-1].end)
 
 

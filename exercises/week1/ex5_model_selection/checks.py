@@ -1,5 +1,7 @@
 """The checks of exercise 5."""
 
+from typing import Any
+
 from chaos.history import Answer, Exchange, History
 from exercises.chat.answer import json_object
 from exercises.week1.ex5_model_selection.experiments import FAST_BELOW
@@ -21,6 +23,8 @@ def follows_the_rules(selections: History) -> Verdict:
             return failed(f"{wanted} for tier {tier}, a {task} task and {budget} ms", f"{told[0]}", one.end)
         if not told[1]:
             return failed(f"a model for {one.request.label} ms", "none is named", one.end)
+        if not _reason(one):
+            return failed(f"a reason for {one.request.label} ms", "there is none", one.end)
     return passed(f"{len(asked)} combinations have their profile", asked[-1].end)
 
 
@@ -68,6 +72,11 @@ def _asked(selections: History) -> list[Exchange]:
         for one in selections.exchanges()
         if one.request.path == path and not one.request.label.startswith("unknown ")
     ]
+
+
+def _reason(one: Exchange) -> Any:
+    body = json_object(one.end) if isinstance(one.end, Answer) else None
+    return (body or {}).get("reason")
 
 
 def _told(one: Exchange) -> tuple[str, str] | None:

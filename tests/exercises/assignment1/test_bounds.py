@@ -1,12 +1,14 @@
 import itertools
+import json
 import random
 import time
 from typing import Any
 
 import pytest
 
-from chaos.history import File, History
+from chaos.history import Answer, File, History, Request
 from exercises.assignment1 import bounds, plan
+from exercises.assignment1.part3_models import checks
 
 ROLES = {"system", "user", "assistant"}
 
@@ -40,6 +42,56 @@ def test_what_lies_outside_breaks_a_bound_and_what_lies_inside_does_not(seed: in
     assert [case.what for case in outside if is_valid(case.body)] == []
     assert [case.what for _, case in inside if not is_valid(case.body)] == []
     assert {case.field for case in outside} == {"role", "content", "messages", "temperature", "max_tokens"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_breach_of_the_contract_is_said_of_no_body_that_keeps_it(seed: int) -> None:
+    source = random.Random(seed)
+    inside = bounds.inside(itertools.repeat("ref-0a0a0a0a0a0a"), source)
+    outside = [case for case in bounds.outside("ref-0a0a0a0a0a0a", source) if not bounds.breach(case.body)]
+
+    assert [case.what for _, case in inside if bounds.breach(case.body)] == []
+    # A number in quotes may count as a number, and a fraction is left to the type.
+    assert [case.what for case in outside if case.what.split()[-1] not in {"'warm'", "'many'", "10.5"}] == []
+
+
+HELLO, HI = bounds.user("Hello"), {"role": "assistant", "content": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "breach"),
+    [
+        ([HI], "the assistant begins"),
+        ([HI, HELLO], "the assistant begins"),
+        ([HELLO, HI], ""),
+        ([HELLO, HELLO], ""),
+        ([HELLO, {"role": "system", "content": "Be brief."}, HELLO], ""),
+        ([{"role": "system", "content": "Be brief."}], ""),
+    ],
+)
+def test_what_only_an_own_rule_refuses_breaches_nothing(messages: list[Any], breach: str) -> None:
+    assert bounds.breach({"messages": messages, "max_tokens": None, "temperature": "1"}) == breach
+
+
+def own_rule(second: list[Any]) -> str:
+    """Return what becomes of a README whose second example is refused with 422."""
+    blocks = "".join(f"```json\n{json.dumps({'messages': one})}\n```\n" for one in ([HELLO], second))
+    answers = [(200, "accepted", '{"content": "Hi"}'), (422, "refused", "{}")]
+    events = [
+        event
+        for number, (status, name, body) in enumerate(answers)
+        for event in (
+            Request(request=number, label=f"own rule: {name}", method="POST", path="/x"),
+            Answer(request=number, status=status, headers={}, body=body, elapsed=0.1),
+        )
+    ]
+    readme = File(path="README.md", text=f"# Conversation rule\n{blocks}")
+    return checks.own_rule_holds(History([readme, *events])).status
+
+
+def test_the_second_example_is_one_that_the_contract_allows() -> None:
+    assert own_rule([HELLO, HI]) == "passed"
+    assert own_rule([HI]) == "failed"
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 50, 99, 100])

@@ -1,7 +1,12 @@
-from chaos.history import Answer, Began, Event, History, Request
+import json
+
+import pytest
+
+from chaos.history import Answer, Began, Call, Event, Given, History, Request
 from chaos.keys import expected_answer
 from exercises.assignment1 import plan
 from exercises.assignment1.part5_endpoint import checks
+from lab.verdict import Verdict
 from tests.exam import CONTRACT
 
 KEY = "ref-0a0a0a0a0a0a"
@@ -57,3 +62,92 @@ def test_the_content_is_the_providers_whole_text_and_nothing_else() -> None:
         assert verdict.expected.startswith(
             f"the model that answered, {plan.OTHER_MODEL}" if whole else "the provider's text"
         )
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"), [(415, "passed"), (422, "passed"), (400, "passed"), (200, "failed")]
+)
+def test_json_that_is_sent_as_text_is_refused(status: int, verdict: str) -> None:
+    answers = {label: next(iter(statuses)) for label, statuses in checks.STATUSES.items()}
+    answers["JSON as text/plain"] = status
+    history = told("requests", *((label, one, "{}", {}) for label, one in answers.items()))
+
+    assert checks.statuses_are_right(history, run=[history]).status == verdict
+
+
+def tokens(status: int, asked: object) -> Verdict:
+    """Judge a limit of 500 for a request that has no max_tokens."""
+    call = Call(
+        upstream="openai",
+        call=1,
+        connection=1,
+        key=KEY,
+        method="POST",
+        path="/v1/chat/completions",
+        step="answer",
+        asked=json.dumps({} if asked is None else {"max_tokens": asked}),
+    )
+    given = Given(variables={"MAX_TOKENS_PER_REQUEST": "500"})
+    history = told("limits", ("no max_tokens", status, '{"content": "Hi"}', ID))
+    return checks._default_below(History([given, *history.events, call]))
+
+
+@pytest.mark.parametrize("asked", [500, 300])
+def test_the_default_of_max_tokens_keeps_the_limit(asked: int) -> None:
+    assert tokens(200, asked).passed
+
+
+@pytest.mark.parametrize(("status", "asked"), [(200, 1024), (200, None), (422, 500)])
+def test_a_default_of_max_tokens_above_the_limit(status: int, asked: object) -> None:
+    assert tokens(status, asked).status == "failed"
+
+
+def spent(*called: str) -> str:
+    """Judge a day's money that is spent, after which the provider is called for these labels."""
+    labels = {"cheap": 200, "spending": 200, "beyond": 402, "stream beyond": 422}
+    events: list[Event] = [Began(experiment="budget", seed=1, contract=CONTRACT)]
+    for number, (label, status) in enumerate(labels.items()):
+        key = f"ref-0a0a0a0a0a0{number}"
+        events.append(Request(request=number, label=label, method="POST", path="/x", key=key))
+        if label in called:
+            events.append(
+                Call(
+                    upstream="openai",
+                    call=number,
+                    connection=number,
+                    key=key,
+                    method="POST",
+                    path="/v1",
+                    step="answer",
+                )
+            )
+        events.append(Answer(request=number, status=status, headers={}, body="{}", elapsed=0.5))
+    return checks.daily_cost_limit(History(events)).status
+
+
+def test_no_stream_begins_once_the_money_is_spent() -> None:
+    assert spent("cheap", "spending") == "passed"
+    assert spent("cheap", "spending", "stream beyond") == "failed"
+    assert spent("cheap", "spending", "beyond") == "failed"
+
+
+def limited(as_told: int | None) -> Verdict:
+    """Judge a limit of 2 in 8 s whose refusals say `Retry-After: 1`, and what comes back then is answered so."""
+    answers: list[tuple[str, int, str, dict[str, str]]] = []
+    done = (200, "{}", ID)
+    refused = (429, "{}", {**ID, "retry-after": "1"})
+    for number in (1, 2):
+        answers += [(f"allowed {number}", *done)] * 2 + [(f"beyond {number}", *refused)] * 2
+        answers += [(f"forged {number}", *refused), (f"another address {number}", *done)]
+        answers += [(f"at once {number}", *done)] * 2 + [(f"at once {number}", *refused)] * 2
+    if as_told is not None:
+        answers.append(("as told", as_told, "{}", {**ID, "retry-after": "1"}))
+    answers.append(("after the window", *done))
+    given = Given(variables={"RATE_LIMIT_WINDOW": "8"})
+    return checks.request_limit(History([given, *told("limits", *answers).events]))
+
+
+def test_an_address_that_comes_back_as_told_is_served() -> None:
+    assert limited(200).passed
+    assert limited(None).passed
+    assert limited(429).expected.startswith("an address that comes back after Retry-After is served")

@@ -3,7 +3,8 @@ import random
 import pytest
 
 from chaos.history import File, History
-from exercises.assignment1 import plan
+from exercises.assignment1 import bounds, plan
+from exercises.catalogue import assessment
 
 EXAMPLE = History([File(path=".env.example", text="TEMPERATURE=0.7\n")])
 
@@ -20,9 +21,30 @@ def test_every_setting_is_tried_with_a_value_that_makes_no_sense(seed: int) -> N
         "DEBUG",
         "TEMPERATURE",
     }
-    assert ("DAILY_COST_LIMIT", "nan") in tried
+    assert len(tried) == len(set(tried))
+    assert {
+        *(("RATE_LIMIT_REQUESTS", "0"), ("RATE_LIMIT_WINDOW", "0"), ("MAX_TOKENS_PER_REQUEST", "0")),
+        *(("RATE_LIMIT_WINDOW", "nan"), ("DAILY_COST_LIMIT", "nan")),
+    } <= set(tried)
+    assert any(name == "DAILY_COST_LIMIT" and value.startswith("-") for name, value in tried)
+    assert any(name == "RATE_LIMIT_REQUESTS" and not value.strip("-").isdigit() for name, value in tried)
     assert ("DAILY_COST_LIMIT", "0") not in tried
     assert ("DAILY_COST_LIMIT", "inf") not in tried
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_default_of_max_tokens_is_more_than_the_limit_allows(seed: int) -> None:
+    limit = int(plan.limits(random.Random(seed)).variables["MAX_TOKENS_PER_REQUEST"] or 0)
+    usual = assessment("assignment1").contract.ask_body("Hello")["max_tokens"]
+
+    assert usual < limit < plan.DEFAULT_TOKENS
+
+
+def test_a_content_with_white_space_around_it_is_part_of_the_conversation() -> None:
+    messages = plan.conversation_body("ref-0a0a0a0a0a0a")["messages"]
+
+    assert any(one["content"] != one["content"].strip() for one in messages)
+    assert bounds.breach({"messages": messages}) == ""
 
 
 def test_a_temperature_is_tried_only_if_the_repository_names_one() -> None:

@@ -16,6 +16,7 @@ from src.services.errors import ProviderError
 log = structlog.get_logger()
 
 PATH = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+VALUE = re.compile(r"^Invalid enum value '.*'", re.DOTALL)  # of all messages the one that repeats what was sent
 NAME = re.compile(r"^(Object missing required field )?`(?P<name>\w+)`")
 
 
@@ -57,7 +58,7 @@ def where_and_why(text: str) -> tuple[str, str]:
     """'Expected `int` >= 1 - at `$.max_tokens`' is ('max_tokens', 'Expected `int` >= 1')."""
     found = PATH.search(text)
     path = found["path"] if found else ""
-    why = text[: found.start()] if found else text
+    why = VALUE.sub("Invalid value", text[: found.start()] if found else text)
     if name := NAME.search(why):
         path = ".".join(filter(None, (path, name["name"])))
     return path or "body", why

@@ -1,0 +1,91 @@
+import pytest
+
+from chaos.history import Answer, Began, Call, Event, History, Reply, Request
+from chaos.keys import Keys, expected_answer
+from exercises.assignment1 import plan
+from exercises.assignment1.part4_llm_service import checks
+from exercises.catalogue import assessment
+from exercises.chat.prices import PRICES
+from lab.verdict import Verdict
+
+COST = PRICES["gpt-4o-mini"].cost(*plan.FALLBACK_USAGE)
+
+
+def refused_connections(status: int, *seconds: float) -> History:
+    events: list[Event] = []
+    for number, elapsed in enumerate(seconds):
+        events += [
+            Request(request=number, label=plan.REFUSED_CONNECTION, method="POST", path="/x"),
+            Answer(request=number, status=status, headers={}, body="{}", elapsed=elapsed),
+        ]
+    return History(events)
+
+
+@pytest.mark.parametrize("seconds", [(1.6, 1.9), (0.3, 0.2), (0.02, 0.4, 0.05, 0.1), ()])
+def test_a_refused_connection_that_is_retried_takes_its_pauses(seconds: tuple[float, ...]) -> None:
+    assert checks._refused_connections_are_retried(refused_connections(503, *seconds)).passed
+
+
+def test_a_refused_connection_that_is_answered_at_once_was_not_retried() -> None:
+    verdict = checks._refused_connections_are_retried(refused_connections(503, 0.02, 0.3, 0.05))
+
+    assert verdict.status == "failed"
+    assert verdict.actual == "503 after 0.05 s; 2 of 3 answers came sooner"
+
+
+def told_apart(status: int) -> Verdict:
+    hanging = History(
+        [
+            event
+            for number, label in enumerate(("hangs", "drips"))
+            for event in (
+                Request(request=number, label=label, method="POST", path="/x"),
+                Answer(request=number, status=504, headers={}, body="{}", elapsed=25.0),
+            )
+        ]
+    )
+    failures = refused_connections(status, 1.5)
+    lasting = [
+        Request(request=9, label="lasting: 429", method="POST", path="/x"),
+        Answer(request=9, status=429, headers={}, body="{}", elapsed=1.5),
+    ]
+    return checks.errors_are_told_apart(History([*failures.events, *lasting]), hanging)
+
+
+def test_a_provider_that_cannot_be_reached_has_its_statuses() -> None:
+    assert told_apart(502).passed
+    assert told_apart(503).passed
+    assert told_apart(500).status == "failed"
+    assert told_apart(504).status == "failed"
+
+
+def fallback(all_limited: int, seconds: float = 1.0) -> Verdict:
+    key = next(Keys(7, "fallback"))
+    body = f'{{"content": "{expected_answer(key)}", "model": "gpt-4o-mini", "cost_usd": {COST}}}'
+    events = [
+        Began(experiment="failures", seed=1, contract=assessment("assignment1").contract),
+        Request(request=1, label="fallback", method="POST", path="/x", key=key),
+        Call(
+            upstream="openai",
+            call=1,
+            connection=1,
+            key=key,
+            method="POST",
+            path="/v1",
+            step="answer",
+            model="gpt-4o-mini",
+        ),
+        Reply(call=1, outcome="answered", status=200, usage=plan.FALLBACK_USAGE),
+        Answer(request=1, status=200, headers={}, body=body, elapsed=1.0),
+        Request(request=2, label="all limited", method="POST", path="/x"),
+        Answer(request=2, status=all_limited, headers={}, body="{}", elapsed=seconds),
+    ]
+    return checks.falls_back(History(events))
+
+
+def test_429_is_the_answer_if_the_fallback_is_rate_limited_too() -> None:
+    assert fallback(429).passed
+    assert fallback(504, seconds=20.0).passed
+    assert fallback(504).status == fallback(503, seconds=20.0).status == "failed"
+    verdict = fallback(503)
+    assert (verdict.status, verdict.expected) == ("failed", "429 if every model is rate limited")
