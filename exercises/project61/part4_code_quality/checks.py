@@ -45,7 +45,10 @@ def tests_pass(own_suite: History) -> Verdict:
         one = suite.failing[0]
         return failed(expected, f"{len(suite.failing)} fail, such as {one.name} in {one.file}", suite.event)
     if len(suite.passing) < OWN_TESTS:
-        return failed(expected, f"{len(suite.passing)} pass and assert something", suite.event)
+        actual = f"{len(suite.passing)} pass and assert something"
+        if others := suite.not_counting:
+            actual += f"; {len(others)} pass and assert nothing, such as {others[0].name} in {others[0].file}"
+        return failed(expected, actual, suite.event)
     return passed(f"{len(suite.passing)} tests pass", suite.event)
 
 

@@ -39,10 +39,16 @@ def last_stage(dockerfile: str) -> Image:
         word, rest = found["word"].upper(), found["rest"].strip()
         if word == "FROM" and (begun := _FROM.match(rest)):
             stages[name] = image
-            image, name = stages.get(begun["image"].lower(), Image()), (begun["name"] or "").lower()
+            image = stages.get(begun["image"].lower()) or Image(_user_of(begun["image"]))
+            name = (begun["name"] or "").lower()
         else:
             image = _after(image, word, rest)
     return image
+
+
+def _user_of(base: str) -> str:
+    """Return the user that the tag of a base image tells, as in `gcr.io/distroless/nodejs20:nonroot`."""
+    return "nonroot" if "nonroot" in base.partition(":")[2] else ""
 
 
 def _after(image: Image, word: str, rest: str) -> Image:
