@@ -7,7 +7,7 @@ from chaos.history import Answer, Exchange, Exited, File, History, Part, Signall
 from chaos.keys import answer_code
 from exercises.project61.part4_code_quality.axes import OUTAGES
 from exercises.project61.part4_code_quality.plan import ARRIVAL_SECONDS, is_rejection
-from exercises.project61.usage_report import tokens_reported, usage_of
+from exercises.project61.usage_report import TOKENS, tokens_reported, unread, usage_of
 from lab.lab import RESTARTED
 from lab.own_tests import Suite, tampering
 from lab.reading import outcome
@@ -199,9 +199,7 @@ def _usage(history: History, asked: Sequence[Exchange], when: str) -> Verdict:
     last = reports[-1]
     usage = usage_of(last.end)
     if usage is None:
-        return failed(
-            expected, f"no report with total.prompt_tokens and the like: {outcome(last.end)}", last.end
-        )
+        return failed(expected, unread(last.end, *TOKENS), last.end)
     if usage.tokens != spent:
         late = f" after {ARRIVAL_SECONDS:.0f} s" if usage.tokens < spent else ""
         return failed(expected, f"{usage.tokens:.0f} tokens{late}", last.end)

@@ -128,7 +128,7 @@ def analysed(
     own: Any = OWN,
     everybody: Any = EVERYBODY,
     *,
-    cost: float = 1.0,
+    cost: float | str = 1.0,
     pried: int = 403,
     earlier: Any = (),
 ) -> History:
@@ -172,6 +172,11 @@ def test_usage_is_analysed(own: Any) -> None:
         (analysed([OWN[0], group("paul", A, cost=float("nan"))]), "it is 0"),
         (analysed(cost=3.0), "$1.000000 in groups and $3.000000 in all"),
         (analysed(everybody=OWN), "0 requests and 0 tokens"),
+        (
+            analysed([OWN[0], group("paul", A, prompt_tokens="84")]),
+            '2 requests and 0 tokens; prompt_tokens is "84", which is not a number',
+        ),
+        (analysed(cost="1.0"), 'cost is "1.0", which is not a number'),
         (analysed(everybody=[[], 5, None]), "0 requests and 0 tokens"),
         (analysed(pried=200), "200 after"),
         (analysed(earlier=OWN), "2 groups"),

@@ -144,7 +144,7 @@ def test_usage_survives(report: Any) -> None:
     [
         (used(42), "42 tokens after"),
         (used(168), "168 tokens"),
-        ({"sum": 84}, "no report"),
+        ({"sum": 84}, "prompt_tokens is missing"),
         (None, "it did not"),
     ],
 )
