@@ -1,6 +1,7 @@
 """Reads a submission's tests in JavaScript or TypeScript by their text: which of them assert anything.
 
-There is no parser here. A test is found by its title in its file, and reaches to where its call ends.
+There is no parser here. A test is found by its title in its file, and reaches to where its call ends. Tests whose titles
+are computed cannot be told apart, and count together.
 """
 
 import re

@@ -47,7 +47,7 @@ def tests_pass(own_suite: History) -> Verdict:
     if len(suite.passing) < OWN_TESTS:
         actual = f"{len(suite.passing)} pass and assert something"
         if others := suite.not_counting:
-            actual += f"; {len(others)} pass and assert nothing, such as {others[0].name} in {others[0].file}"
+            actual += f"; {len(others)} others do not, such as {others[0].name} in {others[0].file}"
         return failed(expected, actual, suite.event)
     return passed(f"{len(suite.passing)} tests pass", suite.event)
 

@@ -47,8 +47,9 @@ def last_stage(dockerfile: str) -> Image:
 
 
 def _user_of(base: str) -> str:
-    """Return the user that the tag of a base image tells, as in `gcr.io/distroless/nodejs20:nonroot`."""
-    return "nonroot" if "nonroot" in base.partition(":")[2] else ""
+    """Return the user that the tag of a base image names, as in `gcr.io/distroless/nodejs20-debian12:nonroot`."""
+    tag = base.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    return "nonroot" if "nonroot" in tag else ""
 
 
 def _after(image: Image, word: str, rest: str) -> Image:

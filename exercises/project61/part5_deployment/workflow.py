@@ -8,7 +8,8 @@ from lab import compose_file
 
 _TESTS = re.compile(
     r"\bpytest\b|\bunittest\b|\b(?:npm|pnpm|yarn|bun)(?: -\S+)* (?:run(?:-script)? )?(?:-\S+ )*t(?:est)?\b"
-    r"|\b(?:npx|pnpm|pnpm exec|yarn|npm exec) (?:-\S+ )*(?:jest|vitest|mocha)\b|\b(?:node|tsx) (?:\S+ )*--test\b|\b(?:make|just|task) \S*(?:test|check|ci)\b|\bmise (?:run )?\S*test|\btox\b|\bnox\b|\bhatch test\b"
+    r"|\b(?:npx|pnpm|pnpm exec|yarn|npm exec) (?:-\S+ )*(?:jest|vitest|mocha)\b|\b(?:node|tsx) (?:\S+ )*--test\b"
+    r"|\b(?:make|just|task) \S*(?:test|check|ci)\b|\bmise (?:run )?\S*test|\btox\b|\bnox\b|\bhatch test\b"
 )
 _BUILDS = re.compile(
     r"\b(?:docker|podman|nerdctl) (?:buildx |image )?(?:build|bake)\b|\bdocker[ -]compose\b.* (?:build\b|--build\b)"
