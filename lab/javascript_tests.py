@@ -34,6 +34,7 @@ PATTERNS = tuple(
 _TEXT = r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`(?:\\.|[^`\\])*`"
 _LITERAL = re.compile(_TEXT, re.DOTALL)
 _CALL = re.compile(r"(?<![\w$])(?P<name>t|ctx|test|it|specify)(?P<marks>(?:\.\w+)*)\s*(?=[(`])")
+_CLOSES = {"(": ")", "[": "]", "{": "}"}
 _OPENS = re.compile(r"\s*\(")
 _BY_TABLE = {"each", "for", "if", "runIf", "skipIf"}
 """Marks whose call returns the function that takes the title."""
@@ -173,7 +174,7 @@ class _Calls:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Find all brackets in one pass; quoted ones do not count."""
+        """Find all brackets in one pass. Quoted ones do not count, nor those in patterns that close nothing."""
         ends: dict[int, int] = {}
         commas: dict[int, int] = {}
         opened: list[int] = []
@@ -182,9 +183,9 @@ class _Calls:
             character = text[position]
             if character in "'\"`":
                 position = _end_of_text(text, position)
-            elif character in "([{":
+            elif character in _CLOSES:
                 opened.append(position)
-            elif character in ")]}" and opened:
+            elif opened and character == _CLOSES[text[opened[-1]]]:
                 ends[opened.pop()] = position
             elif character == "," and opened and text[opened[-1]] == "(":
                 commas.setdefault(opened[-1], position)

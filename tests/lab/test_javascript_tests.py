@@ -134,9 +134,12 @@ def test_a_body_that_has_a_name(helper: str) -> None:
     [
         "fetch(`${url}//twice`); assert.equal(f(), 1);",
         "glob('src/**/*.js'); assert.equal(f(), glob('tests/**/*.js'));",
+        "/[)}\\]]/.test(g()); assert.equal(f(), 1);",
+        "/[({]/.test(g()); assert.equal(f(), 1);",
+        "/it's/.test(g()); assert.equal(f(), 1);",
     ],
 )
-def test_what_looks_like_a_comment_in_a_quotation(text: str) -> None:
+def test_quotations_and_patterns_do_not_end_a_test(text: str) -> None:
     assert asserts(f"test('works', () => {{ {text} }});")
 
 
