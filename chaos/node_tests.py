@@ -26,6 +26,7 @@ REPORT_BYTES: Final = 8 * 2**20
 REPORTER: Final = Path(__file__).with_name("node_tests_reporter.mjs")
 RUNNERS: Final = "`node --test`, `vitest run`, `jest` or `mocha`"
 TEST_FILE: Final = re.compile(r"(?:^|.*[.\-_])(?:test|spec)s?\.[cm]?[jt]sx?$")
+_SCRIPT: Final = re.compile(r"(?<!\.d)\.[cm]?[jt]sx?$")
 TEST_FOLDERS: Final = frozenset({"test", "tests", "__tests__", "spec"})
 _NOT_LOOKED_AT: Final = frozenset({"node_modules", ".git", "dist", "build", "coverage"})
 _SEGMENTS: Final = re.compile(r"\s*(?:&&|\|\||;)\s*")
@@ -121,9 +122,7 @@ async def run_node_tests(
     runner = find_runner(_scripts(package))
     if runner is None:
         return _failed(recorder, f"the script `test` of package.json does not run {RUNNERS}")
-    tests = await asyncio.to_thread(
-        lambda: sorted(_test_files(package), key=lambda one: (len(one.parts), one))
-    )
+    tests = await asyncio.to_thread(_test_files, package)
     if not tests:
         return _failed(recorder, "there is no file of tests, such as tests/chat.test.js")
     probes = Probes.beside(package, tests)
@@ -212,8 +211,20 @@ def _scripts(package: Path) -> dict[str, str]:
     )
 
 
-def _test_files(package: Path) -> Iterator[Path]:
-    """Yield the files of a package that its tests are in, by their names and folders."""
+def _test_files(package: Path) -> list[Path]:
+    """Return the files of a package that its tests are in, the outermost first: by their names, or else by their folders.
+
+    Mocha and `node --test` run any script in a folder `test`, and Jest in `__tests__`, whatever its name.
+    """
+    scripts = sorted(_scripts_in(package), key=lambda one: (len(one.parts), one))
+    named = [path for path in scripts if TEST_FILE.fullmatch(path.name)]
+    return named or [
+        path for path in scripts if TEST_FOLDERS.intersection(path.relative_to(package).parts[:-1])
+    ]
+
+
+def _scripts_in(package: Path) -> Iterator[Path]:
+    """Yield the files of JavaScript or TypeScript in a package."""
     waiting = [package]
     while waiting:
         for path in sorted(waiting.pop().iterdir()):
@@ -221,7 +232,7 @@ def _test_files(package: Path) -> Iterator[Path]:
                 continue
             if path.is_dir() and path.name not in _NOT_LOOKED_AT:
                 waiting.append(path)
-            elif path.is_file() and TEST_FILE.fullmatch(path.name):
+            elif path.is_file() and _SCRIPT.search(path.name):
                 yield path
 
 

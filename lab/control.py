@@ -21,6 +21,7 @@ from chaos.history import (
     Skipped,
 )
 from chaos.keys import answer_code
+from lab.reading import describe_exit
 from lab.verdict import Verdict, failed, not_judged
 
 Need = Literal["nothing", "start", "login", "answer"]
@@ -122,7 +123,7 @@ def _why_not_started(history: History, expected: str) -> Verdict:
         return failed(expected, f"it was ended by the grader at start: it {exited.cause}", exited)
     if exited and exited.cause is None:
         about = f"; {_USAGE_HELP}" if exited.code == _USAGE_CODE else ""
-        return failed(expected, f"it exited with code {exited.code} before it answered{about}", exited)
+        return failed(expected, f"it {describe_exit(exited)} before it answered{about}", exited)
     actual = (
         "it did not answer on the port that it was given, by `{port}` in its command or by the variable PORT"
     )
@@ -148,7 +149,7 @@ def _not_logged_in(history: History) -> Verdict | None:
     if login is None or any(exchange.status == 200 for exchange in asked):
         return None
     end = asked[-1].end if asked else None
-    return _no_control(f"POST {login.path} {_describe(end)} with nothing broken", end)
+    return _no_control(f"POST {login.path} {_describe(history, end)}", end)
 
 
 def _not_answered(history: History) -> Verdict | None:
@@ -160,7 +161,7 @@ def _not_answered(history: History) -> Verdict | None:
         return not_judged("the control phase was cut short")
     end, key = exchange.end, exchange.request.key or ""
     if not isinstance(end, Answer) or end.status != 200:
-        return _no_control(f"POST {contract.ask.path} {_describe(end)} with nothing broken", end)
+        return _no_control(f"POST {contract.ask.path} {_describe(history, end)}", end)
     if not history.calls(key=key):
         variable = contract.upstreams[contract.model].variable
         return _no_control(
@@ -175,7 +176,11 @@ def _no_control(reason: str, event: Event | None) -> Verdict:
     return not_judged(reason, event, blame="submission")
 
 
-def _describe(end: Event | None) -> str:
+def _describe(history: History, end: Event | None) -> str:
     if isinstance(end, Answer):
-        return f"answered {end.status}"
-    return "got no answer"
+        return f"answered {end.status} with nothing broken"
+    own = history.instance()
+    launched = max((one.t for one in own.of(Launched)), default=0.0)
+    exited = [one for one in own.of(Exited) if end is not None and launched <= one.t <= end.t]
+    because = f", because the service {describe_exit(exited[-1])}" if exited else ""
+    return f"got no answer with nothing broken{because}"

@@ -1,10 +1,13 @@
 """Reads a submission's tests in JavaScript or TypeScript by their text: which of them assert anything.
 
-There is no parser here. A test is found by its title in its file, and reaches to where its call ends.
+There is no parser here. A test is found by its title in its file, and reaches to where its call ends. Tests whose titles
+are computed cannot be told apart, and count together.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from chaos.history import File, OwnTest
 from chaos.node_tests import TEST_FILE, TEST_FOLDERS
@@ -28,11 +31,16 @@ PATTERNS = tuple(
 )
 """The files of tests, and what lies beside them, in the root or in a folder of it."""
 
-_CALL = re.compile(
-    r"(?<![\w$])(?P<call>(?:t|ctx|test|it|specify)(?P<mark>(?:\.\w+)*)(?:\((?:[^()\n]|\([^()\n]*\))*\))?)\s*\(\s*"
-    r"(?P<title>'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`(?:\\.|[^`\\])*`)"
-)
-_MARKS_OUT = re.compile(r"\.(?:skip|todo|fails|failing)\b")
+_TEXT = r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`(?:\\.|[^`\\])*`"
+_LITERAL = re.compile(_TEXT, re.DOTALL)
+_CALL = re.compile(r"(?<![\w$])(?P<name>t|ctx|test|it|specify)(?P<marks>(?:\.\w+)*)\s*(?=[(`])")
+_CLOSES = {"(": ")", "[": "]", "{": "}"}
+_OPENS = re.compile(r"\s*\(")
+_BY_TABLE = {"each", "for", "if", "runIf", "skipIf"}
+"""Marks whose call returns the function that takes the title."""
+_MARKS_OUT = {"skip", "todo", "fails", "failing"}
+_MARKS = {"concurrent", "only", "sequential", "test", *_BY_TABLE}
+"""Marks of tests whose titles are computed: `t.after(hook, ...)` and `t.assert.ok(value, ...)` are no tests."""
 _ASSERTION = re.compile(
     r"(?<![\w$])(?:assert|expect|should)(?:\.\w+)*\s*\(|\bt\.(?:assert|is|deepEqual|throws|rejects|equal|ok)\w*(?:\.\w+)*\s*\("
     r"|\.should\b|\bthrow new (?:\w*Assertion)?Error\b|\.expect\("
@@ -45,17 +53,24 @@ _NOTHING_EXPECTED = re.compile(
     r"(?<![\w$])expect\((?P<same>[\w.]+)\)\.(?:to\w+|not)(?:\.\w+)*\(\s*(?P=same)\s*\)"
 )
 _HELPER = re.compile(
-    r"(?<![\w$.])(?:function\*?\s+(?P<name>[\w$]+)\s*\(|(?:const|let|var)\s+(?P<arrow>[\w$]+)\s*=\s*(?:async\s*)?(?:function|\())"
+    r"(?<![\w$.])(?:function\*?\s+(?P<name>[\w$]+)\s*\("
+    r"|(?:const|let|var)\s+(?P<arrow>[\w$]+)\s*=\s*(?:async\s*)?(?:function|\(|[\w$]+\s*=>))"
 )
+_HELPER_ENDS = re.compile(r"\n(?:\}|(?:test|it|describe|suite)\b)")
+_LAST_NAME = re.compile(r"(?<![\w$.])([\w$]+)\s*,?\s*$")
 _USED = re.compile(r"(?<![\w$.])([\w$]+)(?:\.\w+)*\s*\(")
 _IMPORTED = re.compile(
     r"(?:import\s+(?P<names>[^;'\"]+?)\s+from\s*|(?:const|let|var)\s+(?P<required>[^;=]+?)\s*=\s*require\(\s*)"
     r"['\"](?:node:)?assert(?:/strict)?['\"]"
 )
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`\\])//[^\n]*", re.DOTALL)
+_COMMENT = re.compile(rf"(?P<text>{_TEXT})|/\*.*?\*/|(?<![:\"'`\\])//[^\n]*", re.DOTALL)
 _LONGEST = 400_000
+_MOST_READ = 3 * _LONGEST
+"""Characters of a file, and of its tests together: some are inside of others. The rest is not read."""
 _TAMPERING = {
-    re.compile(r"process\s*\.\s*(?:exit|reallyExit|abort|kill)\s*\("): "ends the process of the tests",
+    re.compile(
+        r"process\s*\.\s*(?:(?:exit|reallyExit|abort)\s*\(|kill\s*\(\s*(?!(?!process\b)[\w$]+\s*\.\s*pid\b))"
+    ): "ends the process of the tests",
     re.compile(r"process\s*\.\s*exitCode\s*="): "sets the exit code of the tests",
     re.compile(r"/proc/|process\s*\.\s*ppid"): "looks for the process that runs the tests",
     re.compile(
@@ -95,27 +110,95 @@ class JavaScriptTests:
             for text in texts.values()
             for name in (*_asserting_helpers(text), *_imported_assertions(text))
         }
-        self._tests = {path: list(_tests(text)) for path, text in texts.items()}
+        self._tests = {
+            path: [(title, self._asserts(body)) for title, body in _tests(text)]
+            for path, text in texts.items()
+        }
 
     def asserts(self, case: OwnTest) -> bool:
         """Whether the source of a test asserts something that can fail, itself or by a helper of the tests'."""
         tests = self._tests.get(case.file, [])
-        found = [body for title, body in tests if title.fullmatch(case.name)]
-        return any(self._asserts(body) for body in found)
+        titled = [asserts for title, asserts in tests if title and title.fullmatch(case.name)]
+        computed = [asserts for title, asserts in tests if title is None]
+        return any(titled) if titled else bool(computed) and all(computed)
 
     def _asserts(self, body: str) -> bool:
-        return _asserts(body) or any(name in self._helpers for name in _USED.findall(body))
+        named = _USED.findall(body) + _LAST_NAME.findall(body)
+        return _asserts(body) or any(name in self._helpers for name in named)
 
 
 def _code(text: str) -> str:
-    return _COMMENT.sub("", text)
+    """Return a text without its comments; what looks like one in a quotation stays."""
+    return _COMMENT.sub(lambda found: found["text"] or "", text)
 
 
-def _tests(text: str) -> Iterator[tuple[re.Pattern[str], str]]:
-    """Yield the title, as a pattern, and the body of each test that is not marked to be left out."""
+def _tests(text: str) -> Iterator[tuple[re.Pattern[str] | None, str]]:
+    """Yield the title and the body of each test that is not marked to be left out.
+
+    A title is a pattern, or None if it is computed: `test(name, ...)`, `test("refuses " + name, ...)`.
+    """
+    calls = _Calls.of(text)
+    read = 0
     for found in _CALL.finditer(text):
-        if not _MARKS_OUT.search(found["mark"]):
-            yield _title(found["title"]), text[found.end() : _end_of_call(text, found.end())]
+        marks = set(found["marks"].split(".")[1:])
+        opening = calls.taking_the_title(found.end(), by_table=bool(marks & _BY_TABLE))
+        if opening is None or marks & _MARKS_OUT:
+            continue
+        comma = calls.commas.get(opening)
+        if comma is None:
+            continue  # a call with one argument is no test
+        title = text[opening + 1 : comma].strip()
+        body = text[comma : calls.ends.get(opening, len(text))]
+        read += len(body)
+        if read > _MOST_READ:
+            return
+        if _LITERAL.fullmatch(title):
+            yield _title(title), body
+        elif marks <= _MARKS and _is_test_call(text, found):
+            yield None, body
+
+
+def _is_test_call(text: str, found: re.Match[str]) -> bool:
+    """Whether a call whose first argument may be anything makes a test: `/x/.test(value, 1)` and `t(value, 1)` do not."""
+    is_method = text[found.start() - 1 : found.start()] == "."
+    return not is_method and (found["name"] not in {"t", "ctx"} or "test" in found["marks"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Where the calls of a text end, and where their first arguments do, by the places of their opening brackets."""
+
+    text: str
+    ends: Mapping[int, int]
+    commas: Mapping[int, int]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Find all brackets in one pass. Quoted ones do not count, nor those in patterns that close nothing."""
+        ends: dict[int, int] = {}
+        commas: dict[int, int] = {}
+        opened: list[int] = []
+        position = 0
+        while position < len(text):
+            character = text[position]
+            if character in "'\"`":
+                position = _end_of_text(text, position)
+            elif character in _CLOSES:
+                opened.append(position)
+            elif opened and character == _CLOSES[text[opened[-1]]]:
+                ends[opened.pop()] = position
+            elif character == "," and opened and text[opened[-1]] == "(":
+                commas.setdefault(opened[-1], position)
+            position += 1
+        return cls(text, ends, commas)
+
+    def taking_the_title(self, start: int, *, by_table: bool) -> int | None:
+        """Return the bracket before the title of the call whose arguments, or whose table, open at `start`."""
+        if not by_table:
+            return start if self.text[start] == "(" else None
+        end = self.ends.get(start) if self.text[start] == "(" else _end_of_text(self.text, start)
+        following = None if end is None else _OPENS.match(self.text, end + 1)
+        return following.end() - 1 if following else None
 
 
 def _title(literal: str) -> re.Pattern[str]:
@@ -124,23 +207,6 @@ def _title(literal: str) -> re.Pattern[str]:
     pieces = re.split(r"\$\{[^}]*\}" if quote == "`" else r"%[sdifjop#]|\$[\w.]+", inner)
     plain = (re.sub(r"\\(.)", r"\1", piece) for piece in pieces)
     return re.compile(".*".join(map(re.escape, plain)), re.DOTALL)
-
-
-def _end_of_call(text: str, start: int) -> int:
-    """Return where the call whose arguments go on at `start` ends; quoted brackets do not count."""
-    depth, position = 1, start
-    while position < len(text):
-        character = text[position]
-        if character in "'\"`":
-            position = _end_of_text(text, position)
-        elif character == "(":
-            depth += 1
-        elif character == ")":
-            depth -= 1
-            if not depth:
-                return position
-        position += 1
-    return len(text)
 
 
 def _end_of_text(text: str, start: int) -> int:
@@ -158,7 +224,7 @@ def _asserting_helpers(text: str) -> Iterator[str]:
     ends = [*(following.start() for following in found[1:]), len(text)]
     for helper, end in zip(found, ends if found else [], strict=True):
         body = text[helper.end() : end]
-        if _asserts(body.partition("\n}")[0]):
+        if _asserts(_HELPER_ENDS.split(body, maxsplit=1)[0]):
             yield helper["name"] or helper["arrow"]
 
 

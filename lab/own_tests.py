@@ -109,6 +109,12 @@ class Suite:
         return [case for case in cases if case.outcome == "passed" and self._counts(case)]
 
     @property
+    def not_counting(self) -> list[OwnTest]:
+        """The tests that pass and do not count."""
+        cases = self.event.cases if self.event else ()
+        return [case for case in cases if case.outcome == "passed" and not self._counts(case)]
+
+    @property
     def failing(self) -> list[OwnTest]:
         return [case for case in (self.event.cases if self.event else ()) if case.outcome == "failed"]
 

@@ -1,6 +1,7 @@
 """Reads histories for checks: what became of a request, in words, and whether the lab had the processor."""
 
 import json
+import signal
 from collections import Counter
 from typing import Any
 
@@ -83,6 +84,16 @@ def error_answers(history: History) -> list[Answer]:
     ]
 
 
+def describe_exit(exited: Exited) -> str:
+    """Say how a process ended: by its code, or by the signal that ended it."""
+    if exited.code >= 0:
+        return f"exited with code {exited.code}"
+    try:
+        return f"was ended by {signal.Signals(-exited.code).name}"
+    except ValueError:
+        return f"was ended by the signal {-exited.code}"
+
+
 def describe(history: History, event: Event) -> str:
     """Say in one line what an event was; answers are shown with the request that they belong to."""
     match event:
@@ -95,9 +106,7 @@ def describe(history: History, event: Event) -> str:
         case Log():
             text = f"{event.stream}: {excerpt(event.text)}"
         case Exited():
-            text = f"the service exited with {event.code}" + (
-                f", for it {event.cause}" if event.cause else ""
-            )
+            text = f"the service {describe_exit(event)}" + (f", for it {event.cause}" if event.cause else "")
         case OwnTests():
             text = _describe_tests(event)
         case _:

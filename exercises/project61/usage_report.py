@@ -1,15 +1,17 @@
 """Reads what GET /v1/usage answers."""
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chaos.history import Answer, Failure, UpstreamCall
-from lab.reading import as_json
+from lab.reading import as_json, excerpt, outcome
 
 SUMS = ("total", "totals")
 """What the object with the sums may be called; without it, they stand in the report itself."""
+TOKENS = ("prompt_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,22 @@ def usage_of(end: Answer | Failure | None) -> Usage | None:
 def cost_of(end: Answer | Failure | None) -> float | None:
     """Return the cost in the sums of a usage report, in US dollars; None if an answer holds none."""
     return number(_sums(report_of(end)).get("cost"))
+
+
+def unread(end: Answer | Failure | None, *names: str) -> str:
+    """Say why the sums of these names cannot be read from a usage report; an empty string if they can."""
+    report = report_of(end)
+    return not_numbers(_sums(report), names) if report else outcome(end)
+
+
+def not_numbers(fields: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Name the first field that is missing or is not a number; an empty string if all are numbers."""
+    for name in names:
+        if name not in fields:
+            return f"{name} is missing"
+        if number(fields[name]) is None:
+            return f"{name} is {excerpt(json.dumps(fields[name]), 40)}, which is not a number"
+    return ""
 
 
 def report_of(end: Answer | Failure | None) -> dict[str, Any]:

@@ -130,6 +130,14 @@ async def test_tests_of_node_are_counted(tmp_path: Path, script: str) -> None:
     ] == ["a.test.js"]
 
 
+@needs_node
+async def test_files_in_a_folder_of_tests_need_no_ending_of_their_own(tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"test/a.js": HONEST, "src/a.js": ""})
+    assert seen.problem == ""
+    assert {case.file for case in seen.cases} == {"test/a.js"}
+    assert len(seen.cases) == 4
+
+
 WRITES_THE_REPORT = """
 import fs from "node:fs";
 import test from "node:test";

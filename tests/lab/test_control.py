@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import HarnessFault, Launched, Phase, Ready, Skipped
+from chaos.history import Failure, HarnessFault, Launched, Phase, Ready, Skipped
 from lab import control
 from tests.lab.story import Story
 
@@ -122,6 +122,36 @@ def _logged_in() -> Story:
     story = _started()
     story.answer(story.ask("login", path="/auth/login"))
     return story
+
+
+@pytest.mark.parametrize(("code", "ending"), [(-11, "was ended by SIGSEGV"), (1, "exited with code 1")])
+def test_a_service_that_ends_by_a_login_is_told(code: int, ending: str) -> None:
+    story = _started()
+    story.answer(story.ask("login", path="/auth/login"), 502)
+    story.crash(code)
+    story.now += 1.0
+    request = story.ask("login", path="/auth/login")
+    story.add(Failure(request=request.request, error="refused", elapsed=0.0))
+    story.now += 1.0
+    story.crash(0)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert f"got no answer with nothing broken, because the service {ending}" in verdict.actual
+
+
+def test_a_service_that_is_stopped_after_a_login_is_not_blamed_for_its_exit() -> None:
+    story = _started()
+    request = story.ask("login", path="/auth/login")
+    story.add(Failure(request=request.request, error="timeout", elapsed=10.0))
+    story.now += 1.0
+    story.crash(0)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert verdict.actual.endswith("/auth/login got no answer with nothing broken")
 
 
 def test_a_login_that_fails_leaves_nothing_to_judge() -> None:

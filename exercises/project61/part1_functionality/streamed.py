@@ -6,7 +6,7 @@ from chaos.history import Answer, Exchange, History, Part
 from chaos.keys import expected_answer
 from exercises.project61.part1_functionality.axes import ASKED_FOR_USAGE
 from exercises.project61.part1_functionality.results import at, returned, text_of, trouble
-from exercises.project61.usage_report import tokens_used
+from exercises.project61.usage_report import TOKENS, tokens_used, unread
 from lab.event_stream import DONE, events
 from lab.reading import as_json, excerpt, outcome
 from lab.verdict import Verdict, all_of, failed, passed
@@ -32,7 +32,7 @@ def streamed_usage_is_counted(requests: History) -> Verdict:
     if first is None or last is None:
         wrong = before if first is None else after
         expected = "GET /v1/usage tells prompt_tokens and completion_tokens"
-        return failed(expected, outcome(wrong.end), wrong.end)
+        return failed(expected, unread(wrong.end, *TOKENS), wrong.end)
     if not all(reported):
         return failed("streams of the backend's", "the backend was not asked for both", after.end)
     expected_sum = tuple(sum(usage[i] for usage in reported if usage) for i in (0, 1))

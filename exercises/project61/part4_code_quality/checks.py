@@ -7,7 +7,7 @@ from chaos.history import Answer, Exchange, Exited, File, History, Part, Signall
 from chaos.keys import answer_code
 from exercises.project61.part4_code_quality.axes import OUTAGES
 from exercises.project61.part4_code_quality.plan import ARRIVAL_SECONDS, is_rejection
-from exercises.project61.usage_report import tokens_reported, usage_of
+from exercises.project61.usage_report import TOKENS, tokens_reported, unread, usage_of
 from lab.lab import RESTARTED
 from lab.own_tests import Suite, tampering
 from lab.reading import outcome
@@ -45,7 +45,10 @@ def tests_pass(own_suite: History) -> Verdict:
         one = suite.failing[0]
         return failed(expected, f"{len(suite.failing)} fail, such as {one.name} in {one.file}", suite.event)
     if len(suite.passing) < OWN_TESTS:
-        return failed(expected, f"{len(suite.passing)} pass and assert something", suite.event)
+        actual = f"{len(suite.passing)} pass and assert something"
+        if others := suite.not_counting:
+            actual += f"; {len(others)} others do not, such as {others[0].name} in {others[0].file}"
+        return failed(expected, actual, suite.event)
     return passed(f"{len(suite.passing)} tests pass", suite.event)
 
 
@@ -196,9 +199,7 @@ def _usage(history: History, asked: Sequence[Exchange], when: str) -> Verdict:
     last = reports[-1]
     usage = usage_of(last.end)
     if usage is None:
-        return failed(
-            expected, f"no report with total.prompt_tokens and the like: {outcome(last.end)}", last.end
-        )
+        return failed(expected, unread(last.end, *TOKENS), last.end)
     if usage.tokens != spent:
         late = f" after {ARRIVAL_SECONDS:.0f} s" if usage.tokens < spent else ""
         return failed(expected, f"{usage.tokens:.0f} tokens{late}", last.end)

@@ -56,7 +56,8 @@ def last_stage(dockerfile: str, given: Mapping[str, str] | None = None) -> Image
             if common is None:
                 common = image.arguments
             stages[name] = image
-            image, name = stages.get(begun["image"].lower(), Image()), (begun["name"] or "").lower()
+            image = stages.get(begun["image"].lower()) or Image(_user_of(begun["image"]))
+            name = (begun["name"] or "").lower()
         else:
             image = _after(image, word, rest, given, common or {})
     return image
@@ -76,6 +77,12 @@ def expand(text: str, *variables: Mapping[str, str]) -> str:
         return known or found["word"] or found[0]
 
     return _REFERENCE.sub(value, text[:_LONGEST])[:_LONGEST]
+
+
+def _user_of(base: str) -> str:
+    """Return the user that the tag of a base image names, as in `gcr.io/distroless/nodejs20-debian12:nonroot`."""
+    tag = base.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    return "nonroot" if "nonroot" in tag else ""
 
 
 def _after(image: Image, word: str, rest: str, given: Mapping[str, str], common: Mapping[str, str]) -> Image:

@@ -7,8 +7,9 @@ from typing import Any
 from lab import compose_file
 
 _TESTS = re.compile(
-    r"\bpytest\b|\bunittest\b|\b(?:npm|pnpm|yarn|bun) (?:run )?t(?:est)?\b|\b(?:npx|pnpm exec|yarn) (?:jest|vitest|mocha)\b"
-    r"|\bnode --test\b|\b(?:make|just|task) \S*(?:test|check|ci)\b|\bmise (?:run )?\S*test|\btox\b|\bnox\b|\bhatch test\b"
+    r"\bpytest\b|\bunittest\b|\b(?:npm|pnpm|yarn|bun)(?: -\S+)* (?:run(?:-script)? )?(?:-\S+ )*t(?:est)?\b"
+    r"|\b(?:npx|pnpm|pnpm exec|yarn|npm exec) (?:-\S+ )*(?:jest|vitest|mocha)\b|\b(?:node|tsx) (?:\S+ )*--test\b"
+    r"|\b(?:make|just|task) \S*(?:test|check|ci)\b|\bmise (?:run )?\S*test|\btox\b|\bnox\b|\bhatch test\b"
 )
 _BUILDS = re.compile(
     r"\b(?:docker|podman|nerdctl) (?:buildx |image )?(?:build|bake)\b|\bdocker[ -]compose\b.* (?:build\b|--build\b)"

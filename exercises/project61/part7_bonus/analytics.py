@@ -8,7 +8,7 @@ from typing import Any
 
 from chaos.history import Answer, Exchange, Failure, History
 from exercises.project61.part7_bonus.plan import NOT_BUILT
-from exercises.project61.usage_report import cost_of, number, report_of
+from exercises.project61.usage_report import TOKENS, cost_of, not_numbers, number, report_of, unread
 from lab.reading import excerpt, outcome
 from lab.verdict import Verdict, all_of, failed, in_short, passed
 
@@ -79,17 +79,25 @@ def _compare(history: History, exchange: Exchange, roles: Sequence[str], whose: 
             seen = sum(one.requests for one in found), sum(one.tokens for one in found)
             if seen != (requests, tokens):
                 expected = f"{requests} requests and {tokens} tokens of {name} and {model} ({whose})"
-                return failed(expected, f"{seen[0]:g} requests and {seen[1]:g} tokens", exchange.end)
+                actual = f"{seen[0]:g} requests and {seen[1]:g} tokens{_wrong_fields(exchange)}"
+                return failed(expected, actual, exchange.end)
             if not sum(one.cost for one in found) > 0:
                 return failed(f"a cost of {name} and {model} ({whose})", "it is 0", exchange.end)
     return passed("", exchange.end)
+
+
+def _wrong_fields(exchange: Exchange) -> str:
+    """Say what cannot be read in the first object of a report that has such a field."""
+    objects = [one for one in report_of(exchange.end)["data"] if isinstance(one, dict)]
+    wrong = next(filter(None, (not_numbers(one, (*TOKENS, "requests")) for one in objects)), "")
+    return f"; {wrong}" if wrong else ""
 
 
 def _adds_up(own: Exchange) -> Verdict:
     groups, total = groups_of(own.end) or [], cost_of(own.end)
     added = sum(one.cost for one in groups)
     if total is None or not math.isclose(added, total, rel_tol=0.01, abs_tol=_ROUNDED * max(1, len(groups))):
-        said = "no total" if total is None else f"${total:.6f} in all"
+        said = unread(own.end, "cost") if total is None else f"${total:.6f} in all"
         return failed("costs that add up to the total's", f"${added:.6f} in groups and {said}", own.end)
     return passed("", own.end)
 

@@ -14,7 +14,7 @@ from exercises.project61.part7_bonus.plan import (
     small_budget,
     stopped,
 )
-from exercises.project61.usage_report import cost_of
+from exercises.project61.usage_report import cost_of, unread
 from lab.reading import excerpt, outcome
 from lab.retry_after import seconds_of
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
@@ -85,7 +85,7 @@ def _cost(history: History) -> Verdict:
     cost, budget = cost_of(last.end), small_budget(history)
     expected = f"total.cost of ${budget:.2f} or more in GET /v1/usage of the user who was stopped"
     if cost is None:
-        return failed(expected, outcome(last.end), last.end)
+        return failed(expected, unread(last.end, "cost"), last.end)
     if cost < budget:
         return failed(expected, f"${cost:.4f}", last.end)
     return passed("", last.end)

@@ -7,7 +7,7 @@ import pytest
 
 from chaos.contract import Contract
 from chaos.history import Began, File, History
-from exercises.project61.part5_deployment import checks
+from exercises.project61.part5_deployment import checks, workflow
 from exercises.project61.part5_deployment.compose import kinds
 from exercises.project61.part5_deployment.experiments import FOLDERS, PATTERNS
 from exercises.project61.part5_deployment.image import last_stage
@@ -415,6 +415,14 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         [(DOCKERFILE, "EXPOSE 8000", "ENV JWT_SECRET=/run/secrets/jwt\nEXPOSE 8000")],
         {},
     ),
+    "a base image without root": (
+        checks.image_is_safe,
+        [
+            (DOCKERFILE, "FROM ${PYTHON_IMAGE}", "FROM gcr.io/distroless/python3-debian12:nonroot"),
+            (DOCKERFILE, "USER api\n", ""),
+        ],
+        {},
+    ),
     "names that sound like secrets, and references": (
         checks.manifests_make_sense,
         [(DEPLOYMENT, ENV, ENV + LITERAL)],
@@ -524,6 +532,31 @@ def test_what_is_right_in_another_way_passes(case: str) -> None:
     verdict = judged(check, {**changed(*changes), **added})
 
     assert verdict.passed, verdict.actual
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pytest",
+        "npm test",
+        "npm run test:ci",
+        "npm --prefix=api test",
+        "npm run -s test",
+        "pnpm vitest run",
+        "npx --no-install jest",
+        "node --test",
+        "node --import tsx --test 'tests/*.ts'",
+    ],
+)
+def test_commands_that_run_tests(command: str) -> None:
+    assert workflow.tests({"jobs": {"test": {"steps": [{"run": command}]}}})
+
+
+@pytest.mark.parametrize(
+    "command", ["npm ci", "npm run build", "npm install --save-dev test-tools", "node server.js"]
+)
+def test_commands_that_run_none(command: str) -> None:
+    assert not workflow.tests({"jobs": {"test": {"steps": [{"run": command}]}}})
 
 
 @pytest.mark.parametrize("developers", ["dev", "staging"])

@@ -40,7 +40,7 @@ from exercises.project61.part1_functionality.axes import (
 )
 from exercises.project61.part1_functionality.parameters import changed, conversation
 from exercises.project61.part1_functionality.wrong_requests import FAILING, WRONG
-from exercises.project61.usage_report import tokens_used
+from exercises.project61.usage_report import TOKENS, tokens_used, unread
 from lab.prompts import prompt
 
 MODELS = ("one", "two")
@@ -419,6 +419,23 @@ def test_a_usage_is_read_wherever_it_may_stand(body: Any) -> None:
 )
 def test_what_is_no_usage_is_none(body: str) -> None:
     assert tokens_used(Answer(request=1, status=200, headers={}, body=body, elapsed=0.1)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"total": {"prompt_tokens": "7"}}, 'prompt_tokens is "7", which is not a number'),
+        ({"total": {"prompt_tokens": 7}}, "completion_tokens is missing"),
+        ({"prompt_tokens": 7, "completion_tokens": None}, "completion_tokens is null, which is not a number"),
+        ({"prompt_tokens": 7, "completion_tokens": 3}, ""),
+        ([], "200 after"),
+    ],
+)
+def test_why_a_usage_cannot_be_read(body: Any, why: str) -> None:
+    end = Answer(request=1, status=200, headers={}, body=json.dumps(body), elapsed=0.1)
+
+    assert why in unread(end, *TOKENS)
+    assert bool(why) == bool(unread(end, *TOKENS))
 
 
 @pytest.mark.parametrize("shown", [{"usage": False}, {"no usage": True}])
