@@ -1,5 +1,6 @@
 """What all stand-ins for upstreams share: an HTTP server, and a journal of the calls that reach it."""
 
+import itertools
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, Self
 
@@ -11,8 +12,14 @@ from chaos.recorder import Recorder
 
 GARBAGE = b"\x15\x03\x01\x00\x02\x02\x50 no HTTP is spoken here\r\n\r\n"
 
-Breakage = int | Literal["close", "garbage"]
-"""What a broken stand-in does with every request: answers this status, hangs up, or sends what is no HTTP."""
+DRIP_SECONDS = 0.5
+_HEAD = b"HTTP/1.1 200 OK\r\nx-queue: "
+
+Breakage = int | Literal["close", "drip", "garbage"]
+"""What a broken stand-in does with every request: answers this status, hangs up, or sends what is no HTTP.
+
+One that drips sends the head of its answer byte by byte, without end, and to every other request nothing at all.
+"""
 
 
 class StandIn(ABC):
@@ -32,6 +39,7 @@ class StandIn(ABC):
         self.name = name or self.product
         self._journal = Journal(recorder, self.name)
         self._breakage: Breakage | None = None
+        self._dripping = itertools.cycle((True, False))
         self._server = HttpServer(self._handle, recorder, self.name, host=host, port=port, network=network)
 
     async def __aenter__(self) -> Self:
@@ -64,8 +72,18 @@ class StandIn(ABC):
         with self._journal.losing(call):
             if self._breakage == "garbage":
                 await responder.write_raw(GARBAGE)
+            if self._breakage == "drip":
+                await self._drip(responder)
         responder.close()
         self._journal.reply(call, "broken")
+
+    async def _drip(self, responder: Responder) -> None:
+        """Keep a client waiting: time-outs that count from the last byte strike for every other one."""
+        if not next(self._dripping):
+            await responder.hang()
+        for byte in itertools.chain(_HEAD, itertools.repeat(ord("."))):
+            await responder.write_raw(bytes([byte]))
+            await responder.sleep(DRIP_SECONDS)
 
     @abstractmethod
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:

@@ -1,6 +1,8 @@
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -16,6 +18,7 @@ from chaos.mlflow import MlflowStandIn
 from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
+from chaos.stand_in import DRIP_SECONDS
 from chaos.upstreams import Upstreams
 
 KEY = next(Keys(1, "upstreams"))
@@ -123,6 +126,26 @@ async def test_an_upstream_that_is_out_of_order_answers_nothing_right_until_it_i
     assert [(one.name, one.on) for one in history.of(Fault)] == [(fault, True), ("heal", False)]
     assert [call.counted for call in history.of(Call)] == [False, False]
     assert [reply.outcome for reply in history.of(Reply)][-1] == "answered"
+
+
+async def test_an_upstream_that_drips_keeps_every_other_client_waiting_by_bytes_and_the_others_by_none(
+    upstreams: Upstreams, recorder: Recorder
+) -> None:
+    await upstreams.drip("tei")
+    address = urlsplit(upstreams.url("tei"))
+    assert address.port
+    seen = []
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: tei\r\n\r\n")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(3 * DRIP_SECONDS):
+                seen.append(await reader.readexactly(2))
+        writer.close()
+    await upstreams.heal("tei")
+
+    assert seen == [b"HT"]
+    assert [(one.name, one.on) for one in recorder.history().of(Fault)] == [("drip", True), ("heal", False)]
 
 
 async def test_a_database_is_reached_by_its_proxy(upstreams: Upstreams) -> None:

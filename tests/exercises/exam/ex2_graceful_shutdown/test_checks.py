@@ -220,9 +220,9 @@ def test_real_answers_fails_a_request_that_was_in_the_middle_of_its_body() -> No
         assert checks.real_answers(story.end(), _idle()).passed is right
 
 
-def _patient(status: int) -> History:
+def _patient(status: int, label: str = "patient") -> History:
     story = Stop("idle")
-    story.serve("patient") if status == 200 else story.answer(story.ask("patient"), status)
+    story.serve(label) if status == 200 else story.answer(story.ask(label), status)
     story.terminate()
     story.exit(at=1)
     return story.end()
@@ -234,6 +234,21 @@ def test_real_answers_asks_for_no_more_patience_than_a_service_has_without_a_sig
     assert checks.real_answers(cut, _patient(200)).status == "failed"
     assert checks.real_answers(cut, _patient(504)).passed
     assert checks.real_answers(_drain(200, 503, 504), _patient(504)).status == "failed"
+
+
+def test_real_answers_waits_for_half_a_body_as_long_as_the_service_does_without_a_signal() -> None:
+    story = Stop("drain")
+    first, half = story.in_flight(), story.ask("in-flight-body")
+    story.terminate()
+    story.at(2)
+    story.answer(first)
+    story.at(3)
+    story.answer(half, 503)
+    story.exit()
+    cut = story.end()
+
+    assert "1 of 2: 503" in checks.real_answers(cut, _patient(200, "patient-body")).actual
+    assert checks.real_answers(cut, _patient(408, "patient-body")).passed
 
 
 def test_real_answers_blames_the_machine_for_what_it_could_not_have_in_time() -> None:
