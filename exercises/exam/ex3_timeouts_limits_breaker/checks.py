@@ -105,7 +105,9 @@ def breaker_opens(
     return slow
 
 
-def breaker_closes(breaker: History, half_open: History, callers: History, crowd: History) -> Verdict:
+def breaker_closes(
+    breaker: History, half_open: History, callers: History, crowd: History, drip: History
+) -> Verdict:
     at_once = max(1, sum(_reached(crowd, one) for one in crowd.exchanges(labelled("failing", "hang"))))
     verdicts: list[Verdict] = []
     for history, when in (
@@ -114,6 +116,8 @@ def breaker_closes(breaker: History, half_open: History, callers: History, crowd
         (callers, "after callers that hung up as the first"),
     ):
         verdicts += list(_closes(history, at_once, when))
+    # Whether the deadline opens a breaker is for another criterion to tell.
+    verdicts += list(_recovers(drip, at_once, "after requests that met the deadline"))
     return all_of(verdicts)
 
 
@@ -137,6 +141,11 @@ def client_errors_spare_breaker(callers: History, breaker: History, half_open: H
         return not_judged("no request reached the refusing model", blame="submission")
     if hung_up := [one for one in callers.exchanges("abort") if _reached(callers, one)]:
         verdicts += _served(callers, callers.exchanges("after aborts"), f"{len(hung_up)} callers hung up")
+    for upstream in axes.OTHERS_DOWN.values:
+        without = callers.exchanges(labelled("without", upstream))
+        after = callers.exchanges(labelled("after", upstream))
+        what = f"{len(without)} requests had met a {upstream} that refuses connections"
+        verdicts += [_not_turned_away(callers, one, what) for one in after]
     return all_of(verdicts)
 
 
@@ -236,16 +245,20 @@ def _body(history: History, exchange: Exchange, name: str, body: axes.Body) -> V
 
 def _closes(history: History, at_once: int, when: str) -> Iterable[Verdict]:
     kinds = kinds_tried(history)
-    opened = [kind for kind in kinds if opening.is_open(history, kind)]
-    if not opened:
+    if not any(opening.is_open(history, kind) for kind in kinds):
         asked = [one for kind in kinds for one in opening.rejected(history, kind)]
         last = asked[-1].end if asked else None
         actual = f"the breaker never opened ({outcome(last)} while the model failed)"
         yield failed(f"requests are served again after the cool-down, {when}", actual, last)
         return
+    yield from _recovers(history, at_once, when)
+
+
+def _recovers(history: History, at_once: int, when: str) -> Iterable[Verdict]:
     for kind in closing.recoveries(history):
         yield closing.recovers(history, kind, at_once, when)
         yield from closing.bounded_probes(history, kind)
+    opened = [kind for kind in kinds_tried(history) if opening.is_open(history, kind)]
     yield from (fault for kind in opened if (fault := closing.names_cool_down(history, kind)))
 
 
@@ -261,6 +274,21 @@ def _served(history: History, asked: Sequence[Exchange], after: str) -> Iterable
             outcome(exchange.end) + reached,
             exchange.end,
         )
+
+
+def _not_turned_away(history: History, exchange: Exchange, after: str) -> Verdict:
+    """Judge that no breaker rejects a request; a service may have other troubles with an upstream that was down."""
+    end = exchange.end
+    if (
+        not isinstance(end, Answer)
+        or end.status != 503
+        or seconds_of(end) is None
+        or _reached(history, exchange)
+    ):
+        return passed(f"let through after {after}", end)
+    return failed(
+        f"a healthy model is called after {after}", f"{outcome(end)}, and the model was not called", end
+    )
 
 
 def _bystanders(history: History, hanging: Sequence[Exchange]) -> Verdict:
