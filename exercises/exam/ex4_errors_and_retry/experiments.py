@@ -32,7 +32,10 @@ __all__ = ["hang", "mlflow_down", "refusals", "transient"]
 REFUSED_SECONDS = 0.25
 """How long connections are refused: no retries with a pause worth the name all fall into it."""
 REFUSED_TRIES = 3
-LASTING_OUTAGE_REQUESTS = 3
+LASTING_OUTAGE_REQUESTS = 5
+"""So many failed requests open every breaker: the next one meets its own error."""
+REJECTION_PATIENCE = 1.0
+"""A breaker rejects at once. Without one, the request would take as long as the others."""
 
 
 @experiment(seconds=12)
@@ -95,6 +98,7 @@ async def refusals(lab: Lab) -> None:
         lab.get(path_of(lab, "cache_stats"), label="no cache", token=lab.token),
         lab.client.request("DELETE", path_of(lab, "cache_clear"), label="no cache", token=lab.token),
     )
+    await callers.ask(label="after lasting refused", timeout=REJECTION_PATIENCE)
     await asyncio.gather(*map(lab.upstreams.heal, down))
     await await_traces(lab, untraced)
 
