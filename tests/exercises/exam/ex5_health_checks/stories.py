@@ -118,6 +118,22 @@ def swallowed(
     return story.end()
 
 
+def rested(*reports: Report | None) -> History:
+    """Tell of reports after a rest: the first with Qdrant down, the next with all up again; by default the right one."""
+    story = Story("rested")
+    ask(story, "healthy", ALL_UP)
+    told = reports or (report(["qdrant"]),)
+    faults = (
+        Fault(name="outage", upstream="qdrant", on=True),
+        Fault(name="heal", upstream="qdrant", on=False),
+    )
+    for fault, what, one in zip(faults, ("qdrant", "all up"), told, strict=False):
+        story.add(fault)
+        story.now += 31
+        ask(story, f"after a rest: {what}", one)
+    return story.end()
+
+
 def walk(
     story: Story,
     steps: Mapping[str, Mapping[Upstream, tuple[FaultName, str]]],
