@@ -13,12 +13,12 @@ from chaos.recorder import Recorder
 GARBAGE = b"\x15\x03\x01\x00\x02\x02\x50 no HTTP is spoken here\r\n\r\n"
 
 DRIP_SECONDS = 0.5
-_HEAD = b"HTTP/1.1 200 OK\r\nx-queue: "
 
 Breakage = int | Literal["close", "drip", "garbage"]
 """What a broken stand-in does with every request: answers this status, hangs up, or sends what is no HTTP.
 
-One that drips sends the head of its answer byte by byte, without end, and to every other request nothing at all.
+One that drips serves every other request, with an answer whose body comes byte by byte and has no end. To those between
+it says nothing.
 """
 
 
@@ -65,6 +65,9 @@ class StandIn(ABC):
         if self._breakage is None:
             await self._serve(request, responder)
             return
+        if self._breakage == "drip" and next(self._dripping):
+            await self._serve(request, responder.dripping(DRIP_SECONDS))
+            return
         call = self._journal.call(request, step=f"broken: {self._breakage}", counted=False)
         if isinstance(self._breakage, int):
             await self._journal.answer(call, responder, self._breakage, b'{"error": "out of order"}')
@@ -73,17 +76,9 @@ class StandIn(ABC):
             if self._breakage == "garbage":
                 await responder.write_raw(GARBAGE)
             if self._breakage == "drip":
-                await self._drip(responder)
+                await responder.hang()
         responder.close()
         self._journal.reply(call, "broken")
-
-    async def _drip(self, responder: Responder) -> None:
-        """Keep a client waiting: time-outs that count from the last byte strike for every other one."""
-        if not next(self._dripping):
-            await responder.hang()
-        for byte in itertools.chain(_HEAD, itertools.repeat(ord("."))):
-            await responder.write_raw(bytes([byte]))
-            await responder.sleep(DRIP_SECONDS)
 
     @abstractmethod
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:
