@@ -5,6 +5,7 @@ piece, stopped midway, reset, or withheld until the client has hung up, and how 
 """
 
 import asyncio
+import itertools
 import json
 import socket
 import struct
@@ -120,17 +121,17 @@ class Responder:
 
 
 class _DrippingResponder(Responder):
-    """Sends a blank every `interval` seconds in place of a body: time-outs that count from the last byte never strike."""
+    """Sends a byte of a body every `interval` seconds: time-outs that count from the last byte never strike."""
 
     def __init__(self, connection: "_Connection", *, head_only: bool, interval: float) -> None:
         super().__init__(connection, head_only=head_only)
         self._interval = interval
 
     async def send(self, status: int, body: bytes = b"", *, headers: Headers = ()) -> None:
-        """Send the head of an answer, and a body without end until the client hangs up."""
+        """Send an answer, with blanks behind its body until the client hangs up."""
         await self.start(status, headers=headers)
-        while True:
-            await self.write(b" ")
+        for byte in itertools.chain(body, itertools.repeat(ord(" "))):
+            await self.write(bytes([byte]))
             await self.sleep(self._interval)
 
 
