@@ -96,7 +96,7 @@ REFUSED_TO_BROWSERS: Axis[Place] = Axis(
     {
         "no token": ("GET", "me"),
         "no token for the model": ("POST", ASK),
-        "a wrong method": ("DELETE", LOGIN),
+        "a wrong method": ("DELETE", "alive"),
         "an unknown path": ("GET", NOWHERE),
     },
 )

@@ -117,7 +117,8 @@ def breaker_closes(
     ):
         verdicts += list(_closes(history, at_once, when))
     # Whether the deadline opens a breaker is for another criterion to tell.
-    verdicts += list(_recovers(drip, at_once, "after requests that met the deadline"))
+    when = "after requests that met the deadline"
+    verdicts += [closing.recovers(drip, kind, at_once, when) for kind in closing.recoveries(drip)]
     return all_of(verdicts)
 
 
@@ -245,20 +246,16 @@ def _body(history: History, exchange: Exchange, name: str, body: axes.Body) -> V
 
 def _closes(history: History, at_once: int, when: str) -> Iterable[Verdict]:
     kinds = kinds_tried(history)
-    if not any(opening.is_open(history, kind) for kind in kinds):
+    opened = [kind for kind in kinds if opening.is_open(history, kind)]
+    if not opened:
         asked = [one for kind in kinds for one in opening.rejected(history, kind)]
         last = asked[-1].end if asked else None
         actual = f"the breaker never opened ({outcome(last)} while the model failed)"
         yield failed(f"requests are served again after the cool-down, {when}", actual, last)
         return
-    yield from _recovers(history, at_once, when)
-
-
-def _recovers(history: History, at_once: int, when: str) -> Iterable[Verdict]:
     for kind in closing.recoveries(history):
         yield closing.recovers(history, kind, at_once, when)
         yield from closing.bounded_probes(history, kind)
-    opened = [kind for kind in kinds_tried(history) if opening.is_open(history, kind)]
     yield from (fault for kind in opened if (fault := closing.names_cool_down(history, kind)))
 
 
