@@ -205,9 +205,9 @@ class Fault(Event):
     """A fault was switched on for one upstream, or (`heal`) all of its faults off.
 
     `outage`: connections are refused; `blackhole`: neither accepted nor refused; `hang`: accepted and never answered;
-    `reset`: broken (RST) once the upstream answers; `close`: closed without an answer; `drip`: answered without end, byte by
-    byte, or not at all, in turn; `garbage`: answered with what is no HTTP; `status`: everything answered with the status in
-    `detail`; `latency`: answers arrive late.
+    `reset`: broken (RST) once the upstream answers; `close`: closed without an answer; `drip`: answered byte by byte, without
+    end; `garbage`: answered with what is no HTTP; `status`: everything answered with the status in `detail`; `latency`:
+    answers arrive late.
     """
 
     kind: Literal["fault"] = "fault"

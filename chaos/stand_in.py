@@ -1,6 +1,5 @@
 """What all stand-ins for upstreams share: an HTTP server, and a journal of the calls that reach it."""
 
-import itertools
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, Self
 
@@ -17,8 +16,7 @@ DRIP_SECONDS = 0.5
 Breakage = int | Literal["close", "drip", "garbage"]
 """What a broken stand-in does with every request: answers this status, hangs up, or sends what is no HTTP.
 
-One that drips serves every other request, with an answer whose body comes byte by byte and has no end. To those between
-it says nothing.
+One that drips serves every request, with an answer whose body comes byte by byte and has no end.
 """
 
 
@@ -39,7 +37,6 @@ class StandIn(ABC):
         self.name = name or self.product
         self._journal = Journal(recorder, self.name)
         self._breakage: Breakage | None = None
-        self._dripping = itertools.cycle((True, False))
         self._server = HttpServer(self._handle, recorder, self.name, host=host, port=port, network=network)
 
     async def __aenter__(self) -> Self:
@@ -65,7 +62,7 @@ class StandIn(ABC):
         if self._breakage is None:
             await self._serve(request, responder)
             return
-        if self._breakage == "drip" and next(self._dripping):
+        if self._breakage == "drip":
             await self._serve(request, responder.dripping(DRIP_SECONDS))
             return
         call = self._journal.call(request, step=f"broken: {self._breakage}", counted=False)
@@ -75,8 +72,6 @@ class StandIn(ABC):
         with self._journal.losing(call):
             if self._breakage == "garbage":
                 await responder.write_raw(GARBAGE)
-            if self._breakage == "drip":
-                await responder.hang()
         responder.close()
         self._journal.reply(call, "broken")
 

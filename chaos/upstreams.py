@@ -136,7 +136,7 @@ class Upstreams:
         self._break_down(upstream, "close", Fault(name="close", upstream=upstream, on=True))
 
     async def drip(self, upstream: Upstream) -> None:
-        """Have an upstream answer without end, byte by byte, or not at all, in turn, until `heal`."""
+        """Have an upstream serve every request with an answer that comes byte by byte and has no end, until `heal`."""
         self._break_down(upstream, "drip", Fault(name="drip", upstream=upstream, on=True))
 
     async def garbage(self, upstream: Upstream) -> None:

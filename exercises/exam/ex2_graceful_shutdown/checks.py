@@ -60,12 +60,15 @@ def real_answers(drain: History, idle: History) -> Verdict:
     )
 
 
-def exit_is_bounded(stuck: History, mlflow_refused: History, mlflow_hanging: History) -> Verdict:
+def exit_is_bounded(
+    stuck: History, mlflow_refused: History, mlflow_hanging: History, mlflow_dripping: History
+) -> Verdict:
     return all_of(
         [
             _bounded_while_stuck(stuck),
             _bounded(mlflow_refused, "MLflow refusing connections"),
-            _bounded(mlflow_hanging, "MLflow hanging or dripping"),
+            _bounded(mlflow_hanging, "MLflow hanging"),
+            _bounded(mlflow_dripping, "MLflow dripping"),
         ]
     )
 
@@ -142,7 +145,7 @@ def loses_nothing(
             _traces_kept(idle, "at a SIGTERM with nothing under way"),
             _traces_kept(stuck, "with MLflow slow"),
             _traces_kept(mlflow_refused, "with MLflow refusing connections", "a local file"),
-            _traces_kept(mlflow_hanging, "with MLflow hanging or dripping", "a local file"),
+            _traces_kept(mlflow_hanging, "with MLflow hanging", "a local file"),
         ]
     )
 

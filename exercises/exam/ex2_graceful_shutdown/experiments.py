@@ -32,7 +32,7 @@ from lab.experiment import experiment
 from lab.lab import Lab
 from lab.prompts import long_answer
 
-__all__ = ["drain", "idle", "mlflow_hanging", "mlflow_refused", "stuck"]
+__all__ = ["drain", "idle", "mlflow_dripping", "mlflow_hanging", "mlflow_refused", "stuck"]
 
 LONGEST = max(LENGTHS.values.values())
 ARRIVAL_PATIENCE = 10.0
@@ -40,6 +40,8 @@ FOLLOWERS_PATIENCE = 1.0
 SERVED = 3
 PENDING = 20
 """So many traces are due at SIGTERM: one after the other, each with a time-out of its own, they exceed any bound."""
+DRIPPING = 4
+"""So many traces are due where one is enough to hang on."""
 TRACED_LATE = 2
 """So many more become due while the service stops, `TRACED_LATE_AFTER` seconds after SIGTERM."""
 TRACED_LATE_AFTER = 2.0
@@ -130,9 +132,16 @@ async def mlflow_refused(lab: Lab) -> None:
 
 @experiment(seconds=EXIT_SECONDS)
 async def mlflow_hanging(lab: Lab) -> None:
-    """MLflow drips its answers or never answers, in turn, when many traces are due and SIGTERM comes."""
-    _say(lab, UPSTREAMS, "MLflow hanging", "MLflow dripping")
-    await _stop_without_mlflow(lab, lab.upstreams.drip)
+    """MLflow takes what it is sent and never answers when many traces are due and SIGTERM comes."""
+    _say(lab, UPSTREAMS, "MLflow hanging")
+    await _stop_without_mlflow(lab, lab.upstreams.hang)
+
+
+@experiment(seconds=EXIT_SECONDS)
+async def mlflow_dripping(lab: Lab) -> None:
+    """MLflow answers byte by byte, without end, when traces are due and SIGTERM comes."""
+    _say(lab, UPSTREAMS, "MLflow dripping")
+    await _stop_without_mlflow(lab, lab.upstreams.drip, pending=DRIPPING)
 
 
 @experiment(seconds=LONGEST + 2)
@@ -313,11 +322,13 @@ async def _ask(lab: Lab, model: str) -> None:
     await lab.generate(key, label="served", model=model, long=True, timeout=PATIENCE_SECONDS)
 
 
-async def _stop_without_mlflow(lab: Lab, fault: Callable[[Literal["mlflow"]], Awaitable[None]]) -> None:
+async def _stop_without_mlflow(
+    lab: Lab, fault: Callable[[Literal["mlflow"]], Awaitable[None]], *, pending: int = PENDING
+) -> None:
     _say(lab, SITUATIONS, "MLflow is broken")
     lab.phase("fault")
     await fault("mlflow")
-    serving = asyncio.create_task(_serve(lab, PENDING))
+    serving = asyncio.create_task(_serve(lab, pending))
     await asyncio.wait([serving], timeout=ARRIVAL_PATIENCE)
     keys = [lab.key() for _ in range(TRACED_LATE)]
     late = [asyncio.create_task(_slow(lab, TRACED_LATE_AFTER, key, label="late")) for key in keys]

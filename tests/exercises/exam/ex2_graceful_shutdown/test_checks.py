@@ -281,7 +281,7 @@ def test_real_answers_is_not_judged_where_nothing_was_in_flight() -> None:
 
 def test_exit_is_bounded_passes_within_bound_and_tolerance() -> None:
     verdict = checks.exit_is_bounded(
-        _stuck(exit_at=34.9), _without_mlflow(exit_at=34.9), _without_mlflow(exit_at=30.0)
+        _stuck(exit_at=34.9), _without_mlflow(exit_at=34.9), _without_mlflow(exit_at=30.0), _without_mlflow()
     )
 
     assert verdict.passed
@@ -303,7 +303,7 @@ def test_exit_is_bounded_passes_within_bound_and_tolerance() -> None:
     ],
 )
 def test_exit_is_bounded_tells_what_kept_the_service(exit_at: float | None, actual: str) -> None:
-    verdict = checks.exit_is_bounded(_stuck(exit_at=exit_at), _without_mlflow(), _without_mlflow())
+    verdict = checks.exit_is_bounded(_stuck(exit_at=exit_at), *[_without_mlflow()] * 3)
 
     assert verdict.status == "failed"
     assert actual in verdict.actual
@@ -312,24 +312,26 @@ def test_exit_is_bounded_tells_what_kept_the_service(exit_at: float | None, actu
 def test_exit_is_bounded_says_which_failure_of_mlflow_keeps_the_service() -> None:
     late, soon = _without_mlflow(exit_at=None), _without_mlflow()
 
-    refused = checks.exit_is_bounded(_stuck(), late, soon)
-    hanging = checks.exit_is_bounded(_stuck(), soon, late)
+    refused = checks.exit_is_bounded(_stuck(), late, soon, soon)
+    hanging = checks.exit_is_bounded(_stuck(), soon, late, soon)
+    dripping = checks.exit_is_bounded(_stuck(), soon, soon, late)
 
-    assert (refused.status, hanging.status) == ("failed", "failed")
+    assert {one.status for one in (refused, hanging, dripping)} == {"failed"}
     assert "MLflow refusing connections" in refused.expected
     assert "MLflow hanging" in hanging.expected
+    assert "MLflow dripping" in dripping.expected
     assert "it still ran after 36 s" in refused.actual
     assert any(isinstance(event, Fault) for event in refused.evidence)
 
 
 def test_exit_is_bounded_is_not_judged_where_no_request_hung() -> None:
-    verdict = checks.exit_is_bounded(_stuck(reached=False), _without_mlflow(), _without_mlflow())
+    verdict = checks.exit_is_bounded(_stuck(reached=False), *[_without_mlflow()] * 3)
 
     assert (verdict.status, verdict.blame) == ("not judged", "submission")
 
 
 def test_exit_is_bounded_blames_the_machine_where_the_lab_stood_still() -> None:
-    verdict = checks.exit_is_bounded(_stuck(exit_at=35.8, stall=2.0), _without_mlflow(), _without_mlflow())
+    verdict = checks.exit_is_bounded(_stuck(exit_at=35.8, stall=2.0), *[_without_mlflow()] * 3)
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
@@ -809,7 +811,7 @@ def test_a_service_that_ended_before_sigterm_fails_everything() -> None:
     died = _died("drain")
     for verdict in (
         checks.real_answers(died, _idle()),
-        checks.exit_is_bounded(died, died, died),
+        checks.exit_is_bounded(died, died, died, died),
         checks.no_new_work(died),
         checks.leaves_promptly(died, died),
         checks.exits_cleanly(died, died, died, died, died),
