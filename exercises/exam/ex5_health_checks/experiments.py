@@ -1,7 +1,6 @@
 """The experiments of exercise 5: dependencies that break, vanish and fall silent, and crowds that ask how they are."""
 
 from exercises.exam.ex5_health_checks.axes import FORMS, RECOVERIES, UNREACHABLE
-from exercises.exam.ex5_health_checks.plan import Step
 from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, KEPT_SECONDS, SEEN_SECONDS
 from exercises.exam.ex5_health_checks.watching import MANY_AT_ONCE, Watch
 from lab.experiment import experiment
@@ -81,13 +80,13 @@ async def swallowed(lab: Lab) -> None:
 async def rested(lab: Lab) -> None:
     """A dependency breaks while nobody asks, for longer than a report may be kept; then one caller asks.
 
-    A service that asks by itself at intervals may not have seen it yet. It has more time to see the recovery.
+    A service that asks by itself at intervals may not have seen it yet. It has more time to see the next change.
     """
     watch = Watch(lab)
     if not await watch.all_up("healthy"):
         return
     lab.phase("fault")
-    if await watch.rest(watch.plan.broken_at_rest(), seconds=KEPT_SECONDS + REST_MARGIN):
-        return
-    lab.phase("recovery")
-    await watch.rest(Step({}), seconds=SEEN_SECONDS + REST_MARGIN)
+    first, second = watch.plan.broken_at_rest()
+    if not await watch.rest(first, seconds=KEPT_SECONDS + REST_MARGIN):
+        await watch.rest(second, seconds=SEEN_SECONDS + REST_MARGIN)
+    await watch.heal()

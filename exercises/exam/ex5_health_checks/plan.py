@@ -54,9 +54,9 @@ class Plan:
         kinds = {dependency: iter(self._kinds[dependency]) for dependency in self._order}
         return [Step({one: next(kinds[one]) for one in down}, can_wait) for down, can_wait in walk]
 
-    def broken_at_rest(self) -> Step:
-        """Return the step in which one is down while nobody asks."""
-        return self.broken_in_turn()[0]
+    def broken_at_rest(self) -> Sequence[Step]:
+        """Return one step, and then the opposite: what was down is up, and what was up is down."""
+        return self.broken_in_turn()[:2]
 
     def broken_still(self, part: int) -> Iterator[Step]:
         """Yield two steps in which each dependency fails once, as it has not in `broken_in_turn`; `part` is 0 or 1."""

@@ -100,7 +100,7 @@ class Watch:
         self.tried(PACES, "after a rest")
         await self._apply(step.down)
         await asyncio.sleep(seconds)
-        [end] = await self._look(f"{RESTED_LABEL}: {', '.join(step.down) or 'all up'}", 1)
+        [end] = await self._look(f"{RESTED_LABEL}: {', '.join(step.down)}", 1)
         return self._shows(end, tuple(self._down))
 
     async def heal(self) -> None:

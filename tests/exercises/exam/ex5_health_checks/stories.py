@@ -119,18 +119,17 @@ def swallowed(
 
 
 def rested(*reports: Report | None) -> History:
-    """Tell of reports after a rest: the first with Qdrant down, the next with all up again; by default the right one."""
+    """Tell of reports after a rest: the first with Qdrant down, the next with MLflow down; by default the right one."""
     story = Story("rested")
     ask(story, "healthy", ALL_UP)
-    told = reports or (report(["qdrant"]),)
-    faults = (
-        Fault(name="outage", upstream="qdrant", on=True),
-        Fault(name="heal", upstream="qdrant", on=False),
-    )
-    for fault, what, one in zip(faults, ("qdrant", "all up"), told, strict=False):
-        story.add(fault)
+    before: Upstream | None = None
+    for upstream, one in zip(("qdrant", "mlflow"), reports or (report(["qdrant"]),), strict=False):
+        if before:
+            story.add(Fault(name="heal", upstream=before, on=False))
+        story.add(Fault(name="outage", upstream=upstream, on=True))
         story.now += 31
-        ask(story, f"after a rest: {what}", one)
+        ask(story, f"after a rest: {upstream}", one)
+        before = upstream
     return story.end()
 
 

@@ -28,6 +28,13 @@ def test_each_way_but_hanging_is_tried_where_there_is_time_for_one_experiment_on
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_after_a_rest_everything_is_the_other_way_round(seed: int) -> None:
+    one, other = (set(step.down) for step in Plan(seed).broken_at_rest())
+
+    assert other == set(DEPENDENCIES) - one
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_between_two_steps_something_recovers_or_fails_so_that_a_new_report_can_be_told(seed: int) -> None:
     plan = Plan(seed)
     walks = [
