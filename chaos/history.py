@@ -20,7 +20,9 @@ FORMAT = 2
 
 Upstream = str
 """The name of an upstream, as the contract has it: `litellm`, `qdrant`, `redis`."""
-FaultName = Literal["outage", "blackhole", "hang", "reset", "close", "garbage", "status", "latency", "heal"]
+FaultName = Literal[
+    "outage", "blackhole", "hang", "reset", "close", "drip", "garbage", "status", "latency", "heal"
+]
 SERVICE = "service"
 """The instance that an experiment is about; others are started beside it, to see whether they start."""
 
@@ -203,8 +205,9 @@ class Fault(Event):
     """A fault was switched on for one upstream, or (`heal`) all of its faults off.
 
     `outage`: connections are refused; `blackhole`: neither accepted nor refused; `hang`: accepted and never answered;
-    `reset`: broken (RST) once the upstream answers; `close`: closed without an answer; `garbage`: answered with what is no
-    HTTP; `status`: everything answered with the status in `detail`; `latency`: answers arrive late.
+    `reset`: broken (RST) once the upstream answers; `close`: closed without an answer; `drip`: answered byte by byte, without
+    end; `garbage`: answered with what is no HTTP; `status`: everything answered with the status in `detail`; `latency`:
+    answers arrive late.
     """
 
     kind: Literal["fault"] = "fault"

@@ -5,6 +5,7 @@ piece, stopped midway, reset, or withheld until the client has hung up, and how 
 """
 
 import asyncio
+import itertools
 import json
 import socket
 import struct
@@ -90,6 +91,10 @@ class Responder:
         """Send bytes as they are, whatever HTTP expects there. The connection is closed once its handler is done."""
         await self._connection.send_raw(data)
 
+    def dripping(self, interval: float) -> "Responder":
+        """Return a responder for the same request whose `send` never comes to an end."""
+        return _DrippingResponder(self._connection, head_only=self._head_only, interval=interval)
+
     async def finish(self) -> None:
         """End the answer; the connection stays open if both sides want that."""
         await self._connection.send(h11.EndOfMessage())
@@ -114,6 +119,21 @@ class Responder:
     def reset(self) -> None:
         """Break the connection at once (RST); what was written and not yet delivered is lost."""
         self._connection.reset()
+
+
+class _DrippingResponder(Responder):
+    """Sends a byte of a body every `interval` seconds: time-outs that count from the last byte never strike."""
+
+    def __init__(self, connection: "_Connection", *, head_only: bool, interval: float) -> None:
+        super().__init__(connection, head_only=head_only)
+        self._interval = interval
+
+    async def send(self, status: int, body: bytes = b"", *, headers: Headers = ()) -> None:
+        """Send an answer, with blanks behind its body until the client hangs up."""
+        await self.start(status, headers=headers)
+        for byte in itertools.chain(body, itertools.repeat(ord(" "))):
+            await self.write(bytes([byte]))
+            await self.sleep(self._interval)
 
 
 class HttpServer:

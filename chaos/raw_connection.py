@@ -61,7 +61,7 @@ class RawConnection(asyncio.Protocol):
         token: str | None = None,
         key: str | None = None,
     ) -> Request:
-        """Send a request; with `upto`, its whole head but only so many bytes of its body, until `finish`."""
+        """Send a request; with `upto`, its whole head but only so many bytes of its body, until `send_more` or `finish`."""
         head = self._client.head(method, path, len(body), headers or {}, token)
         request = self._begin(method, path, key=key, body=body, headers=headers, authorized=token is not None)
         if self._may_send():
@@ -73,6 +73,14 @@ class RawConnection(asyncio.Protocol):
             else:
                 self._rest = body[upto:]
         return request
+
+    def send_more(self, size: int) -> bool:
+        """Send so many more bytes of a body that `send` has sent in part; whether there is still more to send."""
+        if self.ended.done() or self._http.our_state is not h11.SEND_BODY or len(self._rest) <= size:
+            return False
+        self._write(h11.Data(data=self._rest[:size]))
+        self._rest = self._rest[size:]
+        return True
 
     def finish(self) -> None:
         """Send the rest of a body that `send` has sent in part; nothing where the connection has ended."""

@@ -14,8 +14,13 @@ GARBAGE = b"\x15\x03\x01\x00\x02\x02\x50 no HTTP is spoken here\r\n\r\n"
 TOO_LARGE = "a body that is too large"
 """The step of a call whose body is larger than a stand-in takes: it gets 413."""
 
-Breakage = int | Literal["close", "garbage"]
-"""What a broken stand-in does with every request: answers this status, hangs up, or sends what is no HTTP."""
+DRIP_SECONDS = 0.5
+
+Breakage = int | Literal["close", "drip", "garbage"]
+"""What a broken stand-in does with every request: answers this status, hangs up, or sends what is no HTTP.
+
+One that drips serves every request, with an answer whose body comes byte by byte and has no end.
+"""
 
 
 class StandIn(ABC):
@@ -67,6 +72,9 @@ class StandIn(ABC):
     async def _handle(self, request: HttpRequest, responder: Responder) -> None:
         if self._breakage is None:
             await self._serve(request, responder)
+            return
+        if self._breakage == "drip":
+            await self._serve(request, responder.dripping(DRIP_SECONDS))
             return
         call = self._journal.call(request, step=f"broken: {self._breakage}", counted=False)
         if isinstance(self._breakage, int):

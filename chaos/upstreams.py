@@ -42,7 +42,7 @@ class Upstreams:
     """The contract's upstreams and their proxies, from entering to leaving the context.
 
     A fault is what the service meets on the way to an upstream (`outage`, `blackhole`, `hang`, `reset`, `latency`), or
-    an upstream that answers nothing right (`close`, `garbage`, `status`); what the model alone does wrong is its script. Every fault is recorded when it has taken effect.
+    an upstream that answers nothing right (`close`, `drip`, `garbage`, `status`); what the model alone does wrong is its script. Every fault is recorded when it has taken effect.
 
     Databases are made on the server `postgres`, which others share.
     """
@@ -134,6 +134,10 @@ class Upstreams:
     async def close(self, upstream: Upstream) -> None:
         """Have an upstream hang up on every request without an answer, until `heal`."""
         self._break_down(upstream, "close", Fault(name="close", upstream=upstream, on=True))
+
+    async def drip(self, upstream: Upstream) -> None:
+        """Have an upstream serve every request with an answer that comes byte by byte and has no end, until `heal`."""
+        self._break_down(upstream, "drip", Fault(name="drip", upstream=upstream, on=True))
 
     async def garbage(self, upstream: Upstream) -> None:
         """Have an upstream answer every request with what is no HTTP, until `heal`."""

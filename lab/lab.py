@@ -49,7 +49,7 @@ from chaos.upstreams import Upstreams
 from lab import control
 from lab.axes import Axis
 from lab.control import Need
-from lab.prompts import prompt
+from lab.prompts import long_prompt, prompt
 from lab.settings import Draw, Settings, no_settings
 
 One = TypeVar("One")
@@ -276,9 +276,9 @@ class Lab:
                 return token if token.isascii() and token.isprintable() else ""
         return ""
 
-    def ask_body(self, key: str, *, model: str | None = None) -> dict[str, Any]:
-        """Return the body of a request that has the model answer the prompt with `key`."""
-        return self.contract.ask_body(prompt(key), model=model)
+    def ask_body(self, key: str, *, model: str | None = None, long: bool = False) -> dict[str, Any]:
+        """Return the body of a request that has the model answer the prompt with `key`, a `long` one if so wanted."""
+        return self.contract.ask_body(long_prompt(key) if long else prompt(key), model=model)
 
     async def generate(
         self,
@@ -287,6 +287,7 @@ class Lab:
         label: str,
         token: str | None = None,
         model: str | None = None,
+        long: bool = False,
         **options: Any,
     ) -> Answer | Failure:
         """Ask the service to generate, by default for a new prompt and the usual model; options as in `Client.request`."""
@@ -294,7 +295,7 @@ class Lab:
         return await self.client.json(
             "POST",
             self.ask_path,
-            self.ask_body(key, model=model),
+            self.ask_body(key, model=model, long=long),
             label=label,
             key=key,
             token=token or self.token or None,

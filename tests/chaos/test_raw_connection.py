@@ -223,6 +223,27 @@ async def test_a_body_that_was_sent_in_part_can_be_finished() -> None:
     assert bodies == [b"body"]
 
 
+async def test_a_body_trickles_and_the_last_byte_is_kept() -> None:
+    received = asyncio.Queue[bytes]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        while byte := await reader.read(1):
+            received.put_nowait(byte)
+
+    async with serving(serve) as (client, _):
+        connection = await RawConnection.open(client, "trickling")
+        connection.send("POST", "/", body=b"body", upto=1)
+        sent = [connection.send_more(1) for _ in range(4)]
+        arrived = b"".join([await received.get() for _ in range(3)])
+        connection.close()
+        after_the_end = connection.send_more(1)
+
+    assert sent == [True, True, False, False]
+    assert arrived == b"bod"
+    assert not after_the_end
+
+
 async def test_half_a_head_is_sent() -> None:
     received = asyncio.Queue[bytes]()
 

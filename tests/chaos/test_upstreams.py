@@ -1,6 +1,8 @@
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -123,6 +125,24 @@ async def test_an_upstream_that_is_out_of_order_answers_nothing_right_until_it_i
     assert [(one.name, one.on) for one in history.of(Fault)] == [(fault, True), ("heal", False)]
     assert [call.counted for call in history.of(Call)] == [False, False]
     assert [reply.outcome for reply in history.of(Reply)][-1] == "answered"
+
+
+async def test_an_upstream_that_drips_answers_byte_by_byte_without_end(
+    upstreams: Upstreams, recorder: Recorder
+) -> None:
+    await upstreams.drip("tei")
+    address = urlsplit(upstreams.url("tei"))
+    assert address.port
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(b"GET /health HTTP/1.1\r\nHost: tei\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    drops = [await reader.readuntil(b"\r\n \r\n") for _ in range(2)]
+    writer.close()
+    await upstreams.heal("tei")
+
+    assert head.split()[1] == b"200"
+    assert len(drops) == 2
+    assert [(one.name, one.on) for one in recorder.history().of(Fault)] == [("drip", True), ("heal", False)]
 
 
 async def test_a_database_is_reached_by_its_proxy(upstreams: Upstreams) -> None:

@@ -9,8 +9,11 @@ from exercises.exam.ex1_secure_configuration.forgeries import KINDS, KNOWN_KEYS
 from lab.axes import Axes, Axis, plain
 
 Place = tuple[str, str]
-"""A method, and the name of one of the contract's endpoints; or ASK, LOGIN, or ASK_AGAIN for a prompt asked before."""
-ASK, ASK_AGAIN, LOGIN = "ask", "ask again", "login"
+"""A method, and the name of one of the contract's endpoints; or one of these.
+
+`ASK_AGAIN` is for a prompt that was asked before, and `NOWHERE` for a path that no service has.
+"""
+ASK, ASK_AGAIN, LOGIN, NOWHERE = "ask", "ask again", "login", "nowhere"
 
 PROTECTED: Axis[Place] = Axis(
     "protected endpoints",
@@ -88,6 +91,16 @@ CALLED_FROM_BROWSERS: Axis[Place] = Axis(
     },
 )
 PREFLIGHTS: Axis[Place] = Axis("endpoints with a preflight", CALLED_FROM_BROWSERS.values)
+REFUSED_TO_BROWSERS: Axis[Place] = Axis(
+    "errors seen from a browser",
+    {
+        "no token": ("GET", "me"),
+        "no token for the model": ("POST", ASK),
+        "a wrong method": ("DELETE", "alive"),
+        "an unknown path": ("GET", NOWHERE),
+    },
+)
+"""Requests without a token that no service answers without an error."""
 
 PAGES = plain(
     "pages",
@@ -142,7 +155,7 @@ AXES: Axes = {
     "needs_its_key": (WITHOUT_KEY,),
     "refuses_insecure_keys": (PUBLISHED,),
     "rejects_forged_tokens": (PROTECTED, FORGERIES, FORGERS_KEYS, WITHOUT_TOKEN, WRONG_LOGINS),
-    "cors_is_an_allow_list": (FOREIGN, CALLED_FROM_BROWSERS, PREFLIGHTS),
+    "cors_is_an_allow_list": (FOREIGN, CALLED_FROM_BROWSERS, PREFLIGHTS, REFUSED_TO_BROWSERS),
     "refuses_malformed_values": (starts.MALFORMED,),
     "shows_secrets_nowhere": (PAGES, ODD_LOGINS, ODD_BODIES),
     "env_example_is_complete": (FILES,),

@@ -10,7 +10,7 @@ from typing import Any
 
 from chaos.history import Answer, Failure
 from exercises.exam.ex1_secure_configuration import axes, forgeries, starts
-from exercises.exam.ex1_secure_configuration.axes import ASK, ASK_AGAIN, LOGIN, Place
+from exercises.exam.ex1_secure_configuration.axes import ASK, ASK_AGAIN, LOGIN, NOWHERE, Place
 from lab.lab import Lab
 
 MOST_LISTED_PAGES = 40
@@ -83,6 +83,10 @@ async def _try_origins(lab: Lab) -> None:
     calls += [
         _preflight(lab, place, foreign[name], label=f"preflight: {name}")
         for name, _, _, place in lab.pairs(axes.FOREIGN, axes.PREFLIGHTS)
+    ]
+    calls += [
+        _call(lab, place, label=f"origin: {name}", headers={"origin": foreign[name], **_COOKIE})
+        for name, _, _, place in lab.pairs(axes.FOREIGN, axes.REFUSED_TO_BROWSERS)
     ]
     for origin in lab.allowed_origins:
         calls += [
@@ -203,5 +207,5 @@ async def _call(
 
 
 def _path(lab: Lab, name: str) -> str:
-    own = {ASK: lab.ask_path, ASK_AGAIN: lab.ask_path, LOGIN: lab.login_path}
+    own = {ASK: lab.ask_path, ASK_AGAIN: lab.ask_path, LOGIN: lab.login_path, NOWHERE: "/no-such-page"}
     return own[name] if name in own else lab.endpoint(name)

@@ -35,17 +35,18 @@ class Attempts:
         await asyncio.gather(*(self._attempt(name, {self._key: key}) for name, key in keys.items()))
 
     async def with_bad_values(self) -> None:
-        """Start without the key, and then with several bad values at once, until each has been named or accepted.
+        """Start without the key and with one bad value, then with several, until each has been named or accepted.
 
         Where a refusal for one variable names others that are good, each bad value has a start of its own.
         """
         contract = self._lab.contract
         for axis in (axes.WITHOUT_KEY, starts.MALFORMED):
             self._tried(axis)
-        rows = starts.rows(contract, self._lab.secrets, self._lab.choose)
+        alone, *rows = starts.rows(contract, self._lab.secrets, self._lab.choose)
         missing = starts.missing_key(contract)
-        await self._attempt(missing, {self._key: None})
-        if self._refused_by_name(missing, [variable for row in rows for variable in row]):
+        await asyncio.gather(self._attempt(missing, {self._key: None}), self._until_all_are_named(alone))
+        others = [variable for row in rows for variable in row if variable not in alone]
+        if any(self._refused_by_name(instance, others) for instance in (missing, starts.group(alone))):
             rows = [{variable: bad} for row in rows for variable, bad in row.items()]
         await asyncio.gather(*map(self._until_all_are_named, rows))
 

@@ -30,7 +30,8 @@ Choose = Callable[[Sequence[str]], str]
 
 
 def _repeated(choose: Choose) -> str:
-    return choose(("", "-", "_", ".", " ")).join(["secret"] * int(choose(("6", "7", "8"))))
+    word = choose(("SECRET", "Secret"))  # in small letters it is padded
+    return choose(("", "-", "_", ".", " ")).join([word] * int(choose(("6", "7", "8"))))
 
 
 def _padded(choose: Choose) -> str:
@@ -62,7 +63,7 @@ def _beside(word: str, padding: str, choose: Choose) -> str:
 LONGER_KEYS: Axis[Callable[[Choose], str]] = Axis(
     "ways to lengthen a key",
     {
-        "a repeated word": _repeated,
+        "a word in capitals, repeated": _repeated,
         "a padded word": _padded,
         "a word in capitals, padded with a sequence": _padded_with_a_sequence,
         "a template's beginning with other words": _of_a_template,
@@ -75,6 +76,7 @@ MALFORMED: Axis[Sequence[str]] = Axis(
     {
         "no ://": ("https", "http", "http//$upstream"),
         "no host": ("http://", "https://"),
+        "a port alone": ("http://:4000", "https://:6333", "http://:4000/v1"),
         # What stands before the @ is a password, which nobody may print for being in a malformed address.
         "another scheme": [f"{scheme}://api:$password@$upstream:4000" for scheme in _SCHEMES],
         "nothing like a URL": ("not a url", "://x", "   ", "$upstream:4000", "localhost", "/v1"),
@@ -148,15 +150,19 @@ def origins(contract: Contract) -> tuple[str, ...]:
 
 
 def rows(contract: Contract, secrets: Mapping[str, str], choose: Choose) -> list[Faults]:
-    """Return environments in which several variables are bad at once: every kind of malformed address meets both.
+    """Return environments in which variables are bad: every kind of malformed address meets both.
 
-    A service that names all of them refuses a row in one start.
+    A service that names all of them refuses a row in one start. In the first, one address alone is bad: a refusal that
+    names others as well says nothing about them.
     """
     found: list[Faults] = []
     for kind, samples in MALFORMED.values.items():
         row = {
             contract.upstreams[name].variable: _address(name, choose(samples), secrets) for name in _ADDRESSES
         }
+        if not found:
+            alone = next(iter(row))
+            found.append({alone: row.pop(alone)})
         if kind == "no host":
             row[contract.upstreams[_MAY_BE_A_PATH].variable] = _address("", choose(samples), secrets)
             row |= {variable: _bad_list(choose) for variable in origins(contract)}

@@ -8,7 +8,8 @@ LENGTHS = Axis("lengths of requests in flight", {"1 s": 1.0, "6 s": 6.0, "13 s":
 AT_ONCE = {"1 s": 3, "6 s": 1, "13 s": 1}
 """How many requests of each length are in flight, beside one of the middle length on a connection that is kept."""
 
-BODIES = plain("bodies in the middle of which SIGTERM comes", ("a prompt", "a login"))
+BODIES = Axis("bodies in the middle of which SIGTERM comes", {"a prompt": 6.0, "a login": 1.0})
+"""How long after SIGTERM the rest of the body comes, in seconds."""
 
 MOMENTS = Axis("moments after SIGTERM", {"early": 1.2, "midway": 6.5, "late": 11.5})
 """When more is asked, in seconds after SIGTERM."""
@@ -23,6 +24,7 @@ HANGING = plain(
         "a silent model",
         "a dripping model",
         "half a prompt",
+        "a trickling prompt",
         "half a login",
         "half a head",
         "a silent connection",
@@ -32,7 +34,10 @@ HANGING = plain(
 
 UPSTREAMS = plain(
     "states of the upstreams",
-    ("all up", "MLflow refusing connections", "MLflow hanging", "MLflow slow", "Qdrant hanging"),
+    (
+        *("all up", "Qdrant hanging"),
+        *("MLflow refusing connections", "MLflow hanging", "MLflow dripping", "MLflow slow"),
+    ),
 )
 
 SITUATIONS = plain(
@@ -41,6 +46,7 @@ SITUATIONS = plain(
 )
 
 # Parts of these, for the criteria that are about no more.
+TRACED = plain(UPSTREAMS.name, [state for state in UPSTREAMS.values if state != "MLflow dripping"])
 BROKEN = plain(UPSTREAMS.name, [state for state in UPSTREAMS.values if state != "all up"])
 UNDER_WAY_OR_NOT = plain(SITUATIONS.name, ("requests in flight", "nothing under way"))
 TOLD = plain(SITUATIONS.name, (*UNDER_WAY_OR_NOT.values, "something hangs"))
@@ -51,7 +57,7 @@ AXES: Axes = {
     "no_new_work": (MOMENTS, CONNECTIONS, WORK),
     "leaves_promptly": (UNDER_WAY_OR_NOT,),
     "exits_cleanly": (SITUATIONS,),
-    "loses_nothing": (UPSTREAMS, SITUATIONS),
+    "loses_nothing": (TRACED, SITUATIONS),
     "says_so": (TOLD,),
     "closes_connections": (SITUATIONS,),
 }

@@ -32,7 +32,7 @@ CONNECTIONS = {"knock": "a new connection", "just-served": "a connection that ha
 """What requests for new work were sent on, where that is not an idle or unused connection."""
 UNASKED_SHARE = 0.5
 """Where the lab stood still for so much of the drain, it has not asked often enough to see new work taken on."""
-PATIENT_LABELS = {"in-flight-long": "patient"}
+PATIENT_LABELS = {"in-flight-long": "patient", "in-flight-body": "patient-body"}
 """What a service is asked to wait for at SIGTERM, and the label of what shows that it waits so long at all."""
 
 
@@ -60,12 +60,15 @@ def real_answers(drain: History, idle: History) -> Verdict:
     )
 
 
-def exit_is_bounded(stuck: History, mlflow_refused: History, mlflow_hanging: History) -> Verdict:
+def exit_is_bounded(
+    stuck: History, mlflow_refused: History, mlflow_hanging: History, mlflow_dripping: History
+) -> Verdict:
     return all_of(
         [
             _bounded_while_stuck(stuck),
             _bounded(mlflow_refused, "MLflow refusing connections"),
             _bounded(mlflow_hanging, "MLflow hanging"),
+            _bounded(mlflow_dripping, "MLflow dripping"),
         ]
     )
 

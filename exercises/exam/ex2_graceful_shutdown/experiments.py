@@ -30,8 +30,9 @@ from exercises.exam.promises import PATIENCE_SECONDS
 from lab.axes import Axis
 from lab.experiment import experiment
 from lab.lab import Lab
+from lab.prompts import long_answer
 
-__all__ = ["drain", "idle", "mlflow_hanging", "mlflow_refused", "stuck"]
+__all__ = ["drain", "idle", "mlflow_dripping", "mlflow_hanging", "mlflow_refused", "stuck"]
 
 LONGEST = max(LENGTHS.values.values())
 ARRIVAL_PATIENCE = 10.0
@@ -39,17 +40,22 @@ FOLLOWERS_PATIENCE = 1.0
 SERVED = 3
 PENDING = 20
 """So many traces are due at SIGTERM: one after the other, each with a time-out of its own, they exceed any bound."""
+DRIPPING = 4
+"""So many traces are due where one is enough to hang on."""
 TRACED_LATE = 2
 """So many more become due while the service stops, `TRACED_LATE_AFTER` seconds after SIGTERM."""
 TRACED_LATE_AFTER = 2.0
 KNOCKS = 6
 KNOCK_EVERY = 0.15
 KNOCK_PATIENCE = 5.0
-REST_OF_BODY_AFTER = 1.0
+LONGEST_BODY = max(BODIES.values.values())
+BODY_MARGIN = 1.0
+"""What is half sent at SIGTERM has been so for `HALF_ARRIVES_IN`; a service that waits so long at all has to take it."""
 FAREWELL_SECONDS = 0.3
 """A server that closes a connection after an answer has done so by then."""
 HALF_ARRIVES_IN = 0.5
 DRIP_SECONDS = 0.5
+TRICKLE_SECONDS = 1.0
 ON_QDRANT = "the cache's numbers"
 """What hangs with Qdrant, and nothing else with it."""
 SLOW_SECONDS = 6.0
@@ -69,13 +75,14 @@ async def drain(lab: Lab) -> None:
         for connection in kept["idle"]:
             connection.send("GET", lab.endpoint("alive"))
             await connection.answer(KNOCK_PATIENCE)
-        bodies = [(kind, await _hold(lab, held, "in-flight")) for kind, _ in lab.vary(BODIES)]
+        bodies = [(kind, await _hold(lab, held, _body_label(kind))) for kind, _ in lab.vary(BODIES)]
         reused = await _hold(lab, held, "in-flight")
         lab.phase("fault")
         async with asyncio.TaskGroup() as group:
             await _begin(lab, group, reused, bodies)
             lab.service.signal("TERM")
-            group.create_task(_finish(bodies))
+            for kind, connection in bodies:
+                group.create_task(_finish(connection, BODIES.values[kind]))
             group.create_task(_ask_again(lab, reused))
             kinds = [kind for kind, _ in lab.vary(WORK)]
             _say(lab, CONNECTIONS, *CONNECTIONS.values)
@@ -100,6 +107,7 @@ async def stuck(lab: Lab) -> None:
         silent = lab.key()
         kinds = [kind for kind, _ in lab.vary(HANGING)]
         connections = [await _stick(lab, held, kind, silent) for kind in kinds if kind != ON_QDRANT]
+        trickling = asyncio.create_task(_trickle(connections))
         with contextlib.suppress(TimeoutError):
             await lab.llm.wait_for_calls(1, key=silent, timeout=ARRIVAL_PATIENCE)
         await asyncio.sleep(HALF_ARRIVES_IN)
@@ -111,7 +119,7 @@ async def stuck(lab: Lab) -> None:
         lab.service.signal("TERM")
         if not await lab.service.wait_exit(EXIT_PATIENCE):
             await _release(lab, connections)
-        await _give_up(serving)
+        await _give_up(serving, trickling)
     await _look_after(lab)
 
 
@@ -129,13 +137,22 @@ async def mlflow_hanging(lab: Lab) -> None:
     await _stop_without_mlflow(lab, lab.upstreams.hang)
 
 
+@experiment(seconds=EXIT_SECONDS)
+async def mlflow_dripping(lab: Lab) -> None:
+    """MLflow answers byte by byte, without end, when traces are due and SIGTERM comes."""
+    _say(lab, UPSTREAMS, "MLflow dripping")
+    await _stop_without_mlflow(lab, lab.upstreams.drip, pending=DRIPPING)
+
+
 @experiment(seconds=LONGEST + 2)
 async def idle(lab: Lab) -> None:
-    """The model takes its time for one request; SIGTERM comes when nothing is under way, on an open connection."""
+    """The model takes its time for one request, and the body of another; SIGTERM comes when nothing is under way."""
     _say(lab, SITUATIONS, "nothing under way")
-    connection = await RawConnection.open(lab.client, "idle")
-    with contextlib.closing(connection):
-        await _slow(lab, LONGEST, label="patient")
+    async with contextlib.AsyncExitStack() as held:
+        connection = await _hold(lab, held, "idle")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_slow(lab, LONGEST, label="patient"))
+            group.create_task(_send_slowly(lab))
         connection.send("GET", lab.endpoint("alive"))
         await connection.answer(KNOCK_PATIENCE)
         lab.phase("fault")
@@ -164,9 +181,9 @@ async def _begin(
     keys.append(lab.key())
     lab.llm.script(keys[-1], Answer(delay=LENGTHS.values["6 s"] + HALF_ARRIVES_IN))
     work(lab, "a prompt", key=keys[-1]).send(reused)
+    await _arrive(lab, keys)
     for kind, connection in bodies:
         work(lab, kind).send(connection, share=0.5)
-    await _arrive(lab, keys)
     await asyncio.sleep(HALF_ARRIVES_IN)
 
 
@@ -185,13 +202,22 @@ async def _arrive(lab: Lab, keys: Sequence[str]) -> None:
             await lab.llm.wait_for_calls(1, key=key, timeout=FOLLOWERS_PATIENCE)
 
 
-async def _finish(bodies: Sequence[tuple[str, RawConnection]]) -> None:
-    """Send the rest of what was half sent at SIGTERM."""
-    await asyncio.sleep(REST_OF_BODY_AFTER)
-    for _, connection in bodies:
-        connection.finish()
-    for _, connection in bodies:
-        await connection.answer(PATIENCE_SECONDS)
+async def _finish(connection: RawConnection, seconds: float) -> None:
+    """Send the rest of a body that was half sent so many seconds from now."""
+    await asyncio.sleep(seconds)
+    connection.finish()
+    await connection.answer(PATIENCE_SECONDS)
+
+
+async def _send_slowly(lab: Lab) -> None:
+    """Send a prompt in two halves, with nobody told to stop, and as long a pause as at SIGTERM."""
+    with contextlib.closing(await RawConnection.open(lab.client, "patient-body")) as connection:
+        work(lab, "a prompt").send(connection, share=0.5)
+        await _finish(connection, LONGEST_BODY + BODY_MARGIN)
+
+
+def _body_label(kind: str) -> str:
+    return "in-flight-body" if BODIES.values[kind] == LONGEST_BODY else "in-flight"
 
 
 async def _stick(lab: Lab, held: contextlib.AsyncExitStack, kind: str, silent: str) -> RawConnection:
@@ -202,13 +228,23 @@ async def _stick(lab: Lab, held: contextlib.AsyncExitStack, kind: str, silent: s
             key = silent if kind == "a silent model" else lab.key()
             lab.llm.script(key, Hang() if kind == "a silent model" else Drip(DRIP_SECONDS))
             work(lab, "a prompt", key=key).send(connection)
-        case "half a prompt" | "half a login":
-            work(lab, kind.replace("half ", "")).send(connection, share=0.5)
+        case "half a prompt" | "half a login" | "a trickling prompt":
+            begun = "a login" if kind == "half a login" else "a prompt"
+            work(lab, begun).send(connection, share=0.5)
         case _ if kind == ON_QDRANT:
             work(lab, kind).send(connection)
         case "half a head":
             connection.send_half_a_head("POST", lab.ask_path)
     return connection
+
+
+async def _trickle(connections: Sequence[RawConnection]) -> None:
+    """Send one byte of a body after the other, so slowly that there is always one left."""
+    [trickling] = [one for one in connections if one.label == "a trickling prompt"]
+    more = True
+    while more:
+        await asyncio.sleep(TRICKLE_SECONDS)
+        more = trickling.send_more(1)
 
 
 async def _release(lab: Lab, held: Sequence[RawConnection]) -> None:
@@ -281,14 +317,18 @@ async def _serve(lab: Lab, count: int) -> None:
 
 
 async def _ask(lab: Lab, model: str) -> None:
-    await lab.generate(label="served", model=model, timeout=PATIENCE_SECONDS)
+    key = lab.key()
+    lab.llm.script(key, Answer(content=long_answer(key)))
+    await lab.generate(key, label="served", model=model, long=True, timeout=PATIENCE_SECONDS)
 
 
-async def _stop_without_mlflow(lab: Lab, fault: Callable[[Literal["mlflow"]], Awaitable[None]]) -> None:
+async def _stop_without_mlflow(
+    lab: Lab, fault: Callable[[Literal["mlflow"]], Awaitable[None]], *, pending: int = PENDING
+) -> None:
     _say(lab, SITUATIONS, "MLflow is broken")
     lab.phase("fault")
     await fault("mlflow")
-    serving = asyncio.create_task(_serve(lab, PENDING))
+    serving = asyncio.create_task(_serve(lab, pending))
     await asyncio.wait([serving], timeout=ARRIVAL_PATIENCE)
     keys = [lab.key() for _ in range(TRACED_LATE)]
     late = [asyncio.create_task(_slow(lab, TRACED_LATE_AFTER, key, label="late")) for key in keys]

@@ -106,6 +106,7 @@ LEFT_ALONE: Axis[Step] = Axis(
     "answers that callers do not wait for",
     {"slow": Answer(delay=THINKS_SECONDS), "dripping": Drip(DRIP_SECONDS, total=THINKS_SECONDS)},
 )
+OTHERS_DOWN = plain("other upstreams that refuse connections", ("qdrant", "mlflow"))
 _PROBES = "ends of a probe"
 FIRST_PROBES = plain(_PROBES, ("failed",))
 SECOND_PROBES = plain(_PROBES, ("answered",))
@@ -122,7 +123,7 @@ AXES: Axes = {
     "body_limit": (WITH_BODY, LARGE_BODIES, SMALL_BODIES),
     "breaker_opens": (OUTAGES,),
     "breaker_closes": (PROBES,),
-    "client_errors_spare_breaker": (CLIENT_ERRORS, LEFT_ALONE),
+    "client_errors_spare_breaker": (CLIENT_ERRORS, LEFT_ALONE, OTHERS_DOWN),
     "drip_is_cut": (DRIPS,),
     "others_are_served": (BYSTANDERS,),
 }

@@ -105,7 +105,9 @@ def breaker_opens(
     return slow
 
 
-def breaker_closes(breaker: History, half_open: History, callers: History, crowd: History) -> Verdict:
+def breaker_closes(
+    breaker: History, half_open: History, callers: History, crowd: History, drip: History
+) -> Verdict:
     at_once = max(1, sum(_reached(crowd, one) for one in crowd.exchanges(labelled("failing", "hang"))))
     verdicts: list[Verdict] = []
     for history, when in (
@@ -114,6 +116,9 @@ def breaker_closes(breaker: History, half_open: History, callers: History, crowd
         (callers, "after callers that hung up as the first"),
     ):
         verdicts += list(_closes(history, at_once, when))
+    # Whether the deadline opens a breaker is for another criterion to tell.
+    when = "after requests that met the deadline"
+    verdicts += [closing.recovers(drip, kind, at_once, when) for kind in closing.recoveries(drip)]
     return all_of(verdicts)
 
 
@@ -137,6 +142,11 @@ def client_errors_spare_breaker(callers: History, breaker: History, half_open: H
         return not_judged("no request reached the refusing model", blame="submission")
     if hung_up := [one for one in callers.exchanges("abort") if _reached(callers, one)]:
         verdicts += _served(callers, callers.exchanges("after aborts"), f"{len(hung_up)} callers hung up")
+    for upstream in axes.OTHERS_DOWN.values:
+        without = callers.exchanges(labelled("without", upstream))
+        after = callers.exchanges(labelled("after", upstream))
+        what = f"{len(without)} requests had met a {upstream} that refuses connections"
+        verdicts += [_not_turned_away(callers, one, what) for one in after]
     return all_of(verdicts)
 
 
@@ -261,6 +271,21 @@ def _served(history: History, asked: Sequence[Exchange], after: str) -> Iterable
             outcome(exchange.end) + reached,
             exchange.end,
         )
+
+
+def _not_turned_away(history: History, exchange: Exchange, after: str) -> Verdict:
+    """Judge that no breaker rejects a request; a service may have other troubles with an upstream that was down."""
+    end = exchange.end
+    if (
+        not isinstance(end, Answer)
+        or end.status != 503
+        or seconds_of(end) is None
+        or _reached(history, exchange)
+    ):
+        return passed(f"let through after {after}", end)
+    return failed(
+        f"a healthy model is called after {after}", f"{outcome(end)}, and the model was not called", end
+    )
 
 
 def _bystanders(history: History, hanging: Sequence[Exchange]) -> Verdict:

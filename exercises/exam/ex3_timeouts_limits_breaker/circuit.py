@@ -75,11 +75,11 @@ class Circuit:
 
     async def outlast(
         self, outages: Iterator[tuple[str, Outage]], failing: Sequence[Awaitable[object]]
-    ) -> None:
-        """Wait until requests have failed that meet an outage by their scripts, and ask on."""
+    ) -> bool:
+        """Wait until requests have failed that meet an outage by their scripts, and ask on; whether the breaker is open."""
         self.kind, self.outage = next(outages)
         await asyncio.gather(*failing)
-        await self.reject()
+        return await self.reject()
 
     async def reject(self) -> bool:
         """Ask until it is plain that the breaker is open, or that it is not; whether it is."""

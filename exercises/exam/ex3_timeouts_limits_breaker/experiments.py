@@ -32,20 +32,25 @@ CROWD = 20
 HANGING_EACH = (CROWD - len(axes.LATE_FAILURES.values)) // len(axes.HANGS.values)
 ABORTED = 6
 ABORT_SECONDS = 0.5
+WITHOUT_ANOTHER = 12
+"""So many requests at once meet the failure of another upstream before the model has answered any of them."""
 CLIENT_ERRORS = 5
 HEALTH_SAMPLES = 5
 BYSTANDER_SAMPLES = 2
 
 
-@experiment(seconds=DEADLINE_SECONDS)
+@experiment(seconds=DEADLINE_SECONDS + 3)
 async def drip(lab: Lab) -> None:
-    """The model answers one byte every half second, without end: the head of its answer, or the body."""
+    """The model answers one byte every half second, without end; a breaker that the deadline has opened closes again."""
     circuit = await Circuit.of(lab)
     lab.phase("fault")
     dripping = [
         _meet(lab, [step], labelled("failing", "drip"), FAILED_REQUESTS) for _, step in lab.vary(axes.DRIPS)
     ]
-    await circuit.outlast(lab.vary(axes.DRIP), dripping)
+    if await circuit.outlast(lab.vary(axes.DRIP), dripping):
+        await circuit.heal()
+        await circuit.cool()
+        await circuit.settle()
 
 
 @experiment(seconds=DEADLINE_SECONDS + 4)
@@ -98,7 +103,7 @@ async def half_open(lab: Lab) -> None:
 
 @experiment(seconds=18, needs="start")
 async def callers(lab: Lab) -> None:
-    """Callers send too much, ask for what the model refuses, and hang up; then the model fails, and they hang up again."""
+    """Callers send too much, are refused, hang up, and meet others' outages; then the model fails, and they hang up again."""
     lab.phase("fault")
     await send_bodies(lab)
     if control.problem(lab.history):
@@ -113,6 +118,8 @@ async def callers(lab: Lab) -> None:
     await asyncio.gather(*leaving)
     await _wait_for_answers(lab)
     await lab.generate(label="after aborts", timeout=PATIENCE_SECONDS)
+    for upstream, _ in lab.vary(axes.OTHERS_DOWN):
+        await _ask_without(lab, upstream)
     outages = lab.vary(axes.LAST_OUTAGES)
     if await circuit.open(outages, requests=LATEST_FAILED_REQUESTS):
         await circuit.heal()
@@ -212,6 +219,19 @@ async def _meet(lab: Lab, steps: Sequence[Step], label: str, count: int, *, mode
     await asyncio.gather(
         *(lab.generate(key, label=label, model=model, timeout=PATIENCE_SECONDS) for key in keys)
     )
+
+
+async def _ask_without(lab: Lab, upstream: str) -> None:
+    """Ask while another upstream than the model refuses connections, and once more when it is back."""
+    await lab.upstreams.outage(upstream)
+    await asyncio.gather(
+        *(
+            lab.generate(label=labelled("without", upstream), timeout=PATIENCE_SECONDS)
+            for _ in range(WITHOUT_ANOTHER)
+        )
+    )
+    await lab.upstreams.heal(upstream)
+    await lab.generate(label=labelled("after", upstream), timeout=PATIENCE_SECONDS)
 
 
 async def _wait_for_answers(lab: Lab) -> None:

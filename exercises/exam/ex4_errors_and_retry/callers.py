@@ -23,14 +23,20 @@ class Callers:
         return cls(lab, tokens or [lab.token])
 
     async def ask(
-        self, key: str | None = None, *, label: str, model: str = "", timeout: float = PATIENCE_SECONDS
+        self,
+        key: str | None = None,
+        *,
+        label: str,
+        model: str = "",
+        long: bool = False,
+        timeout: float = PATIENCE_SECONDS,
     ) -> Answer | Failure:
         """Ask for the prompt with `key`, by default a new one, of `model`, by default the next in turn."""
         key = key or self._lab.key()
         return await self._lab.client.json(
             "POST",
             self._lab.ask_path,
-            self._lab.ask_body(key, model=model or next(self._models)),
+            self._lab.ask_body(key, model=model or next(self._models), long=long),
             label=label,
             key=key,
             token=next(self._tokens),

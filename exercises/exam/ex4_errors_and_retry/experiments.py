@@ -33,6 +33,12 @@ REFUSED_SECONDS = 0.25
 """How long connections are refused: no retries with a pause worth the name all fall into it."""
 REFUSED_TRIES = 3
 LASTING_OUTAGE_REQUESTS = 3
+"""Fewer than open a breaker before one of them has tried again."""
+MORE_REQUESTS = 2
+MORE_AFTER_SECONDS = 0.5
+"""Enough in all for any breaker, and after the first attempts of the others: the next request meets its own error."""
+REJECTION_PATIENCE = 1.0
+"""A breaker rejects at once. Without one, the request would take as long as the others."""
 
 
 @experiment(seconds=12)
@@ -92,9 +98,11 @@ async def refusals(lab: Lab) -> None:
     await asyncio.gather(*map(lab.upstreams.outage, down))
     await asyncio.gather(
         *(callers.ask(label="lasting refused") for _ in range(LASTING_OUTAGE_REQUESTS)),
+        *(_ask_late(callers) for _ in range(MORE_REQUESTS)),
         lab.get(path_of(lab, "cache_stats"), label="no cache", token=lab.token),
         lab.client.request("DELETE", path_of(lab, "cache_clear"), label="no cache", token=lab.token),
     )
+    await callers.ask(label="after lasting refused", timeout=REJECTION_PATIENCE)
     await asyncio.gather(*map(lab.upstreams.heal, down))
     await await_traces(lab, untraced)
 
@@ -120,6 +128,11 @@ async def _refused_for_a_moment(lab: Lab, callers: Callers) -> Answered | Failur
     end = await asking
     await healthy(callers)
     return end
+
+
+async def _ask_late(callers: Callers) -> None:
+    await asyncio.sleep(MORE_AFTER_SECONDS)
+    await callers.ask(label="later refused")
 
 
 async def _ask_wrongly(lab: Lab, wrong: Wrong, label: str) -> None:

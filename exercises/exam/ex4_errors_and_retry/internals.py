@@ -1,9 +1,9 @@
 """4.8: what an error answer must not show, in its body or in its head."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from chaos.history import Answer, Exchange, History
+from chaos.history import Answer, Exchange, Fault, History
 from exercises.exam.ex4_errors_and_retry.error_body import every_error
 from exercises.exam.ex4_errors_and_retry.planted import GATEWAY
 from lab.reading import excerpt
@@ -22,24 +22,32 @@ _UNESCAPED = re.compile(r"\\/")
 
 
 def errors_hide_internals(
-    refusals: History, hang: History, transient: History, mlflow_down: History
+    refusals: History, hang: History, transient: History, mlflow_down: History, run: Sequence[History]
 ) -> Verdict:
-    looked = 0
-    for history in (refusals, hang, transient, mlflow_down):
-        for exchange in every_error(history):
-            looked += 1
-            answer = exchange.answer
-            assert answer
-            for where, text in _texts(exchange, answer):
-                if leak := _INTERNALS.search(text):
-                    return failed(
-                        EXPECTED,
-                        f"{where} of a {answer.status} says '{excerpt(leak.group(), 80)}' ({exchange.request.label})",
-                        answer,
-                    )
+    own = (refusals, hang, transient, mlflow_down)
+    errors = [exchange for history in own for exchange in every_error(history)]
+    looked = len(errors)
+    for exchange in (*errors, *_unreachable(history for history in run if history not in own)):
+        answer = exchange.answer
+        assert answer
+        for where, text in _texts(exchange, answer):
+            if leak := _INTERNALS.search(text):
+                return failed(
+                    EXPECTED,
+                    f"{where} of a {answer.status} says '{excerpt(leak.group(), 80)}' ({exchange.request.label})",
+                    answer,
+                )
     if not looked:
         return not_judged("the service gave no error answer", blame="submission")
     return passed(f"none in {looked} error answers")
+
+
+def _unreachable(histories: Iterable[History]) -> Iterator[Exchange]:
+    """Yield the errors to prompts in other exercises where the model took no connections: that takes long to show."""
+    for history in histories:
+        ask, model = history.contract.ask, history.contract.model
+        if any(fault.name == "blackhole" and fault.upstream == model for fault in history.of(Fault)):
+            yield from (one for one in every_error(history) if ask and one.request.path == ask.path)
 
 
 def _texts(exchange: Exchange, answer: Answer) -> Iterator[tuple[str, str]]:

@@ -6,11 +6,13 @@ import functools
 from collections.abc import AsyncIterator, Sequence
 
 from chaos.history import Call, Failure
+from chaos.llm import Answer
 from exercises.exam.ex4_errors_and_retry.axes import MLFLOW_FAULTS, ORDERS
 from exercises.exam.ex4_errors_and_retry.callers import Callers
 from exercises.exam.ex4_errors_and_retry.cases import is_served
 from lab.axes import plain
 from lab.lab import Lab
+from lab.prompts import long_answer
 from lab.traces import kept
 
 MLFLOW = "mlflow"
@@ -97,10 +99,12 @@ async def _ask(lab: Lab, callers: Callers, fault: str) -> list[str]:
         orders.sort(key=lambda one: not one[1])
         orders[:1] *= HANGING_ROUNDS
     for order, at_once in orders:
-        ask = functools.partial(callers.ask, label=f"mlflow {fault}, {order}", timeout=PATIENCE)
+        ask = functools.partial(callers.ask, label=f"mlflow {fault}, {order}", long=True, timeout=PATIENCE)
         batches = [REQUESTS_AT_ONCE] if at_once else [1] * REQUESTS_IN_SEQUENCE
         for count in batches:
             fresh = [lab.key() for _ in range(count)]
+            for key in fresh:
+                lab.llm.script(key, Answer(content=long_answer(key)))
             ends = await asyncio.gather(*map(ask, fresh))
             keys += [key for key, end in zip(fresh, ends, strict=True) if is_served(end)]
             if any(isinstance(end, Failure) for end in ends):

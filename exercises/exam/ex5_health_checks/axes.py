@@ -27,6 +27,7 @@ BROKEN: Axis[Break] = Axis(
         "refuses connections": Upstreams.outage,
         "resets connections": Upstreams.reset,
         "hangs up": Upstreams.close,
+        "answers 403": _answers(403),
         "answers 404": _answers(404),
         "answers 500": _answers(500),
         "answers 502": _answers(502),
@@ -47,6 +48,7 @@ WHICH = plain("dependencies", DEPENDENCIES)
 HOW_MANY = plain("numbers of dependencies that are down", ("one", "two", "three"))
 RECOVERIES = plain("ways to recover", ("one by one", "all at once"))
 MEANWHILE = plain("circumstances of liveness", ("asked alone", "readiness is asked", f"{CROWD} callers ask"))
+PACES = plain("paces of callers", ("again and again", "after a rest"))
 STATES = plain("states", ("all up", "one down", "three down"))
 HANGING_CROWDS = plain("crowds", [f"{dependency} hangs" for dependency in DEPENDENCIES])
 CROWDS = plain("crowds", ("all up", *HANGING_CROWDS.values))
@@ -83,7 +85,7 @@ FORMS = plain(
 AXES: Axes = {
     "liveness": (WHICH, BROKEN, HANGING, HOW_MANY, MEANWHILE),
     "readiness": (STATES,),
-    "outages_show": (WHICH, BROKEN, HOW_MANY),
+    "outages_show": (WHICH, BROKEN, HOW_MANY, PACES),
     "hanging_is_bounded": (WHICH, HANGING, HANGING_CROWDS),
     "recovery_shows": (WHICH, RECOVERIES),
     "probes_are_few": (CROWDS,),

@@ -7,6 +7,8 @@ from exercises.exam.ex5_health_checks import compose, probes, reports
 from exercises.exam.ex5_health_checks.readiness import (
     CROWD_LABEL,
     DEPENDENCIES,
+    KEPT_SECONDS,
+    RESTED_LABEL,
     SEEN_SECONDS,
     State,
     reader,
@@ -46,12 +48,14 @@ def readiness(outages: History) -> Verdict:
     return passed(told(look[-1].end, known), look[-1].end)
 
 
-def outages_show(outages: History, blackholes: History, swallowed: History) -> Verdict:
-    return all_of(
+def outages_show(outages: History, blackholes: History, swallowed: History, rested: History) -> Verdict:
+    shown = [
         verdict
         for history in (outages, blackholes, swallowed)
         for verdict in _all_shown(history, hanging=False)
-    )
+    ]
+    # How this service writes its flags is seen where more has been down.
+    return all_of([*shown, _shown_after_a_rest(rested, reader(states(outages)))])
 
 
 def hanging_is_bounded(blackholes: History, swallowed: History) -> Verdict:
@@ -159,6 +163,19 @@ def _shown(history: History, state: State, known: Reader, *, whatever: Collectio
             return failed(expected, told(one.end, known), one.end, _fault_before(history, state.asked[0]))
     last = state.asked[-1]
     return passed(f"{names} down: shown after {last.request.t - state.asked[0].request.t:.0f} s", last.end)
+
+
+def _shown_after_a_rest(rested: History, known: Reader) -> Verdict:
+    """Judge that a report is made anew, or not much older than it may be kept, where nobody has asked for long."""
+    rests = [state for state in states(rested) if state.label.startswith(RESTED_LABEL)]
+    looks = [state for state in rests if state.asked[-1].status != 429]
+    if not looks:
+        return passed("no report to leave alone")
+    if any(shows(state.asked[-1].end, state.down, known) for state in looks):
+        return passed(f"after {KEPT_SECONDS:.0f} s without a caller: {told(looks[-1].asked[-1].end, known)}")
+    state, one = looks[0], looks[0].asked[-1]
+    expected = f"the first report after {KEPT_SECONDS:.0f} s without a caller shows that {state.what}"
+    return failed(expected, told(one.end, known), one.end, _fault_before(rested, one))
 
 
 def _seen_up(state: State, known: Reader) -> set[Upstream]:

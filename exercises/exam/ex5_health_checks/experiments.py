@@ -1,14 +1,15 @@
 """The experiments of exercise 5: dependencies that break, vanish and fall silent, and crowds that ask how they are."""
 
 from exercises.exam.ex5_health_checks.axes import FORMS, RECOVERIES, UNREACHABLE
-from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES
+from exercises.exam.ex5_health_checks.readiness import DEPENDENCIES, KEPT_SECONDS, SEEN_SECONDS
 from exercises.exam.ex5_health_checks.watching import MANY_AT_ONCE, Watch
 from lab.experiment import experiment
 from lab.lab import Lab
 
-__all__ = ["blackholes", "compose_files", "outages", "swallowed"]
+__all__ = ["blackholes", "compose_files", "outages", "rested", "swallowed"]
 
 CROWD_DELAY = 0.8
+REST_MARGIN = 1.0
 
 
 @experiment(seconds=1, needs="nothing")
@@ -73,3 +74,19 @@ async def swallowed(lab: Lab) -> None:
     await watch.step(watch.plan.silent_together())
     lab.phase("recovery")
     await watch.all_up("recovered", callers=MANY_AT_ONCE)
+
+
+@experiment(seconds=KEPT_SECONDS + 2, needs="start")
+async def rested(lab: Lab) -> None:
+    """A dependency breaks while nobody asks, for longer than a report may be kept; then one caller asks.
+
+    A service that asks by itself at intervals may not have seen it yet. It has more time to see the next change.
+    """
+    watch = Watch(lab)
+    if not await watch.all_up("healthy"):
+        return
+    lab.phase("fault")
+    first, second = watch.plan.broken_at_rest()
+    if not await watch.rest(first, seconds=KEPT_SECONDS + REST_MARGIN):
+        await watch.rest(second, seconds=SEEN_SECONDS + REST_MARGIN)
+    await watch.heal()

@@ -1,6 +1,6 @@
 """Draws which dependency fails how in which step of an experiment.
 
-Across the experiments of a run each dependency meets all kinds of failure but two, alone and in company.
+Across the experiments of a run each dependency meets all kinds of failure but three, alone and in company.
 """
 
 import random
@@ -30,9 +30,9 @@ class Plan:
         source = random.Random(f"{seed}/health checks")  # noqa: S311 - must be replayable
         self._order = source.sample(DEPENDENCIES, len(DEPENDENCIES))
         kinds = source.sample(list(BROKEN.values), len(BROKEN.values))
-        # Each starts two further, so that never two fail alike at the same time, and what one misses others meet.
+        # Each starts three further, so that never two fail alike at the same time, and what one misses others meet.
         self._kinds = {
-            dependency: kinds[2 * place :] + kinds[: 2 * place]
+            dependency: kinds[3 * place :] + kinds[: 3 * place]
             for place, dependency in enumerate(self._order)
         }
         self._silent = source.sample(list(SILENT.values), len(SILENT.values))
@@ -53,6 +53,10 @@ class Plan:
         ]
         kinds = {dependency: iter(self._kinds[dependency]) for dependency in self._order}
         return [Step({one: next(kinds[one]) for one in down}, can_wait) for down, can_wait in walk]
+
+    def broken_at_rest(self) -> Sequence[Step]:
+        """Return one step, and then the opposite: what was down is up, and what was up is down."""
+        return self.broken_in_turn()[:2]
 
     def broken_still(self, part: int) -> Iterator[Step]:
         """Yield two steps in which each dependency fails once, as it has not in `broken_in_turn`; `part` is 0 or 1."""

@@ -16,6 +16,9 @@ NAMES: dict[Upstream, tuple[str, ...]] = {
 DEPENDENCIES: tuple[Upstream, ...] = tuple(NAMES)
 SEEN_SECONDS = 35.0
 """A change has to show by then; reports may be kept for 30 s."""
+KEPT_SECONDS = 30.0
+"""A report may be kept so long."""
+RESTED_LABEL = "after a rest"
 CROWD_LABEL = "crowd"
 OTHERWISE_LABEL = "asked otherwise"
 _HANGS = {"blackhole", "hang"}

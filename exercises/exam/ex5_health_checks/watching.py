@@ -12,6 +12,7 @@ from exercises.exam.ex5_health_checks.axes import (
     HANGING,
     HOW_MANY,
     MEANWHILE,
+    PACES,
     STATES,
     WHICH,
 )
@@ -21,6 +22,7 @@ from exercises.exam.ex5_health_checks.readiness import (
     DEPENDENCIES,
     NAMES,
     OTHERWISE_LABEL,
+    RESTED_LABEL,
     SEEN_SECONDS,
     shows,
 )
@@ -93,6 +95,14 @@ class Watch:
         await self._sample()
         return True
 
+    async def rest(self, step: Step, *, seconds: float) -> bool:
+        """Have nobody ask for so long after the dependencies fail as a step says; whether the next report shows it."""
+        self.tried(PACES, "after a rest")
+        await self._apply(step.down)
+        await asyncio.sleep(seconds)
+        [end] = await self._look(f"{RESTED_LABEL}: {', '.join(step.down)}", 1)
+        return self._shows(end, tuple(self._down))
+
     async def heal(self) -> None:
         """End all faults."""
         await self._apply({})
@@ -128,6 +138,7 @@ class Watch:
 
         Where all that is down hangs, one question without an answer decides.
         """
+        self.tried(PACES, "again and again")
         down = tuple(self._down)
         started = self._lab.recorder.now()
         at_once = 1

@@ -15,6 +15,7 @@ from exercises.exam.ex6_structured_logging.ids import (
     harm,
     has_to_be_kept,
     is_same,
+    shared_ids,
     unique_ids,
 )
 from exercises.exam.ex6_structured_logging.leaks import finder
@@ -55,8 +56,9 @@ def records_have_fields(every_kind: History, fifty_at_once: History, run: Sequen
 
 
 def every_answer_has_id(every_kind: History, fifty_at_once: History, run: Sequence[History]) -> Verdict:
-    own, *others = map(unique_ids, _judged(every_kind, fifty_at_once, *run))
-    bad = [one for one in others if not one.passed]
+    histories = _judged(every_kind, fifty_at_once, *run)
+    own, *others = map(unique_ids, histories)
+    bad = [one for one in (*others, shared_ids(histories)) if not one.passed]
     return bad[0] if bad and own.passed else own
 
 

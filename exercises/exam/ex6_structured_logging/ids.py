@@ -1,5 +1,8 @@
 """Judges the request ids of answers: whether there is one, whose it is, and what became of the caller's."""
 
+import itertools
+from collections.abc import Sequence
+
 from chaos.history import Answer, Event, Exchange, Failure, History, Log, Ready, Signalled
 from exercises.exam.ex6_structured_logging.planted import (
     HEADER,
@@ -16,6 +19,8 @@ from lab.verdict import Verdict, failed, passed
 
 REFUSED_BY_SERVER = {400, 431}
 """What servers answer to a head that they do not accept, before any application sees it."""
+SHARED_BY_CHANCE = 5
+"""Among thousands of ids of eight hexadecimal digits two may be the same; among those that are counted most are."""
 CUT_BY_SERVER = 500
 """What servers answer in place of an application that they stop while it works on a request."""
 
@@ -67,6 +72,26 @@ def unique_ids(history: History) -> Verdict:
         seen[own] = exchange
     statuses = ", ".join(map(str, sorted({one.status for one in seen.values() if one.status})))
     return passed(f"{len(seen)} answers ({statuses}), each with its own")
+
+
+def shared_ids(histories: Sequence[History]) -> Verdict:
+    """Judge that two instances do not make the same ids. A few may be the same by chance, if ids are short."""
+    expected = "X-Request-ID different for each request, also of two instances"
+    made = [_made_ids(history) for history in histories]
+    for one, other in itertools.combinations(made, 2):
+        if len(shared := one.keys() & other.keys()) >= SHARED_BY_CHANCE:
+            first = min(shared, key=lambda own: one[own].request.t)
+            actual = (
+                f"two instances have made {len(shared)} ids that are the same, such as '{excerpt(first, 60)}'"
+            )
+            return failed(expected, actual, one[first].end, other[first].end)
+    return passed(f"different ids from {len(made)} instances")
+
+
+def _made_ids(history: History) -> dict[str, Exchange]:
+    """Return the ids that were given to requests without one."""
+    asked = (one for one in answered(history) if HEADER not in one.request.headers)
+    return {own: one for one in asked if (own := answered_id(one.end))}
 
 
 def has_to_be_kept(exchange: Exchange) -> str | None:

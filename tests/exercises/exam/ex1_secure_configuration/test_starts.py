@@ -19,16 +19,28 @@ def test_longer_keys_are_long_enough_and_hold_a_well_known_word(seed: int) -> No
 
 
 @pytest.mark.parametrize("seed", range(20))
+def test_some_longer_keys_have_no_well_known_word_in_small_letters(seed: int) -> None:
+    repeated = starts.LONGER_KEYS.values["a word in capitals, repeated"](random.Random(seed).choice)
+
+    assert not any(word in repeated for word in starts.WELL_KNOWN_WORDS)
+
+
+def test_a_port_is_no_host() -> None:
+    assert not any(urlsplit(url).hostname for url in starts.MALFORMED.values["a port alone"])
+
+
+@pytest.mark.parametrize("seed", range(20))
 def test_every_kind_of_malformed_address_meets_both_and_no_sample_is_a_url(seed: int) -> None:
     rows = starts.rows(CONTRACT, SECRETS, random.Random(seed).choice)
 
     for variable in ("LITELLM_URL", "QDRANT_URL"):
-        values = [row[variable].value or "" for row in rows]
+        values = [row[variable].value or "" for row in rows if variable in row]
         assert len(set(values)) == len(starts.MALFORMED.values)
         assert "" in values
         for value in values:
             parts = urlsplit(value)
             assert parts.scheme not in {"http", "https"} or not parts.hostname
+    assert [list(row) for row in rows if len(row) == 1] == [["LITELLM_URL"], ["QDRANT_URL"]]
     named = {variable for row in rows for variable in row}
     assert named == {*starts.addresses(CONTRACT), "AUTH_ADMIN_PASSWORD", "AUTH_USER_PASSWORD", "CORS_ORIGINS"}
 

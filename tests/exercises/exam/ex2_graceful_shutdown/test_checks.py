@@ -220,9 +220,9 @@ def test_real_answers_fails_a_request_that_was_in_the_middle_of_its_body() -> No
         assert checks.real_answers(story.end(), _idle()).passed is right
 
 
-def _patient(status: int) -> History:
+def _patient(status: int, label: str = "patient") -> History:
     story = Stop("idle")
-    story.serve("patient") if status == 200 else story.answer(story.ask("patient"), status)
+    story.serve(label) if status == 200 else story.answer(story.ask(label), status)
     story.terminate()
     story.exit(at=1)
     return story.end()
@@ -234,6 +234,21 @@ def test_real_answers_asks_for_no_more_patience_than_a_service_has_without_a_sig
     assert checks.real_answers(cut, _patient(200)).status == "failed"
     assert checks.real_answers(cut, _patient(504)).passed
     assert checks.real_answers(_drain(200, 503, 504), _patient(504)).status == "failed"
+
+
+def test_real_answers_waits_for_half_a_body_as_long_as_the_service_does_without_a_signal() -> None:
+    story = Stop("drain")
+    first, half = story.in_flight(), story.ask("in-flight-body")
+    story.terminate()
+    story.at(2)
+    story.answer(first)
+    story.at(3)
+    story.answer(half, 503)
+    story.exit()
+    cut = story.end()
+
+    assert "1 of 2: 503" in checks.real_answers(cut, _patient(200, "patient-body")).actual
+    assert checks.real_answers(cut, _patient(408, "patient-body")).passed
 
 
 def test_real_answers_blames_the_machine_for_what_it_could_not_have_in_time() -> None:
@@ -266,7 +281,7 @@ def test_real_answers_is_not_judged_where_nothing_was_in_flight() -> None:
 
 def test_exit_is_bounded_passes_within_bound_and_tolerance() -> None:
     verdict = checks.exit_is_bounded(
-        _stuck(exit_at=34.9), _without_mlflow(exit_at=34.9), _without_mlflow(exit_at=30.0)
+        _stuck(exit_at=34.9), _without_mlflow(exit_at=34.9), _without_mlflow(exit_at=30.0), _without_mlflow()
     )
 
     assert verdict.passed
@@ -288,7 +303,7 @@ def test_exit_is_bounded_passes_within_bound_and_tolerance() -> None:
     ],
 )
 def test_exit_is_bounded_tells_what_kept_the_service(exit_at: float | None, actual: str) -> None:
-    verdict = checks.exit_is_bounded(_stuck(exit_at=exit_at), _without_mlflow(), _without_mlflow())
+    verdict = checks.exit_is_bounded(_stuck(exit_at=exit_at), *[_without_mlflow()] * 3)
 
     assert verdict.status == "failed"
     assert actual in verdict.actual
@@ -297,24 +312,26 @@ def test_exit_is_bounded_tells_what_kept_the_service(exit_at: float | None, actu
 def test_exit_is_bounded_says_which_failure_of_mlflow_keeps_the_service() -> None:
     late, soon = _without_mlflow(exit_at=None), _without_mlflow()
 
-    refused = checks.exit_is_bounded(_stuck(), late, soon)
-    hanging = checks.exit_is_bounded(_stuck(), soon, late)
+    refused = checks.exit_is_bounded(_stuck(), late, soon, soon)
+    hanging = checks.exit_is_bounded(_stuck(), soon, late, soon)
+    dripping = checks.exit_is_bounded(_stuck(), soon, soon, late)
 
-    assert (refused.status, hanging.status) == ("failed", "failed")
+    assert {one.status for one in (refused, hanging, dripping)} == {"failed"}
     assert "MLflow refusing connections" in refused.expected
     assert "MLflow hanging" in hanging.expected
+    assert "MLflow dripping" in dripping.expected
     assert "it still ran after 36 s" in refused.actual
     assert any(isinstance(event, Fault) for event in refused.evidence)
 
 
 def test_exit_is_bounded_is_not_judged_where_no_request_hung() -> None:
-    verdict = checks.exit_is_bounded(_stuck(reached=False), _without_mlflow(), _without_mlflow())
+    verdict = checks.exit_is_bounded(_stuck(reached=False), *[_without_mlflow()] * 3)
 
     assert (verdict.status, verdict.blame) == ("not judged", "submission")
 
 
 def test_exit_is_bounded_blames_the_machine_where_the_lab_stood_still() -> None:
-    verdict = checks.exit_is_bounded(_stuck(exit_at=35.8, stall=2.0), _without_mlflow(), _without_mlflow())
+    verdict = checks.exit_is_bounded(_stuck(exit_at=35.8, stall=2.0), *[_without_mlflow()] * 3)
 
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
@@ -794,7 +811,7 @@ def test_a_service_that_ended_before_sigterm_fails_everything() -> None:
     died = _died("drain")
     for verdict in (
         checks.real_answers(died, _idle()),
-        checks.exit_is_bounded(died, died, died),
+        checks.exit_is_bounded(died, died, died, died),
         checks.no_new_work(died),
         checks.leaves_promptly(died, died),
         checks.exits_cleanly(died, died, died, died, died),

@@ -2,24 +2,26 @@ import pytest
 
 from chaos.history import Call, History, Reply, Stall, Workers
 from exercises.exam.ex3_timeouts_limits_breaker import checks
-from exercises.exam.ex3_timeouts_limits_breaker.axes import CLIENT_ERRORS
+from exercises.exam.ex3_timeouts_limits_breaker.axes import CLIENT_ERRORS, OTHERS_DOWN
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import labelled
 from lab.verdict import Verdict
 from tests.exercises.exam.ex3_timeouts_limits_breaker.outages import USUAL, call_on, fail, reject
 from tests.lab.story import Story, held_up
 
 
-def _recovered(story: Story, *, served: int = 3, at_once: int = 6, turned_away: int = 0) -> None:
+def _recovered(
+    story: Story, *, served: int = 3, at_once: int = 6, turned_away: int = 0, kind: str = USUAL
+) -> None:
     for _ in range(3):
         if served:
-            story.serve(labelled("recovered", USUAL))
+            story.serve(labelled("recovered", kind))
         else:
-            story.reject(labelled("recovered", USUAL))
+            story.reject(labelled("recovered", kind))
     if served:
         for _ in range(at_once):
-            story.serve(labelled("recovered at once", USUAL))
+            story.serve(labelled("recovered at once", kind))
         for _ in range(turned_away):
-            story.reject(labelled("recovered at once", USUAL), retry_after="1")
+            story.reject(labelled("recovered at once", kind), retry_after="1")
 
 
 def _recovery(
@@ -77,9 +79,27 @@ def _crowd(reached: int = 18) -> History:
     return story.end()
 
 
-def _judge(breaker: History, half_open: History | None = None, *, crowd: History | None = None) -> Verdict:
+def _drip(*, served: int = 3, opened: bool = True) -> History:
+    story = Story("drip")
+    fail(story, "drip", status=504)
+    if opened:
+        reject(story, "drip")
+        story.now += 10.5
+        _recovered(story, served=served, kind="drip")
+    else:
+        call_on(story, "drip")
+    return story.end()
+
+
+def _judge(
+    breaker: History,
+    half_open: History | None = None,
+    *,
+    crowd: History | None = None,
+    drip: History | None = None,
+) -> Verdict:
     other = _half_open()
-    return checks.breaker_closes(breaker, half_open or other, other, crowd or _crowd())
+    return checks.breaker_closes(breaker, half_open or other, other, crowd or _crowd(), drip or _drip())
 
 
 @pytest.mark.parametrize("probes", [1, 3, 10])
@@ -113,6 +133,17 @@ def test_breaker_closes_fails_a_breaker_that_stays_open() -> None:
 
     assert verdict.status == "failed"
     assert "503" in verdict.actual
+
+
+def test_breaker_closes_fails_a_breaker_that_the_deadline_has_opened_for_good() -> None:
+    verdict = _judge(_recovery(), drip=_drip(served=0))
+
+    assert verdict.status == "failed"
+    assert "met the deadline" in verdict.expected
+
+
+def test_breaker_closes_leaves_it_to_others_whether_the_deadline_opens_it() -> None:
+    assert _judge(_recovery(), drip=_drip(opened=False)).passed
 
 
 def test_breaker_closes_fails_one_request_at_a_time_for_ever() -> None:
@@ -215,7 +246,11 @@ def test_breaker_closes_passes_few_probes_in_spite_of_a_stall() -> None:
 
 
 def _client_errors(
-    *, opened_by: str = "", after_aborts: tuple[bool, bool] = (True, True), reached: bool = True
+    *,
+    opened_by: str = "",
+    after_aborts: tuple[bool, bool] = (True, True),
+    reached: bool = True,
+    retry_after: str | None = "10",
 ) -> History:
     story = Story("callers")
     for status in CLIENT_ERRORS.values:
@@ -232,6 +267,10 @@ def _client_errors(
         story.fail(request, "aborted", after=0.1)
     for served in after_aborts:
         story.serve("after aborts") if served else story.reject("after aborts")
+    for upstream in OTHERS_DOWN.values:
+        story.serve(labelled("without", upstream))
+        label = labelled("after", upstream)
+        story.reject(label, retry_after=retry_after) if upstream == opened_by else story.serve(label)
     return story.end()
 
 
@@ -258,6 +297,18 @@ def test_client_errors_spare_breaker_fails_where_aborts_open_it(after_aborts: tu
 
     assert verdict.status == "failed"
     assert "hung up" in verdict.expected
+
+
+@pytest.mark.parametrize("upstream", OTHERS_DOWN.values)
+def test_client_errors_spare_breaker_fails_where_another_upstream_opens_it(upstream: str) -> None:
+    verdict = _spared(_client_errors(opened_by=upstream))
+
+    assert verdict.status == "failed"
+    assert upstream in verdict.expected
+
+
+def test_client_errors_spare_breaker_takes_a_503_that_is_no_breakers_for_none() -> None:
+    assert _spared(_client_errors(opened_by="qdrant", retry_after=None)).passed
 
 
 def test_client_errors_spare_breaker_is_not_judged_where_none_reached_the_model() -> None:

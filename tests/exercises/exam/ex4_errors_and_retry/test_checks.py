@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Call, History, Stall
+from chaos.history import Call, Fault, History, Stall
 from exercises.exam.ex4_errors_and_retry import checks
 from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, MALFORMED
 from exercises.exam.ex4_errors_and_retry.own_errors import ODD
@@ -229,6 +229,14 @@ def test_failures_are_told_apart_passes_over_what_a_breaker_rejected_and_was_ask
 
 def _context(history: History, run: tuple[History, ...] = ()) -> Any:
     return checks.errors_have_context(history, hang(), retries(), mlflow_down(), (history, *run))
+
+
+def test_errors_have_context_fails_a_breaker_that_rejects_in_plain_text() -> None:
+    story = Service("refusals")
+    story.refuse("lasting refused", 503)
+    story.refuse("after lasting refused", 503, body="circuit open", headers={"retry-after": "10"})
+
+    assert "after lasting refused" in _context(story.end()).actual
 
 
 def _one(body: Any, **options: Any) -> History:
@@ -493,8 +501,8 @@ def test_retry_after_is_honoured_fails(
 # errors_hide_internals: what is not for a caller's eyes
 
 
-def _internals(history: History) -> Any:
-    return checks.errors_hide_internals(history, hang(), retries(), mlflow_down())
+def _internals(history: History, run: tuple[History, ...] = ()) -> Any:
+    return checks.errors_hide_internals(history, hang(), retries(), mlflow_down(), (history, *run))
 
 
 def test_errors_hide_internals_passes() -> None:
@@ -524,6 +532,21 @@ def test_errors_hide_internals_fails(leak: str, where: str) -> None:
     assert verdict.status == "failed"
     assert f"the {where}" in verdict.actual
     assert "wrong: no prompt" in verdict.actual
+
+
+@pytest.mark.parametrize(
+    ("fault", "upstream"), [("blackhole", "litellm"), ("outage", "litellm"), ("blackhole", "qdrant")]
+)
+def test_errors_hide_internals_reads_the_errors_of_a_model_that_other_exercises_could_not_reach(
+    fault: Any, upstream: str
+) -> None:
+    story = Service("elsewhere")
+    story.add(Fault(name=fault, upstream=upstream, on=True))
+    story.refuse("unreachable", 504, body={"detail": "no connection to http://10.1.2.3:4000"})
+
+    verdict = _internals(refusals(), (story.end(),))
+
+    assert verdict.passed is ((fault, upstream) != ("blackhole", "litellm"))
 
 
 def test_errors_hide_internals_allows_paths_and_addresses_of_the_api() -> None:

@@ -118,6 +118,21 @@ def swallowed(
     return story.end()
 
 
+def rested(*reports: Report | None) -> History:
+    """Tell of reports after a rest: the first with Qdrant down, the next with MLflow down; by default the right one."""
+    story = Story("rested")
+    ask(story, "healthy", ALL_UP)
+    before: Upstream | None = None
+    for upstream, one in zip(("qdrant", "mlflow"), reports or (report(["qdrant"]),), strict=False):
+        if before:
+            story.add(Fault(name="heal", upstream=before, on=False))
+        story.add(Fault(name="outage", upstream=upstream, on=True))
+        story.now += 31
+        ask(story, f"after a rest: {upstream}", one)
+        before = upstream
+    return story.end()
+
+
 def walk(
     story: Story,
     steps: Mapping[str, Mapping[Upstream, tuple[FaultName, str]]],

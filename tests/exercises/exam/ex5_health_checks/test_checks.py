@@ -21,6 +21,7 @@ from tests.exercises.exam.ex5_health_checks.stories import (
     outages,
     recover,
     report,
+    rested,
     swallowed,
     walk,
 )
@@ -158,7 +159,7 @@ def test_readiness_leaves_out_what_a_rate_limit_keeps_back() -> None:
 
 
 def test_outages_show_passes() -> None:
-    verdict = checks.outages_show(outages(), blackholes(), swallowed())
+    verdict = checks.outages_show(outages(), blackholes(), swallowed(), rested())
 
     assert verdict.passed
     assert "qdrant down: shown after 30 s" in verdict.actual
@@ -172,7 +173,7 @@ def test_outages_show_passes() -> None:
     ids=["all up", "no page", "500", "no flags", "200", "no answer"],
 )
 def test_outages_show_fails(told: Report | None, label: str) -> None:
-    verdict = checks.outages_show(outages({label: told}), blackholes(), swallowed())
+    verdict = checks.outages_show(outages({label: told}), blackholes(), swallowed(), rested())
 
     assert verdict.status == "failed"
     assert "503 with" in verdict.expected
@@ -184,7 +185,7 @@ def test_outages_show_fails_where_one_of_two_is_left_out(missed: Upstream) -> No
     label = "litellm 500, mlflow reset"
     [seen] = set(IN_TURN[label]) - {missed}
 
-    verdict = checks.outages_show(outages({label: report([seen])}), blackholes(), swallowed())
+    verdict = checks.outages_show(outages({label: report([seen])}), blackholes(), swallowed(), rested())
 
     assert verdict.status == "failed"
     assert "litellm answers 500 and mlflow resets connections" in verdict.expected
@@ -192,14 +193,39 @@ def test_outages_show_fails_where_one_of_two_is_left_out(missed: Upstream) -> No
 
 def test_outages_show_fails_where_what_was_up_falls_with_others() -> None:
     told = report(["qdrant", "mlflow"])
-    verdict = checks.outages_show(outages({"qdrant refused": told}), blackholes(), swallowed())
+    verdict = checks.outages_show(outages({"qdrant refused": told}), blackholes(), swallowed(), rested())
 
     assert verdict.status == "failed"
     assert verdict.actual == "503: qdrant false, litellm true, mlflow false"
 
 
+@pytest.mark.parametrize(
+    ("reports", "passes"),
+    [
+        ([report(["qdrant"])], True),
+        ([ALL_UP, report(["mlflow"])], True),  # asked by itself, a little later
+        ([ALL_UP, report(["qdrant"])], False),  # the report before, each time
+        ([ALL_UP, ALL_UP], False),
+        ([ALL_UP], False),
+        ([report(["mlflow"]), report(["qdrant"])], False),
+        ([None, report(["qdrant"])], False),
+        ([], True),
+    ],
+)
+def test_outages_show_judges_the_first_report_after_a_rest(
+    reports: list[Report | None], *, passes: bool
+) -> None:
+    verdict = checks.outages_show(outages(), blackholes(), swallowed(), rested(*reports))
+
+    assert verdict.passed is passes
+    assert passes or "without a caller shows that qdrant refuses connections" in verdict.expected
+
+
 def test_outages_show_judges_what_breaks_in_other_experiments_too() -> None:
-    assert checks.outages_show(outages(), blackholes({"mlflow 502": ALL_UP}), swallowed()).status == "failed"
+    assert (
+        checks.outages_show(outages(), blackholes({"mlflow 502": ALL_UP}), swallowed(), rested()).status
+        == "failed"
+    )
 
 
 def test_outages_show_fails_where_callers_at_once_get_different_reports() -> None:
@@ -210,7 +236,7 @@ def test_outages_show_fails_where_callers_at_once_get_different_reports() -> Non
     ask(story, "down", down)
     at_once(story, "down", [down, ALL_UP, down])
 
-    assert checks.outages_show(story.end(), blackholes(), swallowed()).status == "failed"
+    assert checks.outages_show(story.end(), blackholes(), swallowed(), rested()).status == "failed"
 
 
 STUCK: dict[str, Report | None] = {
@@ -221,7 +247,7 @@ STUCK: dict[str, Report | None] = {
 
 
 def test_outages_show_leaves_what_does_not_recover_to_the_criterion_on_recovery() -> None:
-    assert checks.outages_show(outages(STUCK), blackholes(), swallowed()).passed
+    assert checks.outages_show(outages(STUCK), blackholes(), swallowed(), rested()).passed
     assert checks.recovery_shows(outages(STUCK), blackholes(), swallowed()).status == "failed"
 
 
@@ -346,7 +372,7 @@ def test_recovery_shows_leaves_a_report_without_flags_to_the_criterion_on_outage
     told: dict[str, Report | None] = {"litellm 500, mlflow reset": (500, {"detail": "Internal Server Error"})}
 
     assert checks.recovery_shows(outages(told), blackholes(), swallowed()).passed
-    assert checks.outages_show(outages(told), blackholes(), swallowed()).status == "failed"
+    assert checks.outages_show(outages(told), blackholes(), swallowed(), rested()).status == "failed"
 
 
 def test_recovery_shows_fails_where_some_callers_still_get_the_old_report() -> None:
@@ -515,7 +541,7 @@ def test_of_two_that_could_be_the_flag_the_one_that_follows_counts() -> None:
     history = outages({"healthy": told(frozenset()), "recovered": told(frozenset()), **reports})
 
     assert checks.readiness(history).passed
-    assert checks.outages_show(history, blackholes(), swallowed()).passed
+    assert checks.outages_show(history, blackholes(), swallowed(), rested()).passed
     assert checks.recovery_shows(history, blackholes(), swallowed()).passed
 
 

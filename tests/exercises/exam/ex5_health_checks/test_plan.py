@@ -14,12 +14,24 @@ def broken(plan: Plan) -> list[Step]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_each_dependency_fails_in_all_ways_but_two_and_each_way_is_tried(seed: int) -> None:
+def test_each_dependency_fails_in_all_ways_but_three_and_each_way_is_tried(seed: int) -> None:
     met = {one: [step.down[one] for step in broken(Plan(seed)) if one in step.down] for one in DEPENDENCIES}
 
-    assert all(len(kinds) == len(set(kinds)) == len(BROKEN.values) - 2 for kinds in met.values())
+    assert all(len(kinds) == len(set(kinds)) == len(BROKEN.values) - 3 for kinds in met.values())
     assert {kind for kinds in met.values() for kind in kinds} == set(BROKEN.values)
     assert all(sum(kind.startswith("answers ") for kind in kinds) >= 2 for kinds in met.values())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_way_but_hanging_is_tried_where_there_is_time_for_one_experiment_only(seed: int) -> None:
+    assert {kind for step in Plan(seed).broken_in_turn() for kind in step.down.values()} == set(BROKEN.values)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_after_a_rest_everything_is_the_other_way_round(seed: int) -> None:
+    one, other = (set(step.down) for step in Plan(seed).broken_at_rest())
+
+    assert other == set(DEPENDENCIES) - one
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -40,7 +40,7 @@ class Service(Story):
     """A story in which every answer has an id, and one record at its end that carries it."""
 
     def __init__(self, name: str, *, started: bool = True) -> None:
-        self.made = itertools.count(1)
+        self.made = (f"{name}-{number}" for number in itertools.count(1))
         super().__init__(name, started=started)
 
     def record(self, **fields: Any) -> None:
@@ -74,7 +74,7 @@ class Service(Story):
         after: float = 0.01,
     ) -> None:
         """Record the log record and the answer of a request; an empty id is its own, None stands for no id."""
-        own = request.headers.get(HEADER) or f"made-{next(self.made)}"
+        own = request.headers.get(HEADER) or next(self.made)
         if logged is not None:
             level = level or ("error" if status >= 500 else "info")
             self.record(
@@ -390,6 +390,28 @@ def test_every_answer_has_id_fails_one_without_in_another_experiment() -> None:
     other.do("preflight: configured", own=False, answered=None)
 
     assert "preflight" in judge_every_answer_has_id(_tour().end(), GOOD, other.end()).actual
+
+
+@pytest.mark.parametrize(("same", "passes"), [(4, True), (5, False)])
+def test_every_answer_has_id_fails_ids_that_each_instance_counts(same: int, *, passes: bool) -> None:
+    tour, other = _tour(), Service("intruder")
+    for number in range(same):
+        for story in (tour, other):
+            story.do("counted", own=False, answered=f"{number:08x}")
+
+    verdict = judge_every_answer_has_id(tour.end(), GOOD, other.end())
+
+    assert verdict.passed is passes
+    assert passes or "5 ids that are the same, such as '00000000'" in verdict.actual
+
+
+def test_every_answer_has_id_takes_the_same_id_of_a_caller_for_no_made_one() -> None:
+    tour, other = _tour(), Service("intruder")
+    for number in range(9):
+        for story in (tour, other):
+            story.do("own-id", sent=f"caller-{number}")
+
+    assert judge_every_answer_has_id(tour.end(), GOOD, other.end()).passed
 
 
 def test_every_answer_has_id_leaves_what_the_lab_has_broken_off() -> None:
