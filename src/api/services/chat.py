@@ -15,7 +15,7 @@ import orjson
 from api.services.errors import InvalidRequestError, LLMMalformedError, LLMServerError, ServiceError
 from api.utils.event_stream import event_data
 
-_LONGEST_MODEL = 256
+LONGEST_MODEL = 256
 _MOST_TOKENS = 10_000_000
 _MOST_CHOICES = 1000
 _DONE = b"[DONE]"
@@ -61,7 +61,7 @@ def read_request(body: bytes, content: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise InvalidRequestError("The body must be a JSON object.")
     model = fields.get("model")
-    if not isinstance(model, str) or not 0 < len(model) <= _LONGEST_MODEL:
+    if not isinstance(model, str) or not 0 < len(model) <= LONGEST_MODEL:
         raise InvalidRequestError("'model' must name a model that GET /v1/models lists.", param="model")
     if not fields.get(content):
         raise InvalidRequestError(f"'{content}' is required and must not be empty.", param=content)
