@@ -3,8 +3,8 @@
     uv run --with schemathesis python benchmarks/fuzz_openapi.py [--cases 10000] [--seed 1]
 
 Schemathesis asks the service, which has a real PostgreSQL and Redis and a scripted model. It makes about `--cases`
-requests, as many of each endpoint that takes anything. Exits with 1 if schemathesis finds a failure, or if any answer is a 5xx or none: all that
-the service rests on works, so it has no reason for one.
+requests, as many of each endpoint that takes anything. Exits with 1 if schemathesis finds a failure, or if any answer is
+a 5xx or none: all that the service rests on works, so it has no reason for one.
 """
 
 import argparse

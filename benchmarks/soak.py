@@ -195,15 +195,15 @@ async def _load(
             await asyncio.sleep(60)
             print(f"minute {minute:<11}{measure(service, backends)}", flush=True)
 
-    beside = [
-        asyncio.create_task(report_each_minute()),
-        asyncio.create_task(break_in_turn(backends.proxies, faults, period=period)),
-    ]
-    async with callers.asking(rate):
-        await asyncio.sleep(seconds)
-    for task in beside:
-        task.cancel()
-    await asyncio.wait(beside)
+    async with asyncio.TaskGroup() as group:
+        beside = [
+            group.create_task(report_each_minute()),
+            group.create_task(break_in_turn(backends.proxies, faults, period=period)),
+        ]
+        async with callers.asking(rate):
+            await asyncio.sleep(seconds)
+        for task in beside:
+            task.cancel()
 
 
 def _failures(asked: Sequence[Asked], faults: Sequence[Fault]) -> Iterator[str]:

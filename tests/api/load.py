@@ -43,7 +43,7 @@ class Callers:
 
     @asynccontextmanager
     async def connected(self, *, reuse: bool = True) -> AsyncIterator[None]:
-        """Connect for each question that is open, or for each there is unless connections are to be used again."""
+        """Connect when a question needs it; with `reuse`, a connection also serves later questions."""
         keeping: dict[str, Any] = {"keepalive_timeout": KEEP_SECONDS} if reuse else {"force_close": True}
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, **keeping),
@@ -73,15 +73,14 @@ class Callers:
 
     async def saturate(self, seconds: float) -> float:
         """Ask without a pause; return the answers a second."""
-        end = time.monotonic() + seconds
-        before = len(self.asked)
+        began, before = time.monotonic(), len(self.asked)
 
         async def ask_on() -> None:
-            while time.monotonic() < end:
+            while time.monotonic() < began + seconds:
                 await self.ask()
 
         await asyncio.gather(*(ask_on() for _ in range(CONNECTIONS)))
-        return (len(self.asked) - before) / seconds
+        return (len(self.asked) - before) / (time.monotonic() - began)
 
     @asynccontextmanager
     async def asking(self, rate: float) -> AsyncIterator[None]:
