@@ -8,8 +8,8 @@ backend in turn is slow, gone, reset and hanging, with a pause after each fault.
 
 - Every request has an answer, and every stream ends with `[DONE]` or an error event.
 - An answer is a 200. It may be a 502, 503 or 504, or a stream that ends with an error event, if at some time of the
-  request the model's proxy was broken or had been healed for less than RECOVERY_SECONDS. No other backend excuses a
-  failure: answers are given without them.
+  request the model's proxy was broken or had been healed for less than RECOVERY_SECONDS. So may it if this program, which
+  plays the model, stood still for STALL_SECONDS. No other backend excuses a failure: answers are given without them.
 - Every 200 has exactly one row of usage in the database, and every row belongs to a request.
 - At the end the process has no connection to a caller, none that is half closed, at most MOST_CONNECTIONS to each
   backend, and no more other files open than after the warm-up. Its memory is at most MEMORY_GROWTH above that after the
@@ -42,6 +42,7 @@ RECOVERY_SECONDS = 3.0
 """The breaker's pause, with time for the call that closes it."""
 IDLE_SECONDS = 35.0
 """Longer than idle connections are kept, by the service (15 to 30 s) and by its server (5 s)."""
+STALL_SECONDS = 1.0
 SETTLING_REQUESTS = 12
 MOST_CONNECTIONS = 5
 """To one backend, of a service that answers one request at a time: PostgreSQL's pool has that many."""
@@ -55,7 +56,7 @@ VARIABLES = {
     "TOKEN_LIMITS": '{"enterprise": "100000000000/minute"}',
     "DAILY_BUDGETS": '{"enterprise": 1000000}',
 }
-MODELS = "litellm"
+MODELS, STALLED = "litellm", "stalled"
 BACKENDS = {MODELS, "qdrant", "redis", "postgres"}
 ESTABLISHED, LISTEN = "01", "0A"
 
@@ -96,6 +97,15 @@ async def break_in_turn(proxies: Mapping[str, ProxyHandle], faults: list[Fault],
         finally:
             await _heal(proxies[name])
             faults.append(Fault(name, kind, began, time.monotonic()))
+
+
+async def note_stalls(faults: list[Fault]) -> None:
+    """Count it as a fault of the model, which this program plays, when the program stands still; until cancelled."""
+    while True:
+        began = time.monotonic()
+        await asyncio.sleep(STALL_SECONDS / 10)
+        if (ended := time.monotonic()) > began + STALL_SECONDS:
+            faults.append(Fault(MODELS, STALLED, began, ended))
 
 
 KINDS: dict[str, Callable[[ProxyHandle], Any]] = {
@@ -198,6 +208,7 @@ async def _load(
     async with asyncio.TaskGroup() as group:
         beside = [
             group.create_task(report_each_minute()),
+            group.create_task(note_stalls(faults)),
             group.create_task(break_in_turn(backends.proxies, faults, period=period)),
         ]
         async with callers.asking(rate):
@@ -219,7 +230,11 @@ def _failures(asked: Sequence[Asked], faults: Sequence[Fault]) -> Iterator[str]:
         well = one.status == 200 and one.failed is None
         if not one.whole or not (well or (excused and one.status in {200, 502, 503, 504})):
             unexplained.append(one)
-    print(f"{len(asked)} requests, {len(faults)} faults, {len(broken)} of them the model's")
+    stalls = sum(fault.kind == STALLED for fault in faults)
+    print(
+        f"{len(asked)} requests, {len(faults) - stalls} faults, {len(broken) - stalls} of them the model's,"
+        f" {stalls} stalls of this program"
+    )
     for end, number in ends.most_common():
         print(f"{number:8} {end}")
     if unexplained:
