@@ -3,6 +3,7 @@
 It has a project name and ports of its own. The first run builds the images, which takes minutes.
 """
 
+import asyncio
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,12 @@ import pytest
 from filelock import FileLock
 
 from chaos.keys import Keys, expected_answer
+from chaos.ports import free_port
+from tests.api.load import Callers
+from tests.connections import serving
 from tests.docker import docker
 from tests.grading.stack.support import free_ports, until
+from tests.rolling_restart import Balancer, choose_rate, restart_in_turn
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +43,7 @@ BUILD_SECONDS = 1800.0
 UP_SECONDS = 600.0
 DOWN_SECONDS = 120.0
 TRACE_SECONDS = 60.0
+READY_SECONDS = 120.0
 LATENCY = 3.0
 
 POST_JSON = """
@@ -209,6 +216,73 @@ def test_of_what_is_behind_the_proxies_the_scripted_model_alone_is_published(sta
 
     assert set(published) == {"api", "provider", "toxiproxy"}
     assert all(line.count("->") == line.count("127.0.0.1:") == 1 for line in published.values())
+
+
+async def test_no_request_is_lost_while_two_instances_restart_in_turn(stack: Stack) -> None:
+    port = stack.api.base_url.port
+    assert port is not None
+    with _second_instance(stack) as (second_port, second):
+        containers = {port: stack.compose("ps", "--quiet", "api").stdout.strip(), second_port: second}
+
+        async def restart(port: int) -> int:
+            await asyncio.to_thread(_restart, containers[port])
+            await asyncio.to_thread(until, lambda: _ready(port), READY_SECONDS)
+            return port
+
+        balancer = Balancer(list(containers))
+        bearer = {"Authorization": stack.api.headers["Authorization"]}
+        async with serving(balancer.serve) as balanced:
+            callers = Callers(f"http://127.0.0.1:{balanced}", [bearer])
+            async with callers.connected(reuse=False):
+                rate = await choose_rate(callers)
+                # Streams last some seconds with it.
+                toxic = {"name": "narrow", "type": "bandwidth", "attributes": {"rate": 1}}
+                stack.faults.post("/proxies/litellm/toxics", json=toxic).raise_for_status()
+                try:
+                    await restart_in_turn(callers, balancer, restart, rate=rate)
+                finally:
+                    stack.faults.post("/reset").raise_for_status()
+        logs = [docker("logs", container).stdout for container in containers.values()]
+
+    # On a busy machine the model may be too slow, with or without a restart.
+    lost = [one for one in callers.asked if one.failed not in {None, "upstream_timeout"}]
+    assert lost == []
+    assert any(_drained(log) for log in logs), "there were requests to finish"
+
+
+@contextmanager
+def _second_instance(stack: Stack) -> Iterator[tuple[int, str]]:
+    """The port and the container of one more instance of the service."""
+    port = free_port()
+    publish = f"127.0.0.1:{port}:8000"
+    started = stack.compose("run", "--detach", "--no-deps", "--publish", publish, "api", seconds=UP_SECONDS)
+    assert started.returncode == 0, started.stderr
+    container = started.stdout.split()[-1]
+    try:
+        until(lambda: _ready(port), READY_SECONDS)
+        yield port, container
+    finally:
+        docker("rm", "--force", container)
+
+
+def _ready(port: int) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}/health/detailed", trust_env=False).status_code == 200
+    return False
+
+
+def _restart(container: str) -> None:
+    """SIGTERM, the time to drain that the stack gives, and a start; the drain must have sufficed."""
+    stopped = docker("stop", "--time", "35", container)
+    exited = docker("inspect", "--format", "{{.State.ExitCode}}", container).stdout.strip()
+    assert (stopped.returncode, exited) in {(0, "0"), (0, "143")}, "killed"
+    assert docker("start", container).returncode == 0
+
+
+def _drained(log: str) -> int:
+    """How many requests an instance had in flight when it was told to stop."""
+    records = map(json.loads, log.splitlines())
+    return next(int(record["in_flight"]) for record in records if record["message"] == "shutdown: draining")
 
 
 @pytest.mark.usefixtures("docker_compose")

@@ -7,16 +7,17 @@ See https://platform.openai.com/docs/api-reference.
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel
 
 from api.routers.dependencies import ServicesDep, permitted
 from api.routers.limits import admit
 from api.routers.routing import choose_model
 from api.services.callers import Caller, Permission
-from api.services.chat import completion_limit, read_chat_request, read_request, texts_of
+from api.services.chat import LONGEST_MODEL, completion_limit, read_chat_request, read_request, texts_of
 from api.services.errors import LLMNotFoundError
 from api.services.limits.estimates import estimate
+from api.services.prompts import Model
 from api.utils.disconnect import cancel_on_disconnect
 from api.utils.event_stream import EVENT_STREAM, EventStreamResponse
 
@@ -57,24 +58,37 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _body(required: str, **properties: Any) -> dict[str, Any]:
+def _body(required: str, properties: dict[str, Any], **conditions: Any) -> dict[str, Any]:
     """The part of a request that is checked here, for the API's description."""
     schema = {
         "type": "object",
         "required": ["model", required],
-        "properties": {"model": {"type": "string"}, **properties},
+        "properties": {
+            "model": {"type": "string", "minLength": 1, "maxLength": LONGEST_MODEL},
+            **properties,
+        },
         "additionalProperties": True,
+        **conditions,
     }
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
+_OPTIONS_NEED_A_STREAM = {
+    "if": {"required": ["stream_options"], "properties": {"stream_options": {"type": "object"}}},
+    "then": {"required": ["stream"], "properties": {"stream": {"const": True}}},
+}
 _CHAT = _body(
     "messages",
-    messages={"type": "array", "minItems": 1, "items": {"type": "object"}},
-    stream={"type": "boolean", "nullable": True},
-    stream_options={"type": "object", "nullable": True},
+    {
+        "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+        "stream": {"type": ["boolean", "null"]},
+        "stream_options": {"type": ["object", "null"]},
+    },
+    **_OPTIONS_NEED_A_STREAM,
 )
-_EMBEDDINGS = _body("input", input={"oneOf": [{"type": "string"}, {"type": "array", "items": {}}]})
+_EMBEDDINGS = _body(
+    "input", {"input": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "minItems": 1}]}}
+)
 _STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, EVENT_STREAM: {}}}}
 
 
@@ -112,7 +126,9 @@ async def models(_caller: Listing, services: ServicesDep) -> ModelList:
 
 
 @router.get("/models/{model:path}", responses=_ERRORS)
-async def model(model: str, _caller: Listing, services: ServicesDep) -> ModelCard:
+async def model(
+    model: Annotated[str, Path(examples=list(Model))], _caller: Listing, services: ServicesDep
+) -> ModelCard:
     card = (await services.catalogue.cards()).get(model)
     if card is None:
         raise LLMNotFoundError("not in the catalogue", param="model")

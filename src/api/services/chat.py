@@ -15,7 +15,7 @@ import orjson
 from api.services.errors import InvalidRequestError, LLMMalformedError, LLMServerError, ServiceError
 from api.utils.event_stream import event_data
 
-_LONGEST_MODEL = 256
+LONGEST_MODEL = 256
 _MOST_TOKENS = 10_000_000
 _MOST_CHOICES = 1000
 _DONE = b"[DONE]"
@@ -61,7 +61,7 @@ def read_request(body: bytes, content: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise InvalidRequestError("The body must be a JSON object.")
     model = fields.get("model")
-    if not isinstance(model, str) or not 0 < len(model) <= _LONGEST_MODEL:
+    if not isinstance(model, str) or not 0 < len(model) <= LONGEST_MODEL:
         raise InvalidRequestError("'model' must name a model that GET /v1/models lists.", param="model")
     if not fields.get(content):
         raise InvalidRequestError(f"'{content}' is required and must not be empty.", param=content)
@@ -115,7 +115,7 @@ def with_usage(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_completion(body: bytes) -> Completion:
     """Raises LLMMalformedError for what is no completion."""
-    fields = _object(body)
+    fields = _answer(body)
     message = _first_choice(fields).get("message")
     if not isinstance(message, dict):
         raise LLMMalformedError("choices.0.message is missing")
@@ -133,7 +133,7 @@ def read_text_completion(body: bytes) -> Completion:
 
 def read_embeddings(body: bytes) -> Completion:
     """Raises LLMMalformedError for what holds no embeddings."""
-    fields = _object(body)
+    fields = _answer(body)
     if not isinstance(fields.get("data"), list) or not fields["data"]:
         raise LLMMalformedError("data is missing")
     return Completion(_usage(fields) or Usage(0, 0), None)
@@ -177,6 +177,14 @@ async def _read_to_the_end(events: AsyncGenerator[bytes]) -> None:
         async with asyncio.timeout(_END_TIMEOUT):
             async for _ in events:
                 pass
+
+
+def _answer(body: bytes) -> dict[str, Any]:
+    """A whole answer. Some backends answer a failure with success, and callers would be handed its error text."""
+    fields = _object(body)
+    if fields.get("error"):
+        raise LLMMalformedError("an error instead of an answer")
+    return fields
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -33,8 +33,10 @@ _RETRY_AFTER = ("retry-after", "llm_provider-retry-after")
 _COST = "x-litellm-response-cost"
 _JSON = "application/json"
 _LONGEST_EVENT = 1024 * 1024
-# What names an error or a field, and can hold neither a sentence nor an address.
-_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
+# What names a kind of error: words alone, for digits and dots make keys and addresses.
+_CODE = re.compile(r"[A-Za-z_]{1,64}")
+# The place of a field, such as `messages[2].content`: names, and indexes that are too short for a secret.
+_PLACE = re.compile(r"([A-Za-z_]{1,32})(?:\.[A-Za-z_]{1,32}|\.[0-9]{1,4}|\.?\[[0-9]{1,4}\]){0,8}")
 
 # Whatever else is below 500 was refused for reasons of ours: LLMRejectedError.
 _CLIENT_ERRORS: dict[int, type[LLMError]] = {
@@ -117,7 +119,7 @@ class LLMClient:
         url, body = f"{self._base_url}{path}", orjson.dumps(fields)
         async with self._connected().post(url, data=body, headers=headers, allow_redirects=False) as response:
             if not 200 <= response.status < 300:
-                raise _from_status(response.status, response.headers, await response.read())
+                raise _from_status(response.status, response.headers, await response.read(), fields)
             yield response
 
     def _connected(self) -> aiohttp.ClientSession:
@@ -175,7 +177,7 @@ def _cost(response: aiohttp.ClientResponse) -> float | None:
     return cost if 0 <= cost < float("inf") else None
 
 
-def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> LLMError:
+def _from_status(status: int, headers: Mapping[str, str], body: bytes, asked: Mapping[str, Any]) -> LLMError:
     detail = f"status {status}"
     if status == 429 and b"insufficient_quota" not in body:
         return LLMRateLimitedError(detail, retry_after=_retry_after(headers))
@@ -183,17 +185,29 @@ def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> LLMErr
         return LLMServerError(detail, retry_after=_retry_after(headers))
     kind = _CLIENT_ERRORS.get(status, LLMRejectedError)
     if status in _ABOUT_THE_REQUEST:
-        return kind(detail, code=_named(body, "code"), param=_named(body, "param"))
+        return kind(detail, code=_code(body), param=_place(body, asked))
     return kind(detail)
 
 
-def _named(body: bytes, field: str) -> str | None:
-    """What an error in OpenAI's form calls itself, or the field that it is about. Its message may name upstreams."""
+def _code(body: bytes) -> str | None:
+    """What an error in OpenAI's form calls itself. Its message is left out: it may quote keys and addresses."""
+    code = _of_error(body, "code")
+    return code if code is not None and _CODE.fullmatch(code) else None
+
+
+def _place(body: bytes, asked: Mapping[str, Any]) -> str | None:
+    """The field that an error in OpenAI's form is about, if the request `asked` has it."""
+    place = _of_error(body, "param")
+    match = _PLACE.fullmatch(place or "")
+    return place if match is not None and match[1] in asked else None
+
+
+def _of_error(body: bytes, field: str) -> str | None:
     try:
-        name = orjson.loads(body)["error"][field]
+        value = orjson.loads(body)["error"][field]
     except (ValueError, LookupError, TypeError):
         return None
-    return name if isinstance(name, str) and not name.isdecimal() and _NAME.fullmatch(name) else None
+    return value if isinstance(value, str) else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -6,7 +6,7 @@ Five calls need no client library: importing Qdrant's takes as long as the rest 
 import time
 from typing import Any
 
-import httpx
+from api.utils.http_client import HttpClient
 
 _DIMENSIONS = 1  # points need a vector; an exact match does not
 
@@ -16,7 +16,7 @@ class QdrantStore:
 
     def __init__(self, *, url: str, collection: str, timeout: float) -> None:
         self._collection = f"/collections/{collection}"
-        self._client = httpx.AsyncClient(base_url=url, timeout=timeout)
+        self._client = HttpClient(base_url=url, timeout=timeout)
 
     async def prepare(self) -> None:
         """Make the collection if there is none."""

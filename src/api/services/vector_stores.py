@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 
 from api.services.semantic_cache import Kept, Vector, VectorStore
+from api.utils.http_client import HttpClient
 
 MOST_SCOPES = 100
 MOST_QUESTIONS = 50
@@ -68,7 +69,7 @@ class QdrantStore:
 
     def __init__(self, url: str, *, collection: str, timeout: float) -> None:
         self._collection = f"/collections/{collection}"
-        self._client = httpx.AsyncClient(base_url=url, timeout=timeout)
+        self._client = HttpClient(base_url=url, timeout=timeout)
 
     async def nearest(self, scope: str, vector: Vector, *, threshold: float) -> Kept | None:
         body = {

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import httpx
 import orjson
 
 from api.config.settings import Settings
@@ -33,6 +32,7 @@ from api.services.tokens import TokenService
 from api.services.tracing import Tracer, trace_answer
 from api.services.usage import UsageLedger
 from api.services.users import Account, UserStore
+from api.utils.http_client import HttpClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Services:
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Make everything, without waiting for any dependency; close it in the reverse order."""
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=2.0))
+        http = await stack.enter_async_context(HttpClient(timeout=2.0))
         api_key = settings.litellm_api_key.get_secret_value()
         client = LLMClient(
             base_url=settings.litellm_url,
@@ -171,7 +171,7 @@ def _accounts(settings: Settings) -> Iterator[Account]:
             yield Account(User(name, Tier.ENTERPRISE, permissions), password.get_secret_value())
 
 
-def _checks(http: httpx.AsyncClient, settings: Settings) -> dict[str, Check]:
+def _checks(http: HttpClient, settings: Settings) -> dict[str, Check]:
     """What an answer rests on. The database is not among it: answers are given without."""
     urls = {
         "qdrant": settings.qdrant_url and f"{settings.qdrant_url}/readyz",

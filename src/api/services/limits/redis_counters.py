@@ -123,6 +123,7 @@ class RedisCounters:
         except Exception as error:  # noqa: BLE001  it is the callers' who wait
             self._reachable = False
             self.adjust(adjustments)
+            self._forget_ended()
             for _, answer in waiting:
                 if not answer.done():
                     answer.set_exception(error)
@@ -147,15 +148,16 @@ class RedisCounters:
             )
 
     def _take_owed(self) -> list[Adjustment]:
-        """What is owed, without what belongs to windows that have ended."""
-        now = time.time()
-        owed = [
-            Adjustment(key, start, seconds, amount)
-            for (key, start, seconds), amount in self._owed.items()
-            if amount and start + seconds > now
-        ]
+        self._forget_ended()
+        owed = [Adjustment(*window, amount) for window, amount in self._owed.items() if amount]
         self._owed.clear()
         return owed
+
+    def _forget_ended(self) -> None:
+        """Owe nothing to windows that have ended: while Redis is away, they would pile up."""
+        now = time.time()
+        for window in [window for window in self._owed if window[1] + window[2] <= now]:
+            del self._owed[window]
 
     async def _execute(self, commands: Sequence[Command]) -> list[Any]:
         """The results or errors of commands. A server that has just started does not know the scripts yet."""

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from api.services.limits.counters import Status
+from api.services.limits.counters import Adjustment, Status
 from chaos.redis import RedisServer
 from chaos.toxiproxy.client import ProxyHandle
-from tests.api.services.limits.support import adjustment, charge, redis_client, redis_counters, until
+from tests.api.services.limits.support import AGES, adjustment, charge, redis_client, redis_counters, until
 
 
 def used_is(client: Redis, expected: str) -> Callable[[], Awaitable[bool]]:
@@ -94,3 +95,15 @@ async def test_what_is_owed_is_delivered_at_the_end(server: RedisServer) -> None
             first = await counters.reserve([charge(limit=100)])
             counters.adjust([adjustment(first, 5)])
         assert await client.hget("k", "used") == "6"
+
+
+async def test_nothing_is_owed_to_windows_that_end_while_redis_is_away(proxy: ProxyHandle) -> None:
+    async with redis_counters(proxy.port) as counters:
+        current = await counters.reserve([charge()])
+        await proxy.disable()
+        with pytest.raises(RedisConnectionError):
+            await counters.reserve([charge()])
+        counters.adjust([adjustment(current, 1), *(Adjustment("k", start, 1, 1) for start in range(100))])
+        with pytest.raises(RedisConnectionError):
+            await counters.reserve([charge()])
+        assert [seconds for _, _, seconds in counters._owed] == [AGES]
