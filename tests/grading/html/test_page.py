@@ -135,7 +135,9 @@ def test_every_moment_of_the_report_is_marked_in_its_timeline_and_leads_back(
                 if draw(histories[moment.experiment]).lanes:
                     assert section.xpath(f".//a[@class='moment'][@href='#{anchor}']")
                 else:
-                    assert section.xpath("string(.//p[@class='note'])") == "No service ran in this experiment."
+                    assert (
+                        section.xpath("string(.//p[@class='note'])") == "No service ran in this experiment."
+                    )
 
 
 @pytest.mark.parametrize("name", NAMES)
