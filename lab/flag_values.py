@@ -1,5 +1,6 @@
 """What in a report could be the flag of a dependency: where it stands, how plainly it is named, what it says."""
 
+import functools
 import itertools
 import json
 import re
@@ -288,5 +289,6 @@ def _below(path: Path, key: str) -> Path:
     return (*(part for part in path if part.lower() not in _WRAPPERS), key)
 
 
+@functools.lru_cache(maxsize=4096)
 def _plain(key: str) -> str:
     return re.sub(r"\W|_", "", key.lower())

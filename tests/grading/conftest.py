@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from chaos.contract import StartDefaults
 from grading.start import StartPlan, plan
 from grading.submission import Submission
 from grading.workspace import Workspace
-from tests.browser import CHROMIUM, Browser, Visitor, chromium
+from tests.browser import CHROMIUM, Visitor, chromium
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "A Student",

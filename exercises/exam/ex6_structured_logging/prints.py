@@ -32,6 +32,8 @@ class _Module:
     file: File
     path: PurePosixPath
     tree: ast.Module
+    imported: frozenset[str]
+    """The names of all that it imports, as far as they can be told from its text."""
 
     @property
     def names(self) -> Iterator[str]:
@@ -43,19 +45,6 @@ class _Module:
         if self.path.name != "__init__.py":
             yield parts[-1]
 
-    @property
-    def imported(self) -> Iterator[str]:
-        """The names of all that it imports, as far as they can be told from its text."""
-        for node in ast.walk(self.tree):
-            match node:
-                case ast.Import():
-                    for alias in node.names:
-                        yield from _prefixes(alias.name)
-                case ast.ImportFrom():
-                    yield from _prefixes(node.module or "")
-                    for alias in node.names:
-                        yield f"{node.module}.{alias.name}" if node.module else alias.name
-
 
 def service_files(files: Iterable[File], contract: Contract) -> list[tuple[File, list[int]]]:
     """Return the service's files with the lines of each that print.
@@ -63,7 +52,8 @@ def service_files(files: Iterable[File], contract: Contract) -> list[tuple[File,
     They are all below the folder of its main module, and what those import from elsewhere in the repository; without
     such a folder, all that have no other purpose by their names. Files that cannot be parsed are left out.
     """
-    modules = [module for file in files if (module := _parsed(file)) and not _is_test(module.path)]
+    served = (file for file in files if not _is_test(PurePosixPath(file.path)))
+    modules = [module for file in served if (module := _parsed(file))]
     home = contract.start.main.parent
     inside = [one for one in modules if one.path.is_relative_to(PurePosixPath(home))]
     chosen = inside or [one for one in modules if _AROUND_THE_SERVICE.isdisjoint(one.path.parts[:-1])]
@@ -73,11 +63,25 @@ def service_files(files: Iterable[File], contract: Contract) -> list[tuple[File,
 
 
 def _parsed(file: File) -> _Module | None:
+    if not file.path.endswith(".py"):
+        return None
     try:
         tree = ast.parse(file.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return _Module(file, PurePosixPath(file.path), tree) if file.path.endswith(".py") else None
+    return _Module(file, PurePosixPath(file.path), tree, frozenset(_imports(tree)))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                for alias in node.names:
+                    yield from _prefixes(alias.name)
+            case ast.ImportFrom():
+                yield from _prefixes(node.module or "")
+                for alias in node.names:
+                    yield f"{node.module}.{alias.name}" if node.module else alias.name
 
 
 def _is_test(path: PurePosixPath) -> bool:
