@@ -13,6 +13,7 @@ from chaos.history import (
     Exited,
     Failure,
     Fault,
+    File,
     HarnessFault,
     History,
     Launched,
@@ -53,6 +54,7 @@ _WORDS: dict[type[Event], str] = {
     Connection: "connection {0.connection} to {0.upstream}: {0.state}",
     Probe: "the lab's own connection to {0.upstream}: {0.outcome}",
     Tried: "{0.axis}: {0.value}",
+    File: "{0.path}: {0.text}",
     Cleared: "all that {0.instance} started is gone",
     Stall: "the lab got no processor for {0.seconds:.2f} s",
 }

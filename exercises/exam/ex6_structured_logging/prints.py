@@ -59,7 +59,7 @@ def service_files(files: Iterable[File], contract: Contract) -> list[tuple[File,
     chosen = inside or [one for one in modules if _AROUND_THE_SERVICE.isdisjoint(one.path.parts[:-1])]
     chosen = _with_imported(chosen, modules)
     imported = _imported(chosen)
-    return [(one.file, _prints(one.tree)) for one in chosen if not _is_script(one, imported)]
+    return [(one.file, _prints(one)) for one in chosen if not _is_script(one, imported)]
 
 
 def _parsed(file: File) -> _Module | None:
@@ -112,9 +112,13 @@ def _is_script(module: _Module, imported: set[str]) -> bool:
     return guarded and module.path.name not in _STARTED and imported.isdisjoint(module.names)
 
 
-def _prints(tree: ast.Module) -> list[int]:
+def _prints(module: _Module) -> list[int]:
     """Return the lines that print, or hand `print` on, but for those that run only in a program of the module's own."""
-    served = [part for node in tree.body for part in _served(node)]
+    if (
+        "print" not in module.file.text and module.file.text.isascii()
+    ):  # Python reads wide letters as narrow ones
+        return []
+    served = [part for node in module.tree.body for part in _served(node)]
     return sorted({line for top in served for node in ast.walk(top) if (line := _printing_line(node))})
 
 
