@@ -13,7 +13,7 @@ GRADER := .venv/.grader
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test long hostile starved check format lint types prose site quick coverage real-toxiproxy promtool images bench clean
+.PHONY: score test long hostile starved check format lint types prose site quick coverage real-toxiproxy promtool chromium images bench clean
 
 score: $(GRADER)
 	$(BIN)/grading score . --runtime process $(ARGS)
@@ -81,6 +81,11 @@ $(TOOLS)/bin/promtool:
 	mkdir -p $(TOOLS)/bin $(TOOLS)/prometheus
 	cd $(TOOLS)/prometheus && apt-get download prometheus && dpkg-deb --extract prometheus_*.deb .
 	mv $(TOOLS)/prometheus/usr/bin/promtool $@
+
+# A browser for the tests of the HTML pages, from the package of Debian and its kin. Found by CHROMIUM or on PATH.
+chromium:
+	command -v chromium >/dev/null \
+		|| { apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends chromium fonts-dejavu-core; }
 
 # Images for the compose stack on machines that can pull none. They need Go; the names go into .env or the environment.
 images: $(TOOLS)/toxiproxy/server

@@ -1,9 +1,11 @@
 """What a class costs: students an hour, and whether each has the verdicts that a single run gives.
 
     python benchmarks/class.py [--students N] [--jobs N] [--exercise N]... [--runtime process|sandbox|docker] [--no-single]
+                               [--judged N]
 
 The class is a mix of the exam's reference solution, its starter and half-solutions, each as a repository of its own. Then
-each of them is graded once more, one at a time, and the verdicts are compared.
+each of them is graded once more, one at a time, and the verdicts are compared. Last, N copies of the class's results are
+judged again by `grading rescore`.
 """
 
 import argparse
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--exercise", type=int, action="append", default=[])
     parser.add_argument("--runtime", default="process")
     parser.add_argument("--no-single", action="store_true")
+    parser.add_argument("--judged", type=int, default=200)
     options = parser.parse_args()
     words = ["--runtime", options.runtime]
     words += [word for number in options.exercise for word in ("--exercise", str(number))]
@@ -60,6 +63,9 @@ def main() -> None:
             alone = grade(folder, "single", MIX, words, jobs=1)
             print(f"one at a time: {3600 * len(MIX) / alone:.0f} students an hour")
             compare(folder)
+        if options.judged:
+            seconds = judge_again(folder, options.judged)
+            print(f"{options.judged} stored submissions judged again: {seconds:.0f} s")
 
 
 def write_submissions(folder: Path) -> None:
@@ -87,6 +93,20 @@ def grade(folder: Path, run: str, names: Sequence[str], words: Sequence[str], *,
     ended = subprocess.run([*command, "--jobs", str(jobs), *words], check=False)  # noqa: S603 - our own program
     if ended.returncode not in {0, 3}:
         sys.exit(f"the class was not graded: exit code {ended.returncode}")
+    return time.monotonic() - start
+
+
+def judge_again(folder: Path, count: int) -> float:
+    """Judge so many copies of the class's results again; returns the seconds that it took."""
+    runs = sorted((folder / "results/class/students").glob("[!.]*"))
+    copies = folder / "copies"
+    for number in range(count):
+        shutil.copytree(runs[number % len(runs)], copies / str(number), copy_function=os.link)
+    command = [sys.executable, "-m", "grading", "rescore", str(copies), "--format", "json"]
+    start = time.monotonic()
+    ended = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - our own program
+    if ended.returncode not in {0, 1, 3}:
+        sys.exit(f"the copies were not judged: exit code {ended.returncode}")
     return time.monotonic() - start
 
 

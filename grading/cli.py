@@ -41,10 +41,11 @@ from grading.progress import progress
 from grading.render_findings import render_findings
 from grading.render_text import render
 from grading.report import Report
+from grading.rescore import rescore as judge_again
 from grading.runtime import RuntimeName
 from grading.runtimes import ChosenRuntime, choose_runtime
 from grading.saves import Saves
-from grading.score import Choose, Graded, not_graded, rescored
+from grading.score import Choose, Graded, not_graded
 from grading.score import score as grade
 from grading.stack import commands as stack
 from grading.verify import Finding, State
@@ -231,12 +232,9 @@ def rescore(
 ) -> None:
     """Judge recorded runs again without running anything."""
     try:
-        runs = results.load_all(folder)
+        runs = results.find_all(folder)
         check_use(output, len(runs))
-        again = [
-            Graded(rescored(report, histories, _assessment(report.assessment)), histories)
-            for report, histories in runs
-        ]
+        again = judge_again(runs, _assessment)
         _show(again, output)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None

@@ -63,10 +63,15 @@ def load_all(folder: Path) -> list[tuple[Report, dict[str, History]]]:
 
     Raises UsageError where there is none, or one that cannot be read.
     """
+    return sorted(map(load, find_all(folder)), key=lambda run: run[0].started)
+
+
+def find_all(folder: Path) -> list[Path]:
+    """Return `folder` if a run is in it or below it is none, and else the folders of all runs below it."""
     if (folder / REPORT).exists():
-        return [load(folder)]
+        return [folder]
     runs = [path.parent for path in folder.glob(f"*/{REPORT}") if not path.parent.name.startswith(".")]
-    return sorted(map(load, runs), key=lambda run: run[0].started) or [load(folder)]
+    return runs or [folder]
 
 
 def load_reports(folder: Path, submission: str) -> list[Report]:

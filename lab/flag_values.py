@@ -1,9 +1,10 @@
 """What in a report could be the flag of a dependency: where it stands, how plainly it is named, what it says."""
 
+import functools
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,14 +127,23 @@ class Candidate:
     healthy: bool
 
 
-def candidates(body: str, names: Mapping[Upstream, tuple[str, ...]]) -> dict[Upstream, list[Candidate]]:
+def candidates(
+    body: str, names: Mapping[Upstream, tuple[str, ...]]
+) -> Mapping[Upstream, Sequence[Candidate]]:
     """Return what could be each dependency's flag in a report; the outer before the inner."""
+    return _candidates(body, tuple(names.items()))
+
+
+@functools.lru_cache(maxsize=256)  # several criteria read the same reports
+def _candidates(
+    body: str, names: tuple[tuple[Upstream, tuple[str, ...]], ...]
+) -> Mapping[Upstream, Sequence[Candidate]]:
     try:
         report = json.loads(body)
     except (ValueError, RecursionError):
         report = body.splitlines()
     entries = list(itertools.islice(_entries(report, ()), _MOST_ENTRIES))
-    return {upstream: list(_matching(entries, known)) for upstream, known in names.items()}
+    return {upstream: tuple(_matching(entries, known)) for upstream, known in names}
 
 
 def _matching(entries: list[tuple[Path, Any]], names: tuple[str, ...]) -> Iterator[Candidate]:
@@ -288,5 +298,6 @@ def _below(path: Path, key: str) -> Path:
     return (*(part for part in path if part.lower() not in _WRAPPERS), key)
 
 
+@functools.lru_cache(maxsize=4096)
 def _plain(key: str) -> str:
     return re.sub(r"\W|_", "", key.lower())

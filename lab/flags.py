@@ -7,7 +7,7 @@ A report may hold several things that could be the flag. One report alone is rea
 reports of known states, by what has followed them (`Reader`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -76,7 +76,7 @@ class Reader:
             upstream: self._flag(upstream, found) for upstream, found in candidates(body, self._names).items()
         }
 
-    def _flag(self, upstream: Upstream, found: list[Candidate]) -> bool | None:
+    def _flag(self, upstream: Upstream, found: Sequence[Candidate]) -> bool | None:
         records = self._records[upstream]
         best = min(found, key=lambda one: (-records.get(one.path, _Record()).score, one.rank), default=None)
         return best.healthy if best else None

@@ -106,7 +106,7 @@ def describe(history: History, event: Event) -> str:
         case Log():
             text = f"{event.stream}: {excerpt(event.text)}"
         case Exited():
-            text = f"the service {describe_exit(event)}" + (f", for it {event.cause}" if event.cause else "")
+            text = f"the service {describe_exit(event)}" + (f" ({event.cause})" if event.cause else "")
         case OwnTests():
             text = _describe_tests(event)
         case _:

@@ -18,6 +18,7 @@ from grading.classroom.gradebooks.write import Exports, write_gradebooks
 from grading.classroom.grades import Grade
 from grading.classroom.live_page import LivePage
 from grading.classroom.page import INDEX
+from grading.classroom.publish import Publish, publisher
 from grading.classroom.record import State
 from grading.classroom.roster import LateRule, Roster, moment, read_roster
 from grading.classroom.runner import Runner, default_jobs, side_by_side
@@ -105,6 +106,12 @@ def grade_class(
         str | None,
         typer.Option(metavar="ADDRESS", help="Grade on the workers of the Dask scheduler at this address."),
     ] = None,
+    publish: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="mlflow URI", help="Publish each grading as a run of the MLflow server at this address."
+        ),
+    ] = None,
     runtime: Annotated[RuntimeName | None, typer.Option(help="Where services run, as for `score`.")] = None,
 ) -> None:
     """Grade a class and write gradebooks, reports and a page. Exit code: 0 if everybody has a grade, 1 if a submission could not be fetched, 2 for wrong usage, 3 if one could not be judged."""
@@ -116,6 +123,7 @@ def grade_class(
         exports.check()
         selection = Selection(frozenset(only or ()), changed)
         selection.check(read)
+        to_publish = publisher(*publish) if publish else None
         for remark in read.remarks:
             err.print(remark, style="yellow", markup=False)
         sweep()
@@ -123,6 +131,8 @@ def grade_class(
             run = ClassRun(read, choice, choose_runtime(runtime), store, selection)
             runner = on_cluster(cluster, _tell) if cluster else side_by_side(jobs or default_jobs())
             code = _carry_out(run, runner, exports)
+            if to_publish:
+                _publish(run, to_publish)
     except GradingError as error:
         raise typer.Exit(_complain(error)) from None
     except KeyboardInterrupt:
@@ -157,6 +167,17 @@ def _carry_out(run: ClassRun, runner: Runner, exports: Exports) -> Exit:
     err.print(_summary(run.roster, list(grades.values())), markup=False)
     err.print(f"Results are in {run.store.root / INDEX}", markup=False)
     return _exit_code(list(grades.values()))
+
+
+def _publish(run: ClassRun, publish: Publish) -> None:
+    """Publish what has not been; a server that cannot be used is told, and costs nothing else."""
+    attempts = [one for student in run.roster.students for one in run.store.graded_attempts(student.id)]
+    try:
+        count = publish(attempts)
+    except MachineError as error:
+        err.print(error.message, style="yellow", markup=False)
+    else:
+        err.print(f"Published: {count}; published before: {len(attempts) - count}.")
 
 
 def _summary(roster: Roster, grades: Sequence[Grade]) -> str:

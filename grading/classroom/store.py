@@ -55,6 +55,21 @@ class Entry:
     difference: Difference | None
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A grading that is kept, in its folder."""
+
+    record: Record
+    report: Report
+    folder: Path
+
+    @property
+    def digest(self) -> str:
+        """What tells this grading from any other: the digest of its report and histories."""
+        assert self.report.integrity  # of a report that was kept
+        return self.report.integrity.digest
+
+
 class Store:
     """A results folder that this process alone writes to. Use it as a context manager."""
 
@@ -138,6 +153,15 @@ class Store:
         except (OSError, ValidationError):
             return None
         return Entry(record, report, difference)
+
+    def graded_attempts(self, student: str) -> Iterator[Attempt]:
+        """Yield the gradings of a student that are kept and brought a grade, the last one last."""
+        for kept in (PREVIOUS, STUDENTS):
+            folder = self.root / kept / student
+            record = read_record(folder)
+            if record and record.graded:
+                with contextlib.suppress(OSError, ValidationError):
+                    yield Attempt(record, _report(folder), folder)
 
     def new_draft(self, student: str) -> Path:
         """Return where a student's grading is to be written: a folder that is not there yet."""

@@ -7,11 +7,13 @@ from typing import Final
 from chaos.history import (
     Answer,
     Began,
+    Cleared,
     Connection,
     Event,
     Exited,
     Failure,
     Fault,
+    File,
     HarnessFault,
     History,
     Launched,
@@ -19,6 +21,7 @@ from chaos.history import (
     Overran,
     Phase,
     Planted,
+    Probe,
     Ready,
     Reply,
     Request,
@@ -49,6 +52,10 @@ _WORDS: dict[type[Event], str] = {
     Signalled: "{0.signal} to {0.instance}",
     Reply: "call {0.call}: {0.outcome}",
     Connection: "connection {0.connection} to {0.upstream}: {0.state}",
+    Probe: "the lab's own connection to {0.upstream}: {0.outcome}",
+    Tried: "{0.axis}: {0.value}",
+    File: "{0.path}: {0.text}",
+    Cleared: "all that {0.instance} started is gone",
     Stall: "the lab got no processor for {0.seconds:.2f} s",
 }
 """How an event is told where `describe` would list its fields."""

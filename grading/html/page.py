@@ -5,6 +5,8 @@ Every text on the page is made plain and escaped (see grading.html.templating).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from markupsafe import Markup
 
@@ -15,7 +17,9 @@ from grading.html.timeline import AXIS_HEIGHT, ROW_HEIGHT, Timeline, draw
 from grading.report import Report
 from lab.result import CriterionResult
 
-MARKS = {"passed": "✓", "failed": "✗", "not judged": "?"}
+LEAST_LABEL_WIDTH: Final = 4
+"""Percent of a timeline's width from which a phase is named there; on a narrower one the name would be cut."""
+MARKS: Final = {"passed": "✓", "failed": "✗", "not judged": "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Page:
     @property
     def criteria(self) -> list[CriterionResult]:
         return [one for exercise in self.report.exercises for one in exercise.criteria]
+
+    @property
+    def started(self) -> str:
+        """When the grading began, to the minute."""
+        return f"{datetime.fromisoformat(self.report.started).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
     def count(self, status: str) -> int:
         return sum(one.status == status for one in self.criteria)
@@ -75,6 +84,7 @@ def render_html(report: Report, histories: Mapping[str, History]) -> str:
         script=Markup(script),  # noqa: S704 - a file of this package
         policy=f"default-src 'none'; style-src '{policy_digest(style)}'; script-src '{policy_digest(script)}'; base-uri 'none'",
         marks=MARKS,
+        least_label_width=LEAST_LABEL_WIDTH,
         row_height=ROW_HEIGHT,
         axis_height=AXIS_HEIGHT,
     )

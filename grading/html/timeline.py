@@ -128,7 +128,7 @@ class _Scale:
         first = int(self.begin / step) + 1
         last = int((self.begin + self.seconds) / step)
         return tuple(
-            Tick(round(number * step, 2), self.at(number * step)) for number in range(first, last + 1)
+            Tick(round(number * step, 3), self.at(number * step)) for number in range(first, last + 1)
         )
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from chaos.contract import StartDefaults
 from grading.start import StartPlan, plan
 from grading.submission import Submission
 from grading.workspace import Workspace
+from tests.browser import CHROMIUM, Visitor, chromium
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "A Student",
@@ -75,3 +77,23 @@ def repository(tmp_path: Path) -> Repository:
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     with Workspace.open(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Skip what needs a browser if there is none."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium; `make chromium` installs it on Debian")
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    """Open pages; fail if one of them asks for anything but itself, or has an error."""
+    visitor = Visitor(browser)
+    try:
+        yield visitor
+        assert visitor.complaints == []
+    finally:
+        visitor.close()

@@ -65,6 +65,17 @@ def test_all_runs_of_a_folder_are_shown_the_latest_last(command: str, run: Path)
 
 
 @pytest.mark.parametrize("command", ["report", "rescore"])
+def test_one_run_of_several_that_cannot_be_read_is_named(command: str, run: Path) -> None:
+    broken = shutil.copytree(run, run.parent / "broken")
+    next(broken.glob("histories/*.jsonl")).write_text("no event\n")
+
+    shown = grading(command, run.parent)
+
+    assert shown.exit_code == 2
+    assert "broken cannot be read" in " ".join(shown.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["report", "rescore"])
 def test_a_page_holds_one_report(command: str, run: Path) -> None:
     shutil.copytree(run, run.parent / "another")
 

@@ -85,6 +85,6 @@ def _usual_start(history: History) -> float:
 
 def _last_start(history: History, instance: str) -> History:
     """Return what became of an instance; one that lost its port to another program was started again."""
-    events = [event for event in history.events if getattr(event, "instance", None) == instance]
+    events = [event for event in history.events if vars(event).get("instance") == instance]
     begun = [position for position, event in enumerate(events) if isinstance(event, Launched)]
     return History(events[begun[-1] :] if begun else [])

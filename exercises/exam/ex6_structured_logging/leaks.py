@@ -5,7 +5,7 @@ from collections.abc import Callable
 from chaos.history import History
 from exercises.exam.ex6_structured_logging.careless import sent_secrets
 from lab.reading import error_fields
-from lab.secrets_leak import TELLING_LENGTH, Leaks
+from lab.secrets_leak import TELLING_LENGTH, Leaks, Search
 
 SIGNATURE = 20
 """Characters that a token, or the signature of one, has at least."""
@@ -14,14 +14,16 @@ SIGNATURE = 20
 def finder(history: History) -> Callable[[str], str | None]:
     """Return a function that says which of a history's secrets shows in a text, in whole or in a good part."""
     given = Leaks([history])
-    parts = {
-        value[start : start + TELLING_LENGTH]: what
-        for value, what in (_issued(history) | _sent(history)).items()
-        for start in range(len(value) - TELLING_LENGTH + 1)
-    }
+    handled = Search(
+        {
+            value[start : start + TELLING_LENGTH]: what
+            for value, what in (_issued(history) | _sent(history)).items()
+            for start in range(len(value) - TELLING_LENGTH + 1)
+        }
+    )
 
     def find(text: str) -> str | None:
-        return next((what for part, what in parts.items() if part in text), None) or given.find(text)
+        return handled.find(text) or given.find(text)
 
     return find
 

@@ -32,6 +32,8 @@ class _Module:
     file: File
     path: PurePosixPath
     tree: ast.Module
+    imported: frozenset[str]
+    """The names of all that it imports, as far as they can be told from its text."""
 
     @property
     def names(self) -> Iterator[str]:
@@ -43,19 +45,6 @@ class _Module:
         if self.path.name != "__init__.py":
             yield parts[-1]
 
-    @property
-    def imported(self) -> Iterator[str]:
-        """The names of all that it imports, as far as they can be told from its text."""
-        for node in ast.walk(self.tree):
-            match node:
-                case ast.Import():
-                    for alias in node.names:
-                        yield from _prefixes(alias.name)
-                case ast.ImportFrom():
-                    yield from _prefixes(node.module or "")
-                    for alias in node.names:
-                        yield f"{node.module}.{alias.name}" if node.module else alias.name
-
 
 def service_files(files: Iterable[File], contract: Contract) -> list[tuple[File, list[int]]]:
     """Return the service's files with the lines of each that print.
@@ -63,21 +52,36 @@ def service_files(files: Iterable[File], contract: Contract) -> list[tuple[File,
     They are all below the folder of its main module, and what those import from elsewhere in the repository; without
     such a folder, all that have no other purpose by their names. Files that cannot be parsed are left out.
     """
-    modules = [module for file in files if (module := _parsed(file)) and not _is_test(module.path)]
+    served = (file for file in files if not _is_test(PurePosixPath(file.path)))
+    modules = [module for file in served if (module := _parsed(file))]
     home = contract.start.main.parent
     inside = [one for one in modules if one.path.is_relative_to(PurePosixPath(home))]
     chosen = inside or [one for one in modules if _AROUND_THE_SERVICE.isdisjoint(one.path.parts[:-1])]
     chosen = _with_imported(chosen, modules)
     imported = _imported(chosen)
-    return [(one.file, _prints(one.tree)) for one in chosen if not _is_script(one, imported)]
+    return [(one.file, _prints(one)) for one in chosen if not _is_script(one, imported)]
 
 
 def _parsed(file: File) -> _Module | None:
+    if not file.path.endswith(".py"):
+        return None
     try:
         tree = ast.parse(file.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return _Module(file, PurePosixPath(file.path), tree) if file.path.endswith(".py") else None
+    return _Module(file, PurePosixPath(file.path), tree, frozenset(_imports(tree)))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                for alias in node.names:
+                    yield from _prefixes(alias.name)
+            case ast.ImportFrom():
+                yield from _prefixes(node.module or "")
+                for alias in node.names:
+                    yield f"{node.module}.{alias.name}" if node.module else alias.name
 
 
 def _is_test(path: PurePosixPath) -> bool:
@@ -108,9 +112,13 @@ def _is_script(module: _Module, imported: set[str]) -> bool:
     return guarded and module.path.name not in _STARTED and imported.isdisjoint(module.names)
 
 
-def _prints(tree: ast.Module) -> list[int]:
+def _prints(module: _Module) -> list[int]:
     """Return the lines that print, or hand `print` on, but for those that run only in a program of the module's own."""
-    served = [part for node in tree.body for part in _served(node)]
+    if (
+        "print" not in module.file.text and module.file.text.isascii()
+    ):  # Python reads wide letters as narrow ones
+        return []
+    served = [part for node in module.tree.body for part in _served(node)]
     return sorted({line for top in served for node in ast.walk(top) if (line := _printing_line(node))})
 
 

@@ -10,13 +10,15 @@ WIDTH: Final = 480
 HEIGHT: Final = 150
 """Pixels of a drawing without the labels below it."""
 GAP: Final = 3
+MARGIN: Final = 14
+"""Pixels at both sides, for the halves of the outer labels."""
 ABOVE: Final = 18
 """Pixels for the number above the highest bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar in pixels from the upper left; `label` is the lower limit of its bin."""
+    """A bar in pixels from the upper left; `label` and `end` are the limits of its bin."""
 
     x: float
     y: float
@@ -24,6 +26,7 @@ class Bar:
     height: float
     count: int
     label: str
+    end: str
     text: str
 
 
@@ -44,5 +47,6 @@ def _bar(one: Bin, x: float, width: float, most: int) -> Bar:
         height=height,
         count=one.count,
         label=f"{one.low:g}",
+        end=f"{one.high:g}",
         text=f"{one.low:g} to {one.high:g}: {students}",
     )

@@ -8,7 +8,7 @@ from typing import Final
 from markupsafe import Markup
 
 from grading.classroom.grades import Grade, describe
-from grading.classroom.page.chart import HEIGHT, WIDTH, Bar, bars
+from grading.classroom.page.chart import HEIGHT, MARGIN, WIDTH, Bar, bars
 from grading.classroom.similarity import Pair
 from grading.classroom.statistics import Statistics, statistics
 from grading.errors import without_credentials
@@ -53,7 +53,7 @@ class ClassPage:
 
 def render_page(page: ClassPage) -> str:
     """Return the page as an HTML document."""
-    style = read_asset(_PACKAGE, "style.css")
+    style, script = read_asset(_PACKAGE, "style.css"), read_asset(_PACKAGE, "script.js")
     found = page.statistics
     charts: dict[str, tuple[Bar, ...]] = {}
     if found:
@@ -64,9 +64,11 @@ def render_page(page: ClassPage) -> str:
         charts=charts,
         width=WIDTH,
         height=HEIGHT,
+        margin=MARGIN,
         refresh=None if page.complete else REFRESH_SECONDS,
         style=Markup(style),  # noqa: S704 - a file of this package
-        policy=f"default-src 'none'; style-src '{policy_digest(style)}'; base-uri 'none'",
+        script=Markup(script),  # noqa: S704 - a file of this package
+        policy=f"default-src 'none'; style-src '{policy_digest(style)}'; script-src '{policy_digest(script)}'; base-uri 'none'",
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         describe=describe,
         masked=without_credentials,

@@ -125,6 +125,14 @@ def test_phases_moments_and_seconds_stand_where_they_happened() -> None:
     assert [(one.seconds, one.at) for one in timeline.ticks][:2] == [(102, 10), (104, 20)]
 
 
+def test_the_seconds_of_a_short_timeline_can_be_told_apart() -> None:
+    history = History([Signalled(t=0.005 + number / 1000, signal="SIGTERM") for number in range(4)])
+
+    ticks = [one.seconds for one in draw(history).ticks]
+
+    assert len(ticks) == len(set(ticks)) > 2
+
+
 def test_a_history_without_events_is_an_empty_timeline() -> None:
     timeline = draw(History([]))
 

@@ -1,0 +1,50 @@
+"""Judges recorded runs again, several side by side: a class has hundreds of them."""
+
+import functools
+import gc
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from grading import results
+from grading.report import Report
+from grading.score import Graded, rescored
+from lab.assessment import Assessment
+
+FindAssessment = Callable[[str], Assessment]
+"""Returns the assessment of a name. Raises UsageError if there is none."""
+
+
+def rescore(folders: Sequence[Path], find: FindAssessment) -> list[Graded]:
+    """Judge the runs in these folders again, the latest last.
+
+    The histories of a single run are kept. Those of several would take tens of megabytes each, and no format shows them.
+    Raises UsageError if a run cannot be read.
+    """
+    if len(folders) == 1:
+        report, histories = results.load(folders[0])
+        return [Graded(rescored(report, histories, find(report.assessment)), histories)]
+    with ProcessPoolExecutor(min(len(folders), _processors()), get_context("fork"), _begin) as pool:
+        reports = list(pool.map(functools.partial(_again, find=find), folders))
+    return [Graded(one, {}) for one in sorted(reports, key=lambda report: report.started)]
+
+
+def _again(folder: Path, find: FindAssessment) -> Report:
+    report, histories = results.load(folder)
+    again = rescored(report, histories, find(report.assessment))
+    del histories
+    gc.collect()
+    return again
+
+
+def _begin() -> None:
+    """Set a worker up: Ctrl-C is for the parent, and collecting garbage would double the time in which a run is read."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
