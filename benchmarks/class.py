@@ -60,8 +60,9 @@ def main() -> None:
         )
         print(f"{3600 * len(students) / seconds:.0f} students an hour")
         if not options.no_single:
-            alone = grade(folder, "single", MIX, words, jobs=1)
-            print(f"one at a time: {3600 * len(MIX) / alone:.0f} students an hour")
+            kinds = MIX[: options.students]
+            alone = grade(folder, "single", kinds, words, jobs=1)
+            print(f"one at a time: {3600 * len(kinds) / alone:.0f} students an hour")
             compare(folder)
         if options.judged:
             seconds = judge_again(folder, options.judged)

@@ -27,23 +27,23 @@ def rescore(folders: Sequence[Path], find: FindAssessment) -> list[Graded]:
     if len(folders) == 1:
         report, histories = results.load(folders[0])
         return [Graded(rescored(report, histories, find(report.assessment)), histories)]
-    with ProcessPoolExecutor(min(len(folders), _processors()), get_context("fork"), _begin) as pool:
+    workers = min(len(folders), _processors())
+    with ProcessPoolExecutor(workers, get_context("fork"), _leave_interrupts_to_the_parent) as pool:
         reports = list(pool.map(functools.partial(_again, find=find), folders))
     return [Graded(one, {}) for one in sorted(reports, key=lambda report: report.started)]
 
 
 def _again(folder: Path, find: FindAssessment) -> Report:
-    report, histories = results.load(folder)
-    again = rescored(report, histories, find(report.assessment))
-    del histories
-    gc.collect()
-    return again
+    gc.disable()  # collections among thousands of new events would double the time
+    try:
+        report, histories = results.load(folder)
+    finally:
+        gc.enable()
+    return rescored(report, histories, find(report.assessment))
 
 
-def _begin() -> None:
-    """Set a worker up: Ctrl-C is for the parent, and collecting garbage would double the time in which a run is read."""
+def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.disable()
 
 
 def _processors() -> int:

@@ -114,9 +114,8 @@ def _is_script(module: _Module, imported: set[str]) -> bool:
 
 def _prints(module: _Module) -> list[int]:
     """Return the lines that print, or hand `print` on, but for those that run only in a program of the module's own."""
-    if (
-        "print" not in module.file.text and module.file.text.isascii()
-    ):  # Python reads wide letters as narrow ones
+    # Python reads wide letters as narrow ones.
+    if module.file.text.isascii() and "print" not in module.file.text:
         return []
     served = [part for node in module.tree.body for part in _served(node)]
     return sorted({line for top in served for node in ast.walk(top) if (line := _printing_line(node))})

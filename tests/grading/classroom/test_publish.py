@@ -37,7 +37,15 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    """A database with an experiment for the toy assessment, which keeps artifacts beside it."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in SETTINGS.items():
+            patch.setenv(name, value)
+        connect(uri).create_experiment("grading-toy", str(folder / "artifacts"))
+    return uri
 
 
 @pytest.fixture
@@ -46,11 +54,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def grade(store: Store, student: str, points: float, *, run: int = 1, state: State = State.GRADED) -> None:
+def grade(
+    store: Store,
+    student: str,
+    points: float,
+    *,
+    run: int = 1,
+    state: State = State.GRADED,
+    assessment: str = "toy",
+) -> None:
     """Put a grading into its place, as if it had been made."""
     draft = store.new_draft(student)
     draft.mkdir()
-    report = make_report(points, submission=student, seed=run)
+    report = make_report(points, submission=student, seed=run, assessment=assessment)
     results.write(draft, report, {})
     (draft / "report.html").write_text(f"<p>{points}</p>")
     write_record(draft, make_record(student, report, state, run=run, commit="c0ffee"))
@@ -107,6 +123,19 @@ def test_attempts_are_runs_that_can_be_compared(database: str, store: Store) -> 
     assert second.data.tags["mention"] == "passed"
     kept = connect(database).list_artifacts(second.info.run_id)
     assert {one.path for one in kept} == {"report.html", "report.json"}
+
+
+def test_each_assessment_has_an_experiment_of_its_own(database: str, store: Store) -> None:
+    grade(store, "carl", 40, assessment="other")
+    grade(store, "carl", 70, run=2)
+
+    count = publisher("mlflow", database)(attempts(store, "carl"))
+
+    assert count == 2
+    assert [one.data.metrics["points"] for one in runs_of(database, "carl")] == [70]
+    other = connect(database).get_experiment_by_name("grading-other")
+    [run] = connect(database).search_runs([other.experiment_id])
+    assert run.data.params["assessment"] == "other"
 
 
 def test_a_grading_is_published_once_and_one_that_was_deleted_stays_so(database: str, store: Store) -> None:
