@@ -17,6 +17,7 @@ BETWEEN_SECONDS = 3.0
 
 async def choose_rate(callers: Callers) -> float:
     """MOST_RATE, or half of what the service can do here if that is less."""
+    await callers.saturate(PEAK_SECONDS)  # a gateway's first answers take seconds
     return min(MOST_RATE, await callers.saturate(PEAK_SECONDS) / 2)
 
 
