@@ -106,7 +106,7 @@ LEFT_ALONE: Axis[Step] = Axis(
     "answers that callers do not wait for",
     {"slow": Answer(delay=THINKS_SECONDS), "dripping": Drip(DRIP_SECONDS, total=THINKS_SECONDS)},
 )
-OTHERS_DOWN = plain("other upstreams that refuse connections", ("qdrant", "mlflow"))
+OTHERS_DOWN = plain("other upstreams that refuse connections", ("qdrant",))
 _PROBES = "ends of a probe"
 FIRST_PROBES = plain(_PROBES, ("failed",))
 SECOND_PROBES = plain(_PROBES, ("answered",))

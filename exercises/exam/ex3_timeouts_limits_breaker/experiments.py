@@ -26,14 +26,18 @@ PROBES_IN_A_ROW = 6
 """A breaker has few slots for probes: if each of these takes one away for good, none is left."""
 PROBES_AT_ONCE = 4
 POLL_SECONDS = 1.0
-LATEST_FAILED_REQUESTS = 35
+LATEST_FAILED_REQUESTS = 40
 """More for a window that many refusals are in."""
 CROWD = 20
 HANGING_EACH = (CROWD - len(axes.LATE_FAILURES.values)) // len(axes.HANGS.values)
 ABORTED = 6
 ABORT_SECONDS = 0.5
-WITHOUT_ANOTHER = 12
-"""So many requests at once meet the failure of another upstream before the model has answered any of them."""
+WITHOUT_ANOTHER = 6
+WITHOUT_ANOTHER_SECONDS = 0.5
+"""Requests at once that meet the failure of another upstream, and how long the model takes over each.
+
+They have all met it before the first is answered. More would weigh in a breaker's window against the failures to come.
+"""
 CLIENT_ERRORS = 5
 HEALTH_SAMPLES = 5
 BYSTANDER_SAMPLES = 2
@@ -224,12 +228,8 @@ async def _meet(lab: Lab, steps: Sequence[Step], label: str, count: int, *, mode
 async def _ask_without(lab: Lab, upstream: str) -> None:
     """Ask while another upstream than the model refuses connections, and once more when it is back."""
     await lab.upstreams.outage(upstream)
-    await asyncio.gather(
-        *(
-            lab.generate(label=labelled("without", upstream), timeout=PATIENCE_SECONDS)
-            for _ in range(WITHOUT_ANOTHER)
-        )
-    )
+    step = Answer(delay=WITHOUT_ANOTHER_SECONDS)
+    await _meet(lab, [step], labelled("without", upstream), WITHOUT_ANOTHER)
     await lab.upstreams.heal(upstream)
     await lab.generate(label=labelled("after", upstream), timeout=PATIENCE_SECONDS)
 
