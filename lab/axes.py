@@ -37,9 +37,16 @@ def missed(axes: Iterable[Axis[object]], histories: Iterable[History]) -> dict[s
 
 
 def tally(axes: Iterable[Axis[object]], histories: Iterable[History]) -> str:
-    """Say how many values were tried: `7 endpoints, 5 kinds of failure`. Empty where none was."""
+    """Say how many values were tried: `7 endpoints, 5 kinds of failure`. Empty where none was.
+
+    Axes of one value say nothing.
+    """
     tried = _tried(histories)
-    counts = {axis.name: len(set(axis.values) & tried.get(axis.name, set())) for axis in axes}
+    counts = {
+        axis.name: len(set(axis.values) & tried.get(axis.name, set()))
+        for axis in axes
+        if len(axis.values) > 1
+    }
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
