@@ -18,14 +18,14 @@ HOSTILE := tests/hostile
 score: $(GRADER)
 	$(BIN)/grading score . --runtime process $(ARGS)
 
-# Whole gradings measure times: two at once leave each enough of two processors.
+# Slow tests mostly wait. Those that grade whole submissions are never more than there are processors (tests/conftest.py).
 test: $(INSTALLED)
 	$(BIN)/pytest -q -m "not slow" -n auto
-	$(BIN)/pytest -m "slow and not long" -n 2 --ignore $(STARVED) --ignore $(HOSTILE)
+	$(BIN)/pytest -m "slow and not long" -n 3 --ignore $(STARVED) --ignore $(HOSTILE)
 
 # What takes minutes by itself: hand-outs, halves, other contracts, containers, the lesson, a sample of the calibration.
 long: $(INSTALLED)
-	$(BIN)/pytest -m long -n 2
+	$(BIN)/pytest -m long -n 3
 
 # Hostile submissions mostly wait.
 hostile: $(INSTALLED)

@@ -14,7 +14,7 @@ from tests.api.load import Callers
 from tests.connections import serving
 from tests.rolling_restart import Balancer, choose_rate, restart_in_turn
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 WORD_SECONDS = 0.4
 """A stream lasts longer than an instance is out of the rotation before it is told to stop."""
