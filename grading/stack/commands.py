@@ -59,6 +59,7 @@ def up(
     It runs the repository as it is now. After a change, run `down` and `up` again.
     """
     files = StackFiles()
+    control.let_end(files)
     if claim.find(files.folder) or _containers(files):
         typer.echo("A stack is up, or coming up, already.")
         raise typer.Exit(_show(files))

@@ -48,6 +48,7 @@ def up(
     the service does not start, MachineError for what is neither's fault.
     """
     files.make()
+    let_end(files)
     folder = Path(repository).expanduser()
     order = Order(
         repository=str(folder.resolve()) if folder.is_dir() else repository,
@@ -103,6 +104,23 @@ def down(files: StackFiles) -> str | None:
         return "The stack did not end by itself, and was killed."
     said = files.log("stack").read_text(encoding="utf-8", errors="replace").splitlines()
     return said[-1] if said else ""
+
+
+def let_end(files: StackFiles) -> None:
+    """Wait until a stack whose service has ended is gone: who sees that end may start the next stack at once."""
+    if record := claim.find(files.folder):
+        _ended(files, record, _rest_seconds(files))
+
+
+def _rest_seconds(files: StackFiles) -> float:
+    """Return how long a stack may still be there: none if its service lives, little if it has no service (any more)."""
+    try:
+        os.kill(int(files.service_pid.read_text(encoding="utf-8")), 0)
+    except ProcessLookupError:
+        return DOWN_SECONDS
+    except (OSError, ValueError):
+        return PROBE_SECONDS
+    return 0.0
 
 
 def _signal(record: Record, number: signal.Signals) -> None:

@@ -187,6 +187,16 @@ def test_a_service_that_ends_takes_its_stack_with_it(fork: Path, files: Stack) -
     until(lambda: listening(ports) == [])
 
 
+def test_the_next_stack_may_be_started_as_soon_as_the_service_has_ended(fork: Path, files: Stack) -> None:
+    up(fork, files)
+    pid = service_pid(files)
+
+    os.kill(pid, signal.SIGKILL)
+
+    until(lambda: not lives(pid))
+    assert ask(up(fork, files)).status_code == 200
+
+
 def test_no_token_without_a_stack(files: Stack) -> None:
     with pytest.raises(UsageError, match="No stack is up"):
         control.token(files)
