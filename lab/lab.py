@@ -58,6 +58,9 @@ Other = TypeVar("Other")
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
+LOOK_SECONDS = 0.25
+RESTS_PER_LOOK = 4
+"""Between two looks for traces: so many times as long as the first took."""
 CONTROL_TRIES = 3
 CONTROL_PATIENCE = 15.0
 TEXT_BYTES = 1024 * 1024
@@ -395,11 +398,15 @@ class Lab:
         deadline = self.recorder.now() + seconds
         while missing := set(keys) - self._traced():
             known = [one for key, one in generations(self.history).items() if key in missing]
+            began = self.recorder.now()
             for trace in await asyncio.to_thread(self._trace_files.look, known):
                 self.recorder.record(trace)
-            if self.recorder.now() > deadline:
+            ended = self.recorder.now()
+            if ended > deadline:
                 return
-            await asyncio.sleep(0.25)
+            # Files that take long to read would otherwise keep the lab from all else.
+            pause = max(LOOK_SECONDS, RESTS_PER_LOOK * (ended - began))
+            await asyncio.sleep(min(pause, deadline - ended))
 
     async def wait_for_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Wait until MLflow has a trace of every prompt, or a file has, or time is up."""
