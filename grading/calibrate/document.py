@@ -143,7 +143,7 @@ def _round(runtime: str, busy: int, runs: Sequence[Run]) -> str:
     wrong = sum(len(surprises(case, outcome)) for case, outcome in runs)
     again = sum(bool(outcome.repeated) for _, outcome in runs)
     seconds = median(outcome.seconds for _, outcome in runs)
-    kind = {"process": "processes", "docker": "containers"}[runtime]
+    kind = {"process": "processes", "sandbox": "boxes", "docker": "containers"}[runtime]
     cells = [begun, kind, busy, len(runs), right, verdicts, wrong, again, f"{seconds:.0f}"]
     return f"| {' | '.join(map(str, cells))} |"
 

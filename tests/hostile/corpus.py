@@ -25,7 +25,8 @@ class Hostile(BaseModel):
     """One submission.
 
     `points` are the most that it may get: those of its honest parts. `exits` are the grader's exit codes that are right.
-    `says` must be in the report or beside it, `never` in nothing that the grader writes.
+    `says` must be in the report or beside it, `never` in nothing that the grader writes. One that is `alone` is graded
+    while no other is that takes a place.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +46,7 @@ class Hostile(BaseModel):
     says: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ("sandbox",)
+    alone: bool = False
     flaw: str = ""
     """Why the grader does not yet do what it should; the test is expected to fail."""
 

@@ -5,6 +5,7 @@ from grading.calibrate.document import document, newest
 from grading.calibrate.matrix import lines, row, surprises
 from grading.calibrate.outcome import Journal, Outcome
 from grading.calibrate.smoke import Smoke
+from grading.runtime import RuntimeName
 from lab.verdict import Status
 from tests.exam import EXAM
 
@@ -116,7 +117,8 @@ def test_a_smoke_script_is_not_compared_where_it_cannot_tell(tmp_path: Path) -> 
 def test_rounds_are_told_by_their_conditions(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "outcomes.jsonl")
     right: dict[str, Status] = {**whole(), "4.2": "failed"}
-    for outcome in (run(right), run(whole()), run(right).model_copy(update={"busy": 2})):
+    boxed = run(right).model_copy(update={"runtime": RuntimeName.SANDBOX})
+    for outcome in (run(right), run(whole()), run(right).model_copy(update={"busy": 2}), boxed):
         journal.add(outcome)
 
     page = document([MUTANT], journal, EXAM.exercises)
@@ -125,3 +127,4 @@ def test_rounds_are_told_by_their_conditions(tmp_path: Path) -> None:
     assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
     assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 0 | {count} | 1 | 0 | 35 |" in page
     assert f"| 2026-01-01 00:00 | processes | 2 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
+    assert f"| 2026-01-01 00:00 | boxes | 0 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
