@@ -60,7 +60,9 @@ def test_it_gains_nothing_and_leaves_nothing(
     _needs(runtime)
     if hostile.alone:
         request.getfixturevalue("all_grading_slots")
-    elif hostile.assessment == "exam":  # dozens of starts at once: more of these side by side starve each other
+    elif (
+        hostile.assessment == "exam"
+    ):  # dozens of starts at once: more of these side by side starve each other
         request.getfixturevalue("grading_slot")
     folder = hostile.write(surroundings.submissions, surroundings.places)
     before, groups = surroundings.kept(), empty_cgroups()
