@@ -1,7 +1,6 @@
 """What this machine has of what a grading needs, and what to do where something is missing."""
 
 import asyncio
-import os
 import platform
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from chaos.sandbox.probe import sandbox_refusal
 from chaos.toxiproxy import find_server
 from grading.errors import GradingError, MachineError
 from grading.node import find_node
+from grading.processors import count_processors
 from grading.uv import find_uv
 from grading.workspace import cache_folder
 
@@ -186,7 +186,7 @@ def _cgroups() -> Finding:
 
 
 def _processors() -> Finding:
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = count_processors()
     if count == 1:
         return Finding("processors", State.OPTIONAL, "1", "gradings take longer than with two")
     return Finding("processors", State.GOOD, str(count))

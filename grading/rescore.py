@@ -2,7 +2,6 @@
 
 import functools
 import gc
-import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from grading import results
+from grading.processors import count_processors
 from grading.report import Report
 from grading.score import Graded, rescored
 from lab.assessment import Assessment
@@ -27,7 +27,7 @@ def rescore(folders: Sequence[Path], find: FindAssessment) -> list[Graded]:
     if len(folders) == 1:
         report, histories = results.load(folders[0])
         return [Graded(rescored(report, histories, find(report.assessment)), histories)]
-    workers = min(len(folders), _processors())
+    workers = min(len(folders), count_processors())
     with ProcessPoolExecutor(workers, get_context("fork"), _leave_interrupts_to_the_parent) as pool:
         reports = list(pool.map(functools.partial(_again, find=find), folders))
     return [Graded(one, {}) for one in sorted(reports, key=lambda report: report.started)]
@@ -44,7 +44,3 @@ def _again(folder: Path, find: FindAssessment) -> Report:
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,12 +1,12 @@
 """How far a run has come: criteria judged, experiments done, and about how long it still takes."""
 
-import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from grading.run import State
+from grading.starts import AT_ONCE
 from lab.exercise import Exercise
 from lab.experiment import Experiment
 from lab.verdict import Status
@@ -109,7 +109,6 @@ class Standing:
         """Return when the last of these experiments ends, if waits overlap and starts queue for the processors."""
         now = self.elapsed
         start = sum(self._starts) / len(self._starts) if self._starts else START_SECONDS
-        at_once = max(2, os.cpu_count() or 1)
         before = 0
         ends = [0.0]
         for name, (experiment, state, since) in self._states.items():
@@ -118,7 +117,7 @@ class Standing:
             if state == "running":
                 end = max(LEAST_SECONDS, experiment.seconds - (now - since))
             else:
-                queued = (before // at_once + 1) * start if experiment.needs != "nothing" else 0.0
+                queued = (before // AT_ONCE + 1) * start if experiment.needs != "nothing" else 0.0
                 before += experiment.needs != "nothing"
                 end = queued + experiment.seconds
             if name in names:

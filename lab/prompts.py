@@ -16,9 +16,8 @@ _QUESTIONS = (
     "A reader asks about {two} and {one}; the slip says {key}. One sentence is enough.",
     "Summarise the note {key} in one sentence. It compares {one} with {two}.",
 )
-
-
 _LISTED = 10
+"""Subjects in a long prompt or answer."""
 
 
 def prompt(key: str) -> str:

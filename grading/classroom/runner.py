@@ -1,6 +1,5 @@
 """Grades several students side by side on this machine, each in a process of its own."""
 
-import os
 import selectors
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Final
 
 from grading.classroom.student import Task
 from grading.classroom.student_process import Ended, StudentProcess, end
+from grading.processors import count_processors
 
 GRADING_MEGABYTES: Final = 1536
 """Memory of one grading: the grader, and the services of the experiments that run at once."""
@@ -22,8 +22,7 @@ Runner = Callable[[Sequence[Task], Step], Generator[Ended, None, None]]
 
 def default_jobs() -> int:
     """Return how many gradings this machine bears at once."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return jobs_for(processors, _free_megabytes())
+    return jobs_for(count_processors(), _free_megabytes())
 
 
 def jobs_for(processors: int, free_megabytes: int | None) -> int:
