@@ -1,11 +1,8 @@
 """Grades cases of the corpus, each as an ordinary grading run on a folder of its own."""
 
 import asyncio
-import multiprocessing
-import os
 import random
 from collections.abc import Callable, Collection, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,8 +14,8 @@ from grading.calibrate.files import StaleChangeError
 from grading.calibrate.outcome import Conditions, Journal, Outcome, outcome_of
 from grading.calibrate.smoke import smoke
 from grading.calibrate.tally import as_expected
+from grading.calibrate.workers import side_by_side
 from grading.errors import GradingError
-from grading.keeper import end_with_parent
 from grading.progress import PlainLines
 from grading.runtimes import choose_runtime
 from grading.score import score
@@ -70,20 +67,8 @@ def run_all(todo: Sequence[Task], jobs: int) -> Generator[tuple[Case, Outcome | 
 
     Yields an outcome, or what kept a case from being graded, as they come.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=end_with_parent, initargs=(os.getpid(),)
-    ) as pool:
-        try:
-            running = {pool.submit(run_one, task): task for task in todo}
-            for future in as_completed(running):
-                yield running[future].case, future.result()
-        except BaseException:
-            # Who interrupts a round does not want to wait for the runs that are under way.
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for task, outcome in side_by_side(run_one, todo, jobs):
+        yield task.case, outcome
 
 
 def run_one(task: Task) -> Outcome | str:
