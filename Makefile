@@ -13,7 +13,7 @@ GRADER := .venv/.grader
 STARVED := tests/grading/starved
 HOSTILE := tests/hostile
 
-.PHONY: score test long hostile starved check format lint types prose site quick coverage real-toxiproxy promtool chromium images bench clean
+.PHONY: score test long hostile starved check format lint types prose site small coverage real-toxiproxy promtool chromium images bench clean
 
 score: $(GRADER)
 	$(BIN)/grading score . --runtime process $(ARGS)
@@ -35,7 +35,8 @@ hostile: $(INSTALLED)
 starved: $(INSTALLED)
 	$(BIN)/pytest $(STARVED)
 
-check: format lint types prose quick
+# What is worth running before every commit: under a minute.
+check: format lint types prose small
 
 format: $(INSTALLED)
 	$(BIN)/ruff format --check
@@ -55,8 +56,9 @@ prose: $(INSTALLED)
 site: $(UV)
 	$(UV) run --frozen --isolated --group site mkdocs build --strict --config-file docs/site/mkdocs.yml
 
-quick: $(INSTALLED)
-	$(BIN)/pytest -q -m "not slow" -n auto $(ARGS)
+# These never wait, so more of them than there are processors would only collect the tests more often.
+small: $(INSTALLED)
+	$(BIN)/pytest -q -m "not slow and not medium" -n $(shell getconf _NPROCESSORS_ONLN) $(ARGS)
 
 # The slow tests run the rest: what starts services and grades them.
 coverage: $(INSTALLED)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.medium
+
 FOLDER = Path(__file__).parent.parent / "deploy/monitoring"
 PROMTOOL = os.environ.get("PROMTOOL") or shutil.which("promtool")
 FIRING = re.compile(r'ALERTS\{alertname="(\w+)", alertstate="firing"')

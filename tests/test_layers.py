@@ -9,6 +9,8 @@ import pytest
 
 from tests.exam import CONTRACT
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "chaos": {"chaos"},

@@ -16,6 +16,8 @@ from exercises.catalogue import NAMES, assessment
 from grading.cli import app as grading
 from grading.handout import _write_files
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parent.parent
 HERE = "this repository"
 NOT_PAGES = {".venv", ".tools", "node_modules", "calibration", "handout", "site", "CHANGELOG.md"}

@@ -26,6 +26,8 @@ from tests.api.support import Records, RunService, ask
 from tests.api.upstream import Upstream, respond
 from tests.connections import serving
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parents[2]
 HOUR = 3600
 CALLERS = 50

@@ -14,6 +14,8 @@ from chaos.history import Connection, Event, HarnessFault
 from chaos.http_server import ClientGone, Handler, HttpRequest, HttpServer, Responder
 from chaos.recorder import Recorder
 
+pytestmark = pytest.mark.medium
+
 PATIENCE = 10.0
 HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -52,6 +52,8 @@ from chaos.recorder import Recorder
 from chaos.stand_in import TOO_LARGE
 from tests.chaos.scripted import PATIENCE, only_call
 
+pytestmark = pytest.mark.medium
+
 MODELS = ("model-one", "model-two")
 KEY, OTHER = itertools.islice(Keys(1, "test"), 2)
 

@@ -52,6 +52,8 @@ from chaos.llm import (
 from chaos.recorder import Recorder
 from tests.chaos.scripted import PATIENCE, only_call
 
+pytestmark = pytest.mark.medium
+
 MODEL = "model-one"
 KEY, OTHER = itertools.islice(Keys(2, "test"), 2)
 

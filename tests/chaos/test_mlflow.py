@@ -20,6 +20,8 @@ from chaos.keys import Keys, expected_answer
 from chaos.mlflow import MlflowStandIn
 from chaos.recorder import Recorder
 
+pytestmark = pytest.mark.medium
+
 KEY, OTHER = itertools.islice(Keys(1, "test"), 2)
 API = "/api/2.0/mlflow"
 PATIENCE = 60.0

@@ -12,6 +12,8 @@ from chaos.node_tests import find_runner, parse, run_node_tests
 from chaos.program import ProcessProgram
 from chaos.recorder import Recorder
 
+pytestmark = pytest.mark.medium
+
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="Node.js is not installed")
 

@@ -13,6 +13,8 @@ from chaos.own_tests import parse, run_tests
 from chaos.program import ProcessProgram
 from chaos.recorder import Recorder
 
+pytestmark = pytest.mark.medium
+
 HONEST = """
 import pytest
 

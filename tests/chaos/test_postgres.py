@@ -8,6 +8,8 @@ from chaos.history import Connection
 from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.recorder import Recorder
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture
 async def server() -> AsyncIterator[PostgresServer]:

@@ -13,6 +13,8 @@ from chaos.history import Cleared, Exited, Log, Signalled
 from chaos.process import Limits, Process
 from chaos.recorder import Recorder
 
+pytestmark = pytest.mark.medium
+
 ENV = {"PATH": os.environ["PATH"]}
 
 

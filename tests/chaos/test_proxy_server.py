@@ -12,6 +12,8 @@ from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import selfcheck
 from chaos.toxiproxy.launch import SERVER_VARIABLE
 
+pytestmark = pytest.mark.medium
+
 ENV = {"PATH": os.environ["PATH"]}
 
 BROKEN_SERVER = """

@@ -12,6 +12,8 @@ from chaos.history import Call, Reply
 from chaos.qdrant import QdrantStandIn
 from chaos.recorder import Recorder
 
+pytestmark = pytest.mark.medium
+
 SIZE = 8
 
 

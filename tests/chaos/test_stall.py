@@ -1,9 +1,13 @@
 import asyncio
 import time
 
+import pytest
+
 from chaos import stall
 from chaos.history import Stall
 from chaos.recorder import Recorder
+
+pytestmark = pytest.mark.medium
 
 
 async def test_a_loop_that_is_held_up_is_recorded() -> None:

@@ -14,6 +14,8 @@ import pytest
 from chaos.ports import free_port
 from tests.grading.stack.support import until
 
+pytestmark = pytest.mark.medium
+
 SECONDS = 20
 
 

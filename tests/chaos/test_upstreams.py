@@ -20,6 +20,8 @@ from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
 from chaos.upstreams import Upstreams
 
+pytestmark = pytest.mark.medium
+
 KEY = next(Keys(1, "upstreams"))
 DATABASE_URL = "postgresql://$user:$password@$host:$port/$database"
 CONTRACT = Contract.model_validate(

@@ -7,6 +7,8 @@ import pytest
 
 from chaos.vectors import vector
 
+pytestmark = pytest.mark.medium
+
 SIZES = (384, 1536)
 ASKED = "How do I reset my password on the portal?"
 

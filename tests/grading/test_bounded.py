@@ -14,6 +14,8 @@ from grading.errors import SubmissionError
 from grading.reading import plan
 from tests.grading.conftest import EXAM, RESERVED, Repository
 
+pytestmark = pytest.mark.medium
+
 
 def test_a_value_comes_back() -> None:
     assert bounded(lambda: {"a": [1, "x" * 2_000_000]}, seconds=10)["a"][0] == 1

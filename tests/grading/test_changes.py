@@ -13,6 +13,8 @@ from lab.verdict import Status
 from tests.exam import EXAM
 from tests.recordings import unpack
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture
 def report(tmp_path: Path) -> Report:

@@ -12,6 +12,8 @@ import pytest
 
 from chaos.sandbox.probe import sandbox_refusal
 
+pytestmark = pytest.mark.medium
+
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 GRADING = [sys.executable, "-m", "grading"]
 PROCESS = ("--runtime", "process")

@@ -13,6 +13,8 @@ from chaos.sandbox.probe import sandbox_refusal
 from grading.runtime import RuntimeName
 from grading.runtimes import choose_runtime
 
+pytestmark = pytest.mark.medium
+
 NOWHERE = {"DOCKER_HOST": "unix:///nonexistent.sock"}
 needs_sandbox = pytest.mark.skipif(bool(sandbox_refusal()), reason="no box can be made here")
 

@@ -20,7 +20,10 @@ from grading.start import Requirements, StartPlan
 from .conftest import Repository
 
 UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-pytestmark = pytest.mark.skipif(not Path(UV).exists(), reason="uv is not installed")
+pytestmark = [
+    pytest.mark.medium,
+    pytest.mark.skipif(not Path(UV).exists(), reason="uv is not installed"),
+]
 
 BACKEND = '''
 """A build backend that needs nothing: the project is the module `tiny`, and a program of that name."""

@@ -22,6 +22,8 @@ from lab.verdict import Verdict, failed, passed
 from tests.grading.test_bounded import children
 from tests.lab.story import Story
 
+pytestmark = pytest.mark.medium
+
 SCORING = Scoring(scheme="levels", functional=0.5, mentions={"passed": 60})
 
 

@@ -17,6 +17,8 @@ from grading.score import rescored
 from tests.exam import EXAM
 from tests.recordings import unpack
 
+pytestmark = pytest.mark.medium
+
 GOLDEN = Path(__file__).parent / "golden"
 
 

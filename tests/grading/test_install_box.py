@@ -23,6 +23,7 @@ from .conftest import Repository
 from .test_environment import UV, make_wheel, project
 
 pytestmark = [
+    pytest.mark.medium,
     pytest.mark.skipif(bool(sandbox_refusal()), reason="no box can be made on this machine by this user"),
     pytest.mark.skipif(not Path(UV).exists(), reason="uv is not installed"),
 ]

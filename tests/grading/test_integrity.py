@@ -11,6 +11,8 @@ from grading.processes import base_environment
 from grading.workspace import Workspace
 from tests.grading.test_results import REPORT
 
+pytestmark = pytest.mark.medium
+
 KEY = "0123456789abcdef0123456789abcdef"
 TAKES = f"""
 import os, subprocess, sys

@@ -13,6 +13,8 @@ from grading.cli import app
 from grading.output import Format
 from tests.recordings import unpack
 
+pytestmark = pytest.mark.medium
+
 
 def grading(*words: str | Path) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])

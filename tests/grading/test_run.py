@@ -22,6 +22,8 @@ from lab.experiment import Experiment
 from lab.lab import Lab
 from tests.exam import CONTRACT
 
+pytestmark = pytest.mark.medium
+
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 ENV = {"PATH": os.environ["PATH"]}
 

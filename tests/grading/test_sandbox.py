@@ -36,9 +36,10 @@ from grading.sandbox import CONTROL_PORT, Nest
 from grading.submission import Submission
 from grading.workspace import Workspace
 
-pytestmark = pytest.mark.skipif(
-    bool(sandbox_refusal()), reason="no box can be made on this machine by this user"
-)
+pytestmark = [
+    pytest.mark.medium,
+    pytest.mark.skipif(bool(sandbox_refusal()), reason="no box can be made on this machine by this user"),
+]
 SERVER = """
 import http.server, os
 

@@ -8,6 +8,8 @@ import pytest
 from grading.saves import Saves
 from tests.grading.conftest import Repository
 
+pytestmark = pytest.mark.medium
+
 SECONDS = 60
 
 

@@ -12,6 +12,8 @@ from grading.submission import Submission
 
 from .conftest import EXAM, RESERVED, Repository
 
+pytestmark = pytest.mark.medium
+
 ADDRESS = ("--host", "{host}", "--port", "{port}")
 DEFAULT = ("uvicorn", "api.main:app", "--app-dir", "src", *ADDRESS)
 FLAT = ("uvicorn", "main:app", *ADDRESS)

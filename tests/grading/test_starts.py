@@ -12,6 +12,8 @@ import pytest
 from grading import starts
 from grading.starts import Starts
 
+pytestmark = pytest.mark.medium
+
 HOLD = """
 import asyncio, sys
 from pathlib import Path

@@ -16,6 +16,8 @@ from grading.workspace import Workspace
 
 from .conftest import IDENTITY, Repository
 
+pytestmark = pytest.mark.medium
+
 FILES = {"src/api/main.py": "app = 1\n", "pyproject.toml": "[project]\n", ".gitignore": "ignored\n*.log\n"}
 
 

@@ -20,6 +20,8 @@ from grading.verify import REPORT_BYTES, Finding, State, verify
 from tests.grading.test_results import REPORT, histories
 from tests.recordings import unpack
 
+pytestmark = pytest.mark.medium
+
 KEY = b"0123456789abcdef0123456789abcdef"
 
 

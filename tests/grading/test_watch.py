@@ -22,6 +22,8 @@ from lab.verdict import failed, passed
 from tests.exam import EXAM
 from tests.grading.test_cli import GRADING, descendants, is_running
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parents[2]
 WEEK = ROOT / "exercises/week1"
 EXERCISE = EXAM.exercises[0]

@@ -17,6 +17,8 @@ from grading import workspace as workspace_module
 from grading.errors import MachineError, SubmissionError
 from grading.workspace import Workspace, cache_folder, check_room, is_alive
 
+pytestmark = pytest.mark.medium
+
 GRADER = """
 import subprocess, sys, time
 from pathlib import Path

@@ -5,6 +5,8 @@ import pytest
 from lab import compose_file
 from lab.compose_file import MAX_LENGTH, MAX_NODES, load
 
+pytestmark = pytest.mark.medium
+
 
 def test_plain_data() -> None:
     assert load("services: {api: {build: ., ports: ['80:80']}}") == {

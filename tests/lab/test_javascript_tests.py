@@ -5,6 +5,8 @@ import pytest
 from chaos.history import File, OwnTest
 from lab.javascript_tests import JavaScriptTests, tampering
 
+pytestmark = pytest.mark.medium
+
 PATH = "tests/chat.test.js"
 
 

@@ -34,6 +34,8 @@ from lab.lab import RESTARTED, SECOND, Lab
 from lab.settings import Draw, Settings, no_settings
 from tests.exam import CONTRACT
 
+pytestmark = pytest.mark.medium
+
 ENV = {"PATH": os.environ["PATH"]}
 PROGRAM = """
 import http.server, os, pathlib, socket, sys, time

@@ -11,6 +11,8 @@ from api.services.llm_service import LLMService
 from tests.api.support import PASSWORD, SECRET, Records, ask
 from tests.api.upstream import Upstream, respond
 
+pytestmark = pytest.mark.medium
+
 
 def assert_error(answer: httpx.Response, status: int, slug: str, records: Records) -> None:
     assert answer.status_code == status, answer.text

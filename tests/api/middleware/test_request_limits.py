@@ -3,8 +3,11 @@ import json
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 
 from tests.api.support import RunService
+
+pytestmark = pytest.mark.medium
 
 BODY = json.dumps({"model": "gemini-third", "prompt": "Why?"}).encode()
 JSON = {"Content-Type": "application/json"}

@@ -10,6 +10,8 @@ from tests.api.services.limits.support import sample, until
 from tests.api.support import RunService, ask
 from tests.api.upstream import Upstream, completion, respond
 
+pytestmark = pytest.mark.medium
+
 TOKENS = '{"enterprise": "1000/day"}'
 MESSAGES = [{"role": "user", "content": "Where is it?"}]
 CHUNKS = [

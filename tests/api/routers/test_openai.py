@@ -38,6 +38,8 @@ from chaos.recorder import Recorder
 from tests.api.support import Records, RunService
 from tests.api.upstream import Upstream
 
+pytestmark = pytest.mark.medium
+
 MODEL = "gpt-4o-secondary"
 MESSAGES: Any = [{"role": "user", "content": "Where is it?"}]
 WORDS = "It is on the second shelf."

@@ -12,6 +12,8 @@ from api.utils import retry
 from tests.api.support import Records, RunService
 from tests.api.upstream import Behaviour, Upstream, respond
 
+pytestmark = pytest.mark.medium
+
 MESSAGE = (
     "Incorrect API key provided: sk-proj-4f9aQmZ27. Traceback (most recent call last): "
     'File "/app/litellm/proxy.py", line 7, in call: POST http://10.0.0.7:4000/v1 as redis://admin:hunter2@cache'

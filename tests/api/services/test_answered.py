@@ -20,6 +20,8 @@ from chaos.llm import Answer, BrokenStream, ScriptedLLM, StalledStream, Status
 from chaos.recorder import Recorder
 from tests.api.support import REFUSED, Records
 
+pytestmark = pytest.mark.medium
+
 CALLER = Caller("admin", Tier.FREE, frozenset(Permission))
 FIELDS: dict[str, Any] = {
     "model": "gpt-4o-secondary",

@@ -19,6 +19,8 @@ from api.services.users import Account, UserStore
 from tests.api.database import Database
 from tests.api.support import PASSWORD, SECRET, Records, RunService, ask
 
+pytestmark = pytest.mark.medium
+
 USERS = json.dumps(
     [
         {"username": "admin", "password": PASSWORD, "tier": "enterprise", "permissions": list(Permission)},

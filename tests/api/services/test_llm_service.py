@@ -14,6 +14,8 @@ from api.utils import retry
 from tests.api.support import Records, RunService, ask
 from tests.api.upstream import Behaviour, Upstream, completion, drip, hang, reset, respond
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ from chaos.vectors import vector
 from tests.api.support import RunService
 from tests.api.upstream import Upstream, completion, respond
 
+pytestmark = pytest.mark.medium
+
 ALICE = Caller("alice", Tier.FREE, frozenset())
 BOB = Caller("bob", Tier.FREE, frozenset())
 RULES = SemanticCacheRules(model="embedder", threshold=0.85, ttl=60)

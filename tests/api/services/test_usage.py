@@ -16,6 +16,8 @@ from tests.api.killed import Killed
 from tests.api.support import PASSWORD, Records, RunService, ask
 from tests.api.upstream import Upstream, respond
 
+pytestmark = pytest.mark.medium
+
 CALLER = Caller("ada", Tier.FREE, frozenset(Permission), key="k" * 16)
 
 

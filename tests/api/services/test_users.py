@@ -12,6 +12,8 @@ from tests.api.database import Database
 from tests.api.services.test_api_keys import USERS, log_in, make_key, status
 from tests.api.support import PASSWORD, Records, RunService
 
+pytestmark = pytest.mark.medium
+
 EVES_PASSWORD = "eves-own-password"
 EVE = {"username": "eve", "password": EVES_PASSWORD, "permissions": ["chat"]}
 

@@ -16,6 +16,8 @@ from api.storage.store import Store
 from api.storage.tables import REVISION, metadata
 from tests.api.database import Database
 
+pytestmark = pytest.mark.medium
+
 
 async def differences(database: str | Path) -> list[object]:
     """What the migrated database has other than the tables that the queries go by."""

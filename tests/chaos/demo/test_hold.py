@@ -17,6 +17,8 @@ from chaos.toxiproxy import ProxyHandle, Toxiproxy, UnreachableError
 from tests.chaos.demo.conftest import NO_SERVICE
 from tests.chaos.toxiproxy.support import LIMIT, Server
 
+pytestmark = pytest.mark.medium
+
 
 @contextlib.asynccontextmanager
 async def held(fault: HeldFault, seconds: float = LIMIT) -> AsyncIterator["asyncio.Task[str]"]:

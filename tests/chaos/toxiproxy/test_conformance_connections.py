@@ -12,6 +12,8 @@ from chaos.ports import free_port
 from chaos.toxiproxy import ProxyHandle, Toxiproxy
 from tests.chaos.toxiproxy.support import LIMIT, Peer, Upstream, connect, echo, refused
 
+pytestmark = pytest.mark.medium
+
 
 async def test_26_disable_closes_everything(proxy: ProxyHandle, upstream: Upstream) -> None:
     client, server = await upstream.pair(proxy)

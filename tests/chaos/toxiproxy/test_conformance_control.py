@@ -18,6 +18,8 @@ from chaos.toxiproxy import (
 )
 from tests.chaos.toxiproxy.support import LIMIT, Server, Upstream, refused, running
 
+pytestmark = pytest.mark.medium
+
 UPSTREAM = "127.0.0.1:9"
 LATENCY = {"type": "latency", "attributes": {"latency": 10, "jitter": 5}}
 

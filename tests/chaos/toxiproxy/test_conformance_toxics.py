@@ -7,6 +7,8 @@ import pytest
 from chaos.toxiproxy import ProxyHandle, Stream, Toxiproxy, ToxiproxyError
 from tests.chaos.toxiproxy.support import LIMIT, SOON, Peer, Server, Upstream
 
+pytestmark = pytest.mark.medium
+
 EVER_MS = 60_000
 """A delay that no test waits for."""
 

@@ -14,6 +14,8 @@ from chaos.toxiproxy import ProxyHandle, Stream, Toxiproxy, command
 from chaos.toxiproxy_server.deviations import DEVIATIONS
 from tests.chaos.toxiproxy.support import LIMIT, SOON, Peer, Server, Upstream, running
 
+pytestmark = pytest.mark.medium
+
 EVER_MS = 60_000
 
 

@@ -9,6 +9,8 @@ from lab.exercise import Criterion
 from tests.exam import EXAM
 from tests.recordings import unpack
 
+pytestmark = pytest.mark.medium
+
 CRITERIA = [criterion for exercise in EXAM.exercises for criterion in exercise.criteria]
 
 

@@ -14,6 +14,8 @@ from exercises.project61.part5_deployment.image import last_stage
 from exercises.project61.part5_deployment.secrets import gives_away
 from lab.verdict import Verdict
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parents[3]
 DEPLOYMENT = "deploy/kubernetes/base/deployment.yaml"
 COMPOSE = "docker-compose.yml"

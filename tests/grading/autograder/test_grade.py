@@ -17,6 +17,8 @@ from grading.report import Report
 from tests.grading.formats import test_gradescope, test_prairielearn
 from tests.grading.formats.samples import sample
 
+pytestmark = pytest.mark.medium
+
 RESULTS: Mapping[str, type[test_gradescope.Results | test_prairielearn.Results]] = {
     "gradescope": test_gradescope.Results,
     "prairielearn": test_prairielearn.Results,

@@ -3,7 +3,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from grading.calibrate.busy import busy_loops
+
+pytestmark = pytest.mark.medium
 
 
 def children() -> list[int]:

@@ -6,6 +6,8 @@ import pytest
 
 from grading.calibrate.outcome import Journal
 
+pytestmark = pytest.mark.medium
+
 
 def calibrate(*words: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "grading", "calibrate", *map(str, words)]

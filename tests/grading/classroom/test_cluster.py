@@ -17,6 +17,8 @@ from tests.grading.classroom.toy_runs import ROOT, Class, small_class, wait_for_
 from tests.grading.classroom.toy_students import LATE_OPTIONS, check_gradebooks, write_class, write_exports
 from tests.grading.test_killed import ENDED_SECONDS
 
+pytestmark = pytest.mark.medium
+
 slow = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot", "short_temporary_folder")]
 
 

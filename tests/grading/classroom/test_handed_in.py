@@ -17,6 +17,8 @@ from grading.errors import GradingError, UsageError
 from grading.workspace import Workspace
 from tests.grading.conftest import IDENTITY, Repository
 
+pytestmark = pytest.mark.medium
+
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

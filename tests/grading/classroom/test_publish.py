@@ -16,9 +16,10 @@ from grading.errors import MachineError, UsageError
 from tests.grading.classroom.samples import make_record, make_report
 from tests.grading.classroom.toy_runs import Class, small_class
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning"
-)  # MLflow's models, with a new SQLAlchemy
+pytestmark = [
+    pytest.mark.medium,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's models, with a new SQLAlchemy
+]
 
 NOWHERE = "http://127.0.0.1:9"
 

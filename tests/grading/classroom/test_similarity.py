@@ -16,6 +16,8 @@ from grading.classroom.similarity import (
     winnow,
 )
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parent.parent.parent.parent
 ONE = (ROOT / "chaos/plain_text.py").read_text() + (ROOT / "grading/command.py").read_text()
 OTHER = (ROOT / "lab/scoring.py").read_text()

@@ -14,6 +14,8 @@ from grading.errors import UsageError
 from grading.integrity import make_signature
 from tests.grading.classroom.samples import make_record, make_report
 
+pytestmark = pytest.mark.medium
+
 KEY = b"k" * 32
 
 

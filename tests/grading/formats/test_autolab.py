@@ -1,7 +1,11 @@
 import json
 
+import pytest
+
 from grading.formats.autolab import render
 from grading.report import Report
+
+pytestmark = pytest.mark.medium
 
 
 def test_a_report_is_one_line_with_a_score_for_each_exercise_that_was_judged(report: Report) -> None:

@@ -7,6 +7,8 @@ from grading.errors import UsageError
 from grading.formats.classroom50 import render, take_runner
 from grading.report import Report
 
+pytestmark = pytest.mark.medium
+
 RUNNER = {
     "CLASSROOM": "llmops",
     "ASSIGNMENT": "exam",

@@ -1,7 +1,11 @@
 import re
 
+import pytest
+
 from grading.formats.github import render
 from grading.report import Report
+
+pytestmark = pytest.mark.medium
 
 COMMAND = re.compile(r"::(error|warning|notice) title=([^:,\r\n]*)::([^\r\n]+)")
 

@@ -1,10 +1,13 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from lxml import etree
 
 from grading.formats.junit import render
 from grading.report import Report
+
+pytestmark = pytest.mark.medium
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).with_name("junit.xsd")))
 

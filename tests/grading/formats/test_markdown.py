@@ -1,10 +1,13 @@
 import re
 
+import pytest
 from markdown_it import MarkdownIt
 
 from grading.formats.markdown import escaped, render
 from grading.report import Report
 from tests.grading.formats.samples import HOSTILE
+
+pytestmark = pytest.mark.medium
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 OURS = {"h1", "h2", "p", "ul", "li", "strong", "table", "thead", "tbody", "tr", "th", "td"}

@@ -1,10 +1,13 @@
 import json
 from typing import Literal
 
+import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from grading.formats.prairielearn import render
 from grading.report import Report
+
+pytestmark = pytest.mark.medium
 
 
 class Case(BaseModel):

@@ -9,6 +9,8 @@ from grading.cli import app
 from grading.formats.reports import render, schema
 from grading.report import Report
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture(scope="module")
 def validator() -> Any:

@@ -18,6 +18,8 @@ from lab.result import CriterionResult, ExerciseResult, Moment
 from tests.lab.story import Story
 from tests.recordings import unpack
 
+pytestmark = pytest.mark.medium
+
 HOSTILE = "</script></style><img src=//evil.test onerror=alert(1)> {{ 7*7 }} {% raw %} \u202e \x00 \x1b[31m \" ' &amp;"
 NAMES = ["reference", "starter"]
 

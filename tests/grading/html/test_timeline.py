@@ -1,5 +1,7 @@
 """Timelines: where marks stand, and how many there are."""
 
+import pytest
+
 from chaos.history import (
     Answer,
     Call,
@@ -15,6 +17,8 @@ from chaos.history import (
     Signalled,
 )
 from grading.html.timeline import MOST_MARKS, MOST_ROWS, Lane, draw
+
+pytestmark = pytest.mark.medium
 
 
 def lane(history: History, name: str) -> Lane:

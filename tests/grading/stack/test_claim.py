@@ -4,10 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from grading.stack import claim
 from grading.stack.claim import Record
 from grading.stack.ports import Ports
 from tests.exam import CONTRACT
+
+pytestmark = pytest.mark.medium
 
 ROOT = Path(__file__).parents[3]
 CLAIMING = """

@@ -18,6 +18,8 @@ from chaos.recorder import Recorder
 from chaos.redis import RedisServer
 from tests.api.services.limits.support import AGES, adjustment, charge, redis_client, redis_counters, until
 
+pytestmark = pytest.mark.medium
+
 
 class Counters(Protocol):
     async def reserve(self, charges: Sequence[Charge]) -> Reservation: ...

@@ -11,6 +11,8 @@ from chaos.redis import RedisServer
 from chaos.toxiproxy.client import ProxyHandle
 from tests.api.services.limits.support import AGES, adjustment, charge, redis_client, redis_counters, until
 
+pytestmark = pytest.mark.medium
+
 
 def used_is(client: Redis, expected: str) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:

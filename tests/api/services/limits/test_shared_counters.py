@@ -19,6 +19,8 @@ from tests.api.services.limits.support import (
 )
 from tests.api.support import REFUSED, Records
 
+pytestmark = pytest.mark.medium
+
 REASONS = ("slow", "failed", "resting")
 
 

@@ -7,6 +7,8 @@ from chaos.history import Call
 from exercises.exam.ex4_errors_and_retry import backoff
 from tests.lab.story import Story
 
+pytestmark = pytest.mark.medium
+
 Draw = Callable[[random.Random], Sequence[float]]
 
 RETRIES = (3,) * 9 + (2,) * 7 + (1,) * 7

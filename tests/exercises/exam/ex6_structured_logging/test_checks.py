@@ -33,6 +33,8 @@ from exercises.exam.ex6_structured_logging.planted import (
 from lab.verdict import Verdict
 from tests.lab.story import Story, held_up
 
+pytestmark = pytest.mark.medium
+
 CROWD = 20
 
 

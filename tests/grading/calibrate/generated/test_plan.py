@@ -13,6 +13,8 @@ from grading.calibrate.generated.starts import stillborn
 from grading.errors import UsageError
 from tests.exam import CONTRACT, EXAM
 
+pytestmark = pytest.mark.medium
+
 CORPUS = Corpus.of(EXAM)
 PLAN = Plan.read(CORPUS.folder / "generated")
 
