@@ -362,6 +362,17 @@ class OwnTests(Event):
     problem: str = ""
 
 
+class Linted(Event):
+    """The submission's linter ran on it; what it said are log lines of the instance `linter`.
+
+    `code` is its exit code; None where `problem` says why it tells nothing of the code.
+    """
+
+    kind: Literal["linted"] = "linted"
+    code: int | None = None
+    problem: str = ""
+
+
 class Stall(Event):
     """The lab itself got the processor late, or not at all, in the last `seconds`: what was measured then is not to be trusted.
 
@@ -433,6 +444,7 @@ AnyEvent = Annotated[
     | Database
     | Tree
     | OwnTests
+    | Linted
     | Stall
     | HarnessFault
     | Overran

@@ -119,7 +119,7 @@ async def run_node_tests(
     program: Program, package: Path, recorder: Recorder, *, variables: Mapping[str, str]
 ) -> OwnTests:
     """Run what the script `test` of the package.json in the folder `package` runs, and record how it went."""
-    runner = find_runner(_scripts(package))
+    runner = find_runner(scripts_of(package))
     if runner is None:
         return _failed(recorder, f"the script `test` of package.json does not run {RUNNERS}")
     tests = await asyncio.to_thread(_test_files, package)
@@ -198,7 +198,7 @@ def _failed(recorder: Recorder, problem: str) -> OwnTests:
     return recorder.record(OwnTests(problem=problem))
 
 
-def _scripts(package: Path) -> dict[str, str]:
+def scripts_of(package: Path) -> dict[str, str]:
     try:
         content = json.loads((package / "package.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -33,6 +33,7 @@ from chaos.history import (
 )
 from chaos.http_client import Client
 from chaos.keys import Keys
+from chaos.linter import run_linter
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
@@ -389,6 +390,10 @@ class Lab:
         `plugin` is a Python file that puts the faults into the service; an empty one is the service as it is.
         """
         await run_tests(self._program, self.recorder, variables=self._given, plugin=plugin, faults=faults)
+
+    async def run_linter(self) -> None:
+        """Run the submission's linter on the submission, without a network, and record what it says."""
+        await run_linter(self._program, self.recorder, variables=self._given)
 
     async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Look for traces in the files that the service wrote, until all are complete or time is up.

@@ -13,6 +13,7 @@ from chaos.history import (
     Failure,
     Fault,
     History,
+    Linted,
     Log,
     OwnTests,
     Phase,
@@ -107,6 +108,8 @@ def describe(history: History, event: Event) -> str:
             text = f"{event.stream}: {excerpt(event.text)}"
         case Exited():
             text = f"the service {describe_exit(event)}" + (f" ({event.cause})" if event.cause else "")
+        case Linted():
+            return f"linter: {event.problem or f'exit code {event.code}'}"
         case OwnTests():
             text = _describe_tests(event)
         case _:

@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from chaos.history import Answer, Exchange, Exited, File, History, Part, Signalled
+from chaos.history import Answer, Exchange, Exited, File, History, Linted, Log, Part, Signalled
 from chaos.keys import answer_code
+from chaos.linter import INSTANCE as LINTER
 from exercises.project61.part4_code_quality.axes import OUTAGES
 from exercises.project61.part4_code_quality.plan import ARRIVAL_SECONDS, is_rejection
 from exercises.project61.usage_report import TOKENS, tokens_reported, unread, usage_of
 from lab.lab import RESTARTED
 from lab.own_tests import Suite, tampering
-from lab.reading import outcome
+from lab.reading import excerpt, outcome
 from lab.retry_after import seconds_of
 from lab.timing import stalled, undisturbed
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
@@ -19,6 +20,7 @@ __all__ = [
     "breaker_protects",
     "database_down_costs_nothing",
     "failures_are_retried",
+    "linter_is_clean",
     "shutdown_finishes_streams",
     "tests_pass",
     "usage_survives_a_kill",
@@ -50,6 +52,20 @@ def tests_pass(own_suite: History) -> Verdict:
             actual += f"; {len(others)} others do not, such as {others[0].name} in {others[0].file}"
         return failed(expected, actual, suite.event)
     return passed(f"{len(suite.passing)} tests pass", suite.event)
+
+
+def linter_is_clean(linted: History) -> Verdict:
+    expected = "a linter that ends with exit code 0, by your own configuration"
+    run = linted.first(Linted)
+    if run is None:
+        return not_judged("the linter was not run", blame="harness")
+    if run.problem:
+        return failed(expected, run.problem, run)
+    if run.code:
+        lines = [line for line in linted.instance(LINTER).of(Log) if line.text.strip()]
+        said = f": {excerpt(lines[0].text)}" if lines else ""
+        return failed(expected, f"it ended with exit code {run.code}{said}", *lines[:1], run)
+    return passed("exit code 0, after it told of the faults in two files of the lab's", run)
 
 
 def failures_are_retried(failures: History) -> Verdict:

@@ -20,7 +20,7 @@ from lab import own_tests
 from lab.experiment import experiment
 from lab.lab import Lab
 
-__all__ = ["breaker", "database_down", "failures", "killed", "own_suite"]
+__all__ = ["breaker", "database_down", "failures", "killed", "linted", "own_suite"]
 
 REQUESTS = 4
 AT_ONCE = 4
@@ -34,6 +34,12 @@ async def own_suite(lab: Lab) -> None:
     """Run the submission's own tests, without a network."""
     lab.record_files(*own_tests.PATTERNS)
     await lab.run_own_tests()
+
+
+@experiment(seconds=20, needs="nothing")
+async def linted(lab: Lab) -> None:
+    """Run the submission's linter."""
+    await lab.run_linter()
 
 
 @experiment(seconds=14)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Exited, File, History, OwnTest, OwnTests, Part, Signalled
+from chaos.history import Exited, File, History, Linted, Log, OwnTest, OwnTests, Part, Signalled
 from chaos.keys import answer_code
 from exercises.project61.part4_code_quality import checks
 from exercises.project61.part4_code_quality.axes import OUTAGES
@@ -52,6 +52,22 @@ def test_ten_tests_that_pass_are_enough() -> None:
 )
 def test_fewer_are_not(history: History, actual: str) -> None:
     assert_failed(checks.tests_pass(history), actual)
+
+
+def test_a_linter_that_ends_with_0_is_content() -> None:
+    assert checks.linter_is_clean(Record().add(Linted(code=0)).history).passed
+
+
+def test_what_a_linter_found_is_the_reason() -> None:
+    record = Record().add(Log(instance="linter", stream="stdout", text="src/a.py:1:8: F401 unused"))
+    assert_failed(
+        checks.linter_is_clean(record.add(Linted(code=1)).history), "exit code 1: src/a.py:1:8: F401"
+    )
+
+
+def test_a_linter_that_tells_nothing_fails_with_its_problem() -> None:
+    record = Record().add(Linted(problem="no linter is installed with your packages"))
+    assert_failed(checks.linter_is_clean(record.history), "no linter is installed")
 
 
 def retried(

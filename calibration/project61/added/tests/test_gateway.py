@@ -14,9 +14,9 @@ from api.services.circuit_breaker import BreakerOpenError, CircuitBreaker, State
 from api.services.content_filter.filter import RuleName, load_filter
 from api.services.errors import NotAuthenticatedError
 from api.services.limits.rates import Rate, parse_rates
+from api.services.passwords import Passwords
 from api.services.prices import estimate_cost
 from api.services.prompts import Model
-from api.services.passwords import Passwords
 from api.services.tokens import TokenService
 from api.utils.error_response import openai_error
 from api.utils.retry import equal_jitter, parse_retry_after, retry
@@ -73,9 +73,9 @@ def test_a_refusal_is_not_tried_again() -> None:
 
     async def attempt() -> None:
         attempts.append(1)
-        raise ValueError
+        raise ValueError("for good")
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="for good"):
         asyncio.run(retry(attempt, wait_at_least=lambda _: None))
     assert len(attempts) == 1
 
@@ -115,7 +115,7 @@ def test_rates_are_read_from_json() -> None:
 
 
 def test_a_rate_that_is_none_is_told() -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="must be"):
         parse_rates('{"free": "many"}')
 
 

@@ -1,0 +1,174 @@
+"""Runs a submission's linter, and records what it says.
+
+First with two files of the lab's in it: one with faults that every linter has a word about, one that is no program at all.
+Silence about these would mean silence about others. Then without them. Which linter, and which rules, is the submission's
+choice.
+"""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from chaos.files import replace_text
+from chaos.history import Exited, History, Linted, Log
+from chaos.node_tests import scripts_of
+from chaos.program import Program
+from chaos.recorder import Recorder
+
+INSTANCE: Final = "linter"
+WITH_FAULTS: Final = "linter, with faults"
+SECONDS: Final = 60.0
+NONE_FOUND: Final = 72
+"""Exit code of the commands below where there is no linter."""
+MOST_ENTRIES: Final = 20_000
+_PYTHON: Final = rf"""
+has() {{ command -v "$1" >/dev/null 2>&1; }}
+if has ruff && {{ [ -f ruff.toml ] || [ -f .ruff.toml ] || grep -qs '^\[tool\.ruff' pyproject.toml; }}; then tool=ruff
+elif has flake8 && {{ [ -f .flake8 ] || grep -qs '^\[flake8' setup.cfg tox.ini; }}; then tool=flake8
+elif has pylint && {{ [ -f .pylintrc ] || [ -f pylintrc ] || grep -Eqs '^\[(tool\.)?pylint' pyproject.toml setup.cfg; }}
+then tool=pylint
+elif has ruff; then tool=ruff
+elif has flake8; then tool=flake8
+elif has pylint; then tool=pylint
+fi
+case $tool in
+ruff) exec ruff check --no-cache --no-fix --output-format=concise . ;;
+flake8) exec flake8 . ;;
+pylint) exec pylint --recursive=y --persistent=n . ;;
+esac
+exit {NONE_FOUND}
+"""
+_NODE: Final = f"""
+for tool in eslint 'biome lint' oxlint standard xo; do
+    command -v "${{tool%% *}}" >/dev/null 2>&1 && exec $tool .
+done
+exit {NONE_FOUND}
+"""
+_IN_PYTHON: Final = {".py": "import os\n\n\ndef broken():\n    return no_such_name\n"}
+_IN_JAVASCRIPT: Final = dict.fromkeys(
+    (".js", ".mjs", ".cjs", ".ts", ".mts", ".jsx", ".tsx"),
+    "debugger;\nconst unused = 1;\nconst twice = { a: 1, a: 2 };\n",
+)
+"""Text with faults that may be warnings, by the ending of its file."""
+_NO_PROGRAM: Final = "(\n"
+"""What no linter can read, and none calls a warning."""
+_NOT_THE_SERVICE: Final = frozenset(
+    {
+        *(
+            "tests",
+            "test",
+            "__tests__",
+            "spec",
+            "docs",
+            "scripts",
+            "deploy",
+            "migrations",
+            "versions",
+            "alembic",
+        ),
+        *("node_modules", "venv", "env", "dist", "build", "coverage", "generated", "__pycache__"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Linter:
+    """A shell command to be run in the folder `place`, and files with faults that it should tell of, by their endings."""
+
+    place: Path
+    command: str
+    faults: Mapping[str, str]
+
+    @classmethod
+    def of(cls, program: Program) -> Self:
+        if program.package is None:
+            return cls(program.repository, _PYTHON, _IN_PYTHON)
+        return cls(program.package, scripts_of(program.package).get("lint", _NODE), _IN_JAVASCRIPT)
+
+    async def run(
+        self, program: Program, recorder: Recorder, variables: Mapping[str, str], instance: str
+    ) -> Exited | None:
+        service = await program.run_shell(
+            lambda _: self.command,
+            {**variables, "CI": "1", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=self.place,
+            instance=instance,
+            recorder=recorder,
+        )
+        async with service:
+            return await service.wait_exit(SECONDS)
+
+
+async def run_linter(program: Program, recorder: Recorder, *, variables: Mapping[str, str]) -> Linted:
+    """Run the linter on the submission as it is, after a run that shows that it tells of faults; records how that went.
+
+    That is the script `lint` of the package.json that starts the service, or else what is installed: ruff, flake8 or pylint,
+    one that is configured first; or ESLint, Biome, oxlint, standard or XO.
+    """
+    linter = _Linter.of(program)
+    probe = await asyncio.to_thread(_beside_the_service, linter)
+    if probe is None:
+        return recorder.record(Linted(problem="there is no source file to look at"))
+    unreadable = probe.with_stem(f"{probe.stem}_too")
+    try:
+        replace_text(program.root, probe.relative_to(program.root), linter.faults[probe.suffix])
+        replace_text(program.root, unreadable.relative_to(program.root), _NO_PROGRAM)
+    except OSError as error:
+        return recorder.record(Linted(problem=f"no file can be written beside the others ({error.strerror})"))
+    first = await linter.run(program, recorder, variables, WITH_FAULTS)
+    probe.unlink(missing_ok=True)
+    unreadable.unlink(missing_ok=True)
+    if problem := _problem(first) or _silence(first, recorder.history(), probe):
+        return recorder.record(Linted(problem=problem))
+    second = await linter.run(program, recorder, variables, INSTANCE)
+    return recorder.record(Linted(code=second.code if second else None, problem=_problem(second)))
+
+
+def _problem(exited: Exited | None) -> str:
+    """Say why the end of a run tells nothing of the code; an empty string where it does."""
+    if exited is None:
+        return f"the linter took longer than {SECONDS:.0f} s"
+    if exited.cause:
+        return f"the linter was ended by the grader: it {exited.cause}"
+    return "no linter is installed with your packages" if exited.code == NONE_FOUND else ""
+
+
+def _silence(first: Exited | None, history: History, probe: Path) -> str:
+    """Say how the linter let the lab's files pass; an empty string where it did not."""
+    got = f"two files with faults were put into the folder {probe.parent.name} for a moment, and the linter"
+    if not any(probe.name in line.text for line in history.instance(WITH_FAULTS).of(Log)):
+        return f"{got} did not name the one with unused and undefined names"
+    if first and first.code == 0:
+        return f"{got} ended with exit code 0, although one of them is no program"
+    return ""
+
+
+def _beside_the_service(linter: _Linter) -> Path | None:
+    """Return a new path in the folder that has most of the service's source files; None where there are none."""
+    found = Counter(
+        (path.parent, path.suffix) for path in _files(linter.place) if path.suffix in linter.faults
+    )
+    if not found:
+        return None
+    (folder, suffix), _ = max(found.items(), key=lambda one: (one[1], -len(one[0][0].parts)))
+    return folder / f"probe_{secrets.token_hex(6)}{suffix}"
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """Yield the files of a service, without its tests and what is generated."""
+    waiting, left = [place], MOST_ENTRIES
+    while waiting:
+        for path in sorted(waiting.pop().iterdir()):
+            left -= 1
+            if left < 0:
+                return
+            if path.is_symlink() or path.name.startswith(".") or path.name in _NOT_THE_SERVICE:
+                continue
+            if path.is_dir():
+                waiting.append(path)
+            elif path.is_file():
+                yield path
