@@ -21,7 +21,7 @@ from chaos.recorder import Recorder
 
 INSTANCE: Final = "linter"
 WITH_FAULTS: Final = "linter, with faults"
-SECONDS: Final = 60.0
+SECONDS: Final = 90.0
 NONE_FOUND: Final = 72
 """Exit code of the commands below where there is no linter."""
 MOST_ENTRIES: Final = 20_000

@@ -28,6 +28,7 @@ LONGEST = (
     "tests/test_whole_exam.py",
     "tests/test_other_assessments.py",
     "tests/grading/starved/",
+    "tests/grading/test_killed.py",
     "tests/test_demo.py",
     "tests/test_contracts.py",
     "tests/test_toy_assessment.py",

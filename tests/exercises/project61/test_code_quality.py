@@ -65,6 +65,21 @@ def test_what_a_linter_found_is_the_reason() -> None:
     )
 
 
+def test_of_an_npm_script_the_findings_are_told() -> None:
+    record = Record()
+    for text in (
+        "",
+        "> gateway@1.0.0 lint",
+        "> eslint .",
+        "",
+        "/src/app.js",
+        "  3:7  error  'x' is never used",
+    ):
+        record = record.add(Log(instance="linter", stream="stdout", text=text))
+    verdict = checks.linter_is_clean(record.add(Linted(code=1)).history)
+    assert_failed(verdict, "exit code 1: /src/app.js 3:7 error 'x' is never used")
+
+
 def test_a_linter_that_tells_nothing_fails_with_its_problem() -> None:
     record = Record().add(Linted(problem="no linter is installed with your packages"))
     assert_failed(checks.linter_is_clean(record.history), "no linter is installed")
