@@ -25,6 +25,10 @@ HEADER_BYTES = 64 * 1024
 RECORDED_BODY = 2 * 1024
 """Bytes of a request's body that a history keeps: enough for every prompt, and not for a body that is large on purpose."""
 
+MOST_PIECES = 5_000
+"""Of one answer: chunks of its body, and answers with 1xx before it. To read one costs the lab a hundred times what it costs
+to send one, and a lab that is kept busy can judge nothing."""
+
 P = TypeVar("P", bound=asyncio.Protocol)
 
 Error = Literal["refused", "reset", "eof", "timeout", "aborted", "malformed"]
@@ -258,6 +262,19 @@ class Received:
         )
 
 
+class Pieces:
+    """Counts the pieces of an answer."""
+
+    def __init__(self) -> None:
+        self._left = MOST_PIECES
+
+    def count(self) -> None:
+        """Count a piece. Raises h11.RemoteProtocolError if it is one too many."""
+        self._left -= 1
+        if self._left < 0:
+            raise h11.RemoteProtocolError(f"the answer came in more than {MOST_PIECES} pieces")
+
+
 class _Broken:
     def __init__(self, error: Error, detail: str) -> None:
         self.error = error
@@ -273,6 +290,7 @@ class _Link(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._received: Received | None = None
+        self._pieces = Pieces()
         self._transport: asyncio.Transport
 
     async def send(
@@ -353,6 +371,7 @@ class _Link(asyncio.Protocol):
             event = self._http.next_event()
             if event is h11.NEED_DATA or event is h11.PAUSED:
                 return
+            self._pieces.count()
             match event:
                 case h11.Response():
                     self._received = Received(event)

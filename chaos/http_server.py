@@ -20,6 +20,8 @@ from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+MOST_PIECES = 10_000
+"""Of one body: to read a chunk of a byte costs a hundred times what it costs to send it."""
 
 _BACKLOG = 1024
 _MAX_HEAD_BYTES = 64 * 1024
@@ -140,8 +142,8 @@ class HttpServer:
     """Serves `handler` on a port of a network's for as long as its context is entered.
 
     Each connection is recorded as opened, and as ended by `eof` or `reset` of the client or `closed` by the server.
-    An exception of the handler's is the lab's own fault and recorded as such. Bodies over `max_body` bytes are
-    answered 413, and `too_large` is called with the request, without its body. Leaving the context breaks off every
+    An exception of the handler's is the lab's own fault and recorded as such. Bodies over `max_body` bytes, or
+    in more than 10,000 pieces, are answered 413, and `too_large` is called with the request, without its body. Leaving the context breaks off every
     handler and closes every connection.
     """
 
@@ -220,6 +222,7 @@ class _Connection(asyncio.Protocol):
         self._parser = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
         self._head: h11.Request | None = None
         self._body = bytearray()
+        self._pieces = 0
         self._pipelined = 0
         self._responder: Responder | None = None
         self._gone: Literal["eof", "reset"] | None = None
@@ -315,12 +318,13 @@ class _Connection(asyncio.Protocol):
         while True:
             event = self._parser.next_event()
             if isinstance(event, h11.Request):
-                self._head, self._body = event, bytearray()
+                self._head, self._body, self._pieces = event, bytearray(), 0
                 if _declared_length(event) > self._server.max_body:
                     return self._refuse_body()
             elif isinstance(event, h11.Data):
                 self._body += event.data
-                if len(self._body) > self._server.max_body:
+                self._pieces += 1
+                if len(self._body) > self._server.max_body or self._pieces > MOST_PIECES:
                     return self._refuse_body()
             elif isinstance(event, h11.EndOfMessage):
                 return self._handle()

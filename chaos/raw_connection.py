@@ -12,7 +12,7 @@ from typing import Literal, Self
 import h11
 
 from chaos.history import Answer, Failure, Part, Request, Socket
-from chaos.http_client import HEADER_BYTES, Client, Error, Received
+from chaos.http_client import HEADER_BYTES, Client, Error, Pieces, Received
 
 End = Literal["refused", "eof", "reset", "closed"]
 _WITHOUT_ANSWER: dict[End, Error] = {
@@ -35,6 +35,8 @@ class RawConnection(asyncio.Protocol):
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES)
         self._request: Request | None = None
         self._received: Received | None = None
+        self._pieces = Pieces()
+        self._unreadable = False
         self._outcome: asyncio.Future[Answer | Failure]
         self._transport: asyncio.Transport | None = None
         self._rest = b""
@@ -192,16 +194,23 @@ class RawConnection(asyncio.Protocol):
         self._transport.write(self._http.send(event) or b"")
 
     def _feed(self, data: bytes) -> None:
+        if self._unreadable:
+            return
         try:
             self._http.receive_data(data)
             self._read_events()
         except h11.RemoteProtocolError as error:
             self._fail("malformed" if data else "eof", str(error))
+            self._unreadable = True
         self._arrived.set()
 
     def _read_events(self) -> None:
         while True:
-            match self._http.next_event():
+            event = self._http.next_event()
+            if event is h11.NEED_DATA or event is h11.PAUSED:
+                return
+            self._pieces.count()
+            match event:
                 case h11.Response() as head:
                     self._received = Received(head)
                 case h11.Data(data=data) if self._received:
@@ -215,6 +224,7 @@ class RawConnection(asyncio.Protocol):
 
     def _succeed(self, received: Received) -> None:
         self._received = None
+        self._pieces = Pieces()
         if self._request:
             self._finish(received.answer(self._request.request, self._elapsed(self._request)))
         if {*self._http.states.values()} == {h11.DONE}:

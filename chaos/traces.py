@@ -107,11 +107,10 @@ def generations(history: History) -> dict[str, Generation]:
 def documents(
     content: bytes, models: Iterable[str], *, name: str = "", is_file: bool = False
 ) -> list[Document]:
-    """Return what the documents in `content` hold: one for each line of JSON, else one in all.
+    """Return what the documents in `content`, which is not compressed, hold: one for each line of JSON, else one in all.
 
     `name` is the content's path, which may say what run or trace it belongs to.
     """
-    content = decompressed(content)
     ids = _ids(name.encode())
     return [_document(part, models, ids, is_file=is_file) for part in _split(content)]
 
@@ -154,19 +153,19 @@ class TraceBook:
         return [document, *(one for name in document.ids for one in self._by_id[name] if one is not document)]
 
 
-def decompressed(content: bytes) -> bytes:
-    """Return content without its compression (gzip, zlib, bzip2, xz, zip), as far as it is whole."""
+def decompressed(content: bytes, most: int = MAX_BYTES) -> bytes:
+    """Return content without its compression (gzip, zlib, bzip2, xz, zip), as far as it is whole, `most` bytes of it."""
     if content.startswith(_ZIP):
-        return b"\n".join([content, *_unzipped(content)])[:MAX_BYTES]
+        return b"\n".join([content, *_unzipped(content, most)])[:most]
     for magic, make in _COMPRESSIONS.items():
         if content.startswith(magic):
-            return b"".join(_inflated(content, make)) or content
+            return b"".join(_inflated(content, make, most)) or content
     return content
 
 
-def _inflated(content: bytes, make: Callable[[], "_Decompressor"]) -> Iterator[bytes]:
+def _inflated(content: bytes, make: Callable[[], "_Decompressor"], most: int) -> Iterator[bytes]:
     """Yield what a compressed file holds; whoever appends to one adds another member."""
-    left, start = MAX_BYTES, 0
+    left, start = most, 0
     for _ in range(MAX_DOCUMENTS):
         inflate = make()
         while not inflate.eof and start < len(content) and left > 0:
@@ -182,14 +181,16 @@ def _inflated(content: bytes, make: Callable[[], "_Decompressor"]) -> Iterator[b
             return
 
 
-def _unzipped(content: bytes) -> Iterator[bytes]:
+def _unzipped(content: bytes, most: int) -> Iterator[bytes]:
     """Yield the members of a zip file, found by their own headers: the directory is written at the very end."""
-    start = 0
+    start, left = 0, most
     for _ in range(_ZIP_MEMBERS):
-        if (start := content.find(_ZIP, start)) < 0:
+        if left <= 0 or (start := content.find(_ZIP, start)) < 0:
             return
         names, extra = (int.from_bytes(content[start + at : start + at + 2], "little") for at in (26, 28))
-        yield from _inflated(content[start + _ZIP_HEADER + names + extra :], _raw_deflate)
+        for part in _inflated(content[start + _ZIP_HEADER + names + extra :], _raw_deflate, left):
+            left -= len(part)
+            yield part
         start += len(_ZIP)
 
 

@@ -17,6 +17,7 @@ from grading.recipe import Recipe
 from grading.workspace import remove_tree
 
 _VERSIONS = re.compile(r"[0-9.*<>=!~, ]{1,60}")
+_VARIABLE = "${"
 _COMPILE = "--compile-bytecode"
 _NO_CODE = ("--no-build", "--no-build-isolation")
 """Wheels alone: nothing of a submission's or of a package's runs."""
@@ -92,7 +93,7 @@ class BoxedInstaller(Installer):
         commands = self._recipe.commands(str(self._env / "bin" / "python"))
         if not commands:
             return
-        if len(commands) == 1 and not await asyncio.to_thread(self._leads_to_code):
+        if len(commands) == 1 and not await asyncio.to_thread(self._needs_a_box_without_secrets):
             [(folder, words)] = commands
             self._trust = FETCHING
             answer = await self._run(
@@ -102,11 +103,22 @@ class BoxedInstaller(Installer):
                 await self._compile()
                 return
             failure = self._failure(answer)
-            if isinstance(failure, MachineError):
+            if isinstance(failure, MachineError) and await self._is_the_machines():
                 raise failure
         self._trust = BUILDING
         for folder, words in commands:
             await self._checked(words, self._root / folder)
+
+    async def _is_the_machines(self) -> bool:
+        """Whether a failure is the machine's, as uv's words say, which may be the submission's that uv quotes.
+
+        Then the Python that it asks for is missing, or the index does not serve another package either.
+        """
+        if await self._wished_python_is_missing():
+            return True
+        words = ["pip", "install", "--dry-run", "--no-deps", "--refresh", "--python", str(self._env), "pip"]
+        answer = await self._run(words, self._attempt.work / "home")
+        return answer.code != 0 and isinstance(self._failure(answer), MachineError)
 
     async def _npm(self, words: Sequence[str], cwd: Path, *, builds: bool = False) -> None:
         self._builds = builds
@@ -116,11 +128,18 @@ class BoxedInstaller(Installer):
         if answer.code != 0:
             raise self._failure(answer)
 
-    def _leads_to_code(self) -> bool:
-        """Whether uv may run code of the submission's even if it is to build nothing: it always builds what is editable."""
+    def _needs_a_box_without_secrets(self) -> bool:
+        """Whether uv may run code of the submission's, or tell it secrets, even if it is to build nothing.
+
+        It always builds what is editable, and puts values in place of variables.
+        """
         if self._recipe.files is None:
             return True
+        if any(_VARIABLE in word for word in (*self._wanted.packages, *self._wanted.options)):
+            return True
         for path in self._recipe.files:
+            if _VARIABLE in (self._root / path).read_text(encoding="utf-8", errors="replace"):
+                return True
             if path.suffix in {".toml", ".lock"}:
                 with (self._root / path).open("rb") as file:
                     # A lock's own project, which is not installed, is editable as a rule.

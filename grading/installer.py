@@ -44,6 +44,11 @@ class Installer:
         self._project = self._root / (self._wanted.project or Path())
         self._on_progress = on_progress
         self._node = node.find_node() if self._wanted.node is not None else None
+        self._scripts = (
+            frozenset[str]()
+            if self._wanted.node is None
+            else node.script_names(self._root / self._wanted.node)
+        )
         self._tool = "uv"
         self._builds = False
         self._deadline = time.monotonic() + INSTALL_TIMEOUT
@@ -62,8 +67,9 @@ class Installer:
         folder = self._root / self._wanted.node
         await self._npm(node.install_words(folder), folder)
         # All of them at once: what runs may put anything in place of the files that say what to run.
-        for words in list(node.build_words(folder, build=self._wanted.node_build)):
+        for words in list(node.build_words(folder, self._scripts, build=self._wanted.node_build)):
             await self._npm(words, folder, builds=True)
+        node.check_in_place(self._root, folder / node.MODULES / node.PROGRAMS)
         node.link_programs(folder / node.MODULES, self._env / "bin")
 
     async def _npm(self, words: Sequence[str], cwd: Path, *, builds: bool = False) -> None:

@@ -8,7 +8,7 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,8 @@ LOCKS: Final = ("package-lock.json", "npm-shrinkwrap.json")
 FILES: Final = (FILE, *LOCKS, "yarn.lock", "pnpm-lock.yaml", ".npmrc")
 """What decides which packages npm installs; it reads the lock of yarn too, as far as it can."""
 MODULES: Final = "node_modules"
+PROGRAMS: Final = ".bin"
+"""Where in the modules the programs of the packages are."""
 REGISTRY: Final = "https://registry.npmjs.org"
 _AFTERWARDS: Final = ("install", "postinstall")
 """Scripts of the submission's own that npm runs after an installation."""
@@ -29,6 +31,10 @@ _RETRIES: Final = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetc
 _REASON_LINES: Final = 12
 _LOCAL: Final = re.compile(r'"(?:file|link|workspace):|"link": true|"workspaces"\s*:')
 _SECONDS: Final = 20.0
+_LOCK_BYTES: Final = 64 << 20
+_BUILT_BYTES: Final = 200 << 20
+_BUILT_FILES: Final = 10_000
+"""What a build may make: it has to fit on the disk of a box with what the service writes."""
 _MOST_PROGRAMS: Final = 1_000
 
 
@@ -100,22 +106,37 @@ def install_words(folder: Path) -> list[str]:
     return ["ci" if locked else "install", "--ignore-scripts", *_QUIET, *_RETRIES]
 
 
-def build_words(folder: Path, *, build: bool) -> Iterator[list[str]]:
+def script_names(folder: Path) -> frozenset[str]:
+    """Return the names of the scripts in a folder's package.json; to be read before anything of the submission's runs."""
+    scripts = json.loads((folder / FILE).read_text(encoding="utf-8")).get("scripts")
+    return frozenset(scripts) if isinstance(scripts, dict) else frozenset()
+
+
+def build_words(folder: Path, scripts: Collection[str], *, build: bool) -> Iterator[list[str]]:
     """Yield npm's words that run what packages, and the submission itself, do after the installation."""
     if _has_install_scripts(folder / MODULES / ".package-lock.json"):
         yield ["rebuild", *_QUIET]
-    package = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    scripts = package.get("scripts")
     for name in (*_AFTERWARDS, *(["build"] if build else [])):
-        if isinstance(scripts, dict) and name in scripts:
+        if name in scripts:
             yield ["run", name, *_QUIET]
 
 
 def _has_install_scripts(lock: Path) -> bool:
     try:
+        # Code of the submission's may have run before npm did: a pipe would be read for ever.
+        if not lock.is_file() or lock.stat().st_size > _LOCK_BYTES:
+            return False
         return '"hasInstallScript": true' in lock.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return False
+
+
+def check_in_place(root: Path, folder: Path) -> None:
+    """Raise SubmissionError if a build has put a link in place of a folder below `root` that the grader goes on with."""
+    if os.path.realpath(folder) != os.path.join(os.path.realpath(root), folder.relative_to(root)):  # noqa: PTH118
+        raise SubmissionError(
+            f"The build put a link in place of {folder.relative_to(root)}; leave the folder in place."
+        )
 
 
 def reason_in(output: str) -> str:
@@ -139,7 +160,8 @@ def link_programs(modules: Path, programs: Path) -> None:
         raise SubmissionError(
             "The build replaced the folder of its environment's programs; leave it in place."
         )
-    found = sorted((modules / ".bin").iterdir()) if (modules / ".bin").is_dir() else []
+    folder = modules / PROGRAMS
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
     for path in found[:_MOST_PROGRAMS]:
         if not os.path.lexists(programs / path.name):
             (programs / path.name).symlink_to(path)
@@ -154,9 +176,11 @@ def built(project: Path, original: Path) -> list[Path]:
 def copy_built(project: Path, destination: Path) -> None:
     """Copy what the script `build` has made in `project` into another copy of the submission.
 
-    Raises SubmissionError where that cannot be copied, and MachineError where there is no room for it.
+    Raises SubmissionError where that cannot be copied or is too much, and MachineError where there is no room for it.
     """
-    for path in built(project, destination):
+    made = built(project, destination)
+    _check_size(made)
+    for path in made:
         try:
             if path.is_dir() and not path.is_symlink():
                 shutil.copytree(path, destination / path.name, symlinks=True)
@@ -168,11 +192,29 @@ def copy_built(project: Path, destination: Path) -> None:
         _let_write(destination / path.name)
 
 
-def _let_write(folder: Path) -> None:
+def _check_size(made: Iterable[Path]) -> None:
+    size = count = 0
+    for path in made:
+        for entry in _below(path):
+            size, count = size + entry.lstat().st_size, count + 1
+            if size > _BUILT_BYTES or count > _BUILT_FILES:
+                raise SubmissionError(
+                    f"`npm run build` has made more than {_BUILT_BYTES >> 20} MB or {_BUILT_FILES} files; make it build less."
+                )
+
+
+def _let_write(copy: Path) -> None:
     """Make a copy of what is read-only in an environment writable again."""
-    for path in (folder, *folder.rglob("*")):
+    for path in _below(copy):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | stat.S_IWUSR)
+
+
+def _below(path: Path) -> Iterator[Path]:
+    """Yield a path and, if it is a folder and no link to one, all below it."""
+    yield path
+    if not path.is_symlink():
+        yield from path.rglob("*")
 
 
 def modules_of(venv: Path, folder: Path) -> Path:

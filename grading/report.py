@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import field_validator
+
 from grading.runtime import RuntimeName
 from lab.result import NOT_PASSED, Bonus, CriterionResult, ExerciseResult, Grade, Model
 from lab.scoring import Scheme
@@ -95,6 +97,12 @@ class Report(Model):
     machine_problem: bool = False
     integrity: Integrity | None = None
     """Set by `results.save`: None for a run that was not kept."""
+
+    @field_validator("started")
+    @classmethod
+    def _is_a_time(cls, started: str) -> str:
+        datetime.fromisoformat(started)
+        return started
 
     def untried(self, criterion: CriterionResult) -> bool:
         """Whether a criterion says nothing that has not been told of the service as a whole."""

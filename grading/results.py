@@ -7,9 +7,11 @@ import contextlib
 import errno
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from chaos.history import History
 from grading.errors import MachineError, UsageError
@@ -18,6 +20,9 @@ from grading.report import Report
 
 REPORT = "report.json"
 HISTORIES = "histories"
+REPORT_BYTES: Final = 16 << 20
+HISTORY_BYTES: Final = 512 << 20
+"""Whoever can write to a folder of results can put a pipe, or a file without end, in it."""
 _CALLERS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
 """What a folder meets that was not well chosen; anything else is the disk's fault."""
 
@@ -47,8 +52,11 @@ def write(folder: Path, report: Report, histories: dict[str, History], key: byte
 def load(folder: Path) -> tuple[Report, dict[str, History]]:
     """Read what `save` wrote into `folder`; raises UsageError where it holds no run, or one that cannot be read."""
     try:
+        check_file((folder / REPORT).resolve(), REPORT_BYTES)
         report = Report.model_validate_json((folder / REPORT).read_text(encoding="utf-8"))
         files = sorted((folder / HISTORIES).glob("*.jsonl"))
+        for path in files:
+            check_file(path.resolve(), HISTORY_BYTES)
         return report, {path.stem: History.load(path) for path in files}
     except FileNotFoundError:
         raise UsageError(f"{folder} holds no graded run; give a folder that --out has filled.") from None
@@ -56,6 +64,15 @@ def load(folder: Path) -> tuple[Report, dict[str, History]]:
         raise UsageError(
             f"The run in {folder} cannot be read ({type(error).__name__}); grade it again."
         ) from error
+
+
+def check_file(path: Path, most: int) -> None:
+    """Raise OSError if this is no file of at most `most` bytes, or is a link to one."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(f"{path.name} is no file")
+    if found.st_size > most:
+        raise OSError(f"{path.name} is larger than {most >> 20} MB")
 
 
 def load_all(folder: Path) -> list[tuple[Report, dict[str, History]]]:

@@ -35,7 +35,11 @@ class Place:
 
 
 def find(folder: Path) -> Place | None:
-    """Return the repository that a folder is in, or is; None where there is none."""
+    """Return the repository that a folder is in, or is; None where there is none.
+
+    A repository elsewhere counts only if it knows of this work tree: a folder could hold nothing but a pointer to the
+    work of somebody else.
+    """
     folder = folder.resolve()
     if _is_git_directory(folder, folder):
         return Place(folder, folder, None)
@@ -43,12 +47,27 @@ def find(folder: Path) -> Place | None:
         own = top / ".git"
         if own.is_file() and (named := _pointer(own)) and named.startswith("gitdir: "):
             own = top / named.removeprefix("gitdir: ")
-        if not own.is_dir():
+            if not _is_known(own, top):
+                continue
+        elif not _is_itself(own):
             continue
         common = own / (_pointer(own / "commondir") or ".")
         if _is_git_directory(own, common):
             return Place(own, common, top)
     return None
+
+
+def _is_known(own: Path, top: Path) -> bool:
+    """Whether a git directory elsewhere is that of the work tree at `top`: a further one of its repository's, or a submodule."""
+    back = _pointer(own / "gitdir")
+    if back is not None and Path(os.path.realpath(own / back)) == top / ".git":
+        return True
+    place = Path(os.path.realpath(own))
+    return any(place.is_relative_to(parent / ".git" / "modules") for parent in top.parents)
+
+
+def _is_itself(path: Path) -> bool:
+    return os.path.realpath(path) == os.fspath(path)
 
 
 def make(place: Place, into: Path) -> None:
@@ -71,7 +90,11 @@ def make(place: Place, into: Path) -> None:
 
 
 def _is_git_directory(own: Path, common: Path) -> bool:
-    return (own / "HEAD").is_file() and (common / "objects").is_dir() and (common / "refs").is_dir()
+    own, common = Path(os.path.realpath(own)), Path(os.path.realpath(common))
+    if own != common and own.parent != common / "worktrees":
+        return False
+    folders = (common / "objects", common / "refs")
+    return (own / "HEAD").is_file() and all(one.is_dir() and _is_itself(one) for one in folders)
 
 
 def _pointer(file: Path) -> str | None:

@@ -32,8 +32,9 @@ CHECKED_OUT = 10
 TEXT_LIMIT = 4 << 20
 
 _SECRET = ".env"  # noqa: S105 - the file's name
+_GIT = ".git"
 NOT_SOURCES = frozenset(
-    {".git", ".venv", "venv", "node_modules", "__pycache__"}
+    {_GIT, ".venv", "venv", "node_modules", "__pycache__"}
     | {".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox", ".cache"}
 )
 _LOCAL = "file://"
@@ -254,6 +255,8 @@ def _walk(folder: Path) -> Iterator[str]:
         with contextlib.suppress(OSError), os.scandir(folder / parent) as entries:
             for entry in entries:
                 name = os.path.join(parent, entry.name)  # noqa: PTH118 - relative, and there may be very many
+                if entry.name == _GIT:
+                    continue  # a folder, or a file that points to one
                 if not entry.is_dir(follow_symlinks=False):
                     yield name
                 elif entry.name not in NOT_SOURCES:
@@ -294,9 +297,10 @@ def _snapshot(source: Path, names: Iterable[str], destination: Path) -> None:
     real = Path(os.path.realpath(source))
     is_itself = functools.cache(_is_itself)
     tally = _Tally()
-    for name in names:
+    for name in dict.fromkeys(names):  # git lists a file once for each side of a conflict
         file, copy = real / name, destination / name
-        if file.name == _SECRET or not is_itself(file.parent):
+        # An index that was not made by git may name any file of this machine.
+        if file.name == _SECRET or Path(name).is_absolute() or not is_itself(file.parent):
             continue
         try:
             found = file.lstat()

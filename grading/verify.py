@@ -6,7 +6,6 @@ Whoever can write to the results' folder can write anything there, so everything
 import hmac
 import json
 import os
-import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,14 +20,12 @@ from grading.bounded import OverBoundsError, bounded
 from grading.errors import GradingError, UsageError
 from grading.integrity import file_digest, make_digest, make_signature
 from grading.report import Integrity, Report
-from grading.results import HISTORIES, REPORT
+from grading.results import HISTORIES, HISTORY_BYTES, REPORT, REPORT_BYTES, check_file
 from grading.score import rescored
 from grading.version import grader_version
 from lab.assessment import Assessment
 from lab.result import ExerciseResult
 
-REPORT_BYTES: Final = 16 << 20
-HISTORY_BYTES: Final = 512 << 20
 LOAD_SECONDS: Final = 60
 
 
@@ -142,21 +139,13 @@ def _histories(folder: Path) -> dict[str, str]:
 
 
 def _digest(path: Path) -> str:
-    _check(path, HISTORY_BYTES)
+    check_file(path, HISTORY_BYTES)
     return file_digest(path)
 
 
 def _bytes(path: Path, most: int) -> bytes:
-    _check(path, most)
+    check_file(path, most)
     return path.read_bytes()
-
-
-def _check(path: Path, most: int) -> None:
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(f"{path.name} is no file")
-    if found.st_size > most:
-        raise OSError(f"{path.name} is larger than {most >> 20} MB")
 
 
 def _examine(

@@ -4,19 +4,24 @@ import contextlib
 import json
 import re
 import zlib
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from chaos.history import Trace
-from chaos.http_server import MAX_BODY_BYTES, HttpRequest, Responder
+from chaos.http_server import HttpRequest, Responder
 from chaos.keys import answer_code, find_key, find_keys
 from chaos.mlflow.store import MlflowError, Store
 from chaos.recorder import Recorder
 from chaos.stand_in import StandIn
-from chaos.traces import Generation, TraceBook, documents, generations, is_complete
+from chaos.traces import Generation, TraceBook, decompressed, documents, generations, is_complete
 
 # Clients send spans over OTLP only to a server that says it is new enough to take them.
 VERSION = "3.17.2"
+
+MOST_TEXT: Final = 2 * 1024 * 1024
+"""Bytes of a body that are looked at. A batch of spans, or a trace, has a hundredth of that."""
+MOST_NOTED: Final = 8 * 1024 * 1024
+"""Bytes that are looked through for traces in all: a second of the lab's time."""
 
 _API = re.compile(r"/(?:ajax-)?api/[23]\.0/mlflow/(?P<endpoint>.+)")
 _ARTIFACTS = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/artifacts(/.*)?")
@@ -45,6 +50,7 @@ class MlflowStandIn(StandIn):
         self._book = TraceBook()
         self._traces: dict[tuple[str, str], Trace] = {}
         self._last: dict[str, Trace] = {}
+        self._left = MOST_NOTED
 
     async def wait_for_trace(self, key: str, timeout: float = 10.0) -> Trace:
         """Wait until the whole trace of `key` has arrived; raises TimeoutError after `timeout` seconds."""
@@ -80,6 +86,10 @@ class MlflowStandIn(StandIn):
 
     def _note(self, request: HttpRequest, text: bytes, answered: bytes) -> None:
         """Remember what a request holds. A run or trace is named in it, or in the answer of the one that begins it."""
+        text = decompressed(text, MOST_TEXT)
+        self._left -= len(text)
+        if self._left < 0:
+            return
         history = self._recorder.history()
         known = generations(history)
         models = frozenset[str]().union(*(one.models for one in known.values()))
@@ -140,7 +150,7 @@ def _fields(request: HttpRequest, text: bytes) -> dict[str, Any]:
         return dict(parse_qsl(request.query))
     try:
         fields = json.loads(text or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MlflowError(400, "INVALID_PARAMETER_VALUE", f"The body is no JSON: {error}") from error
     if not isinstance(fields, dict):
         raise MlflowError(400, "INVALID_PARAMETER_VALUE", "The body is no JSON object")
@@ -148,10 +158,10 @@ def _fields(request: HttpRequest, text: bytes) -> dict[str, Any]:
 
 
 def _decoded(request: HttpRequest) -> bytes:
-    """Return the body without its compression: OTLP exporters use gzip and deflate."""
+    """Return the body without its compression, as far as it is looked at: OTLP exporters use gzip and deflate."""
     if request.headers.get("content-encoding", "identity") not in {"gzip", "deflate"}:
-        return request.body
+        return request.body[:MOST_TEXT]
     for header in (_ZLIB_OR_GZIP, _NO_HEADER):
         with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(header).decompress(request.body, MAX_BODY_BYTES)
-    return request.body
+            return zlib.decompressobj(header).decompress(request.body, MOST_TEXT)
+    return request.body[:MOST_TEXT]

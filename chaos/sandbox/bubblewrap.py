@@ -21,10 +21,12 @@ _SETTINGS = (
 """What libraries read of /etc, with nothing in it that is this machine's own business."""
 _KERNEL_SETTINGS = [Path("/proc") / name for name in ("sys", "irq", "bus", "fs")]
 """What root may write without any capability: /proc/sys/kernel/core_pattern names a program that this machine runs."""
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - a box's own
+_HOST_NAME = "service"
 _OWN_SETTINGS = {
     "passwd": "service:x:{user}:{group}:service:/nonexistent:/bin/sh\n",
     "group": "service:x:{group}:\n",
-    "hosts": "127.0.0.1 localhost\n",
+    "hosts": f"127.0.0.1 localhost {_HOST_NAME}\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "resolv.conf": "",
 }
@@ -47,7 +49,7 @@ def find_bubblewrap() -> Path | None:
 class Box:
     """What a program in a box may read (`readable`) and write (`writable`).
 
-    `settings` holds its own files of /etc, `links` are symbolic ones outside of these folders, with what they lead to. It has a /tmp and a /dev/shm of its own, in memory and small.
+    `settings` holds its own files of /etc, `links` are symbolic ones outside of these folders, with what they lead to. It has a /tmp, a /var/tmp and a /dev/shm of its own, in memory and small.
     What it may write lies in no folder that it may write itself: else it could put a link there, and the next box would
     have what that leads to.
     """
@@ -65,7 +67,7 @@ class Box:
             *("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
             "--unshare-cgroup-try",
             *([] if network else ["--unshare-net"]),
-            *("--hostname", "service", "--die-with-parent", "--cap-drop", "ALL"),
+            *("--hostname", _HOST_NAME, "--die-with-parent", "--cap-drop", "ALL"),
             *_system(),
             *("--dir", "/etc"),
             *_bind("--ro-bind-try", [Path("/etc") / name for name in _SETTINGS]),
@@ -76,7 +78,7 @@ class Box:
             ),
             *("--proc", "/proc", "--dev", "/dev"),
             *("--size", str(TMP_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
-            *("--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
+            *(word for folder in _TEMPORARY for word in ("--size", str(TMP_BYTES), "--tmpfs", folder)),
             *_bind("--ro-bind-try", _KERNEL_SETTINGS),
             *_bind("--ro-bind", self.readable),
             *_bind("--bind", self.writable),

@@ -4,6 +4,8 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 
+import pytest
+
 from chaos.history import Answer, Failure, Request
 from chaos.http_client import ANSWER_BYTES, Client
 from chaos.ports import free_port
@@ -237,3 +239,26 @@ async def test_headers_without_end_are_malformed() -> None:
 
     assert isinstance(failure, Failure)
     assert failure.error == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"", b"HTTP/1.1 100 \r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    ],
+)
+async def test_pieces_without_end_are_malformed(start: bytes, piece: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(start)
+        while not writer.is_closing():
+            writer.write(piece * 1000)
+            await writer.drain()
+
+    async with serving(serve) as (client, _):
+        failure = await client.request("GET", "/", label="x", timeout=30)
+
+    assert isinstance(failure, Failure)
+    assert failure.error == "malformed"
+    assert "pieces" in failure.detail

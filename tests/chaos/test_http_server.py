@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from chaos.history import Connection, Event, HarnessFault
-from chaos.http_server import ClientGone, Handler, HttpRequest, HttpServer, Responder
+from chaos.http_server import MOST_PIECES, ClientGone, Handler, HttpRequest, HttpServer, Responder
 from chaos.recorder import Recorder
 
 pytestmark = pytest.mark.medium
@@ -342,6 +342,13 @@ async def test_a_large_body_is_refused(recorder: Recorder, head: bytes) -> None:
         await client.send(b"POST /there HTTP/1.1\r\nHost: x\r\n" + head)
         assert (await client.rest()).startswith(b"HTTP/1.1 413")
     assert [(one.method, one.path, one.body) for one in refused] == [("POST", "/there", b"")]
+
+
+async def test_a_body_in_very_many_pieces_is_refused(recorder: Recorder) -> None:
+    async with HttpServer(echo, recorder, "litellm") as server, connect(server) as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await client.send(b"1\r\nx\r\n" * (MOST_PIECES + 1))
+        assert (await client.rest()).startswith(b"HTTP/1.1 413")
 
 
 async def test_a_client_that_goes_on_sending_still_reads_the_refusal(recorder: Recorder) -> None:

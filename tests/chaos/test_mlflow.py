@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from chaos.history import TRACE_PARTS, Call, Reply, Request, Trace
 from chaos.keys import Keys, expected_answer
 from chaos.mlflow import MlflowStandIn
+from chaos.mlflow.server import MOST_NOTED, MOST_TEXT
 from chaos.recorder import Recorder
 
 pytestmark = pytest.mark.medium
@@ -230,6 +231,15 @@ async def test_keys_are_found_in_compressed_bodies(
     assert KEY.encode() not in body or encoding == "deflate"
     await http.post("/v1/traces", content=body, headers={"content-encoding": encoding})
     assert places(recorder) == ["POST /v1/traces"]
+
+
+async def test_what_is_looked_through_has_an_end(http: httpx.AsyncClient, recorder: Recorder) -> None:
+    bomb = gzip.compress(bytes(MOST_TEXT))
+    for _ in range(MOST_NOTED // MOST_TEXT + 1):
+        await http.post("/v1/traces", content=bomb, headers={"content-encoding": "gzip"})
+    answer = await http.post("/v1/traces", content=KEY.encode())
+    assert answer.status_code == 200
+    assert recorder.history().of(Trace) == []
 
 
 async def test_a_body_that_only_says_it_is_compressed_does_no_harm(http: httpx.AsyncClient) -> None:

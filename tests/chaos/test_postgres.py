@@ -40,6 +40,12 @@ async def test_each_database_is_a_service_s_own(server: PostgresServer) -> None:
     assert ("store", "opened") in states
 
 
+async def test_nobody_keeps_others_from_making_a_database(server: PostgresServer) -> None:
+    async with PostgresDatabase(server, Recorder(), database="one") as one:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(one.url().removesuffix("one") + "template1")
+
+
 async def test_nothing_of_it_is_kept() -> None:
     async with PostgresServer() as server, PostgresDatabase(server, Recorder(), database="one") as one:
         assert await one.query("SELECT 1") == "1"

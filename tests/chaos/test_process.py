@@ -80,6 +80,47 @@ async def test_the_environment_is_what_was_given_and_no_more() -> None:
     assert names == {"PATH", "JWT_SECRET_KEY"}
 
 
+# Adds a key to a session keyring, and says how to look for it, by the numbers of the system calls.
+KEYRING = """
+import ctypes, os, sys
+ADD, CONTROL, SESSION, JOIN, SEARCH = *{"x86_64": (248, 250), "aarch64": (217, 219)}[os.uname().machine], -3, 1, 10
+call = ctypes.CDLL(None, use_errno=True).syscall
+call(ctypes.c_long(CONTROL), JOIN, None)
+if call(ctypes.c_long(ADD), b"user", b"canary", b"secret", 6, SESSION) < 0:
+    sys.exit("no keyrings here")
+look = f"import ctypes; print(ctypes.CDLL(None).syscall(ctypes.c_long({CONTROL}), {SEARCH}, {SESSION}, b'user', b'canary', 0) > 0)"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there are keyrings on Linux alone")
+async def test_a_program_has_none_of_the_asker_s_keys() -> None:
+    asker = """
+import asyncio
+from pathlib import Path
+from chaos.history import Log
+from chaos.process import Process
+from chaos.recorder import Recorder
+
+async def main():
+    recorder = Recorder()
+    async with await Process.start([sys.executable, "-c", look], cwd=Path("/"), env={}, recorder=recorder) as process:
+        await process.wait_exit(20)
+    print(*(event.text for event in recorder.history().of(Log)))
+
+asyncio.run(main())
+"""
+    done = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", KEYRING + "os.system(f\'{sys.executable} -c \"{look}\"\')" + asker),
+        cwd=Path(__file__).parents[2],
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await done.communicate()
+    if b"no keyrings" in errors:
+        pytest.skip("this machine allows no keyrings")
+    assert output.split() == [b"True", b"False"]
+
+
 async def test_a_program_that_cannot_be_executed_says_so_and_exits_127() -> None:
     recorder = Recorder()
     async with await start("no-such-program", recorder=recorder) as process:

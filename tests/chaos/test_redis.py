@@ -3,8 +3,10 @@ import asyncio
 import pytest
 
 from chaos.history import Connection
+from chaos.ports import free_port
 from chaos.recorder import Recorder
 from chaos.redis import RedisServer
+from chaos.sandbox.probe import sandbox_refusal
 
 
 async def said(port: int, *commands: bytes) -> bytes:
@@ -53,3 +55,36 @@ async def test_what_is_large_passes_whole() -> None:
         assert await reader.readuntil(b"\r\n") == b"$%d\r\n" % len(value)
         assert await reader.readexactly(len(value)) == value
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        b"SHUTDOWN NOSAVE",
+        b"REPLICAOF 127.0.0.1 9",
+        b"MIGRATE 127.0.0.1 9 key 0 100",
+        b"RESTORE key 0 value",
+        b"ACL SETUSER default +@all",
+    ],
+)
+async def test_nobody_stops_it_or_leads_it_elsewhere(command: bytes) -> None:
+    async with RedisServer(Recorder()) as server:
+        assert (await said(server.port, command + b"\r\n")).startswith(b"-NOPERM")
+        assert await said(server.port, b"PING\r\n") == b"+PONG\r\n"
+
+
+@pytest.mark.parametrize(
+    "command", [b"CONFIG SET maxmemory 100mb", b"CLIENT SETNAME api", b"FLUSHALL", b"HELLO 3", b"INFO"]
+)
+async def test_what_services_ask_for_is_allowed(command: bytes) -> None:
+    async with RedisServer(Recorder()) as server:
+        assert not (await said(server.port, command + b"\r\n")).startswith(b"-")
+
+
+@pytest.mark.skipif(bool(sandbox_refusal()), reason="this user may make no network")
+async def test_it_opens_no_port_of_this_machine() -> None:
+    async with RedisServer(Recorder()) as server:
+        port = free_port("127.0.0.1")
+        assert await said(server.port, b"CONFIG SET port %d\r\n" % port) == b"+OK\r\n"
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)

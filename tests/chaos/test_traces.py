@@ -19,8 +19,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from chaos.history import TRACE_PARTS, TracePart
 from chaos.keys import Keys, expected_answer
-from chaos.trace_files import TraceFiles
-from chaos.traces import Generation, TraceBook, documents
+from chaos.trace_files import READ_BYTES, TraceFiles
+from chaos.traces import Generation, TraceBook, decompressed, documents
 
 KEY, OTHER = itertools.islice(Keys(3, "traces"), 2)
 MODEL = "groq-kimi-primary"
@@ -41,7 +41,7 @@ def held(*contents: bytes | str, names: tuple[str, ...] = (), is_file: bool = Fa
     book = TraceBook()
     for content, name in itertools.zip_longest(contents, names, fillvalue=""):
         raw = content.encode() if isinstance(content, str) else content
-        for document in documents(raw, [MODEL], name=str(name), is_file=is_file):
+        for document in documents(decompressed(raw), [MODEL], name=str(name), is_file=is_file):
             book.add(document)
     return book.holds(GENERATION)
 
@@ -157,6 +157,18 @@ def test_a_compressed_file_that_breaks_off_is_read_as_far_as_it_goes() -> None:
 )
 def test_what_only_looks_compressed_does_no_harm(content: bytes) -> None:
     assert held(content) == ()
+
+
+def test_a_zip_file_is_read_no_further_than_any_other() -> None:
+    assert len(decompressed(zipped(bytes(2**20)) * 50, 2**21)) == 2**21
+
+
+def test_one_look_reads_no_more_than_there_is_time_for(tmp_path: Path) -> None:
+    for number in range(2 * READ_BYTES // 2**24):
+        (tmp_path / f"{number}.gz").write_bytes(gzip.compress(bytes(2**24) + KEY.encode()))
+    (tmp_path / "traces.jsonl").write_text(json.dumps(WHOLE))
+    [trace] = TraceFiles(tmp_path).look([GENERATION])
+    assert trace.detail != "traces.jsonl"
 
 
 def test_files_of_any_kind_are_searched(tmp_path: Path) -> None:

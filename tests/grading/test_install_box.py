@@ -44,7 +44,7 @@ class Index:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            path = head.split(b" ")[1].decode().strip("/")
+            path = head.split(b" ")[1].decode().partition("?")[0].strip("/")
             self.asked.append(path)
             file = self.folder / path
             file = file / "index.html" if file.is_dir() else file
@@ -174,6 +174,23 @@ async def test_a_build_sees_no_secret_of_the_graders(
     )
 
     assert await bench.told(seen) == [[], [], False, False]
+
+
+async def test_requirements_tell_nobody_the_graders_variables(bench: Bench, index: Index) -> None:
+    wheel = f"http://127.0.0.1:{index.port}/other/other-1.0-py3-none-any.whl"
+    made = await bench.prepare(f"other @ {wheel}?${{UV_DEFAULT_INDEX}}\n")
+
+    assert installed(made) == {"other"}
+    [url] = made.rglob("direct_url.json")
+    assert "s3cret" not in url.read_text()
+
+
+@pytest.mark.parametrize(
+    "requirements", ["my-certificate\n", "other ==no space left on device\n", "other ==no interpreter found\n"]
+)
+async def test_what_uv_quotes_is_no_failure_of_the_machines(bench: Bench, requirements: str) -> None:
+    with pytest.raises(SubmissionError):
+        await bench.prepare(requirements)
 
 
 async def test_a_build_reaches_the_index_and_nothing_else(bench: Bench, index: Index) -> None:

@@ -130,6 +130,50 @@ async def test_a_build_that_fails_is_the_submissions_failure(bench: Bench, scrip
         await bench.prepare()
 
 
+@pytest.mark.parametrize(
+    ("build", "place"),
+    [
+        ("cd .. && mv web old && ln -s {elsewhere} web", r"web/node_modules/\.bin"),
+        ("mkdir -p node_modules && ln -s {elsewhere} node_modules/.bin", r"web/node_modules/\.bin"),
+    ],
+)
+async def test_a_build_cannot_lead_the_grader_elsewhere(
+    bench: Bench, tmp_path: Path, build: str, place: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "secret").write_text("secret")
+    table = '[tool.grading]\ncommand = "node dist/server.js"\ncwd = "web"\n'
+    content = package(tiny=False, build=build.format(elsewhere=elsewhere))
+    bench.repository.write({"pyproject.toml": table, "web/package.json": content})
+    with pytest.raises(SubmissionError, match=f"a link in place of {place}"):
+        await bench.prepare()
+
+
+async def test_what_a_build_links_to_stays_as_it_is(bench: Bench, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "grades.csv").touch(mode=0o400)
+    build = f"ln -s {elsewhere} dist"
+    bench.repository.write({"package.json": package(tiny=False, start="node dist/server.js", build=build)})
+    await bench.output(tmp_path)
+    assert (tmp_path / "copy" / "dist").is_symlink()
+    assert (elsewhere / "grades.csv").stat().st_mode & 0o777 == 0o400
+
+
+async def test_a_build_that_makes_too_much_is_the_submissions_failure(bench: Bench, tmp_path: Path) -> None:
+    build = "truncate -s 300M dist.js"
+    bench.repository.write({"package.json": package(tiny=False, start="node dist.js", build=build)})
+    with pytest.raises(SubmissionError, match=r"`npm run build` has made more than 200 MB"):
+        await bench.output(tmp_path)
+
+
+async def test_what_says_which_scripts_run_is_read_before_any_of_them(bench: Bench) -> None:
+    build = "mkdir dist && touch dist/server.js && rm package.json && mkfifo package.json"
+    bench.repository.write({"package.json": package(tiny=False, start="node dist/server.js", build=build)})
+    await bench.prepare()
+
+
 async def test_a_lock_that_does_not_fit(bench: Bench) -> None:
     lock = {
         "name": "gateway",

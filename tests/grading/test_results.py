@@ -106,3 +106,25 @@ def test_a_folder_of_somebody_elses_is_wrong_use(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="choose another --out"):
         results.save(tmp_path / "results", REPORT, histories())
+
+
+def test_what_is_no_file_or_has_no_end_is_not_read(tmp_path: Path) -> None:
+    for place in ("report.json", "histories/hang.jsonl"):
+        folder = results.save(tmp_path, REPORT, histories())
+        file = folder / place
+        file.unlink()
+        os.mkfifo(file)
+        with pytest.raises(UsageError, match="cannot be read"):
+            results.load(folder)
+        file.unlink()
+        file.symlink_to("/dev/zero")
+        with pytest.raises(UsageError, match="cannot be read"):
+            results.load(folder)
+
+
+def test_a_time_that_is_none_is_not_read(tmp_path: Path) -> None:
+    folder = results.save(tmp_path, REPORT, histories())
+    file = folder / "report.json"
+    file.write_text(file.read_text().replace(REPORT.started, "yesterday"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        results.load(folder)

@@ -200,7 +200,7 @@ async def test_it_reads_nothing_of_this_machine_but_the_system(boxes: Boxes, tmp
         "/etc/shadow",
         "/etc/hostname",
         "/root",
-        "/var",
+        "/var/lib",
         "/home",
     ]
     source = f"import json, os\nprint(json.dumps([os.path.exists(one) for one in {places!r}]))"
@@ -214,7 +214,7 @@ async def test_it_reads_nothing_of_this_machine_but_the_system(boxes: Boxes, tmp
 
 
 async def test_it_writes_to_its_folder_and_its_tmp_alone(boxes: Boxes) -> None:
-    own = [str(boxes.folder), "/tmp", "/dev/shm"]
+    own = [str(boxes.folder), "/tmp", "/var/tmp", "/dev/shm"]
     places = [*own, "/", "/usr", "/etc", sys.prefix, "/proc/sys/kernel", "/dev"]
     source = f"""
         import json, os
@@ -232,6 +232,19 @@ async def test_it_writes_to_its_folder_and_its_tmp_alone(boxes: Boxes) -> None:
     assert [place for place, writes in found.items() if writes] == own
     assert (boxes.root / "written").exists()
     assert list(boxes.folder.iterdir()) == [], "nothing of it is on this machine's disk"
+
+
+async def test_what_services_expect_of_a_machine_is_there(boxes: Boxes) -> None:
+    said = await boxes.said("""
+        import socket
+        import tempfile
+        server = socket.create_server(("127.0.0.1", 8000))
+        socket.create_connection((socket.gethostname(), 8000)).close()
+        with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+            file.write(b"x")
+        print('"ok"')
+    """)
+    assert said == "ok"
 
 
 async def test_it_reaches_neither_this_machine_nor_the_labs_loopback(boxes: Boxes) -> None:

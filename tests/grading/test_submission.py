@@ -1,6 +1,9 @@
 import contextlib
+import hashlib
 import os
 import socket
+import struct
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -355,6 +358,77 @@ def _trap(folder: Path) -> Path:
     trap.write_text(f"#!/bin/sh\ntouch {folder}/sprung\nexit 1\n")
     trap.chmod(0o755)
     return trap
+
+
+@pytest.mark.parametrize("how", ["pointer", "link", "common", "parts"])
+async def test_a_folder_cannot_hand_in_the_repository_of_somebody_else(
+    tmp_path: Path, workspace: Workspace, how: str
+) -> None:
+    theirs = Repository(tmp_path / "theirs")
+    theirs.write(FILES).commit()
+    mine = Repository(tmp_path / "mine")
+    mine.write({"requirements.txt": ""})
+    own = mine.root / ".git"
+    match how:
+        case "pointer":
+            own.write_text("gitdir: ../theirs/.git\n")
+        case "link":
+            own.symlink_to("../theirs/.git")
+        case "common":
+            mine.git("init", "--quiet")
+            (own / "commondir").write_text("../../theirs/.git\n")
+        case _:
+            own.mkdir()
+            for part in ("objects", "refs"):
+                (own / part).symlink_to(f"../../theirs/.git/{part}")
+            (own / "HEAD").write_text("ref: refs/heads/main\n")
+
+    with pytest.raises(UsageError, match="not in a repository"):
+        await fetch(f"{mine.root}@HEAD", workspace)
+    found = await fetch(str(mine.root), workspace)
+    assert names(found) == {"requirements.txt"}
+    assert found.commit is None
+
+
+async def test_a_submodule_is_a_submission(repository: Repository, tmp_path: Path, workspace: Workspace) -> None:
+    inner = Repository(tmp_path / "inner")
+    commit = inner.write(FILES).commit()
+    repository.commit()
+    repository.git("submodule", "--quiet", "add", str(inner.root), "part")
+    found = await fetch(f"{repository.root / 'part'}@HEAD", workspace)
+    assert names(found) == set(FILES)
+    assert found.commit == commit
+
+
+async def test_both_sides_of_a_conflict_are_one_file(repository: Repository, workspace: Workspace) -> None:
+    repository.write(FILES).commit()
+    (repository.root / "link").symlink_to("pyproject.toml")
+    blob = repository.git("hash-object", "-w", "link")
+    entries = "".join(f"120000 {blob} {stage}\tlink\n" for stage in (1, 2, 3))
+    subprocess.run(
+        ["git", "update-index", "--index-info"], cwd=repository.root, input=entries, text=True, check=True
+    )
+    assert names(await fetch(str(repository.root), workspace)) == {*FILES, "link"}
+
+
+async def test_an_index_may_name_no_file_outside(
+    repository: Repository, tmp_path: Path, workspace: Workspace
+) -> None:
+    repository.write(FILES).commit()
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    _write_index(repository.root / ".git" / "index", [str(secret), "../secret", "pyproject.toml"])
+    assert names(await fetch(str(repository.root), workspace)) <= set(FILES)
+    assert secret.read_text() == "secret"
+
+
+def _write_index(file: Path, paths: list[str]) -> None:
+    """Write an index of git's own form (version 2) with names that git itself refuses."""
+    content = struct.pack(">4sII", b"DIRC", 2, len(paths))
+    for path in sorted(map(os.fsencode, paths)):
+        entry = struct.pack(">10I20sH", *[0] * 6, 0o100644, 0, 0, 0, bytes(20), min(len(path), 0xFFF)) + path
+        content += entry + bytes(8 - len(entry) % 8)
+    file.write_bytes(content + hashlib.sha1(content).digest())
 
 
 async def test_the_variables_of_a_hook_do_not_lead_git_astray(

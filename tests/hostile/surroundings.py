@@ -18,7 +18,10 @@ GRADER = ("grading", "lab", "chaos", "exercises")
 REAPER = Path(__file__).parent / "reaper.py"
 CGROUPS = Path("/sys/fs/cgroup")
 SECRETS = (".ssh/id_ed25519", ".netrc", ".config/grading/key", "grades.csv")
-VARIABLES = ("GRADING_KEY", "UV_PUBLISH_TOKEN", "PIP_TOKEN", "AWS_SECRET_ACCESS_KEY")
+VARIABLES = (
+    *("GRADING_KEY", "UV_PUBLISH_TOKEN", "PIP_TOKEN", "AWS_SECRET_ACCESS_KEY"),
+    *("UV_INDEX_CLASS_USERNAME", "UV_INDEX_CLASS_PASSWORD"),
+)
 PASSED_ON = re.compile(
     r"LANG|SSL_CERT_\w+|UV_\w*INDEX\w*|PIP_\w+|UV_PYTHON_\w+|((https?|no)_proxy)", re.IGNORECASE
 )
