@@ -18,6 +18,7 @@ from exercises.exam.ex2_graceful_shutdown.times import (
     PROMPT_TOLERANCE_SECONDS,
 )
 from exercises.exam.promises import TOLERANCE_SECONDS
+from exercises.exam.queueing import explain_queue
 from lab.reading import excerpt, outcome
 from lab.timing import blame_stalls, stalled, too_busy, undisturbed_between
 from lab.traces import kept, shortfall
@@ -52,6 +53,10 @@ def real_answers(drain: History, idle: History) -> Verdict:
     if early := [one for one in cut if one not in late]:
         count = f"{len(early)} of {len(in_flight)}: "
         return failed(expected, count + _how_wrong(drain, early[0]), early[0].end, told)
+    if late and (why := explain_queue(drain)):
+        return failed(
+            expected, f"{len(late)} of {len(in_flight)} had no answer by then{why}", late[0].end, told
+        )
     if late:
         return too_busy(f"have it all answered within {DRAIN_SECONDS:.0f} s", late[0].end, told)
     longest = max(one.end.t - told.t for one in in_flight if one.end)
@@ -230,7 +235,8 @@ def _bounded_while_stuck(stuck: History) -> Verdict:
     told = sigterm(stuck)
     hung = [call for one in stuck.exchanges("a silent model") for call in _model_calls(stuck, one)]
     if not any(call.call.t <= told.t for call in hung):
-        return not_judged("no request reached the hanging model before SIGTERM", told, blame="submission")
+        reason = f"no request reached the hanging model before SIGTERM{explain_queue(stuck)}"
+        return not_judged(reason, told, blame="submission")
     return _bounded(stuck, "requests that hang or stop midway, a slow MLflow and a hanging Qdrant")
 
 

@@ -8,6 +8,7 @@ from exercises.exam.ex3_timeouts_limits_breaker.bodies import label
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import labelled
 from exercises.exam.ex3_timeouts_limits_breaker.outage import FAILED_REQUESTS, kinds_tried
 from exercises.exam.promises import DEADLINE_SECONDS, TOLERANCE_SECONDS
+from exercises.exam.queueing import explain_queue
 from lab.control import LOGIN_LABEL
 from lab.promptness import prompt
 from lab.reading import outcome
@@ -160,7 +161,8 @@ def drip_is_cut(drip: History) -> Verdict:
 def others_are_served(crowd: History) -> Verdict:
     hanging = [one for one in crowd.exchanges(labelled("failing", "hang")) if _reached(crowd, one)]
     if not hanging:
-        return not_judged("no request reached the hanging model", blame="submission")
+        reason = f"no request reached the hanging model{explain_queue(crowd)}"
+        return not_judged(reason, blame="submission")
     expected = "GET /health answers 200 in under 1 s while 20 requests wait for the model"
     samples = crowd.exchanges("health")
     if unwell := [one for one in samples if isinstance(one.end, Answer) and one.status != 200]:
@@ -214,7 +216,7 @@ def _within_bound(
         return failed(expected, f"{outcome(end)}, without a call to the model", end)
     attempts = f"; the model was called {len(calls)} times" if len(calls) > 1 else ""
     if not isinstance(end, Answer):
-        return failed(expected, outcome(end) + attempts, end, first_call)
+        return failed(expected, outcome(end) + attempts + explain_queue(history), end, first_call)
     if end.status not in statuses:
         return failed(expected, outcome(end) + attempts, end, first_call)
     if end.elapsed > BOUND:

@@ -634,6 +634,15 @@ def test_levels_fit_fails_a_failure_that_is_not_told(change: dict[str, Any]) -> 
     assert "malformed-json" in verdict.actual
 
 
+def test_levels_fit_asks_for_no_record_of_a_request_without_an_answer() -> None:
+    story = Service("hang")
+    request = story.send("hanging")
+    story.call(request, status=None)
+    story.fail(request)
+
+    assert judge_levels_fit(_tour().end(), story.end()).passed
+
+
 def test_levels_fit_takes_the_incident_for_the_id() -> None:
     story = _tour(malformed_json=None)
     story.record(level="warning", incident_id="incident-1")
