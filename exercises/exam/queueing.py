@@ -30,9 +30,6 @@ def _prompts(history: History) -> list[Exchange]:
 def _waited(history: History, exchange: Exchange, spans: list[tuple[float, float]]) -> bool:
     """Return whether a prompt was kept from the model while it served another one."""
     begin = exchange.request.t
-    calls = history.calls(key=exchange.request.key)
-    if calls:
-        end = calls[0].call.t
-    else:
-        end = exchange.end.t if exchange.end else history.events[-1].t
+    came = [one.call for one in history.calls(key=exchange.request.key)]
+    end = (came[0] if came else exchange.end or history.events[-1]).t
     return any(min(end, until) - max(begin, since) > LONG_WAIT_SECONDS for since, until in spans)
