@@ -31,6 +31,8 @@ TURNED_AWAY = {503, 429, 401, 403}
 ASKED_LABELS = ("knock", "idle", "unused", "just-served")
 CONNECTIONS = {"knock": "a new connection", "just-served": "a connection that had just been served"}
 """What requests for new work were sent on, where that is not an idle or unused connection."""
+AT_THE_MODEL = ("a silent model", "a dripping model")
+"""What hangs at the model. A service that sends it one request at a time has one of them hang."""
 UNASKED_SHARE = 0.5
 """Where the lab stood still for so much of the drain, it has not asked often enough to see new work taken on."""
 PATIENT_LABELS = {"in-flight-long": "patient", "in-flight-body": "patient-body"}
@@ -233,10 +235,9 @@ def _bounded_while_stuck(stuck: History) -> Verdict:
     if fault := not_told(stuck):
         return fault
     told = sigterm(stuck)
-    hung = [call for one in stuck.exchanges("a silent model") for call in _model_calls(stuck, one)]
+    hung = [call for kind in AT_THE_MODEL for one in stuck.exchanges(kind) for call in _model_calls(stuck, one)]
     if not any(call.call.t <= told.t for call in hung):
-        reason = f"no request reached the hanging model before SIGTERM{explain_queue(stuck)}"
-        return not_judged(reason, told, blame="submission")
+        return not_judged("no request reached the hanging model before SIGTERM", told, blame="submission")
     return _bounded(stuck, "requests that hang or stop midway, a slow MLflow and a hanging Qdrant")
 
 

@@ -31,7 +31,7 @@ def deadline(hang: History, crowd: History) -> Verdict:
     expected = f"504 within {DEADLINE_SECONDS:.0f} s, all attempts together"
     failure = f"an error (502, 503 or 504) within {DEADLINE_SECONDS:.0f} s, though attempts fail late"
     hanging = crowd.exchanges(labelled("failing", "hang"))
-    late = [one for name in axes.LATE_FAILURES.values for one in crowd.exchanges(labelled("late", name))]
+    late = _failing_late(crowd)
     return all_of(
         [
             _within_bound(hang, exchange, {504}, expected),
@@ -159,10 +159,14 @@ def drip_is_cut(drip: History) -> Verdict:
 
 
 def others_are_served(crowd: History) -> Verdict:
-    hanging = [one for one in crowd.exchanges(labelled("failing", "hang")) if _reached(crowd, one)]
+    waiting = [
+        *crowd.exchanges(labelled("failing", "hang")),
+        *_failing_late(crowd),
+        *opening.at_other_models(crowd),
+    ]
+    hanging = [one for one in waiting if _reached(crowd, one)]
     if not hanging:
-        reason = f"no request reached the hanging model{explain_queue(crowd)}"
-        return not_judged(reason, blame="submission")
+        return not_judged("no request reached the hanging model", blame="submission")
     expected = "GET /health answers 200 in under 1 s while 20 requests wait for the model"
     samples = crowd.exchanges("health")
     if unwell := [one for one in samples if isinstance(one.end, Answer) and one.status != 200]:
@@ -182,6 +186,10 @@ def _slowest(verdicts: Iterable[Verdict]) -> Verdict:
 
 def _reached(history: History, exchange: Exchange) -> bool:
     return exchange.request.key is not None and bool(history.calls(key=exchange.request.key))
+
+
+def _failing_late(crowd: History) -> list[Exchange]:
+    return [one for name in axes.LATE_FAILURES.values for one in crowd.exchanges(labelled("late", name))]
 
 
 def _hung(history: History, exchange: Exchange, expected: str) -> Verdict:
