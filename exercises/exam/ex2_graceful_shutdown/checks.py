@@ -235,7 +235,9 @@ def _bounded_while_stuck(stuck: History) -> Verdict:
     if fault := not_told(stuck):
         return fault
     told = sigterm(stuck)
-    hung = [call for kind in AT_THE_MODEL for one in stuck.exchanges(kind) for call in _model_calls(stuck, one)]
+    hung = [
+        call for kind in AT_THE_MODEL for one in stuck.exchanges(kind) for call in _model_calls(stuck, one)
+    ]
     if not any(call.call.t <= told.t for call in hung):
         return not_judged("no request reached the hanging model before SIGTERM", told, blame="submission")
     return _bounded(stuck, "requests that hang or stop midway, a slow MLflow and a hanging Qdrant")
