@@ -18,6 +18,10 @@ _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _BLOCK = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
+_MARK = re.compile(
+    r"^(?:(?P<marks>#{1,6})\s+(?P<heading>.*)|\*\*(?P<bold>.+?)\*\*:?(?P<rest>.*))$", re.MULTILINE
+)
+_DEEPEST = 6
 _PARTS = {
     "problem": ("problem", "issue"),
     "solution": ("solution", "fix", "change"),
@@ -74,17 +78,25 @@ def _commands(text: str) -> list[str]:
 
 
 def _part(section: str, part: str) -> str:
-    """Return what stands under the headings, or behind the bold words, that name a part."""
-    marks = list(
-        re.finditer(r"^(?:#{1,6}\s+(.*)|\*\*(.+?)\*\*:?(.*))$", _without_blocks(section), re.MULTILINE)
-    )
-    ends = [mark.start() for mark in marks[1:]] + [len(section)]
+    """Return what stands under the headings, or behind the bold words, that name a part, and below their headings."""
+    marks = list(_MARK.finditer(_without_blocks(section)))
     found = []
-    for mark, end in zip(marks, ends, strict=False):
-        name = (mark.group(1) or mark.group(2) or "").lower()
-        if any(word in name for word in _PARTS[part]):
-            found.append((mark.group(3) or "") + section[mark.end() : end])
+    for place, mark in enumerate(marks):
+        if _names(mark, part):
+            ends = (later.start() for later in marks[place + 1 :] if _level(later) <= _level(mark))
+            found.append((mark["rest"] or "") + section[mark.end() : next(ends, len(section))])
     return "\n".join(found)
+
+
+def _names(mark: re.Match[str], part: str) -> bool:
+    """Return whether a heading or bold words name a part."""
+    name = (mark["heading"] or mark["bold"] or "").lower()
+    return any(word in name for word in _PARTS[part])
+
+
+def _level(mark: re.Match[str]) -> int:
+    """Return how deep a heading is; bold words are deeper than all."""
+    return len(mark["marks"] or "#" * (_DEEPEST + 1))
 
 
 def _without_blocks(text: str) -> str:

@@ -49,6 +49,12 @@ def test_bold_words_mark_the_parts_as_well_as_headings() -> None:
     assert documentation(text, EXERCISES[:1]).points == 5
 
 
+def test_headings_and_bold_words_within_a_part_belong_to_it() -> None:
+    text = section(1).replace("### Solution\n", "### Solution\n\n#### Settings\n\n**pydantic-settings**\n")
+
+    assert documentation(text, EXERCISES[:1]).points == 5
+
+
 def test_a_share_for_a_share() -> None:
     result = documentation(section(2), EXERCISES)
 
