@@ -96,7 +96,7 @@ def _names(mark: re.Match[str], part: str) -> bool:
 
 def _level(mark: re.Match[str]) -> int:
     """Return how deep a heading is; bold words are deeper than all."""
-    return len(mark["marks"] or "#" * (_DEEPEST + 1))
+    return len(mark["marks"]) if mark["marks"] else _DEEPEST + 1
 
 
 def _without_blocks(text: str) -> str:
