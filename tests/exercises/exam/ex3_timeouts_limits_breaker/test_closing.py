@@ -179,10 +179,10 @@ def test_breaker_closes_fails_a_service_without_a_breaker() -> None:
     assert "never opened" in verdict.actual
 
 
-def _polled(named: str, *, rejected_for: float, late: bool = False) -> History:
+def _polled(named: str, *, rejected_for: float, late: bool = False, fails_after: float = 0.0) -> History:
     """Requests are turned away for so long, though the model is there again; then one reaches it.
 
-    A `late` attempt is of a request that was let in before.
+    A `late` attempt is of a request that was let in before, and which `fails_after` so many seconds.
     """
     story = Story("half_open")
     fail(story)
@@ -192,7 +192,7 @@ def _polled(named: str, *, rejected_for: float, late: bool = False) -> History:
     if late:
         story.now += 0.1
         story.call(let_in, status=503)
-    story.answer(let_in, 502)
+    story.answer(let_in, 502, after=fails_after)
     while story.now - begun < rejected_for:
         story.reject(labelled("refused", USUAL), retry_after=named)
         story.now += 1
@@ -210,6 +210,15 @@ def test_breaker_closes_passes_a_retry_after_that_fits(named: str, actual: float
 
 def test_breaker_closes_takes_an_attempt_of_a_request_that_was_let_in_before_for_no_probe() -> None:
     assert _judge(_recovery(), _polled("12", rejected_for=12, late=True)).passed
+
+
+@pytest.mark.parametrize(("fails_after", "fine"), [(3.5, True), (0.5, False)])
+def test_breaker_closes_lets_a_request_that_fails_late_begin_the_cool_down_anew(
+    fails_after: float, *, fine: bool
+) -> None:
+    verdict = _judge(_recovery(), _polled("12", rejected_for=15.5, late=True, fails_after=fails_after))
+
+    assert verdict.passed is fine
 
 
 @pytest.mark.parametrize(("named", "actual"), [("1", 10), ("0", 5), ("60", 10), ("3600", 10)])
