@@ -817,6 +817,17 @@ def test_secrets_are_not_logged_fails_what_was_sent(place: str, shown: slice) ->
         assert what in verdict.actual
 
 
+def test_secrets_are_not_logged_names_the_field_that_a_secret_stands_in() -> None:
+    trace = {"event": "failed", "exception": [{"frames": [{"locals": {"key": "8f14e45fceea167a5a36dedd"}}]}]}
+    deep = "[" * 500 + '"8f14e45fceea167a5a36dedd"' + "]" * 500
+
+    named = judge_secrets_are_not_logged(_secretive(json.dumps(trace)), GOOD)
+    hidden = judge_secrets_are_not_logged(_secretive(f'{{"event": {deep}}}'), GOOD)
+
+    assert "in the field exception.frames.locals.key of a line on stdout" in named.actual
+    assert "is in a line on stdout" in hidden.actual
+
+
 def test_secrets_are_not_logged_fails_a_leak_in_another_experiment() -> None:
     assert (
         judge_secrets_are_not_logged(_tour().end(), GOOD, _secretive("8f14e45fceea167a5a3")).status
