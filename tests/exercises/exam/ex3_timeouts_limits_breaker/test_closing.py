@@ -31,6 +31,7 @@ def _recovery(
     turned_away: int = 0,
     workers: int = 1,
     ill: int = 1,
+    calls_each: int = 1,
     callers: int = 50,
     turned_away_with: int = 503,
 ) -> History:
@@ -41,7 +42,7 @@ def _recovery(
     story.now += 10
     for number in range(12):
         request = story.ask(labelled("ill", USUAL))
-        if number < ill:
+        for _ in range(calls_each if number < ill else 0):
             story.call(request, status=503)
         story.answer(request, 502 if number < ill else 503)
     story.now += 10
@@ -117,7 +118,11 @@ def test_breaker_closes_fails_where_all_callers_are_let_through() -> None:
     verdict = _judge(_recovery(probes=50))
 
     assert verdict.status == "failed"
-    assert verdict.actual == "50 calls reached it"
+    assert verdict.actual == "50 of them reached it"
+
+
+def test_breaker_closes_counts_the_callers_who_are_let_in_and_not_their_retries() -> None:
+    assert _judge(_recovery(ill=3, calls_each=4)).passed
 
 
 def test_breaker_closes_fails_where_all_reach_a_model_that_is_still_ill() -> None:
