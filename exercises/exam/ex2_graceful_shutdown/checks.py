@@ -53,8 +53,10 @@ def real_answers(drain: History, idle: History) -> Verdict:
     cut = [one for one in in_flight if not _is_real(drain, one)]
     late = [one for one in cut if one.end and one.end.t - told.t > DRAIN_SECONDS]
     if early := [one for one in cut if one not in late]:
-        count = f"{len(early)} of {len(in_flight)}: "
-        return failed(expected, count + _how_wrong(drain, early[0]), early[0].end, told)
+        first = early[0]
+        when = f", {first.end.t - told.t:.1f} s after SIGTERM" if first.end else ""
+        actual = f"{len(early)} of {len(in_flight)}: {_how_wrong(drain, first)}{when}"
+        return failed(expected, actual, first.end, told)
     if late and (why := explain_queue(drain)):
         return failed(
             expected, f"{len(late)} of {len(in_flight)} had no answer by then{why}", late[0].end, told

@@ -162,6 +162,7 @@ def test_real_answers_passes_three_real_answers() -> None:
         ((200, 503, 503), "2 of 3: 503"),
         ((200, 504, 200), "1 of 3: 504"),
         (("eof", "eof", "eof"), "3 of 3: the connection was closed"),
+        ((200, "eof", 200), "after 0.00 s, 3.0 s after SIGTERM"),
         ((200, 200, "reset"), "1 of 3: the connection was reset"),
         ((200, 200, "timeout"), "1 of 3: no answer"),
     ],
