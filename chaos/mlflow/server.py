@@ -34,7 +34,8 @@ class MlflowStandIn(StandIn):
     """A tracking server that remembers no trace, but records which prompts' traces have reached it.
 
     Where a key, or the answer that only this key's prompt gets, stands in a request's body, a Trace is recorded,
-    once for each key and path, and again when more of that trace has come. Health, version and the page for browsers are not counted as calls.
+    once for each key and path, and again when more of that trace has come. Health, version and the page for browsers are
+    not counted as calls.
     """
 
     product = "mlflow"
