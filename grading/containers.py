@@ -15,7 +15,7 @@ from chaos.containers.program import MOUNT, ContainerProgram
 from chaos.toxiproxy import Toxiproxy, ToxiproxyError, check_bytes, wait_until_up
 from grading.errors import MachineError
 from grading.images import TOXIPROXY_IMAGE, Images
-from grading.runtime import Announce, Runtime, instance_folder
+from grading.runtime import LOCALE, Announce, Runtime, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, is_alive
@@ -84,7 +84,7 @@ async def _enclave(
 
 def _environment(start: StartPlan, host: str, port: int) -> dict[str, str]:
     return {
-        "LANG": "C.UTF-8",
+        **LOCALE,
         "HOME": str(MOUNTED / "home"),
         "TMPDIR": str(MOUNTED / "tmp"),
         "PYTHONUNBUFFERED": "1",

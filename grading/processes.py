@@ -12,7 +12,7 @@ from chaos.toxiproxy import ToxiproxyError
 from grading.environment import prepare
 from grading.errors import MachineError
 from grading.node import copy_built, modules_of
-from grading.runtime import SYSTEM_PATH, Announce, Runtime, instance_folder
+from grading.runtime import LOCALE, SYSTEM_PATH, Announce, Runtime, instance_folder
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.workspace import Workspace, cache_folder
@@ -36,7 +36,7 @@ async def processes(
 
 def base_environment(workspace: Workspace) -> dict[str, str]:
     """Return the variables of every process of a run; nothing else of the grader's environment is passed on."""
-    return {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **workspace.environment}
+    return {"PATH": SYSTEM_PATH, **LOCALE, **workspace.environment}
 
 
 def make_program(

@@ -15,6 +15,8 @@ from grading.submission import Submission
 from grading.workspace import Workspace
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+LOCALE = {"LANG": "C.UTF-8", "TZ": "UTC"}
+"""The variables that make times and texts the same on every machine: some services mix local time with UTC."""
 
 Announce = Callable[[str], None]
 """Tells the user what is being done, in a few words."""

@@ -171,13 +171,16 @@ class ScriptedLLM(StandIn):
 
 def _pages(models: Sequence[str]) -> dict[str, Any]:
     """Return what LiteLLM's proxy answers to a GET, by path."""
-    listed = {
-        "object": "list",
-        "data": [
-            {"id": model, "object": "model", "created": 1677610602, "owned_by": "openai"} for model in models
-        ],
+    each = {
+        model: {"id": model, "object": "model", "created": 1677610602, "owned_by": "openai"}
+        for model in models
     }
+    listed = {"object": "list", "data": list(each.values())}
+    known = {"data": [{"model_name": model, "litellm_params": {}, "model_info": {}} for model in models]}
     return {
+        **{f"{prefix}/models/{model}": one for prefix in ("", "/v1") for model, one in each.items()},
+        "/model/info": known,
+        "/v1/model/info": known,
         "/": "LiteLLM: RUNNING",
         "/v1/models": listed,
         "/models": listed,

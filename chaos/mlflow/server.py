@@ -25,7 +25,8 @@ MOST_NOTED: Final = 8 * 1024 * 1024
 
 _API = re.compile(r"/(?:ajax-)?api/[23]\.0/mlflow/(?P<endpoint>.+)")
 _ARTIFACTS = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/artifacts(/.*)?")
-_HEALTH = {"/health": b"OK", "/version": VERSION.encode()}
+_HEALTH = {"/health": b"OK", "/version": VERSION.encode(), "/": b"<!doctype html><title>MLflow</title>"}
+"""What says that the server is up: the last one is its page for browsers."""
 _JSON = "application/json"
 _TEXT = "text/html; charset=utf-8"
 _PROTOBUF = "application/x-protobuf"
@@ -38,7 +39,8 @@ class MlflowStandIn(StandIn):
     """A tracking server that remembers no trace, but records which prompts' traces have reached it.
 
     Where a key, or the answer that only this key's prompt gets, stands in a request's body, a Trace is recorded,
-    once for each key and path, and again when more of that trace has come. Health and version are not counted as calls.
+    once for each key and path, and again when more of that trace has come. Health, version and the page for browsers are
+    not counted as calls.
     """
 
     product = "mlflow"

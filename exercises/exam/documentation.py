@@ -1,7 +1,7 @@
 """The documentation bonus: what a submission's IMPLEMENTATION.md says about each exercise (EXAM.md, scoring).
 
 An exercise counts as documented when its section has the problem, the solution and commands that verify it: words
-of the student's own under the first two, and a code block with at least one command.
+of the student's own under the first two, and at least one command, in a code block or between backticks.
 """
 
 import re
@@ -11,12 +11,17 @@ from lab.assessment import BonusRule, Read
 from lab.exercise import Exercise
 from lab.result import Bonus
 
-WORDS = 12
-"""A sentence or two: fewer words cannot name a problem or a solution."""
+WORDS = 6
+"""How many words the shortest sentence has that can name a problem or a solution. The page says so."""
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_BLOCK = re.compile(r"^(```+|~~~+)[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`([^`\n]+)`")
+_MARK = re.compile(
+    r"^(?:(?P<marks>#{1,6})\s+(?P<heading>.*)|\*\*(?P<bold>.+?)\*\*:?(?P<rest>.*))$", re.MULTILINE
+)
+_DEEPEST = 6
 _PARTS = {
     "problem": ("problem", "issue"),
     "solution": ("solution", "fix", "change"),
@@ -60,28 +65,38 @@ def _missing(section: str | None) -> list[str]:
     if section is None:
         return ["its section"]
     missing = [f"the {part}" for part in ("problem", "solution") if len(_words(_part(section, part))) < WORDS]
-    commands = [
-        line
-        for block in _BLOCK.finditer(_part(section, "verification"))
-        for line in block.group(2).split("\n")
-    ]
-    if not any(line.strip() and not line.lstrip().startswith("#") for line in commands):
+    if not _commands(_part(section, "verification")):
         missing.append("commands that verify it")
     return missing
 
 
+def _commands(text: str) -> list[str]:
+    """Return the commands of a text: the lines of its code blocks without comments, and what is between backticks."""
+    lines = [line.strip() for block in _BLOCK.finditer(text) for line in block.group(2).split("\n")]
+    inline = [one.strip() for one in _INLINE.findall(_BLOCK.sub("", text))]
+    return [one for one in lines + inline if one and not one.startswith("#")]
+
+
 def _part(section: str, part: str) -> str:
-    """Return what stands under the headings, or behind the bold words, that name a part."""
-    marks = list(
-        re.finditer(r"^(?:#{1,6}\s+(.*)|\*\*(.+?)\*\*:?(.*))$", _without_blocks(section), re.MULTILINE)
-    )
-    ends = [mark.start() for mark in marks[1:]] + [len(section)]
+    """Return what stands under the headings, or behind the bold words, that name a part, and below their headings."""
+    marks = list(_MARK.finditer(_without_blocks(section)))
     found = []
-    for mark, end in zip(marks, ends, strict=False):
-        name = (mark.group(1) or mark.group(2) or "").lower()
-        if any(word in name for word in _PARTS[part]):
-            found.append((mark.group(3) or "") + section[mark.end() : end])
+    for place, mark in enumerate(marks):
+        if _names(mark, part):
+            ends = (later.start() for later in marks[place + 1 :] if _level(later) <= _level(mark))
+            found.append((mark["rest"] or "") + section[mark.end() : next(ends, len(section))])
     return "\n".join(found)
+
+
+def _names(mark: re.Match[str], part: str) -> bool:
+    """Return whether a heading or bold words name a part."""
+    name = (mark["heading"] or mark["bold"] or "").lower()
+    return any(word in name for word in _PARTS[part])
+
+
+def _level(mark: re.Match[str]) -> int:
+    """Return how deep a heading is; bold words are deeper than all."""
+    return len(mark["marks"]) if mark["marks"] else _DEEPEST + 1
 
 
 def _without_blocks(text: str) -> str:
@@ -90,4 +105,4 @@ def _without_blocks(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W\d_]{2,}", _BLOCK.sub("", text))
+    return re.findall(r"\w+", _BLOCK.sub("", text))

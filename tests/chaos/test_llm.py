@@ -629,13 +629,16 @@ async def test_the_rest_of_the_surface_is_there_and_not_counted(
     llm.default(Status(500))
     assert [model.id async for model in sdk.models.list()] == list(MODELS)
     async with httpx.AsyncClient(base_url=llm.url) as http:
-        for path in ("/health/liveliness", "/health/liveness", "/health/readiness", "/health"):
+        for path in (
+            *("/health/liveliness", "/health/liveness", "/health/readiness", "/health"),
+            *("/model/info", "/v1/model/info", f"/v1/models/{MODELS[0]}"),
+        ):
             assert (await http.get(path)).status_code == 200
         head = await http.head("/health/liveliness")
         assert (head.status_code, head.content) == (200, b"")
         assert (await http.get("/no/such/path")).status_code == 404
     assert recorder.history().calls("litellm") == []
-    assert len(recorder.history().of(Call)) == 7
+    assert len(recorder.history().of(Call)) == 10
     assert llm.calls() == []
 
 

@@ -382,11 +382,12 @@ async def test_health_and_version_do_not_count(
 ) -> None:
     assert (await http.get("/health")).text == "OK"
     assert (await http.get("/version")).text.startswith("3.")
+    assert "MLflow" in (await http.get("/")).text
     assert recorder.history().calls("mlflow") == []
     await http.get(f"{API}/experiments/search")
     assert [call.call.path for call in recorder.history().calls("mlflow")] == [f"{API}/experiments/search"]
-    assert len(recorder.history().of(Call)) == 3
-    assert [reply.outcome for reply in recorder.history().of(Reply)] == ["answered"] * 3
+    assert len(recorder.history().of(Call)) == 4
+    assert [reply.outcome for reply in recorder.history().of(Reply)] == ["answered"] * 4
 
 
 async def test_it_fails_until_that_is_taken_back(

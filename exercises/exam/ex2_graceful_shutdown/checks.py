@@ -18,6 +18,7 @@ from exercises.exam.ex2_graceful_shutdown.times import (
     PROMPT_TOLERANCE_SECONDS,
 )
 from exercises.exam.promises import TOLERANCE_SECONDS
+from exercises.exam.queueing import explain_queue
 from lab.reading import excerpt, outcome
 from lab.timing import blame_stalls, stalled, too_busy, undisturbed_between
 from lab.traces import kept, shortfall
@@ -30,6 +31,8 @@ TURNED_AWAY = {503, 429, 401, 403}
 ASKED_LABELS = ("knock", "idle", "unused", "just-served")
 CONNECTIONS = {"knock": "a new connection", "just-served": "a connection that had just been served"}
 """What requests for new work were sent on, where that is not an idle or unused connection."""
+AT_THE_MODEL = ("a silent model", "a dripping model")
+"""What hangs at the model. A service that sends it one request at a time has one of them hang."""
 UNASKED_SHARE = 0.5
 """Where the lab stood still for so much of the drain, it has not asked often enough to see new work taken on."""
 PATIENT_LABELS = {"in-flight-long": "patient", "in-flight-body": "patient-body"}
@@ -50,8 +53,14 @@ def real_answers(drain: History, idle: History) -> Verdict:
     cut = [one for one in in_flight if not _is_real(drain, one)]
     late = [one for one in cut if one.end and one.end.t - told.t > DRAIN_SECONDS]
     if early := [one for one in cut if one not in late]:
-        count = f"{len(early)} of {len(in_flight)}: "
-        return failed(expected, count + _how_wrong(drain, early[0]), early[0].end, told)
+        first = early[0]
+        when = f", {first.end.t - told.t:.1f} s after SIGTERM" if first.end else ""
+        actual = f"{len(early)} of {len(in_flight)}: {_how_wrong(drain, first)}{when}"
+        return failed(expected, actual, first.end, told)
+    if late and (why := explain_queue(drain)):
+        return failed(
+            expected, f"{len(late)} of {len(in_flight)} had no answer by then{why}", late[0].end, told
+        )
     if late:
         return too_busy(f"have it all answered within {DRAIN_SECONDS:.0f} s", late[0].end, told)
     longest = max(one.end.t - told.t for one in in_flight if one.end)
@@ -228,7 +237,9 @@ def _bounded_while_stuck(stuck: History) -> Verdict:
     if fault := not_told(stuck):
         return fault
     told = sigterm(stuck)
-    hung = [call for one in stuck.exchanges("a silent model") for call in _model_calls(stuck, one)]
+    hung = [
+        call for kind in AT_THE_MODEL for one in stuck.exchanges(kind) for call in _model_calls(stuck, one)
+    ]
     if not any(call.call.t <= told.t for call in hung):
         return not_judged("no request reached the hanging model before SIGTERM", told, blame="submission")
     return _bounded(stuck, "requests that hang or stop midway, a slow MLflow and a hanging Qdrant")

@@ -19,6 +19,8 @@ _OF_A_REQUEST = re.compile(
     re.IGNORECASE,
 )
 """What access lines and other records of requests and calls say."""
+_JOINT = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
+"""What stands between the words of an event's name, such as `service_stopped` or `serviceStopped`."""
 _MESSAGES = {"message", "msg", "event", "text", "body", "description", "action"}
 _IDS = ("requestid", "correlationid", "traceid")
 _DEPTH = 3
@@ -37,7 +39,8 @@ def tells_of_shutdown(line: Log) -> bool:
 
 
 def _says(text: str) -> bool:
-    return bool(_TELLS.search(text)) and not _OF_A_REQUEST.search(text)
+    words = _JOINT.sub(" ", text)
+    return bool(_TELLS.search(words)) and not _OF_A_REQUEST.search(words)
 
 
 def _is_id(value: Any) -> bool:

@@ -8,6 +8,7 @@ from exercises.exam.ex3_timeouts_limits_breaker.bodies import label
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import labelled
 from exercises.exam.ex3_timeouts_limits_breaker.outage import FAILED_REQUESTS, kinds_tried
 from exercises.exam.promises import DEADLINE_SECONDS, TOLERANCE_SECONDS
+from exercises.exam.queueing import explain_queue
 from lab.control import LOGIN_LABEL
 from lab.promptness import prompt
 from lab.reading import outcome
@@ -30,7 +31,7 @@ def deadline(hang: History, crowd: History) -> Verdict:
     expected = f"504 within {DEADLINE_SECONDS:.0f} s, all attempts together"
     failure = f"an error (502, 503 or 504) within {DEADLINE_SECONDS:.0f} s, though attempts fail late"
     hanging = crowd.exchanges(labelled("failing", "hang"))
-    late = [one for name in axes.LATE_FAILURES.values for one in crowd.exchanges(labelled("late", name))]
+    late = _failing_late(crowd)
     return all_of(
         [
             _within_bound(hang, exchange, {504}, expected),
@@ -158,7 +159,12 @@ def drip_is_cut(drip: History) -> Verdict:
 
 
 def others_are_served(crowd: History) -> Verdict:
-    hanging = [one for one in crowd.exchanges(labelled("failing", "hang")) if _reached(crowd, one)]
+    waiting = [
+        *crowd.exchanges(labelled("failing", "hang")),
+        *_failing_late(crowd),
+        *opening.at_other_models(crowd),
+    ]
+    hanging = [one for one in waiting if _reached(crowd, one)]
     if not hanging:
         return not_judged("no request reached the hanging model", blame="submission")
     expected = "GET /health answers 200 in under 1 s while 20 requests wait for the model"
@@ -180,6 +186,10 @@ def _slowest(verdicts: Iterable[Verdict]) -> Verdict:
 
 def _reached(history: History, exchange: Exchange) -> bool:
     return exchange.request.key is not None and bool(history.calls(key=exchange.request.key))
+
+
+def _failing_late(crowd: History) -> list[Exchange]:
+    return [one for name in axes.LATE_FAILURES.values for one in crowd.exchanges(labelled("late", name))]
 
 
 def _hung(history: History, exchange: Exchange, expected: str) -> Verdict:
@@ -214,7 +224,7 @@ def _within_bound(
         return failed(expected, f"{outcome(end)}, without a call to the model", end)
     attempts = f"; the model was called {len(calls)} times" if len(calls) > 1 else ""
     if not isinstance(end, Answer):
-        return failed(expected, outcome(end) + attempts, end, first_call)
+        return failed(expected, outcome(end) + attempts + explain_queue(history), end, first_call)
     if end.status not in statuses:
         return failed(expected, outcome(end) + attempts, end, first_call)
     if end.elapsed > BOUND:

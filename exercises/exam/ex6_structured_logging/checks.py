@@ -18,7 +18,7 @@ from exercises.exam.ex6_structured_logging.ids import (
     shared_ids,
     unique_ids,
 )
-from exercises.exam.ex6_structured_logging.leaks import finder
+from exercises.exam.ex6_structured_logging.leaks import finder, place
 from exercises.exam.ex6_structured_logging.planted import HOSTILE_PREFIX, mark, sent_id
 from exercises.exam.ex6_structured_logging.prints import service_files
 from exercises.exam.ex6_structured_logging.records import parse, records, written
@@ -138,7 +138,10 @@ def secrets_are_not_logged(every_kind: History, fifty_at_once: History, run: Seq
         for line in history.instance().of(Log):
             looked += 1
             if what := find(line.text):
-                return failed(expected, f"{what} is in a line on {line.stream}", line)
+                record = parse(line)
+                field = place(record.fields, find) if record else None
+                where = f"in the field {excerpt(field, 80)} of a line" if field else "in a line"
+                return failed(expected, f"{what} is {where} on {line.stream}", line)
     return passed(f"none in {looked} lines")
 
 

@@ -1,12 +1,15 @@
 """Finds secrets in log lines: those that the service was given or has issued, and those that were sent to it."""
 
 from collections.abc import Callable
+from typing import Any
 
 from chaos.history import History
 from exercises.exam.ex6_structured_logging.careless import sent_secrets
 from lab.reading import error_fields
 from lab.secrets_leak import TELLING_LENGTH, Leaks, Search
 
+DEPTH = 8
+"""How deep a record is looked into: a traceback's local variables are the fifth level."""
 SIGNATURE = 20
 """Characters that a token, or the signature of one, has at least."""
 
@@ -26,6 +29,18 @@ def finder(history: History) -> Callable[[str], str | None]:
         return handled.find(text) or given.find(text)
 
     return find
+
+
+def place(record: Any, find: Callable[[str], str | None], depth: int = DEPTH) -> str | None:
+    """Return the field of a log record that a secret shows in, such as `exception.frames.locals.token`, if it is told."""
+    if isinstance(record, str):
+        return "" if find(record) else None
+    if not depth or not isinstance(record, dict | list):
+        return None
+    for name, value in record.items() if isinstance(record, dict) else (("", one) for one in record):
+        if (inner := place(value, find, depth - 1)) is not None:
+            return ".".join(filter(None, (name, inner)))
+    return None
 
 
 def _issued(history: History) -> dict[str, str]:

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from chaos.history import Answer, Event, Exchange, Failure, Fault, History, Phase, Ready, Signalled
+from chaos.history import Answer, Event, Exchange, Fault, History, Phase, Ready, Signalled
 from exercises.exam.ex6_structured_logging.ids import answered_id, known_id, stopped_at
 from exercises.exam.ex6_structured_logging.planted import sent_id
 from exercises.exam.ex6_structured_logging.records import Record, records
 from exercises.exam.ex6_structured_logging.severity import WARNING
-from exercises.exam.promises import PATIENCE_SECONDS
 from lab.reading import error_fields, excerpt, outcome
 from lab.timing import disturbance
 from lab.verdict import Verdict, all_of, failed, passed
@@ -47,7 +46,7 @@ class _Told:
 
 
 def failures(history: History, *, elsewhere: bool) -> list[Exchange]:
-    """Return the requests that failed before the service was told to stop: those answered with 5xx, or not in time.
+    """Return the requests that were answered with 5xx before the service was told to stop.
 
     A report that says 503 is no failure. Of experiments `elsewhere`, what the model was asked counts.
     """
@@ -59,12 +58,12 @@ def failures(history: History, *, elsewhere: bool) -> list[Exchange]:
         one
         for one in history.exchanges()
         if ready
-        and one.end
+        and one.answer
+        and one.answer.status >= 500
         and ready.t <= one.request.t
-        and one.end.t < stopped
+        and one.answer.t < stopped
         and one.request.path.partition("?")[0] != readiness
         and (one.request.path == ask or not elsewhere)
-        and _is_failure(one, ask)
     ]
 
 
@@ -135,14 +134,6 @@ def _told(history: History, level: Level) -> _Told:
     calm_time = (record for record in loud if not record.line.cut and record.line.t < broken)
     by_id = {own: record for record in calm_time for own in record.ids}
     return _Told(found, "\n".join(record.line.text for record in loud), by_id)
-
-
-def _is_failure(exchange: Exchange, ask: str) -> bool:
-    end = exchange.end
-    if isinstance(end, Failure):
-        in_vain = end.error == "timeout" and end.elapsed >= PATIENCE_SECONDS
-        return in_vain and exchange.request.path == ask
-    return isinstance(end, Answer) and end.status >= 500
 
 
 def _failure_is_told(told: _Told, exchange: Exchange, known: set[str]) -> Verdict:

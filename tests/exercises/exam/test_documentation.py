@@ -49,6 +49,12 @@ def test_bold_words_mark_the_parts_as_well_as_headings() -> None:
     assert documentation(text, EXERCISES[:1]).points == 5
 
 
+def test_headings_and_bold_words_within_a_part_belong_to_it() -> None:
+    text = section(1).replace("### Solution\n", "### Solution\n\n#### Settings\n\n**pydantic-settings**\n")
+
+    assert documentation(text, EXERCISES[:1]).points == 5
+
+
 def test_a_share_for_a_share() -> None:
     result = documentation(section(2), EXERCISES)
 
@@ -70,6 +76,24 @@ def test_a_part_that_is_missing_is_named(old: str, new: str, missing: str) -> No
 
     assert result.points == 0
     assert missing in result.missing
+
+
+def test_a_short_sentence_is_enough() -> None:
+    text = section(1)
+    long = text.partition("### Problem\n")[2].partition("\n")[0]
+
+    assert documentation(text.replace(long, "Everything was a 500."), EXERCISES[:1]).points == 0
+    assert documentation(text.replace(long, "Everything was a 500, even typos."), EXERCISES[:1]).points == 5
+
+
+@pytest.mark.parametrize(
+    "verification",
+    ["1. Start it:\n\n   ```sh\n   uv run pytest\n   ```\n", "Run `uv run pytest` and look at the log."],
+)
+def test_a_command_may_be_indented_or_stand_in_a_sentence(verification: str) -> None:
+    before, heading, _ = section(1).partition("### Verification\n")
+
+    assert documentation(before + heading + verification, EXERCISES[:1]).points == 5
 
 
 def test_words_in_comments_and_code_do_not_count() -> None:

@@ -162,6 +162,7 @@ def test_real_answers_passes_three_real_answers() -> None:
         ((200, 503, 503), "2 of 3: 503"),
         ((200, 504, 200), "1 of 3: 504"),
         (("eof", "eof", "eof"), "3 of 3: the connection was closed"),
+        ((200, "eof", 200), "after 0.00 s, 3.0 s after SIGTERM"),
         ((200, 200, "reset"), "1 of 3: the connection was reset"),
         ((200, 200, "timeout"), "1 of 3: no answer"),
     ],
@@ -191,6 +192,25 @@ def test_real_answers_counts_a_request_that_the_service_kept_waiting() -> None:
     story.exit()
 
     assert "1 of 2: 503" in checks.real_answers(story.end(), _idle()).actual
+
+
+def test_real_answers_fails_requests_that_wait_for_each_other_until_it_is_too_late() -> None:
+    story = Stop("drain")
+    first, second, third = (story.ask("in-flight") for _ in range(3))
+    story.call(first, status=None)
+    story.terminate()
+    story.at(6)
+    story.add(Reply(call=2, outcome="answered", status=200))
+    story.answer(first, after=0)
+    story.call(second, lasting=13)
+    for waiting in (second, third):
+        story.fail(waiting, "eof", after=0)
+    story.exit()
+
+    verdict = checks.real_answers(story.end(), _idle())
+
+    assert verdict.status == "failed"
+    assert "2 of 3 had no answer by then; the model never had two requests at once" in verdict.actual
 
 
 def test_real_answers_leaves_out_what_was_answered_before_the_signal() -> None:
@@ -678,6 +698,9 @@ def _says_so(*lines: str, before: bool = False) -> Verdict:
         "[2026-11-27 00:31:12 +0000] [7] [INFO] Handling signal: term",
         '{"event": "closed http client"}',
         '{"message": "2 connections to the upstreams are closed"}',
+        '{"event": "service_stopped"}',
+        '{"event": "app_shutdown"}',
+        '{"event": "serverStopping"}',
     ],
 )
 def test_says_so_passes_records_of_a_shutdown(line: str) -> None:
@@ -700,6 +723,7 @@ def test_says_so_fails_silence_and_records_of_other_things() -> None:
         '{"message": "shutdown: request finished", "request_id": "2f6c1a90b7"}',
         '{"message": "stopped early", "http": {"request": {"id": "2f6c1a90b7"}}}',
         '{"message": "circuit closed"}',
+        '{"event": "circuit_breaker_closed"}',
         '{"message": "request terminated", "status": 503}',
         'INFO:     127.0.0.1:4711 - "GET /drain HTTP/1.1" 404 Not Found',
     ],

@@ -31,6 +31,7 @@ def _recovery(
     turned_away: int = 0,
     workers: int = 1,
     ill: int = 1,
+    calls_each: int = 1,
     callers: int = 50,
     turned_away_with: int = 503,
 ) -> History:
@@ -41,7 +42,7 @@ def _recovery(
     story.now += 10
     for number in range(12):
         request = story.ask(labelled("ill", USUAL))
-        if number < ill:
+        for _ in range(calls_each if number < ill else 0):
             story.call(request, status=503)
         story.answer(request, 502 if number < ill else 503)
     story.now += 10
@@ -117,7 +118,11 @@ def test_breaker_closes_fails_where_all_callers_are_let_through() -> None:
     verdict = _judge(_recovery(probes=50))
 
     assert verdict.status == "failed"
-    assert verdict.actual == "50 calls reached it"
+    assert verdict.actual == "50 of them reached it"
+
+
+def test_breaker_closes_counts_the_callers_who_are_let_in_and_not_their_retries() -> None:
+    assert _judge(_recovery(ill=3, calls_each=4)).passed
 
 
 def test_breaker_closes_fails_where_all_reach_a_model_that_is_still_ill() -> None:
@@ -179,10 +184,10 @@ def test_breaker_closes_fails_a_service_without_a_breaker() -> None:
     assert "never opened" in verdict.actual
 
 
-def _polled(named: str, *, rejected_for: float, late: bool = False) -> History:
+def _polled(named: str, *, rejected_for: float, late: bool = False, fails_after: float = 0.0) -> History:
     """Requests are turned away for so long, though the model is there again; then one reaches it.
 
-    A `late` attempt is of a request that was let in before.
+    A `late` attempt is of a request that was let in before, and which `fails_after` so many seconds.
     """
     story = Story("half_open")
     fail(story)
@@ -192,7 +197,7 @@ def _polled(named: str, *, rejected_for: float, late: bool = False) -> History:
     if late:
         story.now += 0.1
         story.call(let_in, status=503)
-    story.answer(let_in, 502)
+    story.answer(let_in, 502, after=fails_after)
     while story.now - begun < rejected_for:
         story.reject(labelled("refused", USUAL), retry_after=named)
         story.now += 1
@@ -210,6 +215,15 @@ def test_breaker_closes_passes_a_retry_after_that_fits(named: str, actual: float
 
 def test_breaker_closes_takes_an_attempt_of_a_request_that_was_let_in_before_for_no_probe() -> None:
     assert _judge(_recovery(), _polled("12", rejected_for=12, late=True)).passed
+
+
+@pytest.mark.parametrize(("fails_after", "fine"), [(3.5, True), (0.5, False)])
+def test_breaker_closes_lets_a_request_that_fails_late_begin_the_cool_down_anew(
+    fails_after: float, *, fine: bool
+) -> None:
+    verdict = _judge(_recovery(), _polled("12", rejected_for=15.5, late=True, fails_after=fails_after))
+
+    assert verdict.passed is fine
 
 
 @pytest.mark.parametrize(("named", "actual"), [("1", 10), ("0", 5), ("60", 10), ("3600", 10)])

@@ -636,6 +636,15 @@ def test_levels_fit_fails_a_failure_that_is_not_told(change: dict[str, Any]) -> 
     assert "malformed-json" in verdict.actual
 
 
+def test_levels_fit_asks_for_no_record_of_a_request_without_an_answer() -> None:
+    story = Service("hang")
+    request = story.send("hanging")
+    story.call(request, status=None)
+    story.fail(request)
+
+    assert judge_levels_fit(_tour().end(), story.end()).passed
+
+
 def test_levels_fit_takes_the_incident_for_the_id() -> None:
     story = _tour(malformed_json=None)
     story.record(level="warning", incident_id="incident-1")
@@ -808,6 +817,17 @@ def test_secrets_are_not_logged_fails_what_was_sent(place: str, shown: slice) ->
 
         assert verdict.status == "failed"
         assert what in verdict.actual
+
+
+def test_secrets_are_not_logged_names_the_field_that_a_secret_stands_in() -> None:
+    trace = {"event": "failed", "exception": [{"frames": [{"locals": {"key": "8f14e45fceea167a5a36dedd"}}]}]}
+    deep = "[" * 500 + '"8f14e45fceea167a5a36dedd"' + "]" * 500
+
+    named = judge_secrets_are_not_logged(_secretive(json.dumps(trace)), GOOD)
+    hidden = judge_secrets_are_not_logged(_secretive(f'{{"event": {deep}}}'), GOOD)
+
+    assert "in the field exception.frames.locals.key of a line on stdout" in named.actual
+    assert "is in a line on stdout" in hidden.actual
 
 
 def test_secrets_are_not_logged_fails_a_leak_in_another_experiment() -> None:
