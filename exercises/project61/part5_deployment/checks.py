@@ -2,7 +2,9 @@
 
 import posixpath
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from chaos.history import File, History
 from exercises.project61.part5_deployment import compose, image, manifests, schemas, sense, workflow
@@ -11,18 +13,21 @@ from lab.verdict import Verdict, failed, passed
 
 READY = ("/health/detailed", "/health/ready", "/ready", "/readyz")
 SHOWN = 3
+RENDER = "add the output of `helm template`"
 
 
 def image_is_safe(deployment_files: History) -> Verdict:
     expected = "a Dockerfile whose last stage has a USER other than root, no secret, and a health check"
-    file = _dockerfile(deployment_files)
+    project = _Project.of(deployment_files)
+    file = project.dockerfile()
     if file is None:
         return failed(expected, "there is no Dockerfile of the API")
-    made = image.last_stage(file.text, compose.build_arguments(_api(deployment_files) or {}))
+    made = project.image(file, project.api)
+    is_checked = compose.has_health_check({}, made.healthcheck) or compose.has_health_check(project.api, "")
     wrong = [
         *(["it runs as root"] if made.is_roots else []),
         *(f"it holds a secret ({secret})" for secret in made.secrets),
-        *([] if made.healthcheck or _api_is_checked(deployment_files) else ["nothing asks for its health"]),
+        *([] if is_checked else ["nothing asks for its health"]),
     ]
     if wrong:
         return failed(expected, f"{file.path}: {', '.join(wrong[:SHOWN])}", file)
@@ -32,27 +37,20 @@ def image_is_safe(deployment_files: History) -> Verdict:
 def compose_is_complete(deployment_files: History) -> Verdict:
     parts = ("API", *compose.SERVICES)
     expected = f"a valid compose file with {', '.join(parts)}, each with a health check"
-    file = _compose_file(deployment_files)
+    project = _Project.of(deployment_files)
+    file = project.file
     if file is None:
         return failed(expected, f"there is no {compose.NAMES[0]}")
     try:
-        services = compose.services(file.text)
-        wrong = schemas.problem(compose_file.load(file.text), "compose-spec")
+        wrong = project.problem or schemas.problem(compose_file.load(file.text), "compose-spec")
     except ValueError as error:
-        return failed(expected, f"{file.path}: {error}", file)
+        wrong = str(error)
     if wrong:
         return failed(expected, f"{file.path}: {wrong}", file)
-    known = compose.kinds(services)
+    known = compose.kinds(project.services)
     if missing := [part for part in parts if part not in known]:
         return failed(expected, f"{file.path} has no {', no '.join(missing)}", file)
-    dockerfile = _dockerfile(deployment_files)
-    api_image = image.last_stage(dockerfile.text if dockerfile else "")
-    unchecked = [
-        part
-        for part, name in known.items()
-        if not compose.has_health_check(services[name]) and not (part == "API" and api_image.healthcheck)
-    ]
-    if unchecked:
+    if unchecked := [part for part, name in known.items() if not project.is_checked(name)]:
         return failed(expected, f"nothing asks for the health of {', '.join(unchecked)}", file)
     return passed(f"{file.path} has all {len(parts)}, and asks for their health", file)
 
@@ -76,9 +74,10 @@ def manifests_make_sense(deployment_files: History) -> Verdict:
         return failed(expected, str(error))
     alive = deployment_files.contract.endpoints["alive"]
     # An overlay for a developer's machine may have one replica; one of them has to be fit for production.
-    apis = [(one, api) for one in found.deployments if (api := one.api((alive, *READY)))]
+    apis = [(one, api) for one in found.deployments if (api := one.api(alive, READY))]
     if not apis:
-        return failed(expected, "there is no Deployment of the API")
+        outside = f" outside of Helm's templates; {RENDER}" if found.has_chart else ""
+        return failed(expected, f"there is no Deployment of the API{outside}")
     judged = ((list(sense.problems(one, api, alive=alive, ready=READY)), one.origin) for one, api in apis)
     wrong, origin = min(judged, key=lambda one: (len(one[0]), "prod" not in one[1]))
     if wrong:
@@ -101,60 +100,89 @@ def workflow_tests_and_builds(deployment_files: History) -> Verdict:
         if wrong := schemas.problem(one, "github-workflows"):
             return failed(expected, f"{file.path}: {wrong}", file)
         loaded[file.path] = one
-    running = workflow.run_on_changes(loaded)
+    running, actions = workflow.run_on_changes(loaded), _actions(deployment_files)
     seen = {
         "runs on push or pull requests": bool(running),
-        "runs the tests": any(map(workflow.tests, running)),
-        "builds the image": any(map(workflow.builds, running)),
+        "runs the tests": any(workflow.tests(one, actions) for one in running),
+        "builds the image": any(workflow.builds(one, actions) for one in running),
     }
     if missing := [what for what, done in seen.items() if not done]:
         return failed(expected, f"none {' and '.join(missing)}", *files[:SHOWN])
     return passed(f"{len(files)} valid; tests and builds on changes", *files[:SHOWN])
 
 
+def _actions(history: History) -> dict[str, dict[str, Any]]:
+    """Return the composite actions of the repository, by their folders."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in history.of(File):
+        if posixpath.basename(file.path) in {"action.yml", "action.yaml"}:
+            with suppress(ValueError):
+                found[posixpath.dirname(file.path)] = workflow.load(file.text)
+    return found
+
+
 def _manifests(history: History) -> manifests.Manifests:
     """Return the manifests. Raises ValueError where one is no YAML, or there is none."""
-    found = manifests.read(
-        [
-            file
-            for file in history.of(File)
-            if file.path.endswith((".yml", ".yaml", "Kustomization")) and not file.path.startswith(".github/")
-        ]
-    )
+    found = manifests.read(history.of(File))
     if found.objects:
         return found
     if found.has_chart:
-        raise ValueError("there are templates of Helm's alone; add what `helm template` makes of them")
+        raise ValueError(f"there are templates of Helm's alone; {RENDER}")
     raise ValueError("there are no Kubernetes manifests")
 
 
-def _dockerfile(history: History) -> File | None:
-    """Return the Dockerfile of the API: what the compose file builds it from, else the one that lies highest."""
-    api = _api(history)
-    build = api.get("build") if api else None
-    table = build if isinstance(build, dict) else {"context": build} if isinstance(build, str) else {}
-    if table:
-        path = posixpath.join(str(table.get("context") or "."), str(table.get("dockerfile") or "Dockerfile"))
-        if named := history.file(posixpath.normpath(path)):
+@dataclass(frozen=True, slots=True)
+class _Project:
+    """The compose project of a submission, and the Dockerfiles of its images.
+
+    `file` is None if there is no compose file, and `problem` says why it has no services.
+    """
+
+    history: History
+    file: File | None = None
+    services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problem: str = ""
+
+    @classmethod
+    def of(cls, history: History) -> Self:
+        files = {file.path: file.text for file in history.of(File)}
+        path = compose.main_file(files)
+        if path is None:
+            return cls(history)
+        try:
+            return cls(history, history.file(path), compose.services(path, files))
+        except ValueError as error:
+            return cls(history, history.file(path), problem=str(error))
+
+    @property
+    def api(self) -> Mapping[str, Any]:
+        """The entry of the API; empty where it cannot be told."""
+        return self.services.get(compose.kinds(self.services).get("API", ""), {})
+
+    def dockerfile(self) -> File | None:
+        """Return the Dockerfile of the API: what the compose file builds it from, else the one that lies highest."""
+        if named := self._built_from(self.api):
             return named
-    found = [file for file in history.of(File) if file.path.rpartition("/")[2] == "Dockerfile"]
-    return min(found, key=lambda one: (one.path.count("/"), one.path), default=None)
+        found = [file for file in self.history.of(File) if "Dockerfile" in posixpath.basename(file.path)]
+        return min(found, key=_plainness, default=None)
+
+    def is_checked(self, name: str) -> bool:
+        """Whether something asks a service for its health."""
+        service = self.services[name]
+        file = self.dockerfile() if service is self.api else self._built_from(service)
+        return compose.has_health_check(service, self.image(file, service).healthcheck if file else "")
+
+    def image(self, file: File, service: Mapping[str, Any]) -> image.Image:
+        """Return what a Dockerfile makes for a service."""
+        path, target = compose.dockerfile(self.file.path if self.file else "", service)
+        return image.built(file.text, compose.build_arguments(service), target if path == file.path else "")
+
+    def _built_from(self, service: Mapping[str, Any]) -> File | None:
+        path, _ = compose.dockerfile(self.file.path if self.file else "", service)
+        return self.history.file(path) if path else None
 
 
-def _compose_file(history: History) -> File | None:
-    return next((file for name in compose.NAMES if (file := history.file(name))), None)
-
-
-def _api(history: History) -> Mapping[str, Any] | None:
-    """Return the entry of the API in the compose file; None where it cannot be told."""
-    file = _compose_file(history)
-    try:
-        services = compose.services(file.text) if file else {}
-    except ValueError:
-        return None
-    return services.get(compose.kinds(services).get("API", ""))
-
-
-def _api_is_checked(history: History) -> bool:
-    api = _api(history)
-    return api is not None and compose.has_health_check(api)
+def _plainness(dockerfile: File) -> tuple[bool, int, str]:
+    """Put files that are called Dockerfile first, and of these the one that is nearest to the root."""
+    name = posixpath.basename(dockerfile.path)
+    return name != "Dockerfile", dockerfile.path.count("/"), dockerfile.path
