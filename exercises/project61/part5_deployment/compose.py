@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from exercises.project61.part5_deployment.image import expand
-from exercises.project61.part5_deployment.values import table
+from exercises.project61.values import table
 from lab import compose_project
 from lab.compose_project import Files, beside
 from lab.health_command import asks_nobody

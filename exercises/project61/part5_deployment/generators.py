@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exercises.project61.part5_deployment.kustomize import NAMES
-from exercises.project61.part5_deployment.values import Object, listed, table
+from exercises.project61.values import Object, listed, table
 from lab.compose_project import beside
 
 _KINDS = {"secretGenerator": ("Secret", "stringData"), "configMapGenerator": ("ConfigMap", "data")}

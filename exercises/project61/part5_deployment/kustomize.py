@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from exercises.project61.part5_deployment.values import Object, listed, table
+from exercises.project61.values import Object, listed, table
 from lab import compose_file
 
 NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})

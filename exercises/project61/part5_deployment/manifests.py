@@ -10,7 +10,7 @@ from typing import Any
 from chaos.history import File
 from exercises.project61.part5_deployment import generators, kustomize
 from exercises.project61.part5_deployment.kustomize import Image, Kustomization
-from exercises.project61.part5_deployment.values import Object, listed, table
+from exercises.project61.values import Object, listed, table
 from lab import compose_file
 
 _PARTS = (

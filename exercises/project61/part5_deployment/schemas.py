@@ -10,7 +10,7 @@ from typing import Any, Literal
 import jsonschema
 import kubernetes_validate
 
-from exercises.project61.part5_deployment.values import table
+from exercises.project61.values import table
 from lab.reading import excerpt
 
 Format = Literal["compose-spec", "github-workflows"]

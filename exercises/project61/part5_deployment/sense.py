@@ -14,7 +14,7 @@ from exercises.project61.part5_deployment.manifests import (
     serving,
 )
 from exercises.project61.part5_deployment.secrets import gives_away, is_in_clear
-from exercises.project61.part5_deployment.values import Object, listed, table
+from exercises.project61.values import Object, listed, table
 
 LEAST_GRACE_SECONDS = 30
 """So long a service may take to drain; the grace period has to be longer."""

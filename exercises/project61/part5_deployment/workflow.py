@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from exercises.project61.part5_deployment.values import listed, table
+from exercises.project61.values import listed, table
 from lab import compose_file
 
 _TESTS = re.compile(
