@@ -4,14 +4,23 @@ import asyncio
 
 from chaos.history import Answer
 from chaos.http_client import Client
+from exercises.project61.chat import streamed_body
 from exercises.project61.more_users import more_users
 from exercises.project61.part2_security import keys
 from exercises.project61.part2_security.axes import DENIED, ENDPOINTS, FORGERIES, OUTAGES, PRESENTED
 from exercises.project61.part2_security.hostile import PLACES, TEXTS, deep_bodies, send_large
-from exercises.project61.part2_security.limits import burst_label, lets_too_many_through
+from exercises.project61.part2_security.limits import (
+    ANOTHER,
+    API_KEY,
+    STREAM,
+    beyond_label,
+    burst_label,
+    lets_too_many_through,
+)
 from exercises.project61.part2_security.plan import (
     PATIENCE_SECONDS,
     TIERS,
+    TRIES,
     call,
     limits_of,
     small_limits,
@@ -31,6 +40,8 @@ APART_SECONDS = 1.5
 """Between tiers: what keeps Redis from answering in time, or a new window, meets one of them alone."""
 AGAIN_SECONDS = 5.0
 """Before another user of a tier asks: for a service that leaves Redis alone for a while after a late answer."""
+ONCE_MORE = 3
+"""Requests in each other way; a bucket that is refilled all the time may let one of them through."""
 REST_SECONDS = 5.0
 """How long a service may leave Redis alone after a failure, before it meets the next."""
 
@@ -53,7 +64,8 @@ async def access(lab: Lab) -> None:
 async def two_instances(lab: Lab) -> None:
     """A key is revoked on one instance and used on another; then users of three tiers ask both for more than they may.
 
-    Of a tier that lets too many through, other users ask as well.
+    Whoever has met a limit asks by an API key and for streams, too. Of a tier that lets too many through, other users
+    ask as well; at last, of each tier, one who has not asked yet.
     """
     second = await lab.second()
     if second is None:
@@ -64,9 +76,12 @@ async def two_instances(lab: Lab) -> None:
     await keys.revoke(lab, key, lab.token, label="elsewhere: revoke")
     await keys.use_until_refused(lab, key, "Bearer", label="elsewhere: revoked", client=second.client)
     signed_in = await asyncio.gather(*map(lab.login, TIERS))
+    # Made before the limits are reached: these may hold for making keys as well.
+    made = [await keys.create(lab, token, label="limited: create key") for token in signed_in]
     lab.phase("fault")
-    for tier, token in zip(TIERS, signed_in, strict=True):
+    for tier, token, key in zip(TIERS, signed_in, made, strict=True):
         await _ask_for_too_much(lab, second.client, tier, token, number=1)
+        await _ask_in_other_ways(lab, tier, token, key)
         await asyncio.sleep(APART_SECONDS)
     for tier in TIERS:
         others = [user for user in more_users(lab.history) if user["tier"] == tier]
@@ -76,6 +91,8 @@ async def two_instances(lab: Lab) -> None:
             await asyncio.sleep(AGAIN_SECONDS)
             token = await lab.login_as(user["username"], user["password"])
             await _ask_for_too_much(lab, second.client, tier, token, number=number)
+    for tier in TIERS:
+        await _ask_as_another(lab, tier)
 
 
 @experiment(seconds=6 + REST_SECONDS, settings=small_limits)
@@ -107,6 +124,25 @@ async def _ask_for_too_much(lab: Lab, other: Client, tier: str, token: str, *, n
     for count in range(2 * limits_of(lab.history)[tier] + 4):
         client = clients[count % len(clients)]
         await call(lab, "chat", label=burst_label(tier, number), token=token, client=client)
+
+
+async def _ask_in_other_ways(lab: Lab, tier: str, token: str, key: keys.Key) -> None:
+    """Ask on in the name of a user who has met a limit, for streams, and by an API key if there is one."""
+    for _ in range(ONCE_MORE):
+        nonce = lab.key()
+        body = streamed_body(lab, nonce)
+        label = beyond_label(STREAM, tier)
+        await lab.client.json("POST", lab.ask_path, body, label=label, key=nonce, token=token)
+        if key.text:
+            await call(lab, "chat", label=beyond_label(API_KEY, tier), token=key.text)
+
+
+async def _ask_as_another(lab: Lab, tier: str) -> None:
+    """Ask in the name of a user of a tier who has not asked yet, if there is one."""
+    *_, user = (user for user in more_users(lab.history) if user["tier"] == tier)
+    if not lab.history.exchanges(burst_label(tier, TRIES)):
+        token = await lab.login_as(user["username"], user["password"])
+        await call(lab, "chat", label=beyond_label(ANOTHER, tier), token=token)
 
 
 async def _forge(lab: Lab, genuine: str) -> None:
