@@ -12,6 +12,7 @@ from exercises.project61.part5_deployment import generators, kustomize
 from exercises.project61.part5_deployment.kustomize import Image, Kustomization
 from exercises.project61.values import Object, listed, table
 from lab import compose_file
+from lab.health_command import asks_nobody
 
 _PARTS = (
     "redis",
@@ -28,6 +29,8 @@ _PARTS = (
 """What others' images are called that a manifest of the project may run beside the API."""
 _PROBES = ("liveness", "readiness")
 _ASKED = re.compile(r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::\d+)?(?P<path>/[\w./-]*)")
+_CURL_FAILS = re.compile(r" -\w*f|--fail|http_code|status")
+"""What curl needs to fail at a status that is an error."""
 _MOST_CHARACTERS = 1_000
 """Of a command that is read."""
 _API_NAME = re.compile(r"(?:^|[-_])(?:api|gateway|app)(?:$|[-_\d])")
@@ -150,10 +153,16 @@ def serving(workload: Object, paths: Collection[str] = ()) -> Object:
 def probe_path(container: Object, kind: str) -> str:
     """Return the path that a probe asks by HTTP, or by the URL in its command; an empty string for none."""
     probe = table(container.get(f"{kind}Probe"))
-    command = " ".join(map(str, listed(table(probe.get("exec")).get("command"))))[:_MOST_CHARACTERS]
-    found = _ASKED.search(command)
-    path = str(table(probe.get("httpGet")).get("path") or (found["path"] if found else ""))
+    path = str(table(probe.get("httpGet")).get("path") or _asked_by(table(probe.get("exec"))))
     return path.partition("?")[0].rstrip("/") or path
+
+
+def _asked_by(action: Object) -> str:
+    """Return the path that a command asks at its own host, if it fails where the answer is an error."""
+    command = " ".join(map(str, listed(action.get("command"))))[:_MOST_CHARACTERS]
+    found = _ASKED.search(command)
+    forgives = asks_nobody(command) or ("curl" in command and not _CURL_FAILS.search(command))
+    return found["path"] if found and not forgives else ""
 
 
 def name(one: Object) -> str:

@@ -6,8 +6,8 @@ _WORDS = re.compile(r"[_.\-\s]+|(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_ENDS = frozenset(
     {"key", "keys", "secret", "secrets", "token", "password", "passwd", "pwd", "credential", "credentials"}
 )
-_REFERENCE = re.compile(r"\$\(\w+\)|\$\{[^}]*\}|\$\w+|^ENC\[.*\]$")
-"""What stands for a value that is elsewhere, or that SOPS has encrypted."""
+_REFERENCE = re.compile(r"\$\(\w+\)|\$\{[^}]*\}|\$\w+|^ENC\[.*\]$|^(?:vault|ref\+\w+):\S+$")
+"""What stands for a value that is elsewhere, such as in Vault, or that SOPS has encrypted."""
 _PLACEHOLDER = re.compile(
     r"change|replace|your|example|placeholder|dummy|insert|(?:set|fill|update)[-_ ]?(?:me|in)|<|\$\{|\.\.\.|\*\*\*"
     r"|todo|xxx|redacted|^tbd$|not[-_ ]a[-_ ](?:real[-_ ])?secret",

@@ -186,8 +186,8 @@ def _variables_in_clear(manifests: Manifests, api: Object) -> Iterator[str]:
 
 def _secrets(manifests: Manifests) -> Iterator[str]:
     for one in manifests.in_repository("ConfigMap"):
-        for key, value in table(one.get("data")).items():
-            if gives_away(str(key), str(value or "")):
+        for key, value in _settings(one):
+            if gives_away(key, value):
                 yield f"{key} stands in clear in the ConfigMap {name(one)}"
     for one in manifests.in_repository("Secret"):
         if any(_is_told(str(key), value) for key, value in _values(one).items()):
@@ -199,6 +199,15 @@ def _variables(workload: Object) -> Iterator[tuple[str, str]]:
     for container in containers(workload, "initContainers"):
         for variable in map(table, listed(container.get("env"))):
             yield str(variable.get("name") or ""), str(variable.get("value") or "")
+
+
+def _settings(config: Object) -> Iterator[tuple[str, str]]:
+    """Yield what a ConfigMap holds, and the variables in files of them."""
+    for key, value in table(config.get("data")).items():
+        yield str(key), str(value or "")
+        if str(key).endswith(".env"):
+            pairs = (line.partition("=") for line in str(value or "").splitlines() if "=" in line)
+            yield from ((variable.strip(), given.strip()) for variable, _, given in pairs)
 
 
 def _values(secret: Object) -> Mapping[str, str]:

@@ -419,6 +419,28 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [(DEPLOYMENT, "{path: /health/detailed, port: http}", "{path: /health/detailed, port: web}")],
         "asks at the port web",
     ),
+    "a probe by a command that forgives": (
+        checks.manifests_make_sense,
+        [
+            (
+                DEPLOYMENT,
+                "httpGet: {path: /health/detailed, port: http}",
+                "exec: {command: [curl, -s, 'localhost:8000/health/detailed']}",
+            )
+        ],
+        "readinessProbe asks nothing",
+    ),
+    "a secret in a file of variables in a ConfigMap": (
+        checks.manifests_make_sense,
+        [
+            (
+                "deploy/kubernetes/base/configmap.yaml",
+                "  ENVIRONMENT",
+                "  api.env: |\n    A=1\n    JWT_SECRET_KEY=3f9c2a\n  ENVIRONMENT",
+            )
+        ],
+        "JWT_SECRET_KEY stands in clear in the ConfigMap",
+    ),
     "an image of one's own machine": (
         checks.manifests_make_sense,
         [(KUSTOMIZATION, "newTag: 0.1.0", "newTag: local")],
@@ -1037,6 +1059,7 @@ def test_a_chart_alone_is_no_manifest() -> None:
         ("JWT_SECRET_KEY", "$(JWT)", False),
         ("JWT_SECRET_KEY", "<generate one>", False),
         ("DATABASE_URL", "postgresql://db/api", False),
+        ("JWT_SECRET_KEY", "vault:secret/data/api#jwt", False),
         ("DATABASE_URL", "postgresql://$(USER):$(PASSWORD)@db/api", False),
     ],
 )
