@@ -7,7 +7,15 @@ from chaos.http_client import Client
 from exercises.project61.chat import streamed_body
 from exercises.project61.more_users import more_users
 from exercises.project61.part2_security import keys
-from exercises.project61.part2_security.axes import DENIED, ENDPOINTS, FORGERIES, OUTAGES, PRESENTED
+from exercises.project61.part2_security.axes import (
+    CHAT_ONLY,
+    DENIED,
+    ENDPOINTS,
+    FORGERIES,
+    MODELS_ONLY,
+    OUTAGES,
+    PRESENTED,
+)
 from exercises.project61.part2_security.hostile import PLACES, TEXTS, deep_bodies, send_large
 from exercises.project61.part2_security.limits import (
     ANOTHER,
@@ -23,6 +31,7 @@ from exercises.project61.part2_security.plan import (
     TRIES,
     call,
     limits_of,
+    one_who_chats,
     small_limits,
     small_limits_and_users,
 )
@@ -46,7 +55,7 @@ REST_SECONDS = 5.0
 """How long a service may leave Redis alone after a failure, before it meets the next."""
 
 
-@experiment(seconds=8)
+@experiment(seconds=8, settings=one_who_chats)
 async def access(lab: Lab) -> None:
     """Strangers come with forged tokens, users with keys and without permissions; then input that is made to do harm."""
     await wait_for_database(lab)
@@ -54,7 +63,9 @@ async def access(lab: Lab) -> None:
     signed_in = dict(zip(roles, await asyncio.gather(*map(lab.login, roles)), strict=True))
     await _forge(lab, signed_in["free"])
     await _use_keys(lab, signed_in["free"])
-    await _overstep(lab, signed_in["models_only"])
+    [chatting] = more_users(lab.history)
+    await _overstep(lab, MODELS_ONLY, signed_in["models_only"])
+    await _overstep(lab, CHAT_ONLY, await lab.login_as(chatting["username"], chatting["password"]))
     await _pry(lab, signed_in["free"], signed_in["premium"])
     await lab.record_database()
     await _attack(lab, signed_in["premium"])
@@ -167,14 +178,15 @@ async def _use_keys(lab: Lab, token: str) -> None:
         await keys.use_until_refused(lab, key, how, label=f"key: revoked as {how}")
 
 
-async def _overstep(lab: Lab, token: str) -> None:
-    """Have a user who may list models ask for more, by token and by a key if there is one."""
+async def _overstep(lab: Lab, permission: str, token: str) -> None:
+    """Have a user who has one permission ask for more, by token and by a key if there is one."""
     key = await keys.create(lab, token, label="permission: create key")
     for how, credential in (("token", token), ("key", key.text)):
         if credential:
-            await call(lab, "models", label="permission: allowed", token=credential)
-            for endpoint, _ in lab.vary(DENIED):
-                await call(lab, endpoint, label=f"permission: denied by {how}", token=credential)
+            await call(lab, permission, label="permission: allowed", token=credential)
+            for endpoint, needed in lab.vary(DENIED):
+                if needed == permission:
+                    await call(lab, endpoint, label=f"permission: denied by {how}", token=credential)
 
 
 async def _pry(lab: Lab, free: str, premium: str) -> None:

@@ -181,6 +181,6 @@ def _documents(file: File) -> list[Any]:
     try:
         return compose_file.load_all(file.text)
     except ValueError as error:
-        if "{{-" in file.text:
+        if "{{-" in file.text or "/templates/" in file.path:
             return []  # a template of Helm's, whose rules cannot be read
         raise ValueError(f"{file.path}: {error}") from error

@@ -151,6 +151,17 @@ def test_without_the_permission_it_is_403(status: int, calls: tuple[float, ...],
     assert checks.permissions_hold(record.history).passed is passes
 
 
+def test_a_report_is_403_whatever_else_has_called_the_backend() -> None:
+    record = (
+        Record()
+        .asked("permission: allowed", calls=(0.001,))
+        .asked("permission: denied by token", 403, path="/v1/usage")
+        .asked("permission: denied by token", 200, path="/v1/models")
+    )
+
+    assert_failed(checks.permissions_hold(record.history), "/v1/models with the token")
+
+
 def private(**changes: tuple[int, Any]) -> History:
     record = Record()
     for label, status, body in (
