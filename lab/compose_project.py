@@ -34,7 +34,8 @@ def services(path: str, files: Files) -> dict[str, Service]:
 
     @cache
     def load(name: str) -> dict[str, Service]:
-        return _own_services(_load(name, files))
+        own = _own_services(_load(name, files))
+        return {service: _moved(given, name, path) for service, given in own.items()}
 
     found: dict[str, Service] = {}
     for name in [*_included(path, files, {path}), path]:
@@ -56,6 +57,19 @@ def _own_services(content: Any) -> dict[str, Service]:
     if not isinstance(found, dict):
         return {}
     return {str(name): service for name, service in found.items() if isinstance(service, dict)}
+
+
+def _moved(service: Service, source: str, path: str) -> Service:
+    """Return a service of the file `source` as it would be written in the one at `path`: with its build's context."""
+    build = service.get("build")
+    table = {"context": build} if isinstance(build, str) else build
+    if not isinstance(table, dict) or posixpath.dirname(source) == posixpath.dirname(path):
+        return service
+    context = str(table.get("context") or ".")
+    if context.startswith(("/", "$")) or "://" in context:
+        return service
+    moved = posixpath.relpath(beside(source, context), posixpath.dirname(path) or ".")
+    return {**service, "build": {**table, "context": moved}}
 
 
 def _included(path: str, files: Files, seen: set[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ import pytest
 from lab.compose_project import services
 
 CHECKED = "services: {api: {healthcheck: {test: [CMD, ask], interval: 5s}}}\n"
+EXTENDED = "services: {api: {extends: {file: services/gateway/a.yml, service: api}}}"
 API = "services: {api: {image: x, healthcheck: {interval: 9s}}}\n"
 
 
@@ -42,6 +43,24 @@ def test_parts_of_a_health_check_are_put_together(files: dict[str, str], interva
     check = services("compose.yaml", files)["api"]["healthcheck"]
 
     assert check == {"test": ["CMD", "ask"], "interval": interval}
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (".", {"context": "services/gateway"}),
+        ("{context: .., target: api}", {"context": "services", "target": "api"}),
+        ("{dockerfile: b}", {"context": "services/gateway", "dockerfile": "b"}),
+        ("https://example.com/a.git", "https://example.com/a.git"),
+    ],
+)
+@pytest.mark.parametrize("how", ["include: [services/gateway/a.yml]", EXTENDED])
+def test_what_a_service_is_built_from_is_named_from_the_main_file(
+    how: str, build: str, expected: object
+) -> None:
+    files = {"compose.yaml": f"{how}\n", "services/gateway/a.yml": f"services: {{api: {{build: {build}}}}}\n"}
+
+    assert services("compose.yaml", files)["api"]["build"] == expected
 
 
 def test_an_override_of_another_folder_does_not_count() -> None:

@@ -1,13 +1,12 @@
 """The checks of the deployment: its files are read, and nothing is started."""
 
 import posixpath
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from chaos.history import File, History
-from exercises.project61.part5_deployment import compose, image, manifests, schemas, sense, workflow
+from exercises.project61.part5_deployment import compose, manifests, schemas, sense, workflow
+from exercises.project61.part5_deployment.project import Project
 from lab import compose_file
 from lab.verdict import Verdict, failed, passed
 
@@ -18,7 +17,7 @@ RENDER = "add the output of `helm template`"
 
 def image_is_safe(deployment_files: History) -> Verdict:
     expected = "a Dockerfile whose last stage has a USER other than root, no secret, and a health check"
-    project = _Project.of(deployment_files)
+    project = Project.of(deployment_files)
     file = project.dockerfile()
     if file is None:
         return failed(expected, "there is no Dockerfile of the API")
@@ -37,7 +36,7 @@ def image_is_safe(deployment_files: History) -> Verdict:
 def compose_is_complete(deployment_files: History) -> Verdict:
     parts = ("API", *compose.SERVICES)
     expected = f"a valid compose file with {', '.join(parts)}, each with a health check"
-    project = _Project.of(deployment_files)
+    project = Project.of(deployment_files)
     file = project.file
     if file is None:
         return failed(expected, f"there is no {compose.NAMES[0]}")
@@ -129,60 +128,3 @@ def _manifests(history: History) -> manifests.Manifests:
     if found.has_chart:
         raise ValueError(f"there are templates of Helm's alone; {RENDER}")
     raise ValueError("there are no Kubernetes manifests")
-
-
-@dataclass(frozen=True, slots=True)
-class _Project:
-    """The compose project of a submission, and the Dockerfiles of its images.
-
-    `file` is None if there is no compose file, and `problem` says why it has no services.
-    """
-
-    history: History
-    file: File | None = None
-    services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    problem: str = ""
-
-    @classmethod
-    def of(cls, history: History) -> Self:
-        files = {file.path: file.text for file in history.of(File)}
-        path = compose.main_file(files)
-        if path is None:
-            return cls(history)
-        try:
-            return cls(history, history.file(path), compose.services(path, files))
-        except ValueError as error:
-            return cls(history, history.file(path), problem=str(error))
-
-    @property
-    def api(self) -> Mapping[str, Any]:
-        """The entry of the API; empty where it cannot be told."""
-        return self.services.get(compose.kinds(self.services).get("API", ""), {})
-
-    def dockerfile(self) -> File | None:
-        """Return the Dockerfile of the API: what the compose file builds it from, else the one that lies highest."""
-        if named := self._built_from(self.api):
-            return named
-        found = [file for file in self.history.of(File) if "Dockerfile" in posixpath.basename(file.path)]
-        return min(found, key=_plainness, default=None)
-
-    def is_checked(self, name: str) -> bool:
-        """Whether something asks a service for its health."""
-        service = self.services[name]
-        file = self.dockerfile() if service is self.api else self._built_from(service)
-        return compose.has_health_check(service, self.image(file, service).healthcheck if file else "")
-
-    def image(self, file: File, service: Mapping[str, Any]) -> image.Image:
-        """Return what a Dockerfile makes for a service."""
-        path, target = compose.dockerfile(self.file.path if self.file else "", service)
-        return image.built(file.text, compose.build_arguments(service), target if path == file.path else "")
-
-    def _built_from(self, service: Mapping[str, Any]) -> File | None:
-        path, _ = compose.dockerfile(self.file.path if self.file else "", service)
-        return self.history.file(path) if path else None
-
-
-def _plainness(dockerfile: File) -> tuple[bool, int, str]:
-    """Put files that are called Dockerfile first, and of these the one that is nearest to the root."""
-    name = posixpath.basename(dockerfile.path)
-    return name != "Dockerfile", dockerfile.path.count("/"), dockerfile.path

@@ -22,7 +22,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 }
 """What each of the services beside the API is called, in its name or its image."""
 
-_BACKENDS = re.compile(r"mock|stub|fake|llm|model|openai|inference|upstream|backend")
+_BACKENDS = re.compile(r"mock|stub|fake|llm|model|openai|inference|upstream|backend|\btgi\b")
 """What a backend may be called that is none of these programs; one's own API may be called so as well."""
 _API_NAMES = frozenset({"api", "app", "gateway", "web", "server"})
 _API_WORD = re.compile(r"(?:^|[-_])(?:api|gateway)(?:$|[-_\d])")

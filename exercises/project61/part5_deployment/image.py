@@ -14,7 +14,7 @@ _FROM = re.compile(r"(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?", re.
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=|\s+)(?P<value>\"[^\"]*\"|'[^']*'|\S+)")
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
 _REFERENCE = re.compile(r"\$(?P<bare>\w+)|\$\{(?P<name>\w+)(?::(?P<sign>[-+])(?P<word>[^{}]*))?\}")
-_ENV_FILE = re.compile(r"(?:^|/)\.env(?:$|\.(?!example|sample|template|dist|default)\w)")
+_ENV_FILE = re.compile(r"(?:^|/)\.env(?:\.(?:local|prod|production|secrets?))?$")
 _CHECK = re.compile(r"(?:--\S+\s+)*CMD\s+(?P<command>.+)", re.IGNORECASE)
 _LONGEST = 256
 """Of a value, in characters: values that refer to each other could double with every line."""
