@@ -45,7 +45,8 @@ def dashboards_and_alerts_rest_on_metrics(traffic: History) -> Verdict:
         return failed(expected, "there is no dashboard with an expression")
     if not any(rule.alert for rule in ruled):
         return failed(expected, "there are no alert rules")
-    known = _known(traffic) | {rule.record for rule in ruled} | MADE_BY_PROMETHEUS
+    own = _known(traffic) | {rule.record for rule in ruled}
+    known = own | MADE_BY_PROMETHEUS
     missing = {
         name: use
         for use in uses
@@ -55,6 +56,9 @@ def dashboards_and_alerts_rest_on_metrics(traffic: History) -> Verdict:
     if missing:
         told = "; ".join(f"{name} ({use.place})" for name, use in list(missing.items())[:_SHOWN])
         return failed(expected, f"/metrics does not have {excerpt(told)}", next(iter(missing.values())).file)
+    asked = {name for use in uses[: len(shown)] for name in use.expression.metrics}
+    if asked and not asked & own:
+        return failed(expected, "no dashboard has a metric of the service, but only of others", shown[0].file)
     names = {name for use in uses for name in use.expression.metrics}
     return passed(f"{len(uses)} expressions use {len(names)} metrics, all of them there", shown[0].file)
 

@@ -73,7 +73,7 @@ def manifests_make_sense(deployment_files: History) -> Verdict:
         return failed(expected, str(error))
     alive = deployment_files.contract.endpoints["alive"]
     # An overlay for a developer's machine may have one replica; one of them has to be fit for production.
-    apis = [(one, api) for one in found.deployments if (api := one.api(alive, READY))]
+    apis = [(one, api) for one in found.deployments for api in one.apis(alive, READY)]
     if not apis:
         outside = f" outside of Helm's templates; {RENDER}" if found.has_chart else ""
         return failed(expected, f"there is no Deployment of the API{outside}")

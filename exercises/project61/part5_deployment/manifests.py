@@ -27,6 +27,8 @@ _PARTS = (
     "exporter",
 )
 """What others' images are called that a manifest of the project may run beside the API."""
+_MOST_APIS = 10
+"""Deployments of the API that are judged: each is compared with everything else."""
 _PROBES = ("liveness", "readiness")
 _ASKED = re.compile(r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::\d+)?(?P<path>/[\w./-]*)")
 _CURL_FAILS = re.compile(r" -\w*f|--fail|http_code|status")
@@ -60,18 +62,18 @@ class Manifests:
         """Return the objects of a kind, with those that are not deployed."""
         return [*self.of(kind), *(one for one in self.others if one.get("kind") == kind)]
 
-    def api(self, alive: str, ready: Collection[str]) -> Object | None:
-        """Return the Deployment of the API: none of the parts that it rests on, and one with its probes if any has them.
+    def apis(self, alive: str, ready: Collection[str]) -> list[Object]:
+        """Return the Deployments of the API: none of the parts that it rests on, and those with its probes if any has them.
 
-        `alive` is the path that tells that it lives, `ready` those that tell whether its dependencies do.
+        There is one for each environment, unless kustomizations make them of one. `alive` is the path that tells that it
+        lives, `ready` those that tell whether its dependencies do.
         """
         deployments = self.of("Deployment")
         found = [one for one in deployments if not _is_part(one) or _asked(one) & {*ready}]
-        return max(
-            found or [one for one in deployments if _API_NAME.search(name(one))],
-            key=lambda one: (bool(_asked(one) & {alive, *ready}), bool(_API_NAME.search(name(one)))),
-            default=None,
-        )
+        found = found or [one for one in deployments if _API_NAME.search(name(one))]
+        likeness = [(bool(_asked(one) & {alive, *ready}), bool(_API_NAME.search(name(one)))) for one in found]
+        best = max(likeness, default=None)
+        return [one for one, like in zip(found, likeness, strict=True) if like == best][:_MOST_APIS]
 
     def image(self, container: Object) -> str:
         """Return the image of a container as it is deployed."""

@@ -177,7 +177,7 @@ def _variables_in_clear(manifests: Manifests, api: Object) -> Iterator[str]:
     for key, value in _variables(api):
         if is_in_clear(key, value):
             yield f"{key} stands in clear in the Deployment"
-    others = [one for kind in _WORKLOADS for one in manifests.in_repository(kind) if name(one) != name(api)]
+    others = [one for kind in _WORKLOADS for one in manifests.in_repository(kind) if one is not api]
     for one in others:
         for key, value in _variables(one):
             if gives_away(key, value):

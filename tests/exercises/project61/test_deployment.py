@@ -995,6 +995,21 @@ def test_a_kustomization_without_an_ending_counts(tmp_path: Path) -> None:
     assert verdict.passed, verdict.actual
 
 
+@pytest.mark.parametrize("secret", [False, True])
+def test_an_environment_may_have_files_of_its_own(secret: bool) -> None:  # noqa: FBT001
+    base = {path: text for path, text in FILES.items() if "/base/" in path and path != BASE}
+    files = {path.replace("base", "production"): text for path, text in base.items()}
+    literal = ENV + "            - {name: HF_TOKEN, value: hf_abc}\n"
+    files["deploy/kubernetes/development/deployment.yaml"] = (
+        base[DEPLOYMENT].replace("memory: 512Mi", "cpu: 1").replace(ENV, literal if secret else ENV)
+    )
+
+    verdict = judged(checks.manifests_make_sense, files)
+
+    assert verdict.passed != secret, verdict.actual
+    assert not secret or "HF_TOKEN stands in clear" in verdict.actual
+
+
 def test_a_compose_file_may_be_in_a_folder() -> None:
     files = {path: text for path, text in FILES.items() if path != COMPOSE}
     files["deploy/docker-compose.yml"] = FILES[COMPOSE].replace("context: .\n", "context: ..\n")

@@ -504,6 +504,15 @@ def test_metrics_of_others_and_of_recording_rules_pass() -> None:
     assert verdict.passed, verdict
 
 
+@pytest.mark.parametrize("text", ["up", "redis_up / redis_connected_clients"])
+def test_a_dashboard_of_others_alone_fails(text: str) -> None:
+    files = {**own_files(), DASHBOARD: json.dumps({"panels": [{"targets": [{"expr": text}]}]})}
+
+    verdict = checks.dashboards_and_alerts_rest_on_metrics(with_files(files))
+
+    assert verdict.actual == "no dashboard has a metric of the service, but only of others"
+
+
 def test_an_expression_that_does_not_parse_fails_with_its_place() -> None:
     verdict = checks.dashboards_and_alerts_rest_on_metrics(
         with_files(changed(ALERTS, "max_over_time(llm", "max_over_time((llm"))
