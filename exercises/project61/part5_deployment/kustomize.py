@@ -235,7 +235,7 @@ def _is_for(target: Object, one: Object) -> bool:
 
 
 def _fits(wanted: Any, value: Any) -> bool:
-    if wanted in {None, "", value}:
+    if wanted in (None, "", value):
         return True
     pattern = str(wanted)
     with suppress(re.error):

@@ -27,18 +27,8 @@ _AUTOSCALERS = (
 
 _NO_VERSIONS = frozenset(
     {
-        *(
-            "latest",
-            "stable",
-            "edge",
-            "nightly",
-            "canary",
-            "release",
-            "current",
-            "next",
-            "snapshot",
-            "rolling",
-        ),
+        *("latest", "stable", "edge", "nightly", "canary", "release"),
+        *("current", "next", "snapshot", "rolling"),
         *("main", "master", "trunk", "dev", "develop", "development", "head"),
         *("test", "testing", "stage", "staging", "prod", "production", "qa", "uat", "local"),
     }

@@ -1113,6 +1113,13 @@ def test_two_that_are_built_are_told_apart_by_their_names() -> None:
 
 
 HOSTILE = {
+    "services of lists": (
+        "include: [[], {path: {}}, 1]\nservices: {api: {extends: [], build: []}, redis: {extends: {file: {}, service: []},"
+        " healthcheck: []}, web: {build: {context: {}, args: 1, target: []}, healthcheck: {test: {}}}}\n"
+    ),
+    "a workflow of lists": (
+        "on: {workflow_run: [], push: }\njobs: {a: [], b: {steps: [[], {run: [], uses: {}, if: []}], uses: []}}\n"
+    ),
     "no YAML": "apiVersion: [",
     "an alias of itself": "apiVersion: v1\nkind: &a [*a]\n",
     "many aliases": "apiVersion: v1\nkind: List\nitems:\n- &a0 [x,x,x,x,x,x,x,x,x,x]\n"
@@ -1123,13 +1130,18 @@ HOSTILE = {
     "a kind without end": f"apiVersion: v1\nkind: {'x' * 5000}\n",
     "a kind in another folder": "apiVersion: v1\nkind: ../../x\n",
     "null": "null\n---\nnull\n",
+    "a kustomization of lists": (
+        "resources: [[1]]\ntransformers: [{}]\nlabels: [[]]\nimages: [1]\nreplicas: [{name: [], count: 2}]\n"
+        "patches: [{target: {kind: [], name: {}, labelSelector: []}, patch: '{$patch: delete}'}]\n"
+        "patchesStrategicMerge: [[], {}]\nsecretGenerator: [{envs: [[]], env: {}, files: [{}], literals: [[]]}]\n"
+    ),
     "containers of text": "apiVersion: apps/v1\nkind: Deployment\nspec: {template: {spec: {containers: [a, b]}}}\n",
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("path", [DEPLOYMENT, COMPOSE, WORKFLOW, DOCKERFILE])
+@pytest.mark.parametrize("path", [DEPLOYMENT, COMPOSE, WORKFLOW, DOCKERFILE, KUSTOMIZATION])
 def test_odd_files_get_a_verdict(name: str, check: Check, path: str) -> None:
     verdict = judged(check, {**FILES, path: HOSTILE[name]})
 
