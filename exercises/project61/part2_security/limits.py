@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from chaos.history import Answer, Exchange, History
+from exercises.project61.openai_errors import FORM, misfit
 from exercises.project61.part2_security.plan import TIERS, TRIES, WINDOW_SECONDS, limits_of
 from exercises.project61.part2_security.second import no_second
 from lab.reading import outcome
@@ -152,6 +153,8 @@ def _tells_when(answer: Answer, limit: int) -> Verdict:
     left = answer.headers["x-ratelimit-remaining"]
     if _number(left) != 0:
         return failed("X-RateLimit-Remaining: 0 with a 429", f"X-RateLimit-Remaining: {left[:40]}", answer)
+    if wrong := misfit(answer.body):
+        return failed(f"{FORM}, with a 429", wrong, answer)
     return passed("", answer)
 
 

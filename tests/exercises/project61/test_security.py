@@ -21,6 +21,7 @@ KEY = "llm_Zq81Kd02mXcv77Lp_9fJ2mQx7RtY0aB3cD4eF5gH6iJ7kL8mN9oP0qR1sT2u"
 PASSWORD = "6f1c0d5a7b3e92466a0c4d1e5f7b8a9c"
 MADE = {"id": "k1", "key": KEY}
 LIMITS = {"free": "5/minute", "premium": "12/minute", "enterprise": "20/minute"}
+REFUSED = {"error": {"message": "Slow down.", "type": "rate_limit_error", "code": None, "param": None}}
 TOLD = {
     "retry-after": "31",
     "x-ratelimit-limit": "5",
@@ -203,6 +204,7 @@ def limited(
     enterprise: tuple[int, ...] = (20,),
     seconds: float = 2.0,
     stall: float = 0.0,
+    body: Any = REFUSED,
     beyond: Mapping[str, tuple[int, ...]] = {},
 ) -> History:
     """Return bursts on two instances, in which so many requests of each user of a tier were let through.
@@ -222,7 +224,7 @@ def limited(
             for number in range(2 * limit + 4):
                 status = 200 if number < most else 429
                 after = seconds / (2 * limit + 4)
-                record.asked(burst_label(tier, user), status, headers=told, after=after)
+                record.asked(burst_label(tier, user), status, body=body, headers=told, after=after)
         for way, statuses in beyond.items():
             for status in statuses:
                 record.asked(beyond_label(way, tier), status)
@@ -313,6 +315,13 @@ def test_requests_beyond_a_limit_are_not_judged_where_it_was_never_met() -> None
     history = limited(14, 5, premium=(28, 12), enterprise=(44, 20), beyond=ways)
 
     assert "all were let through" in checks.limits_hold_across_instances(history).actual
+
+
+@pytest.mark.parametrize(
+    "body", ["", {"error": "Rate limit exceeded: 5 per 1 minute"}, {"detail": "Slow down."}]
+)
+def test_a_429_has_the_form_of_other_errors(body: object) -> None:
+    assert_failed(checks.limits_hold_across_instances(limited(5, body=body)), "no message in")
 
 
 def test_a_limit_tells_all_three_headers() -> None:
