@@ -37,7 +37,7 @@ from exercises.project61.part7_bonus.plan import (
     KEPT_SECONDS,
     ROUTES,
     STOPPED,
-    STOPPED_SECONDS,
+    STOPPED_PATIENCE_SECONDS,
     TASKS,
     given,
     go_on,
@@ -236,7 +236,7 @@ async def _spend(lab: Lab, signed_in: Mapping[str, str]) -> None:
 
 async def _is_stopped(lab: Lab, label: str, token: str, client: Client | None = None) -> bool:
     """Ask until the answer is no longer 200, or time is up; whether that came."""
-    deadline = lab.recorder.now() + STOPPED_SECONDS
+    deadline = lab.recorder.now() + STOPPED_PATIENCE_SECONDS
     while True:
         end = await ask(lab, label=label, token=token, client=client)
         if not isinstance(end, Answered) or end.status != 200:
