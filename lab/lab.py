@@ -347,7 +347,10 @@ class Lab:
     def record_files(self, *patterns: str) -> None:
         """Record the submission's text files that match a pattern such as `src/**/*.py`, as the service got them."""
         root = self._program.repository
+        inside = root.resolve()
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
+            if not path.resolve().is_relative_to(inside):
+                continue  # a link has led out of the repository
             if path.is_symlink() or not path.is_file() or path.stat().st_size > TEXT_BYTES:
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")

@@ -188,8 +188,11 @@ async def test_files_are_recorded_by_pattern_relative_to_the_submission(lab: Lab
         (repository / path).write_text(text)
     (repository / "linked.py").symlink_to(repository / "src" / "a.py")
     (tmp_path / "outside.py").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "c.py").touch()
+    (repository / "link").symlink_to(tmp_path / "elsewhere")
 
-    lab.record_files(".env.example", "**/*.py", "*.py")
+    lab.record_files("link/*.py", ".env.example", "**/*.py", "*.py")
 
     assert {file.path: file.text for file in lab.history.of(File)} == {
         ".env.example": "A=1",

@@ -52,7 +52,12 @@ FORGERIES: Axis[Forge] = Axis(
 )
 
 PRESENTED = plain("ways to present a key", ("Bearer", "X-API-Key"))
-DENIED = plain("endpoints without the permission", ("chat", "embeddings"))
+MODELS_ONLY, CHAT_ONLY = "models", "chat"
+DENIED = Axis(
+    "endpoints without the permission",
+    {"chat": MODELS_ONLY, "embeddings": MODELS_ONLY, "usage": MODELS_ONLY, "models": CHAT_ONLY},
+)
+"""With the only permission of the user who asks."""
 OUTAGES = plain("failures of Redis", ("down", "silent"))
 
 AXES: Axes = {

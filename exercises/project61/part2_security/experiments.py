@@ -4,16 +4,34 @@ import asyncio
 
 from chaos.history import Answer
 from chaos.http_client import Client
+from exercises.project61.chat import streamed_body
 from exercises.project61.more_users import more_users
 from exercises.project61.part2_security import keys
-from exercises.project61.part2_security.axes import DENIED, ENDPOINTS, FORGERIES, OUTAGES, PRESENTED
+from exercises.project61.part2_security.axes import (
+    CHAT_ONLY,
+    DENIED,
+    ENDPOINTS,
+    FORGERIES,
+    MODELS_ONLY,
+    OUTAGES,
+    PRESENTED,
+)
 from exercises.project61.part2_security.hostile import PLACES, TEXTS, deep_bodies, send_large
-from exercises.project61.part2_security.limits import burst_label, lets_too_many_through
+from exercises.project61.part2_security.limits import (
+    ANOTHER,
+    API_KEY,
+    STREAM,
+    beyond_label,
+    burst_label,
+    lets_too_many_through,
+)
 from exercises.project61.part2_security.plan import (
     PATIENCE_SECONDS,
     TIERS,
+    TRIES,
     call,
     limits_of,
+    one_who_chats,
     small_limits,
     small_limits_and_users,
 )
@@ -31,11 +49,13 @@ APART_SECONDS = 1.5
 """Between tiers: what keeps Redis from answering in time, or a new window, meets one of them alone."""
 AGAIN_SECONDS = 5.0
 """Before another user of a tier asks: for a service that leaves Redis alone for a while after a late answer."""
+ONCE_MORE = 3
+"""Requests in each other way; a bucket that is refilled all the time may let one of them through."""
 REST_SECONDS = 5.0
 """How long a service may leave Redis alone after a failure, before it meets the next."""
 
 
-@experiment(seconds=8)
+@experiment(seconds=8, settings=one_who_chats)
 async def access(lab: Lab) -> None:
     """Strangers come with forged tokens, users with keys and without permissions; then input that is made to do harm."""
     await wait_for_database(lab)
@@ -43,7 +63,9 @@ async def access(lab: Lab) -> None:
     signed_in = dict(zip(roles, await asyncio.gather(*map(lab.login, roles)), strict=True))
     await _forge(lab, signed_in["free"])
     await _use_keys(lab, signed_in["free"])
-    await _overstep(lab, signed_in["models_only"])
+    [chatting] = more_users(lab.history)
+    await _overstep(lab, MODELS_ONLY, signed_in["models_only"])
+    await _overstep(lab, CHAT_ONLY, await lab.login_as(chatting["username"], chatting["password"]))
     await _pry(lab, signed_in["free"], signed_in["premium"])
     await lab.record_database()
     await _attack(lab, signed_in["premium"])
@@ -53,7 +75,8 @@ async def access(lab: Lab) -> None:
 async def two_instances(lab: Lab) -> None:
     """A key is revoked on one instance and used on another; then users of three tiers ask both for more than they may.
 
-    Of a tier that lets too many through, other users ask as well.
+    Whoever has met a limit asks by an API key and for streams, too. Of a tier that lets too many through, other users
+    ask as well; at last, of each tier, one who has not asked yet.
     """
     second = await lab.second()
     if second is None:
@@ -64,9 +87,12 @@ async def two_instances(lab: Lab) -> None:
     await keys.revoke(lab, key, lab.token, label="elsewhere: revoke")
     await keys.use_until_refused(lab, key, "Bearer", label="elsewhere: revoked", client=second.client)
     signed_in = await asyncio.gather(*map(lab.login, TIERS))
+    # Made before the limits are reached: these may hold for making keys as well.
+    made = [await keys.create(lab, token, label="limited: create key") for token in signed_in]
     lab.phase("fault")
-    for tier, token in zip(TIERS, signed_in, strict=True):
+    for tier, token, key in zip(TIERS, signed_in, made, strict=True):
         await _ask_for_too_much(lab, second.client, tier, token, number=1)
+        await _ask_in_other_ways(lab, tier, token, key)
         await asyncio.sleep(APART_SECONDS)
     for tier in TIERS:
         others = [user for user in more_users(lab.history) if user["tier"] == tier]
@@ -76,6 +102,8 @@ async def two_instances(lab: Lab) -> None:
             await asyncio.sleep(AGAIN_SECONDS)
             token = await lab.login_as(user["username"], user["password"])
             await _ask_for_too_much(lab, second.client, tier, token, number=number)
+    for tier in TIERS:
+        await _ask_as_another(lab, tier)
 
 
 @experiment(seconds=6 + REST_SECONDS, settings=small_limits)
@@ -109,6 +137,25 @@ async def _ask_for_too_much(lab: Lab, other: Client, tier: str, token: str, *, n
         await call(lab, "chat", label=burst_label(tier, number), token=token, client=client)
 
 
+async def _ask_in_other_ways(lab: Lab, tier: str, token: str, key: keys.Key) -> None:
+    """Ask on in the name of a user who has met a limit, for streams, and by an API key if there is one."""
+    for _ in range(ONCE_MORE):
+        nonce = lab.key()
+        body = streamed_body(lab, nonce)
+        label = beyond_label(STREAM, tier)
+        await lab.client.json("POST", lab.ask_path, body, label=label, key=nonce, token=token)
+        if key.text:
+            await call(lab, "chat", label=beyond_label(API_KEY, tier), token=key.text)
+
+
+async def _ask_as_another(lab: Lab, tier: str) -> None:
+    """Ask in the name of a user of a tier who has not asked yet, if there is one."""
+    *_, user = (user for user in more_users(lab.history) if user["tier"] == tier)
+    if not lab.history.exchanges(burst_label(tier, TRIES)):
+        token = await lab.login_as(user["username"], user["password"])
+        await call(lab, "chat", label=beyond_label(ANOTHER, tier), token=token)
+
+
 async def _forge(lab: Lab, genuine: str) -> None:
     for name, forge in lab.vary(FORGERIES):
         token = forge(lab, genuine)
@@ -131,14 +178,15 @@ async def _use_keys(lab: Lab, token: str) -> None:
         await keys.use_until_refused(lab, key, how, label=f"key: revoked as {how}")
 
 
-async def _overstep(lab: Lab, token: str) -> None:
-    """Have a user who may list models ask for more, by token and by a key if there is one."""
+async def _overstep(lab: Lab, permission: str, token: str) -> None:
+    """Have a user who has one permission ask for more, by token and by a key if there is one."""
     key = await keys.create(lab, token, label="permission: create key")
     for how, credential in (("token", token), ("key", key.text)):
         if credential:
-            await call(lab, "models", label="permission: allowed", token=credential)
-            for endpoint, _ in lab.vary(DENIED):
-                await call(lab, endpoint, label=f"permission: denied by {how}", token=credential)
+            await call(lab, permission, label="permission: allowed", token=credential)
+            for endpoint, needed in lab.vary(DENIED):
+                if needed == permission:
+                    await call(lab, endpoint, label=f"permission: denied by {how}", token=credential)
 
 
 async def _pry(lab: Lab, free: str, premium: str) -> None:

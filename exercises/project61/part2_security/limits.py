@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from chaos.history import Answer, Exchange, History
+from exercises.project61.openai_errors import FORM, misfit
 from exercises.project61.part2_security.plan import TIERS, TRIES, WINDOW_SECONDS, limits_of
 from exercises.project61.part2_security.second import no_second
 from lab.reading import outcome
@@ -18,6 +19,10 @@ MOST_SHARE = 1.5
 
 Instances that count for themselves let twice the limit through, and so does a new window, which one user may meet.
 """
+API_KEY, STREAM, ANOTHER = "by an API key", "for a stream", "as another user"
+"""The other ways in which requests are made once a limit is met."""
+LEAST_TIERS = 2
+"""In which something has to be seen, because a new window or a late answer of Redis may explain it in one."""
 
 
 def limits_hold_across_instances(two_instances: History) -> Verdict:
@@ -27,11 +32,18 @@ def limits_hold_across_instances(two_instances: History) -> Verdict:
     verdicts = [
         *(_holds(two_instances, tier, limits[tier]) for tier in TIERS),
         *(verdict for tier in TIERS for verdict in _answers(two_instances, tier, limits[tier])),
+        *(_is_the_users(two_instances, way) for way in (API_KEY, STREAM)),
+        _leaves_others_alone(two_instances),
     ]
     let_through = (
         f"{tier}: {_admitted(_bursts(two_instances, tier)[-1])} of {limits[tier]}" for tier in TIERS
     )
     return in_short(all_of(verdicts), f"let through on two instances, {', '.join(let_through)}")
+
+
+def beyond_label(way: str, tier: str) -> str:
+    """Return the label of requests in another way once a tier's first user has met the limit."""
+    return f"beyond, {way}: {tier}"
 
 
 def burst_label(tier: str, number: int) -> str:
@@ -83,6 +95,35 @@ def _holds(history: History, tier: str, limit: int) -> Verdict:
     return counts[-1]
 
 
+def _is_the_users(history: History, way: str) -> Verdict:
+    """Judge whether a limit that a user has met by a token, for whole answers, holds in another way as well.
+
+    A right service may begin a new window at that moment, but not in every tier.
+    """
+    tried = [
+        asked
+        for tier in TIERS
+        if _bursts(history, tier)[0][-1].status == 429
+        and (asked := history.exchanges(beyond_label(way, tier)))
+    ]
+    let_through = [asked for asked in tried if all(one.status == 200 for one in asked)]
+    if len(tried) < LEAST_TIERS or len(let_through) < len(tried):
+        return passed("")
+    expected = f"429 {way} for a user who has met the limit"
+    if stalled(history, tried[0][0].request.t, _end(tried[-1])):
+        return too_busy("ask again within a minute", tried[0][0].end)
+    return failed(expected, f"all of {sum(map(len, tried))} requests were let through", tried[0][0].end)
+
+
+def _leaves_others_alone(history: History) -> Verdict:
+    """Judge whether users are let through who have not asked yet, while others of their tiers are at the limit."""
+    asked = [one for tier in TIERS for one in history.exchanges(beyond_label(ANOTHER, tier))]
+    if len(asked) < LEAST_TIERS or any(one.status != 429 for one in asked):
+        return passed("")
+    expected = "200 for a user's first request while another user of the tier is at the limit"
+    return failed(expected, f"429 in all of {len(asked)} tiers", asked[0].end)
+
+
 def _count(tier: str, limit: int, asked: list[Exchange]) -> Verdict:
     """Judge how many requests of one user were let through at most."""
     start, end = asked[0].request.t, _end(asked)
@@ -112,6 +153,8 @@ def _tells_when(answer: Answer, limit: int) -> Verdict:
     left = answer.headers["x-ratelimit-remaining"]
     if _number(left) != 0:
         return failed("X-RateLimit-Remaining: 0 with a 429", f"X-RateLimit-Remaining: {left[:40]}", answer)
+    if wrong := misfit(answer.body):
+        return failed(f"{FORM}, with a 429", wrong, answer)
     return passed("", answer)
 
 

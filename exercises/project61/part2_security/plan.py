@@ -27,6 +27,11 @@ PATIENCE_SECONDS = 10.0
 REFUSED = (403, 404)
 
 
+def one_who_chats(source: random.Random) -> Settings:
+    """Return one more user, who may chat and nothing else."""
+    return Settings(composed=with_more_users([draw_user(source, TIERS[0])]))
+
+
 def small_limits(source: random.Random) -> Settings:
     """Return limits that a few requests reach."""
     limits = zip(

@@ -16,9 +16,11 @@ MADE_BY_PROMETHEUS = {"up", "ALERTS", "ALERTS_FOR_STATE"}
 OTHERS = re.compile(
     r"(?:scrape|redis|pg|postgres|postgresql|node|container|kube|kubelet|machine|litellm|vllm|llamacpp|prometheus"
     r"|alertmanager|grafana|loki|promtail|tempo|otelcol|probe|nginx|traefik|envoy|haproxy|istio|pgbouncer|qdrant|mlflow"
-    r"|cadvisor|go|DCGM)(?:_|:)"
+    r"|cadvisor|go|DCGM|nvidia|valkey|minio|caddy|otel|k6|keda|argocd|apiserver|etcd|coredns|cortex|mimir|ollama|tei|te"
+    r"|sglang|blackbox|certmanager)(?:_|:)"
 )
 """Metrics of other exporters, which the service cannot have."""
+_CONVERTS = re.compile(r"^\s*convert_classic_histograms_to_nhcb: true\b", re.MULTILINE)
 _DEPTH = 5
 _SHOWN = 3
 
@@ -43,7 +45,8 @@ def dashboards_and_alerts_rest_on_metrics(traffic: History) -> Verdict:
         return failed(expected, "there is no dashboard with an expression")
     if not any(rule.alert for rule in ruled):
         return failed(expected, "there are no alert rules")
-    known = _known(traffic) | {rule.record for rule in ruled} | MADE_BY_PROMETHEUS
+    own = _known(traffic) | {rule.record for rule in ruled}
+    known = own | MADE_BY_PROMETHEUS
     missing = {
         name: use
         for use in uses
@@ -53,6 +56,9 @@ def dashboards_and_alerts_rest_on_metrics(traffic: History) -> Verdict:
     if missing:
         told = "; ".join(f"{name} ({use.place})" for name, use in list(missing.items())[:_SHOWN])
         return failed(expected, f"/metrics does not have {excerpt(told)}", next(iter(missing.values())).file)
+    asked = {name for use in uses[: len(shown)] for name in use.expression.metrics}
+    if asked and not asked & own:
+        return failed(expected, "no dashboard has a metric of the service, but only of others", shown[0].file)
     names = {name for use in uses for name in use.expression.metrics}
     return passed(f"{len(uses)} expressions use {len(names)} metrics, all of them there", shown[0].file)
 
@@ -67,7 +73,7 @@ def alerts_have_an_objective(monitoring_files: History) -> Verdict:
     broken = [rule for rule in ruled if rule not in read_rules]
     recorded = {rule.record: one for rule, one in read_rules.items() if rule.record}
     alerts = {rule: one for rule, one in read_rules.items() if rule.alert}
-    whole = {rule: one for rule, one in alerts.items() if rule.lasting and rule.severity}
+    whole = {rule: one for rule, one in alerts.items() if _lasts(rule) and rule.severity}
     kinds: Mapping[str, Callable[[promql.Expression], bool]] = {
         "the share of errors": lambda one: one.divides and one.selects_errors,
         "latency": lambda one: one.measures_latency,
@@ -83,6 +89,11 @@ def alerts_have_an_objective(monitoring_files: History) -> Verdict:
             return failed(expected, excerpt(actual), *(rule.file for rule in (unfinished or broken)[:1]))
         named.append(right[0])
     return passed(f"{named[0].alert} and {named[1].alert}", named[0].file)
+
+
+def _lasts(rule: Rule) -> bool:
+    """Whether a rule waits before it alerts; its duration may be `0s`."""
+    return any(digit in rule.lasting for digit in "123456789")
 
 
 def _of_query(query: Query) -> _Use:
@@ -114,14 +125,18 @@ def _use(text: str, place: str, file: File) -> _Use:
 
 
 def _known(traffic: History) -> set[str]:
-    """Return every name that a scrape has shown."""
+    """Return every name that a scrape has shown; the bare ones of histograms if Prometheus makes native ones of them."""
     found: set[str] = set()
+    converts = any(_CONVERTS.search(file.text) for file in traffic.of(File))
     for one in traffic.exchanges():
         if one.request.label.startswith(LABEL):
             try:
-                found |= read(one.end).names
+                scraped = read(one.end)
             except ValueError:
                 continue
+            found |= scraped.names
+            if converts:
+                found |= {name for name, family in scraped.families.items() if family.type == "histogram"}
     return found
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -16,8 +17,15 @@ _OPERATOR = re.compile(r"[-+*/%^]|[<>=!]=?|\b(?:and|or|unless|atan2)\b", re.IGNO
 
 # Grafana replaces its variables before Prometheus sees the expression.
 _DURATION = re.compile(r"(?<=\[)[^\]\"]*\$[^\]\"]*(?=\])")
-_LABELS = re.compile(r"(\b(?:by|without|on|ignoring)\s*\([^)\"]*)\$\{?\w+(?::\w+)?\}?")
-_VARIABLE = re.compile(r"\"(?:[^\"\\]|\\.)*\"|(\$\{\w+(?::\w+)?\}|\$\w+|\[\[\w+\]\])")
+_LABELS = re.compile(r"\b(?:by|without|on|ignoring)\s*\([^)\"]*\)")
+_LABEL = re.compile(r"\$\{?\w+(?::\w+)?\}?")
+_REFERENCE = r"(?:\$\{\w+(?::\w+)?\}|\$\w+(?!\w)|\[\[\w+\]\])"
+_VARIABLE = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+    rf"|(?P<name>(?<![\w:])[A-Za-z_:][\w:]*{_REFERENCE}[\w:]*|{_REFERENCE}(?:[\w:]+|(?=\s*[{{\[])))|(?P<value>{_REFERENCE})"
+)
+_UNKNOWN = "name_in_a_variable"
+"""What stands for a metric whose name, or a part of it, is in a variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +45,14 @@ def read(text: str) -> Expression:
     plain = _TEXTS.sub("", text)
     if len(_OPERATOR.findall(plain)) + _depth(plain) > MOST_PARTS:
         raise ValueError(f"has more than {MOST_PARTS} parts")
-    parsed = promql_parser.parse(_without_variables(text))
+    parsed = _parsed(text)
     found: list[promql_parser.Expr] = []
     promql_parser.walk(parsed, found.append)
     selectors = [one for one in found if isinstance(one, promql_parser.VectorSelector)]
-    names = frozenset(name for one in selectors for name in _names(one))
+    names = frozenset(name for one in selectors for name in _names(one) if name != _UNKNOWN)
     return Expression(
         metrics=names,
-        divides="/" in plain,
+        divides=any(map(_is_share, found)),
         selects_errors=any(map(_selects_errors, selectors)),
         measures_latency=any(map(_LATENCY.search, names)) or any(map(_is_quantile, found)),
     )
@@ -56,14 +64,42 @@ def _depth(text: str) -> int:
     return max(accumulate(steps), default=0)
 
 
+def _parsed(text: str) -> promql_parser.Expr:
+    """Parse an expression; a variable of Grafana's is a number or the name of a metric, whichever parses."""
+    try:
+        return promql_parser.parse(_without_variables(text, "1"))
+    except ValueError:
+        with suppress(ValueError):
+            return promql_parser.parse(_without_variables(text, _UNKNOWN))
+        raise
+
+
+def _is_share(one: promql_parser.Expr) -> bool:
+    """Whether an expression divides what it selects by what it selects, and not by a number."""
+    return (
+        isinstance(one, promql_parser.BinaryExpr)
+        and str(one.op) == "/"
+        and _selects(one.lhs)
+        and _selects(one.rhs)
+    )
+
+
+def _selects(one: promql_parser.Expr) -> bool:
+    found: list[promql_parser.Expr] = []
+    promql_parser.walk(one, found.append)
+    return any(isinstance(each, promql_parser.VectorSelector) for each in found)
+
+
 def _is_quantile(one: promql_parser.Expr) -> bool:
     return isinstance(one, promql_parser.Call) and one.func.name == "histogram_quantile"
 
 
-def _without_variables(text: str) -> str:
+def _without_variables(text: str, value: str) -> str:
     text = _DURATION.sub("5m", text)
-    text = _LABELS.sub(r"\1label", text)
-    return _VARIABLE.sub(lambda found: "1" if found[1] else found[0], text)
+    text = _LABELS.sub(lambda found: _LABEL.sub("label", found[0]), text)
+    return _VARIABLE.sub(
+        lambda found: _UNKNOWN if found["name"] else value if found["value"] else found[0], text
+    )
 
 
 def _names(selector: promql_parser.VectorSelector) -> Iterator[str]:
@@ -81,12 +117,14 @@ def _matchers(selector: promql_parser.VectorSelector) -> list[promql_parser.Matc
     ]
 
 
-_LATENCY = re.compile(r"(?:latency|duration|response_time)(?!.*_count$)", re.IGNORECASE)
+_LATENCY = re.compile(r"(?:latency|duration|response_time)(?!.*_count$)|_bucket$", re.IGNORECASE)
 _ERRORS = re.compile(r"err|fail|exception", re.IGNORECASE)
 _STATUS = re.compile(r"status|code|outcome|result|success|error", re.IGNORECASE)
 
 
 def _selects_errors(selector: promql_parser.VectorSelector) -> bool:
+    if selector.name and selector.name.endswith(("_sum", "_bucket")):
+        return False  # how long answers with a status took
     return bool(selector.name and _ERRORS.search(selector.name)) or any(
         _STATUS.search(matcher.name) for matcher in _matchers(selector)
     )

@@ -1,28 +1,32 @@
 """The checks of the deployment: its files are read, and nothing is started."""
 
 import posixpath
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from chaos.history import File, History
-from exercises.project61.part5_deployment import compose, image, manifests, schemas, sense, workflow
+from exercises.project61.part5_deployment import compose, manifests, schemas, sense, workflow
+from exercises.project61.part5_deployment.project import Project
 from lab import compose_file
 from lab.verdict import Verdict, failed, passed
 
 READY = ("/health/detailed", "/health/ready", "/ready", "/readyz")
 SHOWN = 3
+RENDER = "add the output of `helm template`"
 
 
 def image_is_safe(deployment_files: History) -> Verdict:
     expected = "a Dockerfile whose last stage has a USER other than root, no secret, and a health check"
-    file = _dockerfile(deployment_files)
+    project = Project.of(deployment_files)
+    file = project.dockerfile()
     if file is None:
         return failed(expected, "there is no Dockerfile of the API")
-    made = image.last_stage(file.text, compose.build_arguments(_api(deployment_files) or {}))
+    made = project.image(file, project.api)
+    is_checked = compose.has_health_check({}, made.healthcheck) or compose.has_health_check(project.api, "")
     wrong = [
         *(["it runs as root"] if made.is_roots else []),
         *(f"it holds a secret ({secret})" for secret in made.secrets),
-        *([] if made.healthcheck or _api_is_checked(deployment_files) else ["nothing asks for its health"]),
+        *([] if is_checked else ["nothing asks for its health"]),
     ]
     if wrong:
         return failed(expected, f"{file.path}: {', '.join(wrong[:SHOWN])}", file)
@@ -32,27 +36,20 @@ def image_is_safe(deployment_files: History) -> Verdict:
 def compose_is_complete(deployment_files: History) -> Verdict:
     parts = ("API", *compose.SERVICES)
     expected = f"a valid compose file with {', '.join(parts)}, each with a health check"
-    file = _compose_file(deployment_files)
+    project = Project.of(deployment_files)
+    file = project.file
     if file is None:
         return failed(expected, f"there is no {compose.NAMES[0]}")
     try:
-        services = compose.services(file.text)
-        wrong = schemas.problem(compose_file.load(file.text), "compose-spec")
+        wrong = project.problem or schemas.problem(compose_file.load(file.text), "compose-spec")
     except ValueError as error:
-        return failed(expected, f"{file.path}: {error}", file)
+        wrong = str(error)
     if wrong:
         return failed(expected, f"{file.path}: {wrong}", file)
-    known = compose.kinds(services)
+    known = compose.kinds(project.services)
     if missing := [part for part in parts if part not in known]:
         return failed(expected, f"{file.path} has no {', no '.join(missing)}", file)
-    dockerfile = _dockerfile(deployment_files)
-    api_image = image.last_stage(dockerfile.text if dockerfile else "")
-    unchecked = [
-        part
-        for part, name in known.items()
-        if not compose.has_health_check(services[name]) and not (part == "API" and api_image.healthcheck)
-    ]
-    if unchecked:
+    if unchecked := [part for part, name in known.items() if not project.is_checked(name)]:
         return failed(expected, f"nothing asks for the health of {', '.join(unchecked)}", file)
     return passed(f"{file.path} has all {len(parts)}, and asks for their health", file)
 
@@ -76,9 +73,10 @@ def manifests_make_sense(deployment_files: History) -> Verdict:
         return failed(expected, str(error))
     alive = deployment_files.contract.endpoints["alive"]
     # An overlay for a developer's machine may have one replica; one of them has to be fit for production.
-    apis = [(one, api) for one in found.deployments if (api := one.api((alive, *READY)))]
+    apis = [(one, api) for one in found.deployments for api in one.apis(alive, READY)]
     if not apis:
-        return failed(expected, "there is no Deployment of the API")
+        outside = f" outside of Helm's templates; {RENDER}" if found.has_chart else ""
+        return failed(expected, f"there is no Deployment of the API{outside}")
     judged = ((list(sense.problems(one, api, alive=alive, ready=READY)), one.origin) for one, api in apis)
     wrong, origin = min(judged, key=lambda one: (len(one[0]), "prod" not in one[1]))
     if wrong:
@@ -101,60 +99,32 @@ def workflow_tests_and_builds(deployment_files: History) -> Verdict:
         if wrong := schemas.problem(one, "github-workflows"):
             return failed(expected, f"{file.path}: {wrong}", file)
         loaded[file.path] = one
-    running = workflow.run_on_changes(loaded)
+    running, actions = workflow.run_on_changes(loaded), _actions(deployment_files)
     seen = {
         "runs on push or pull requests": bool(running),
-        "runs the tests": any(map(workflow.tests, running)),
-        "builds the image": any(map(workflow.builds, running)),
+        "runs the tests": any(workflow.tests(one, actions) for one in running),
+        "builds the image": any(workflow.builds(one, actions) for one in running),
     }
     if missing := [what for what, done in seen.items() if not done]:
         return failed(expected, f"none {' and '.join(missing)}", *files[:SHOWN])
     return passed(f"{len(files)} valid; tests and builds on changes", *files[:SHOWN])
 
 
+def _actions(history: History) -> dict[str, dict[str, Any]]:
+    """Return the composite actions of the repository, by their folders."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in history.of(File):
+        if posixpath.basename(file.path) in {"action.yml", "action.yaml"}:
+            with suppress(ValueError):
+                found[posixpath.dirname(file.path)] = workflow.load(file.text)
+    return found
+
+
 def _manifests(history: History) -> manifests.Manifests:
     """Return the manifests. Raises ValueError where one is no YAML, or there is none."""
-    found = manifests.read(
-        [
-            file
-            for file in history.of(File)
-            if file.path.endswith((".yml", ".yaml", "Kustomization")) and not file.path.startswith(".github/")
-        ]
-    )
+    found = manifests.read(history.of(File))
     if found.objects:
         return found
     if found.has_chart:
-        raise ValueError("there are templates of Helm's alone; add what `helm template` makes of them")
+        raise ValueError(f"there are templates of Helm's alone; {RENDER}")
     raise ValueError("there are no Kubernetes manifests")
-
-
-def _dockerfile(history: History) -> File | None:
-    """Return the Dockerfile of the API: what the compose file builds it from, else the one that lies highest."""
-    api = _api(history)
-    build = api.get("build") if api else None
-    table = build if isinstance(build, dict) else {"context": build} if isinstance(build, str) else {}
-    if table:
-        path = posixpath.join(str(table.get("context") or "."), str(table.get("dockerfile") or "Dockerfile"))
-        if named := history.file(posixpath.normpath(path)):
-            return named
-    found = [file for file in history.of(File) if file.path.rpartition("/")[2] == "Dockerfile"]
-    return min(found, key=lambda one: (one.path.count("/"), one.path), default=None)
-
-
-def _compose_file(history: History) -> File | None:
-    return next((file for name in compose.NAMES if (file := history.file(name))), None)
-
-
-def _api(history: History) -> Mapping[str, Any] | None:
-    """Return the entry of the API in the compose file; None where it cannot be told."""
-    file = _compose_file(history)
-    try:
-        services = compose.services(file.text) if file else {}
-    except ValueError:
-        return None
-    return services.get(compose.kinds(services).get("API", ""))
-
-
-def _api_is_checked(history: History) -> bool:
-    api = _api(history)
-    return api is not None and compose.has_health_check(api)

@@ -1,39 +1,50 @@
 """Reads compose files: which of the project's services are there, and whether their health is asked."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from exercises.project61.part5_deployment.image import expand
-from exercises.project61.part5_deployment.values import table
-from lab import compose_file
+from exercises.project61.values import table
+from lab import compose_project
+from lab.compose_project import Files, beside
+from lab.health_command import asks_nobody
 
 NAMES = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
-    "backend": ("litellm", "vllm", "llama", "ollama", "localai", "tgi"),
-    "Redis": ("redis", "valkey"),
-    "PostgreSQL": ("postgres", "pgvector", "timescale"),
+    "backend": ("litellm", "vllm", "llama", "ollama", "localai", "text-generation-inference", "sglang"),
+    "Redis": ("redis", "valkey", "dragonfly", "keydb"),
+    "PostgreSQL": ("postgres", "pgvector", "timescale", "postgis"),
     "Prometheus": ("prometheus",),
     "Grafana": ("grafana",),
 }
 """What each of the services beside the API is called, in its name or its image."""
 
-_BACKENDS = re.compile(r"mock|stub|fake|llm|model|openai|inference|upstream|backend")
+_BACKENDS = re.compile(r"mock|stub|fake|llm|model|openai|inference|upstream|backend|\btgi\b")
 """What a backend may be called that is none of these programs; one's own API may be called so as well."""
 _API_NAMES = frozenset({"api", "app", "gateway", "web", "server"})
 _API_WORD = re.compile(r"(?:^|[-_])(?:api|gateway)(?:$|[-_\d])")
 _TOOLS = re.compile(r"exporter|insight|commander|admin|migrat|init|backup|alertmanager")
 """What runs beside a database, and is none."""
+_CHECKED_IMAGES = ("llama.cpp:server",)
+"""Published images that have a HEALTHCHECK of their own."""
 
 
-def services(text: str) -> dict[str, dict[str, Any]]:
-    """Return the services of a compose file. Raises ValueError where it is none."""
-    content = compose_file.load(text)
-    found = content.get("services") if isinstance(content, dict) else None
-    if not isinstance(found, dict):
-        raise ValueError("it has no services")  # noqa: TRY004 - what the file holds is its author's mistake
-    return {str(name): one for name, one in found.items() if isinstance(one, dict)}
+def main_file(files: Files) -> str | None:
+    """Return the path of the project's compose file: in the root, or else the one that lies highest."""
+    found = [path for path in files if posixpath.basename(path) in NAMES]
+    return min(
+        found, key=lambda one: (one.count("/"), NAMES.index(posixpath.basename(one)), one), default=None
+    )
+
+
+def services(path: str, files: Files) -> dict[str, dict[str, Any]]:
+    """Return the services of a compose project. Raises ValueError where it has none."""
+    if found := compose_project.services(path, files):
+        return found
+    raise ValueError("it has no services")
 
 
 def kinds(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -81,12 +92,26 @@ def build_arguments(service: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): expand(str(value)) for name, value in table(given).items() if value is not None}
 
 
-def has_health_check(service: Mapping[str, Any]) -> bool:
-    """Whether a service's own entry has its health asked."""
-    check = service.get("healthcheck")
-    if not isinstance(check, dict) or str(check.get("disable")).lower() == "true":
+def dockerfile(path: str, service: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the path of the Dockerfile that a service is built from, and the stage of it; empty for none."""
+    build = service.get("build")
+    built = {"context": build} if isinstance(build, str) else table(build)
+    if not built:
+        return "", ""
+    context = beside(path, expand(str(built.get("context") or ".")))
+    name = expand(str(built.get("dockerfile") or "Dockerfile"))
+    return posixpath.normpath(posixpath.join(context, name)), expand(str(built.get("target") or ""))
+
+
+def has_health_check(service: Mapping[str, Any], built: str) -> bool:
+    """Whether something asks a service for its health. `built` is the command that its image brings, if any."""
+    check = table(service.get("healthcheck"))
+    if str(check.get("disable")).lower() == "true":
         return False
     test = check.get("test")
     words = [str(word) for word in test] if isinstance(test, list) else [str(test or "")]
-    asked = " ".join(word for word in words if word not in {"CMD", "CMD-SHELL"}).strip()
-    return bool(asked) and asked.upper() != "NONE" and asked not in {"true", "exit 0", ":"}
+    asked = " ".join(word for word in words if word not in {"CMD", "CMD-SHELL"}).strip() if test else ""
+    if not asked and any(image in str(service.get("image")) for image in _CHECKED_IMAGES):
+        return True
+    asked = asked or built
+    return bool(asked) and asked.upper() != "NONE" and not asks_nobody(asked)

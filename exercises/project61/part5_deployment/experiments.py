@@ -1,5 +1,9 @@
 """The experiment of the deployment: nothing is started, its files are read."""
 
+import glob
+
+from chaos.history import File
+from exercises.project61.part5_deployment import manifests
 from lab.experiment import experiment
 from lab.lab import Lab
 
@@ -12,12 +16,15 @@ FOLDERS = (
 _MANIFESTS = ("*.yml", "*.yaml", "Kustomization")
 PATTERNS = (
     *("*Dockerfile*", "*/*Dockerfile*", "src/**/*Dockerfile*", ".dockerignore", *_MANIFESTS),
-    *(".github/workflows/*.yml", ".github/workflows/*.yaml"),
+    *(f".github/{name}" for name in ("workflows/*.yml", "workflows/*.yaml", "actions/**/action.y*ml")),
     *(f"{folder}/**/{name}" for folder in FOLDERS for name in (*_MANIFESTS, "*Dockerfile*")),
 )
 
 
 @experiment(seconds=1, needs="nothing")
 async def deployment_files(lab: Lab) -> None:
-    """Read Dockerfiles, compose files, Kubernetes manifests and workflows."""
+    """Read Dockerfiles, compose files, Kubernetes manifests with the files that they are made of, and workflows."""
     lab.record_files(*PATTERNS)
+    known = {file.path for file in lab.history.of(File)}
+    named = manifests.sources(lab.history.of(File))
+    lab.record_files(*(glob.escape(path) for path in named if path not in known))

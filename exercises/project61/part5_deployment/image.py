@@ -5,19 +5,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from exercises.project61.part5_deployment.secrets import is_in_clear
+from lab.reading import as_json
 
-_CONTINUED = re.compile(r"\\[ \t]*\n")
+_CONTINUED = re.compile(r"\\[ \t]*$")
+_HEREDOC = re.compile(r"(?:^|\s)\d*<<-?([\"']?)(?P<end>[A-Za-z_]\w*)\1(?=$|[\s;|&>])")
 _INSTRUCTION = re.compile(r"^\s*(?P<word>[A-Za-z]+)\s+(?P<rest>\S.*)$")
 _FROM = re.compile(r"(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=|\s+)(?P<value>\"[^\"]*\"|'[^']*'|\S+)")
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
 _REFERENCE = re.compile(r"\$(?P<bare>\w+)|\$\{(?P<name>\w+)(?::(?P<sign>[-+])(?P<word>[^{}]*))?\}")
-_ENV_FILE = re.compile(r"(?:^|[\s\"'/])\.env(?:$|[\s\"',])")
+_ENV_FILE = re.compile(r"(?:^|/)\.env(?:\.(?:local|prod|production|secrets?))?$")
+_CHECK = re.compile(r"(?:--\S+\s+)*CMD\s+(?P<command>.+)", re.IGNORECASE)
 _LONGEST = 256
 """Of a value, in characters: values that refer to each other could double with every line."""
+_MOST_CHARACTERS = 4_000
+"""Of an instruction, in which here-documents are looked for."""
 _MOST_VARIABLES = 200
 """Of an image; what comes after them counts as unknown."""
-ROOT = {"root", "0"}
+_ZERO = re.compile(r"0+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Image:
 
     user: str = ""
     healthcheck: str = ""
+    """The command that asks for its health; empty for none."""
     secrets: tuple[str, ...] = ()
     """What should not be in it, as it stands in the Dockerfile."""
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -34,25 +40,31 @@ class Image:
     @property
     def is_roots(self) -> bool:
         """Whether it runs as root; an image whose Dockerfile does not say has root as its user, as far as can be told."""
-        return not self.user or self.user.split(":")[0] in ROOT
+        name = self.user.split(":")[0]
+        return not name or name == "root" or bool(_ZERO.fullmatch(name))
 
     def expand(self, text: str) -> str:
         """Return a text with the values of the variables in it, as far as they are known."""
         return expand(text, self.environment, self.arguments)
 
 
-def last_stage(dockerfile: str, given: Mapping[str, str] | None = None) -> Image:
-    """Return the image that a Dockerfile makes if no target is named. `given` are the build's arguments."""
+def built(dockerfile: str, given: Mapping[str, str] | None = None, target: str = "") -> Image:
+    """Return the image that a Dockerfile makes: of its last stage, or of the stage `target`.
+
+    `given` are the build's arguments.
+    """
     given = given or {}
     stages: dict[str, Image] = {}
     image, name = Image(), ""
     common: Mapping[str, str] | None = None
-    for line in _CONTINUED.sub(" ", dockerfile).splitlines():
+    for line in _lines(dockerfile):
         found = _INSTRUCTION.match(line)
         if found is None:
             continue
         word, rest = found["word"].upper(), found["rest"].strip()
         if word == "FROM" and (begun := _FROM.match(rest)):
+            if target and name == target.lower():
+                return image
             if common is None:
                 common = image.arguments
             stages[name] = image
@@ -61,6 +73,26 @@ def last_stage(dockerfile: str, given: Mapping[str, str] | None = None) -> Image
         else:
             image = _after(image, word, rest, given, common or {})
     return image
+
+
+def _lines(dockerfile: str) -> Iterator[str]:
+    """Yield the instructions, each on a line, without comments and here-documents."""
+    lines = [line for line in dockerfile.splitlines() if not line.lstrip().startswith("#")]
+    last = {line.strip(): place for place, line in enumerate(lines)}
+    place = 0
+    while place < len(lines):
+        parts = [lines[place]]
+        while _CONTINUED.search(parts[-1]) and place + 1 < len(lines):
+            place += 1
+            parts.append(lines[place])
+        place += 1
+        whole = " ".join(_CONTINUED.sub("", part) for part in parts)
+        yield whole
+        for document in _HEREDOC.finditer(whole[:_MOST_CHARACTERS]):
+            if last.get(document["end"], -1) >= place:
+                while lines[place].strip() != document["end"]:
+                    place += 1
+                place += 1
 
 
 def expand(text: str, *variables: Mapping[str, str]) -> str:
@@ -91,7 +123,8 @@ def _after(image: Image, word: str, rest: str, given: Mapping[str, str], common:
         case "USER":
             return replace(image, user=image.expand(rest).strip("\"'"))
         case "HEALTHCHECK":
-            return replace(image, healthcheck="" if rest.upper() == "NONE" else rest)
+            check = _CHECK.match(rest)
+            return replace(image, healthcheck=_plain(check["command"]) if check else "")
         case "ENV":
             assigned = {
                 one["name"]: image.expand(one["value"].strip("\"'")) for one in _ASSIGNED.finditer(rest)
@@ -102,9 +135,22 @@ def _after(image: Image, word: str, rest: str, given: Mapping[str, str], common:
             arguments = dict(_arguments(image, rest, given, common))
             image = replace(image, arguments=_more(image.arguments, arguments))
             return _holding(image, _in_clear(word, rest))
-        case "COPY" | "ADD" if _ENV_FILE.search(rest):
-            return _holding(image, [f"{word} .env"])
+        case "COPY" | "ADD":
+            return _holding(image, (f"{word} {one}" for one in _copied(rest) if _ENV_FILE.search(one)))
     return image
+
+
+def _plain(command: str) -> str:
+    """Return a command as one line, also of the exec form."""
+    words = as_json(command)
+    return " ".join(map(str, words)) if isinstance(words, list) else command.strip()
+
+
+def _copied(rest: str) -> list[str]:
+    """Return what COPY or ADD copies: all but its options and the destination."""
+    plain = re.sub(r"^(?:--\S+\s+)+", "", rest)
+    words = as_json(plain)
+    return [str(word) for word in words][:-1] if isinstance(words, list) else plain.split()[:-1]
 
 
 def _arguments(

@@ -2,16 +2,23 @@
 
 import copy
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from exercises.project61.part5_deployment.values import Object, listed, table
+from exercises.project61.values import Object, listed, table
 from lab import compose_file
 
 NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+_NO_MANIFESTS = ("transformers", "generators", "validators", "configurations")
+"""The fields that name files with settings of kustomize's own."""
+_SAFE_PATTERN = re.compile(r"[\w.|-]*(?:\.?\*[\w.|-]*){0,3}")
+"""A target's name that can be matched in little time; the longest name has 253 characters."""
 _LISTED_BY_NAME = frozenset({"containers", "initContainers", "env", "volumes"})
 """The lists that a strategic merge goes through by the names of their entries."""
+_DIRECTIVE = "$patch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,24 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """Labels that a kustomization adds to pods, and to what selects them if `is_selecting`."""
+
+    pairs: Object
+    is_selecting: bool
+
+    def add(self, one: dict[str, Any]) -> None:
+        """Add the labels to a workload or a PodDisruptionBudget."""
+        spec = table(one.get("spec"))
+        if "template" in spec:
+            spec = _with(spec, self.pairs, "template", "metadata", "labels")
+        if self.is_selecting and "selector" in spec and one.get("kind") != "Service":
+            spec = _with(spec, self.pairs, "selector", "matchLabels")
+        if spec:
+            one["spec"] = spec
+
+
+@dataclass(frozen=True, slots=True)
 class Kustomization:
     """What a kustomization does, with all that it builds on, in this order. `replicas` are by the names that they are for.
 
@@ -42,9 +67,10 @@ class Kustomization:
     patches: tuple[tuple[Object, Any], ...] = ()
     images: tuple[Image, ...] = ()
     replicas: tuple[tuple[str, int], ...] = ()
+    labels: tuple[Labels, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.patches or self.images or self.replicas)
+        return bool(self.patches or self.images or self.replicas or self.labels)
 
     def after(self, other: "Kustomization") -> "Kustomization":
         return Kustomization(
@@ -53,18 +79,25 @@ class Kustomization:
             other.patches + self.patches,
             other.images + self.images,
             other.replicas + self.replicas,
+            other.labels + self.labels,
         )
 
-    def apply(self, one: Object) -> Object:
-        """Return an object as it is deployed, its images aside."""
+    def apply(self, one: Object) -> Object | None:
+        """Return an object as it is deployed, its images aside; None if a patch deletes it."""
         made = copy.deepcopy(dict(one))
         for target, patch in self.patches:
-            if _is_for(target, made):
-                made = _patched(made, patch)
+            if not _is_for(target, made):
+                continue
+            patched = _patched(made, patch, is_named=not target)
+            if patched is None:
+                return None
+            made = patched
         counts = dict(self.replicas)
         name = str(table(made.get("metadata")).get("name"))
         if name in counts and "spec" in made:
             made["spec"] = {**table(made["spec"]), "replicas": counts[name]}
+        for labels in self.labels:
+            labels.add(made)
         return made
 
 
@@ -81,21 +114,14 @@ def read(loaded: Mapping[str, Sequence[Any]]) -> tuple[list[Kustomization], set[
     patches = {patch for path, one in found.items() for patch in _patch_files(path, one)}
     bases = {base for path in found for base in _below(path, found)}
     made = {path: _build(path, found, loaded, set()) for path in found}
-    return [one for path, one in made.items() if one or path not in bases], {*found, *patches}
-
-
-def generated(loaded: Mapping[str, Sequence[Any]]) -> Iterator[Object]:
-    """Yield the Secrets and ConfigMaps that kustomizations make of the literal values in them."""
-    for path, documents in loaded.items():
-        one = table(documents[0]) if posixpath.basename(path) in NAMES and documents else {}
-        for field, kind, data in (
-            ("secretGenerator", "Secret", "stringData"),
-            ("configMapGenerator", "ConfigMap", "data"),
-        ):
-            for entry in map(table, listed(one.get(field))):
-                pairs = (str(literal).partition("=") for literal in listed(entry.get("literals")))
-                values = {name: value.strip("\"'") for name, _, value in pairs}
-                yield {"kind": kind, "metadata": {"name": str(entry.get("name") or "")}, data: values}
+    settings = {
+        _beside(path, name)
+        for path, one in found.items()
+        for field in _NO_MANIFESTS
+        for name in listed(one.get(field))
+    }
+    others = {path for path in loaded if path in settings or posixpath.dirname(path) in settings}
+    return [one for path, one in made.items() if one or path not in bases], {*found, *patches, *others}
 
 
 def _build(
@@ -117,6 +143,7 @@ def _build(
             for entry in map(table, listed(one.get("replicas")))
             if isinstance(entry.get("count"), int)
         ),
+        tuple(_labels(one)),
     )
     return own.after(made)
 
@@ -134,31 +161,46 @@ def _below(path: str, found: Mapping[str, Object]) -> Iterator[str]:
 
 
 def _patches(path: str, one: Object, loaded: Mapping[str, Sequence[Any]]) -> Iterator[tuple[Object, Any]]:
-    for file in _patch_files(path, one):
-        target = next(
-            (
-                table(entry.get("target"))
-                for entry in map(table, listed(one.get("patches")))
-                if _beside(path, entry.get("path")) == file
-            ),
-            {},
-        )
-        yield from ((target, document) for document in loaded.get(file, ()))
-    for entry in map(table, listed(one.get("patches"))):
-        if isinstance(entry.get("patch"), str):
+    """Yield the patches of a kustomization, each with its target."""
+    for target, file, text in _patch_entries(path, one):
+        documents = loaded.get(file, ())
+        if text:
             try:
-                documents = compose_file.load_all(entry["patch"])
+                documents = compose_file.load_all(text)
             except ValueError:
                 continue
-            yield from ((table(entry.get("target")), document) for document in documents)
+        yield from ((target, document) for document in documents)
 
 
 def _patch_files(path: str, kustomization: Object) -> Iterator[str]:
-    entries = [*listed(kustomization.get("patches")), *listed(kustomization.get("patchesJson6902"))]
-    named = [table(one).get("path") for one in entries]
-    for one in [*named, *listed(kustomization.get("patchesStrategicMerge"))]:
-        if isinstance(one, str):
-            yield _beside(path, one)
+    return (file for _, file, _ in _patch_entries(path, kustomization) if file)
+
+
+def _patch_entries(path: str, one: Object) -> Iterator[tuple[Object, str, str]]:
+    """Yield the target of each patch, its file, and its text if it stands in the kustomization itself."""
+    for entry in listed(one.get("patchesStrategicMerge")):
+        if isinstance(entry, str):
+            yield ({}, "", entry) if "\n" in entry else ({}, _beside(path, entry), "")
+    for entry in map(table, [*listed(one.get("patchesJson6902")), *listed(one.get("patches"))]):
+        named, text = entry.get("path"), entry.get("patch")
+        file = _beside(path, named) if isinstance(named, str) else ""
+        yield table(entry.get("target")), file, text if isinstance(text, str) else ""
+
+
+def _labels(one: Object) -> Iterator[Labels]:
+    if common := table(one.get("commonLabels")):
+        yield Labels(common, is_selecting=True)
+    for entry in map(table, listed(one.get("labels"))):
+        is_selecting = entry.get("includeSelectors") is True
+        if is_selecting or entry.get("includeTemplates") is True:
+            yield Labels(table(entry.get("pairs")), is_selecting)
+
+
+def _with(one: Object, pairs: Object, *way: str) -> dict[str, Any]:
+    """Return a mapping with pairs added to the mapping at the end of a way."""
+    if not way:
+        return {**one, **pairs}
+    return {**one, way[0]: _with(table(one.get(way[0])), pairs, *way[1:])}
 
 
 def _beside(path: str, name: Any) -> str:
@@ -179,20 +221,43 @@ def _without_version(image: str) -> str:
 
 
 def _is_for(target: Object, one: Object) -> bool:
-    """Whether a patch with a target, or without any, may be for an object; an object as a patch names what it is for."""
-    named = {"kind": one.get("kind"), "name": table(one.get("metadata")).get("name")}
-    return all(target.get(field) in {None, value} for field, value in named.items())
+    """Whether a patch with a target, or without any, may be for an object; an object as a patch names what it is for.
+
+    Kustomize takes the name and the kind of a target for regular expressions.
+    """
+    metadata = table(one.get("metadata"))
+    named = {"kind": one.get("kind"), "name": metadata.get("name")}
+    labels = {f"{name}={value}" for name, value in table(metadata.get("labels")).items()}
+    wanted = [part.strip() for part in str(target.get("labelSelector") or "").split(",")]
+    return all(_fits(target.get(field), value) for field, value in named.items()) and all(
+        part in labels for part in wanted if "=" in part and "!" not in part
+    )
 
 
-def _patched(one: Object, patch: Any) -> dict[str, Any]:
+def _fits(wanted: Any, value: Any) -> bool:
+    if wanted in (None, "", value):
+        return True
+    pattern = str(wanted)
+    with suppress(re.error):
+        return bool(_SAFE_PATTERN.fullmatch(pattern) and re.fullmatch(pattern, str(value)[:253]))
+    return False
+
+
+def _patched(one: Object, patch: Any, *, is_named: bool) -> dict[str, Any] | None:
+    """Return an object after a patch; None if the patch deletes it.
+
+    A patch that is an object, and that has no target beside it, names the object that it is for (`is_named`).
+    """
     if isinstance(patch, list):
         made = copy.deepcopy(dict(one))
         for operation in map(table, patch):
             _operate(made, operation)
         return made
-    if not isinstance(patch, dict) or not _is_for(_identity(patch), one):
+    if not isinstance(patch, dict) or (is_named and not _is_for(_identity(patch), one)):
         return dict(one)
-    return _merged(one, {name: value for name, value in patch.items() if name != "metadata"})
+    if patch.get(_DIRECTIVE) == "delete":
+        return None
+    return _merged(one, {name: value for name, value in patch.items() if name not in {"metadata", "kind"}})
 
 
 def _identity(patch: Object) -> Object:
@@ -201,7 +266,7 @@ def _identity(patch: Object) -> Object:
 
 def _merged(one: Object, patch: Object) -> dict[str, Any]:
     """Merge as a strategic merge does: by key, lists of what has names by these, other lists as a whole."""
-    made = dict(one)
+    made = {} if patch.get(_DIRECTIVE) == "replace" else dict(one)
     for name, value in patch.items():
         if value is None:
             made.pop(name, None)
@@ -209,21 +274,23 @@ def _merged(one: Object, patch: Object) -> dict[str, Any]:
             made[name] = _merged(table(made.get(name)), value)
         elif name in _LISTED_BY_NAME and isinstance(value, list):
             made[name] = _merged_by_name(listed(made.get(name)), value)
-        else:
+        elif name != _DIRECTIVE:
             made[name] = value
     return made
 
 
 def _merged_by_name(ones: Sequence[Any], patches: Sequence[Any]) -> list[Any]:
-    by_name = {table(one).get("name"): one for one in ones}
-    for patch in patches:
-        name = table(patch).get("name")
-        by_name[name] = _merged(table(by_name.get(name)), table(patch))
+    by_name = {str(table(one).get("name")): one for one in ones}
+    for patch in map(table, patches):
+        name = str(patch.get("name"))
+        by_name[name] = _merged(table(by_name.get(name)), patch)
+        if patch.get(_DIRECTIVE) == "delete":
+            del by_name[name]
     return list(by_name.values())
 
 
 def _operate(one: Any, operation: Object) -> None:
-    """Carry out an operation of JSON Patch (RFC 6902) that adds or replaces; what has no such place is left."""
+    """Carry out an operation of JSON Patch (RFC 6902) that adds, replaces or removes; what has no such place is left."""
     *way, last = [
         part.replace("~1", "/").replace("~0", "~") for part in str(operation.get("path") or "").split("/")[1:]
     ] or [""]
@@ -232,11 +299,20 @@ def _operate(one: Any, operation: Object) -> None:
             one = one[int(part)]
         else:
             one = one.get(part) if isinstance(one, dict) else None
-    if operation.get("op") not in {"add", "replace"}:
+    if operation.get("op") == "remove":
+        _remove(one, last)
+    elif operation.get("op") not in {"add", "replace"}:
         return
-    if isinstance(one, dict):
+    elif isinstance(one, dict):
         one[last] = operation.get("value")
     elif isinstance(one, list) and last == "-":
         one.append(operation.get("value"))
     elif isinstance(one, list) and last.isdecimal() and int(last) < len(one):
         one[int(last)] = operation.get("value")
+
+
+def _remove(one: Any, last: str) -> None:
+    if isinstance(one, dict):
+        one.pop(last, None)
+    elif isinstance(one, list) and last.isdecimal() and int(last) < len(one):
+        del one[int(last)]

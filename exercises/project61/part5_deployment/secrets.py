@@ -6,12 +6,28 @@ _WORDS = re.compile(r"[_.\-\s]+|(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_ENDS = frozenset(
     {"key", "keys", "secret", "secrets", "token", "password", "passwd", "pwd", "credential", "credentials"}
 )
-_REFERENCE = re.compile(r"\$\(\w+\)|\$\{[^}]*\}|\$\w+")
+_REFERENCE = re.compile(r"\$\(\w+\)|\$\{[^}]*\}|\$\w+|^ENC\[.*\]$|^(?:vault|ref\+\w+):\S+$")
+"""What stands for a value that is elsewhere, such as in Vault, or that SOPS has encrypted."""
 _PLACEHOLDER = re.compile(
-    r"change|replace|your|example|placeholder|dummy|insert|set[-_ ]?me|<|\$\{|\.\.\.|\*\*\*|todo|xxx",
+    r"change|replace|your|example|placeholder|dummy|insert|(?:set|fill|update)[-_ ]?(?:me|in)|<|\$\{|\.\.\.|\*\*\*"
+    r"|todo|xxx|redacted|^tbd$|not[-_ ]a[-_ ](?:real[-_ ])?secret",
     re.IGNORECASE,
 )
 _SWITCHES = frozenset({"true", "false", "yes", "no", "on", "off"})
+_NO_KEYS = frozenset(
+    {
+        "none",
+        "null",
+        "empty",
+        "unused",
+        "not-needed",
+        "no-key",
+        "no-key-required",
+        "sk-no-key-required",
+        "n/a",
+    }
+)
+"""What a client that insists on a key gets for a server that needs none."""
 _PASSWORD_IN_URL = re.compile(r"\w://[^/@\s:]*:(?P<password>[^/@\s]+)@")
 _USERS = "BOOTSTRAP_USERS"
 
@@ -33,7 +49,7 @@ def gives_away(name: str, value: str) -> bool:
 def is_in_clear(name: str, value: str) -> bool:
     """Whether a value under a name is a secret in clear, even one that is meant to be replaced."""
     secret = _REFERENCE.sub("", _secret_part(name, value)).strip("\"' ")
-    return bool(secret) and not secret.startswith("/") and secret.lower() not in _SWITCHES
+    return bool(secret) and not secret.startswith("/") and secret.lower() not in _SWITCHES | _NO_KEYS
 
 
 def _secret_part(name: str, value: str) -> str:

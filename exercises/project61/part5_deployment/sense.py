@@ -14,20 +14,28 @@ from exercises.project61.part5_deployment.manifests import (
     serving,
 )
 from exercises.project61.part5_deployment.secrets import gives_away, is_in_clear
-from exercises.project61.part5_deployment.values import Object, listed, table
+from exercises.project61.values import Object, listed, table
 
 LEAST_GRACE_SECONDS = 30
 """So long a service may take to drain; the grace period has to be longer."""
 LEAST_REPLICAS = 2
+_AUTOSCALERS = (
+    ("HorizontalPodAutoscaler", "minReplicas", 1.0),
+    ("ScaledObject", "minReplicaCount", 0.0),
+)
+"""The kinds of autoscalers, the field with the number of replicas that each keeps, and its default."""
 
 _NO_VERSIONS = frozenset(
     {
-        *("latest", "stable", "edge", "nightly", "canary", "release", "current"),
-        *("main", "master", "trunk", "dev", "develop", "development"),
-        *("test", "testing", "stage", "staging", "prod", "production"),
+        *("latest", "stable", "edge", "nightly", "canary", "release"),
+        *("current", "next", "snapshot", "rolling"),
+        *("main", "master", "trunk", "dev", "develop", "development", "head"),
+        *("test", "testing", "stage", "staging", "prod", "production", "qa", "uat", "local"),
     }
 )
-"""Tags that name a channel, a branch or an environment: what they are given to changes."""
+"""Words of tags that name a channel, a branch or an environment: what they are given to changes."""
+_WORDS = re.compile(r"[-_.]")
+_WORKLOADS = ("Deployment", "StatefulSet")
 _NO_SECRETS = re.compile(r"(?:^|[_.-])(?:user|username|db|database|name|host|port)$", re.IGNORECASE)
 """What Secrets hold beside what is secret."""
 
@@ -37,17 +45,18 @@ def problems(manifests: Manifests, api: Object, *, alive: str, ready: tuple[str,
 
     `alive` is the path that tells that the service lives, `ready` those that tell whether its dependencies do.
     """
-    container = serving(api)
+    container = serving(api, (alive, *ready))
     if not container:
         yield "its pods have no container"
         return
     yield from _probes(container, alive, ready)
     yield from _grace(api, container)
-    yield from _resources(container)
+    yield from _resources(api, container)
     yield from _replicas(manifests, api)
     yield from _user(api, container)
     yield from _pinned(manifests, container)
-    yield from _secrets(manifests, api)
+    yield from _variables_in_clear(manifests, api)
+    yield from _secrets(manifests)
 
 
 def _probes(container: Object, alive: str, ready: tuple[str, ...]) -> Iterator[str]:
@@ -56,6 +65,11 @@ def _probes(container: Object, alive: str, ready: tuple[str, ...]) -> Iterator[s
         yield f"livenessProbe asks {asked['liveness'] or 'nothing'}, not GET {alive}"
     if asked["readiness"] not in ready:
         yield f"readinessProbe asks {asked['readiness'] or 'nothing'}, not GET {' or '.join(ready)}"
+    ports = {table(one).get("name") for one in listed(container.get("ports"))}
+    for kind in asked:
+        port = table(table(container.get(f"{kind}Probe")).get("httpGet")).get("port")
+        if isinstance(port, str) and not port.isdecimal() and port not in ports:
+            yield f"{kind}Probe asks at the port {port}, which the container does not have"
 
 
 def _grace(api: Object, container: Object) -> Iterator[str]:
@@ -72,18 +86,26 @@ def _grace(api: Object, container: Object) -> Iterator[str]:
         )
 
 
-def _resources(container: Object) -> Iterator[str]:
-    resources = table(container.get("resources"))
-    for kind, of in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory")):
-        if not table(resources.get(kind)).get(of):
+def _resources(api: Object, container: Object) -> Iterator[str]:
+    """Yield what is set neither for the container nor for its pod. Kubernetes takes a limit for a missing request, too."""
+    given = [table(one.get("resources")) for one in (container, pod(api))]
+    limits = {name for one in given for name, value in table(one.get("limits")).items() if value}
+    requests = {name for one in given for name, value in table(one.get("requests")).items() if value}
+    for kind, of, known in (
+        ("requests", "cpu", requests | limits),
+        ("requests", "memory", requests | limits),
+        ("limits", "memory", limits),
+    ):
+        if of not in known:
             yield f"resources.{kind}.{of} is not set"
 
 
 def _replicas(manifests: Manifests, api: Object) -> Iterator[str]:
     spec = table(api.get("spec"))
     scaled = [
-        _number(table(one.get("spec")).get("minReplicas"), 1.0)
-        for one in manifests.of("HorizontalPodAutoscaler")
+        _number(table(one.get("spec")).get(least), default)
+        for kind, least, default in _AUTOSCALERS
+        for one in manifests.of(kind)
         if table(table(one.get("spec")).get("scaleTargetRef")).get("name") == name(api)
     ]
     if max([_number(spec.get("replicas"), 1.0), *scaled]) < LEAST_REPLICAS or (
@@ -91,15 +113,25 @@ def _replicas(manifests: Manifests, api: Object) -> Iterator[str]:
     ):
         yield f"fewer than {LEAST_REPLICAS} replicas"
     labels = table(table(table(spec.get("template")).get("metadata")).get("labels"))
-    if not any(_selects(one, labels) for one in manifests.of("PodDisruptionBudget")):
+    budgets = [one for one in manifests.of("PodDisruptionBudget") if _selects(one, labels)]
+    if not budgets:
         yield "no PodDisruptionBudget selects its pods"
+    elif not any(map(_keeps_one, budgets)):
+        yield "its PodDisruptionBudget lets all of its pods be evicted at once"
+
+
+def _keeps_one(budget: Object) -> bool:
+    spec = table(budget.get("spec"))
+    return str(spec.get("minAvailable")) not in {"0", "0%"} and str(spec.get("maxUnavailable")) != "100%"
 
 
 def _selects(budget: Object, labels: Object) -> bool:
-    selector = table(table(budget.get("spec")).get("selector"))
+    """Whether a budget is for pods with these labels. An empty selector is for all pods, a missing one for none."""
+    given = table(budget.get("spec")).get("selector")
+    selector = table(given)
     wanted, rules = table(selector.get("matchLabels")), listed(selector.get("matchExpressions"))
     return (
-        bool(wanted or rules)
+        isinstance(given, dict)
         and all(labels.get(key) == value for key, value in wanted.items())
         and all(_fits(rule, labels) for rule in map(table, rules))
     )
@@ -127,23 +159,45 @@ def _user(api: Object, container: Object) -> Iterator[str]:
 def _pinned(manifests: Manifests, container: Object) -> Iterator[str]:
     image = manifests.image(container)
     tag = image.rpartition("/")[2].partition(":")[2]
-    if "@sha256:" not in image and (not tag or tag.lower() in _NO_VERSIONS):
+    if "@sha256:" not in image and _NO_VERSIONS.issuperset(_WORDS.split(tag.lower()) if tag else ()):
         yield f"the image {image or '(none)'} is not pinned to a version"
 
 
-def _secrets(manifests: Manifests, api: Object) -> Iterator[str]:
-    for container in containers(api):
-        for variable in map(table, listed(container.get("env"))):
-            key, value = str(variable.get("name") or ""), str(variable.get("value") or "")
-            if is_in_clear(key, value):
-                yield f"{key} stands in clear in the Deployment"
+def _variables_in_clear(manifests: Manifests, api: Object) -> Iterator[str]:
+    for key, value in _variables(api):
+        if is_in_clear(key, value):
+            yield f"{key} stands in clear in the Deployment"
+    others = [one for kind in _WORKLOADS for one in manifests.in_repository(kind) if one is not api]
+    for one in others:
+        for key, value in _variables(one):
+            if gives_away(key, value):
+                yield f"{key} stands in clear in the {one['kind']} {name(one)}"
+
+
+def _secrets(manifests: Manifests) -> Iterator[str]:
     for one in manifests.in_repository("ConfigMap"):
-        for key, value in table(one.get("data")).items():
-            if gives_away(str(key), str(value or "")):
+        for key, value in _settings(one):
+            if gives_away(key, value):
                 yield f"{key} stands in clear in the ConfigMap {name(one)}"
     for one in manifests.in_repository("Secret"):
         if any(_is_told(str(key), value) for key, value in _values(one).items()):
             yield f"the Secret {name(one)} is in the repository with its values"
+
+
+def _variables(workload: Object) -> Iterator[tuple[str, str]]:
+    """Yield the variables of a workload's containers, with the values that stand there."""
+    for container in containers(workload, "initContainers"):
+        for variable in map(table, listed(container.get("env"))):
+            yield str(variable.get("name") or ""), str(variable.get("value") or "")
+
+
+def _settings(config: Object) -> Iterator[tuple[str, str]]:
+    """Yield what a ConfigMap holds, and the variables in files of them."""
+    for key, value in table(config.get("data")).items():
+        yield str(key), str(value or "")
+        if str(key).endswith(".env"):
+            pairs = (line.partition("=") for line in str(value or "").splitlines() if "=" in line)
+            yield from ((variable.strip(), given.strip()) for variable, _, given in pairs)
 
 
 def _values(secret: Object) -> Mapping[str, str]:

@@ -1,21 +1,50 @@
 """Reads CI workflows of GitHub Actions: when they run, and whether they test and build."""
 
+import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from exercises.project61.values import listed, table
 from lab import compose_file
 
 _TESTS = re.compile(
-    r"\bpytest\b|\bunittest\b|\b(?:npm|pnpm|yarn|bun)(?: -\S+)* (?:run(?:-script)? )?(?:-\S+ )*t(?:est)?\b"
-    r"|\b(?:npx|pnpm|pnpm exec|yarn|npm exec) (?:-\S+ )*(?:jest|vitest|mocha)\b|\b(?:node|tsx) (?:\S+ )*--test\b"
-    r"|\b(?:make|just|task) \S*(?:test|check|ci)\b|\bmise (?:run )?\S*test|\btox\b|\bnox\b|\bhatch test\b"
+    r"\bpytest\b|\bunittest\b|\btox\b|\bnox\b|\b(?:npx|pnpm|pnpm exec|yarn|npm exec) (?:-\S+ )*(?:jest|vitest|mocha)\b"
+    r"|\b(?:node|tsx) (?:\S+ )*--test\b|\bmanage\.py test\b"
+    # A task that is called test, of any program that runs tasks, with its options before it.
+    r"|\b(?:npm|pnpm|yarn|bun|deno|pdm|rye|hatch|poe|nx|turbo|inv|invoke|just|task|mise|earthly|make)"
+    r"(?: -\S+(?: (?!-|run\b|r\b|t\b|test|workspace)[\w@./-]+)?| (?:run|run-script|r)| workspace [\w@./-]+)*"
+    r" (?:\S+:)?\+?t(?:est\S*)?(?!\S)"
+    r"|\b(?:npm|pnpm|yarn|bun) run (?:\S+:)?(?:coverage|ci|verify)\b"
+    r"|\b(?:make|just|task|mise run) (?:-\S+ )*\S*(?:test|check|ci)\b"
+    r"|\bdocker (?:buildx )?build\b.* --target[ =]\S*test|\bbake (?:\S+ )*\S*test"
+    r"|^(?:(?:bash|sh|python3?|node|tsx|uv run|poetry run) )?(?:[\w.-]+/)*\S*test\S*\.(?:sh|py|m?js|ts)\b"
 )
 _BUILDS = re.compile(
-    r"\b(?:docker|podman|nerdctl) (?:buildx |image )?(?:build|bake)\b|\bdocker[ -]compose\b.* (?:build\b|--build\b)"
-    r"|\bbuildah\b|\bkaniko\b|\bpack build\b|\b(?:make|just|task) \S*(?:image|docker|build)"
+    r"\b(?:docker|podman|nerdctl|depot) (?:-\S+ (?:[\w./-]+ )?)?(?:buildx |image )?(?:build|bake)\b"
+    r"|\bdocker[ -]compose\b.* (?:build\b|--build\b)|\bbuildah\b|\bkaniko\b|\bpack build\b|\bskaffold (?:build|run)\b"
+    r"|\baz acr build\b|\bgcloud builds submit\b|\bearthly \S*\+\S*(?:build|image|docker)"
+    r"|\b(?:make|just|task|mise run|mise r|inv|poe) (?:-\S+ )*\S*(?:image|docker|container|build)"
+    r"|\b(?:npm|pnpm|yarn|bun) run \S*(?:docker|image|container)|^(?:(?:bash|sh) )?\S*(?:image|docker|build)\S*\.sh\b"
 )
-_BUILDING_ACTIONS = ("docker/build-push-action", "docker/bake-action", "redhat-actions/buildah-build")
+_BUILDING_ACTION = re.compile(
+    r"build-push|docker-build|buildah-build|bake-action|kaniko|publish-docker|build-image"
+)
+_IDLE = re.compile(
+    r"^(?:echo|printf)\b|--collect-only|--co\b|--version"
+    r"|^(?!make|just|task|mise|pytest)(?:\S+ ){1,4}?(?:install|add)\b"
+)
+"""Commands that name the program that runs tests, and run none."""
+_COMMANDS = re.compile(r"&&|\|\|?|;")
+_FORGIVEN = re.compile(r"\|\| *(?:true|:|exit 0|echo\b(?!.*exit [1-9]).*)$")
+_NEVER = {"false", "${{ false }}", "${{false}}"}
+_MOST_ACTIONS = 50
+"""Of the repository, in a job."""
+_MOST_CHARACTERS = 1_000
+"""Of a command that is read."""
+
+Actions = Mapping[str, Mapping[str, Any]]
+"""The composite actions of the repository, by their folders."""
 
 
 def load(text: str) -> dict[str, Any]:
@@ -27,10 +56,12 @@ def load(text: str) -> dict[str, Any]:
 
 
 def run_on_changes(workflows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the workflows that a push or a pull request starts, and those of the repository that these call."""
+    """Return the workflows that a push or a pull request starts, and those that these call, or start when they end."""
     started = [path for path, one in workflows.items() if _starts_on_changes(one)]
     for path in started:
+        named = str(workflows[path].get("name") or path)
         called = {name.removeprefix("./") for name in _called(workflows[path])}
+        called |= {other for other, one in workflows.items() if named in _awaited(one)}
         started += [name for name in workflows if name in called and name not in started]
     return [workflows[path] for path in started]
 
@@ -41,34 +72,78 @@ def _starts_on_changes(workflow: dict[str, Any]) -> bool:
     return not {"push", "pull_request"}.isdisjoint(map(str, named))
 
 
+def _awaited(workflow: dict[str, Any]) -> set[str]:
+    """Return the names of the workflows after which a workflow runs."""
+    return set(map(str, listed(table(table(workflow.get("on")).get("workflow_run")).get("workflows"))))
+
+
 def _called(workflow: dict[str, Any]) -> Iterator[str]:
     """Yield the paths of the reusable workflows that a workflow's jobs are."""
-    jobs = workflow.get("jobs")
-    for job in jobs.values() if isinstance(jobs, dict) else ():
-        if isinstance(job, dict) and str(job.get("uses") or "").startswith("./"):
+    for job in map(table, table(workflow.get("jobs")).values()):
+        if str(job.get("uses") or "").startswith("./"):
             yield str(job["uses"])
 
 
-def tests(workflow: dict[str, Any]) -> bool:
-    return any(_TESTS.search(command) for command in _commands(workflow))
-
-
-def builds(workflow: dict[str, Any]) -> bool:
-    actions = [str(step.get("uses") or "") for step in _steps(workflow)]
-    return any(_BUILDS.search(command) for command in _commands(workflow)) or any(
-        action.startswith(_BUILDING_ACTIONS) for action in actions
+def tests(workflow: dict[str, Any], actions: Actions) -> bool:
+    """Whether a workflow runs tests, and fails where they fail."""
+    return any(
+        _TESTS.search(command) and not _IDLE.search(command)
+        for step in _steps(workflow, actions)
+        if not _is_on(step.get("continue-on-error"))
+        for line in _lines(step)
+        if not _FORGIVEN.search(line)
+        for command in _commands(line)
     )
 
 
-def _commands(workflow: dict[str, Any]) -> Iterator[str]:
-    for step in _steps(workflow):
-        for line in str(step.get("run") or "").splitlines():
-            if not line.strip().startswith("#"):
-                yield line[:1_000]
+def builds(workflow: dict[str, Any], actions: Actions) -> bool:
+    """Whether a workflow builds an image."""
+    return any(
+        _BUILDING_ACTION.search(str(step.get("uses") or "").partition("@")[0].lower())
+        or any(
+            _BUILDS.search(command) and not _IDLE.search(command)
+            for line in _lines(step)
+            for command in _commands(line)
+        )
+        for step in _steps(workflow, actions)
+    )
 
 
-def _steps(workflow: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    jobs = workflow.get("jobs")
-    for job in jobs.values() if isinstance(jobs, dict) else ():
-        steps = job.get("steps") if isinstance(job, dict) else None
-        yield from (step for step in steps or () if isinstance(step, dict))
+def _lines(step: Mapping[str, Any]) -> Iterator[str]:
+    for line in re.sub(r"\\\n", " ", str(step.get("run") or "")).splitlines():
+        if not line.strip().startswith("#"):
+            yield " ".join(line[:_MOST_CHARACTERS].split())
+
+
+def _commands(line: str) -> Iterator[str]:
+    """Yield the commands of a line, without variables before them."""
+    for command in _COMMANDS.split(line):
+        yield re.sub(r"^(?:[A-Za-z_]\w*=\S* )+", "", command.strip())
+
+
+def _steps(workflow: dict[str, Any], actions: Actions) -> Iterator[Mapping[str, Any]]:
+    """Yield the steps of a workflow that can run, and those of the composite actions that it uses."""
+    for job in map(table, table(workflow.get("jobs")).values()):
+        if not _is_never(job) and not _is_on(job.get("continue-on-error")):
+            yield from _with_actions(listed(job.get("steps")), actions, set())
+
+
+def _with_actions(steps: Sequence[Any], actions: Actions, seen: set[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield steps, and after each the steps of the action that it uses, those of each action once."""
+    for step in map(table, steps):
+        if _is_never(step):
+            continue
+        yield step
+        used = posixpath.normpath(str(step.get("uses") or ""))
+        if used in actions and used not in seen and len(seen) < _MOST_ACTIONS:
+            seen.add(used)
+            yield from _with_actions(listed(table(actions[used].get("runs")).get("steps")), actions, seen)
+
+
+def _is_never(one: Mapping[str, Any]) -> bool:
+    """Whether a job or a step has a condition that is never true."""
+    return "if" in one and str(one["if"]).strip().lower() in _NEVER
+
+
+def _is_on(value: Any) -> bool:
+    return str(value).lower() == "true"

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal
 
 from exercises.project61.part6_documentation.pages import BLOCK, COMMENT
@@ -29,6 +29,11 @@ OPTIONS: Mapping[tuple[str, ...], frozenset[str]] = {
     ("uv", "pip", "install"): frozenset({"-r", "--requirement"}),
 }
 """Options of programs that name a file which has to be there. The same letters mean other things to curl, grep or tail."""
+_PLACEHOLDER = re.compile(r"^(?:/?path/to|your|my)[-/_]")
+"""Begins what a reader replaces."""
+_HEREDOC = re.compile(r"<<-?\s*([\"']?)(?P<end>[A-Za-z_]\w*)\1")
+_SCRIPTS_ELSEWHERE = {"--prefix", "-w", "--workspace", "-C"}
+"""With these, npm reads another package.json than the root's."""
 _FOLDERS = {"-k", "--kustomize"}
 """Options whose value is a folder, whatever its name."""
 _ELSEWHERE = {"-f", "--file", "--makefile", "-C", "--directory"}
@@ -71,9 +76,22 @@ def _is_made(path: str, mentioned: Collection[str]) -> bool:
     )
 
 
+def _lines(block: str) -> Iterator[str]:
+    """Yield the lines that are typed: without output, if some have a prompt, and without here-documents."""
+    lines = re.sub(r"\\\n", " ", block).splitlines()
+    prompted = [line for line in lines if line.lstrip().startswith("$ ")]
+    ends_at = ""
+    for line in prompted or lines:
+        if ends_at:
+            ends_at = "" if line.strip() == ends_at else ends_at
+            continue
+        yield line.strip().removeprefix("$ ")
+        if found := _HEREDOC.search(line):
+            ends_at = found["end"]
+
+
 def _commands(block: str) -> Iterator[list[str]]:
-    for line in re.sub(r"\\\n", " ", block).splitlines():
-        told = line.strip().removeprefix("$ ")
+    for told in _lines(block):
         lexer = shlex.shlex(told, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         try:
@@ -82,6 +100,9 @@ def _commands(block: str) -> Iterator[list[str]]:
             continue  # a quotation over several lines
         command: list[str] = []
         for word in [*words, ";"]:
+            if word.startswith(("<", ">")):
+                # The number before it is a stream, not an argument.
+                command = command[:-1] if command and command[-1].isdecimal() else command
             if word not in _ENDS:
                 command.append(word)
                 continue
@@ -95,8 +116,11 @@ def _commands(block: str) -> Iterator[list[str]]:
 def _of_command(words: Sequence[str]) -> Iterator[Needed]:
     if words[0] == "make":
         yield from (Needed("make target", target) for target in _targets(words[1:]))
-    if tuple(words[:2]) == ("npm", "run") and len(words) > 2:
-        yield Needed("npm script", words[2])
+    if tuple(words[:2]) == ("npm", "run") and not _SCRIPTS_ELSEWHERE.intersection(
+        word.partition("=")[0] for word in words
+    ):
+        named = (word for word in words[2:] if not word.startswith("-"))
+        yield from (Needed("npm script", name) for name in islice(named, 1))
     if words[0].startswith("./"):
         yield from _file(words[0])
     if words[0] in {"sh", "bash"} and len(words) > 1 and words[1].endswith(".sh"):
@@ -126,6 +150,8 @@ def _targets(words: Sequence[str]) -> Iterator[str]:
 
 def _file(word: str) -> Iterator[Needed]:
     path = word.removeprefix("./").rstrip("/")
+    if _PLACEHOLDER.search(path):
+        return
     if word.startswith("./") or _NAME.fullmatch(path):
         yield Needed("file", path)
     elif word.endswith("/"):

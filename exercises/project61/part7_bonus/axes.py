@@ -42,7 +42,11 @@ SPLITS = plain("pairs of weights", (EVEN, UNEVEN))
 
 PARAPHRASE, OPPOSITE, ANOTHER_USER = "a paraphrase", "an opposite", "another user"
 ANOTHER_MODEL, TEMPERATURE, EXPIRED = "another model", "a temperature of 1", "the time to live"
-SIMILAR = plain("similar requests", (PARAPHRASE, OPPOSITE, ANOTHER_USER, ANOTHER_MODEL, TEMPERATURE, EXPIRED))
+ANOTHER_SYSTEM_MESSAGE = "another system message"
+SIMILAR = plain(
+    "similar requests",
+    (PARAPHRASE, OPPOSITE, ANOTHER_USER, ANOTHER_MODEL, ANOTHER_SYSTEM_MESSAGE, TEMPERATURE, EXPIRED),
+)
 
 AXES: Axes = {
     "similar_questions_are_cached": (QUESTIONS, SIMILAR),

@@ -15,6 +15,7 @@ from exercises.project61.part7_bonus.analytics import groups_of
 from exercises.project61.part7_bonus.asking import ask, ask_question
 from exercises.project61.part7_bonus.axes import (
     ANOTHER_MODEL,
+    ANOTHER_SYSTEM_MESSAGE,
     ANOTHER_USER,
     CASES,
     EXPIRED,
@@ -36,7 +37,7 @@ from exercises.project61.part7_bonus.plan import (
     KEPT_SECONDS,
     ROUTES,
     STOPPED,
-    STOPPED_SECONDS,
+    STOPPED_PATIENCE_SECONDS,
     TASKS,
     given,
     go_on,
@@ -118,6 +119,7 @@ async def paraphrases(lab: Lab) -> None:
             PARAPHRASE: (question.paraphrase, owner, {}),
             OPPOSITE: (question.opposite, owner, {}),
             ANOTHER_USER: (question.asked, another, {}),
+            ANOTHER_SYSTEM_MESSAGE: (question.asked, owner, {"messages": _instructed(question.asked, key)}),
             ANOTHER_MODEL: (question.asked, owner, {"model": lab.choose(lab.other_models)}),
             TEMPERATURE: (question.asked, owner, {"temperature": 1}),
         }
@@ -129,6 +131,14 @@ async def paraphrases(lab: Lab) -> None:
     for name, key in keys.items():
         text = QUESTIONS.values[name].paraphrase
         await ask_question(lab, text, key, label=f"{name}: {EXPIRED}", token=owner)
+
+
+def _instructed(text: str, key: str) -> list[dict[str, str]]:
+    """Return the messages of a question to a model that has instructions."""
+    return [
+        {"role": "system", "content": "Answer in French."},
+        {"role": "user", "content": text.format(key=key)},
+    ]
 
 
 async def _is_kept(lab: Lab, name: str, key: str, token: str) -> bool:
@@ -226,7 +236,7 @@ async def _spend(lab: Lab, signed_in: Mapping[str, str]) -> None:
 
 async def _is_stopped(lab: Lab, label: str, token: str, client: Client | None = None) -> bool:
     """Ask until the answer is no longer 200, or time is up; whether that came."""
-    deadline = lab.recorder.now() + STOPPED_SECONDS
+    deadline = lab.recorder.now() + STOPPED_PATIENCE_SECONDS
     while True:
         end = await ask(lab, label=label, token=token, client=client)
         if not isinstance(end, Answered) or end.status != 200:

@@ -25,6 +25,8 @@ STOPPED = "free"
 """The role whose user has the budget of a tier."""
 STOPPED_SECONDS = 5.0
 """How long a budget may go unnoticed once it is spent."""
+STOPPED_PATIENCE_SECONDS = 15.0
+"""How long the lab waits for that. After a late answer, a right service may leave its database alone for some seconds."""
 ARRIVAL_SECONDS = 10.0
 """How long usage may be on its way to a report."""
 

@@ -9,10 +9,11 @@ from chaos.contract import Contract
 from chaos.history import Began, File, History
 from exercises.project61.part5_deployment import checks, workflow
 from exercises.project61.part5_deployment.compose import kinds
-from exercises.project61.part5_deployment.experiments import FOLDERS, PATTERNS
-from exercises.project61.part5_deployment.image import last_stage
+from exercises.project61.part5_deployment.experiments import FOLDERS, PATTERNS, deployment_files
+from exercises.project61.part5_deployment.image import built
 from exercises.project61.part5_deployment.secrets import gives_away
 from lab.verdict import Verdict
+from tests.lab.test_lab import open_lab
 
 pytestmark = pytest.mark.medium
 
@@ -80,6 +81,23 @@ def test_a_repository_without_files_fails(check: Check) -> None:
     assert judged(check, {"README.md": "# Nothing"}).status == "failed"
 
 
+BUDGET = "deploy/kubernetes/base/disruption-budget.yaml"
+TARGET = (COMPOSE, BUILD, BUILD + "      target: api\n")
+API_CHECK = "healthcheck:\n      # Liveness, by the interpreter that is there: the image has no curl.\n"
+LITELLM_TEST = next(line for line in FILES[COMPOSE].splitlines(keepends=True) if "4000/health" in line)
+LITELLM_BUILD = "    build:\n      context: litellm\n      args: *python\n"
+GRAFANA = (
+    "services: {grafana: {image: grafana/grafana:12, healthcheck: {test: [CMD, wget, localhost:3000]}}}\n"
+)
+NO_GRAFANA = [(COMPOSE, "  grafana:\n", "  others:\n"), (COMPOSE, "grafana/grafana:", "others:")]
+NAMED_STAGE = (DOCKERFILE, "FROM ${PYTHON_IMAGE}\n", "FROM ${PYTHON_IMAGE} AS api\n")
+CONTAINERS = "      containers:\n"
+INIT_CONTAINERS = """      initContainers:
+        - {name: migrations, image: "api:1", env: [{name: DB_PASSWORD, value: hunter2}]}
+"""
+NEW_NAME = "images: [{name: api, newName: ghcr.io/example/llm-api}]\nresources:\n"
+BY_PATCH = "patches:\n  - path: replicas.yaml\n  - target: {kind: Deployment, name: llm-api}\n    patch: |-\n"
+
 WRONG: dict[str, tuple[Check, list[Change], str]] = {
     "root by default": (checks.image_is_safe, [(DOCKERFILE, "USER api\n", "")], "runs as root"),
     "root by number": (checks.image_is_safe, [(DOCKERFILE, "USER api\n", "USER 0:0\n")], "runs as root"),
@@ -123,6 +141,45 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         checks.image_is_safe,
         [(DOCKERFILE, "COPY src ./src", "COPY src .env ./")],
         "COPY .env",
+    ),
+    "root by zeros": (checks.image_is_safe, [(DOCKERFILE, "USER api\n", "USER 00\n")], "runs as root"),
+    "root in the stage that the compose file builds": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "USER api\n", "FROM scratch AS tests\nUSER api\n"), NAMED_STAGE, TARGET],
+        "runs as root",
+    ),
+    "a user in a here-document alone": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "USER api\n", "RUN <<EOF\nUSER api\nEOF\n")],
+        "runs as root",
+    ),
+    "a secret after a comment": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "EXPOSE 8000", "ENV A=1 \\\n # the key\n JWT_SECRET_KEY=b7c1d2\nEXPOSE 8000")],
+        "ENV JWT_SECRET_KEY",
+    ),
+    "a health check of the image that asks nobody": (
+        checks.image_is_safe,
+        [(COMPOSE, API_CHECK, "x-check:\n"), (DOCKERFILE, "EXPOSE 8000", 'HEALTHCHECK CMD ["true"]')],
+        "nothing asks for its health",
+    ),
+    "a health check that is switched off": (
+        checks.compose_is_complete,
+        [
+            (COMPOSE, API_CHECK, "healthcheck:\n      disable: true\n"),
+            (DOCKERFILE, "EXPOSE 8000", "HEALTHCHECK CMD curl -f localhost:8000/health"),
+        ],
+        "the health of API",
+    ),
+    "a health check that cannot fail": (
+        checks.compose_is_complete,
+        [(COMPOSE, '["CMD", "redis-cli", "ping"]', "redis-cli ping || exit 0")],
+        "the health of Redis",
+    ),
+    "a health check that asks for a process": (
+        checks.compose_is_complete,
+        [(COMPOSE, '["CMD", "redis-cli", "ping"]', '["CMD", "pgrep", "redis-server"]')],
+        "the health of Redis",
     ),
     "no Redis": (
         checks.compose_is_complete,
@@ -295,6 +352,107 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         ],
         "ghcr.io/example/other is not pinned",
     ),
+    "a secret in a file of which a kustomization generates variables": (
+        checks.manifests_make_sense,
+        [
+            (
+                KUSTOMIZATION,
+                "resources:\n",
+                "secretGenerator: [{name: llm-api, envs: [api.env]}]\nresources:\n",
+            )
+        ],
+        "the Secret llm-api is in the repository with its values",
+    ),
+    "a secret in a file that a kustomization makes a value of": (
+        checks.manifests_make_sense,
+        [
+            (
+                KUSTOMIZATION,
+                "resources:\n",
+                "secretGenerator: [{name: jwt, files: [key=api.env]}]\nresources:\n",
+            )
+        ],
+        "the Secret jwt is in the repository with its values",
+    ),
+    "a secret in the variables of a ConfigMap that a kustomization generates": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "resources:\n", "configMapGenerator: [{name: more, env: api.env}]\nresources:\n")],
+        "JWT_SECRET_KEY stands in clear in the ConfigMap more",
+    ),
+    "a secret of an init container": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, CONTAINERS, INIT_CONTAINERS + CONTAINERS)],
+        "DB_PASSWORD stands in clear",
+    ),
+    "a budget that keeps nothing": (
+        checks.manifests_make_sense,
+        [(BUDGET, "minAvailable: 1", "minAvailable: 0")],
+        "lets all of its pods be evicted",
+    ),
+    "a budget that allows everything": (
+        checks.manifests_make_sense,
+        [(BUDGET, "minAvailable: 1", "maxUnavailable: 100%")],
+        "lets all of its pods be evicted",
+    ),
+    "a budget that an overlay deletes": (
+        checks.manifests_make_sense,
+        [
+            (
+                KUSTOMIZATION,
+                "patches:\n",
+                "patches:\n  - target: {kind: PodDisruptionBudget}\n    patch: '{$patch: delete}'\n",
+            )
+        ],
+        "no PodDisruptionBudget",
+    ),
+    "a probe that an overlay removes": (
+        checks.manifests_make_sense,
+        [
+            (
+                KUSTOMIZATION,
+                "patches:\n  - path: replicas.yaml\n",
+                BY_PATCH + "      - {op: remove, path: /spec/template/spec/containers/0/readinessProbe}\n",
+            )
+        ],
+        "readinessProbe asks nothing",
+    ),
+    "a probe at a port that there is not": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, "{path: /health/detailed, port: http}", "{path: /health/detailed, port: web}")],
+        "asks at the port web",
+    ),
+    "a probe by a command that forgives": (
+        checks.manifests_make_sense,
+        [
+            (
+                DEPLOYMENT,
+                "httpGet: {path: /health/detailed, port: http}",
+                "exec: {command: [curl, -s, 'localhost:8000/health/detailed']}",
+            )
+        ],
+        "readinessProbe asks nothing",
+    ),
+    "a secret in a file of variables in a ConfigMap": (
+        checks.manifests_make_sense,
+        [
+            (
+                "deploy/kubernetes/base/configmap.yaml",
+                "  ENVIRONMENT",
+                "  api.env: |\n    A=1\n    JWT_SECRET_KEY=3f9c2a\n  ENVIRONMENT",
+            )
+        ],
+        "JWT_SECRET_KEY stands in clear in the ConfigMap",
+    ),
+    "an image of one's own machine": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "newTag: 0.1.0", "newTag: local")],
+        "llm-api:local is not pinned",
+    ),
+    "an image of two words": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "newTag: 0.1.0", "newTag: main-latest")],
+        "llm-api:main-latest is not pinned",
+    ),
     "a secret in clear": (
         checks.manifests_make_sense,
         [(DEPLOYMENT, "valueFrom: {secretKeyRef: {name: llm-api, key: jwt-secret-key}}", 'value: "3f9c2a"')],
@@ -312,6 +470,21 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         "ConfigMap",
     ),
     "no tests": (checks.workflow_tests_and_builds, [(WORKFLOW, "make test", "make score")], "runs the tests"),
+    "tests whose failure does not count": (
+        checks.workflow_tests_and_builds,
+        [(WORKFLOW, "make test", "pytest || true")],
+        "runs the tests",
+    ),
+    "tests that are installed": (
+        checks.workflow_tests_and_builds,
+        [(WORKFLOW, "make test", "uv pip install pytest")],
+        "runs the tests",
+    ),
+    "tests that never run": (
+        checks.workflow_tests_and_builds,
+        [(WORKFLOW, "run: make test", "run: make test\n        if: false")],
+        "runs the tests",
+    ),
     "no build": (
         checks.workflow_tests_and_builds,
         [(WORKFLOW, "docker build", "docker pull")],
@@ -334,7 +507,7 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
 def test_what_is_wrong_is_named(case: str) -> None:
     check, changes, named = WRONG[case]
 
-    verdict = judged(check, changed(*changes))
+    verdict = judged(check, {f"{OVERLAY}/api.env": "# keys\nJWT_SECRET_KEY=3f9c2a\n", **changed(*changes)})
 
     assert verdict.status == "failed"
     assert named in verdict.actual
@@ -376,12 +549,28 @@ THIRD_PARTIES = {
     "kind.x-k8s.io/v1alpha4": "Cluster",
     "skaffold/v4beta11": "Config",
 }
+ENCRYPTED = """apiVersion: v1
+kind: Secret
+metadata: {name: llm-api}
+stringData: {JWT_SECRET_KEY: "ENC[AES256_GCM,data:Zm9v,iv:YmFy,tag:YmF6,type:str]"}
+sops: {version: 3.9.0}
+"""
+KEDA = """apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: llm-api}
+spec: {scaleTargetRef: {name: llm-api}, minReplicaCount: 2}
+"""
+PROXY = """        - name: proxy
+          image: oauth2-proxy:7.6.0
+          livenessProbe: {httpGet: {path: /ping, port: 4180}}
+"""
+AFTERWARDS = """on: {workflow_run: {workflows: [CI], types: [completed]}}
+jobs: {image: {runs-on: ubuntu-latest, steps: [{uses: docker/build-push-action@v6}]}}
+"""
 ONE_REPLICA = [
     (DEPLOYMENT, "replicas: 2", "replicas: 1"),
     ("deploy/kubernetes/base/autoscaler.yaml", "minReplicas: 2", "minReplicas: 1"),
 ]
-NEW_NAME = "images: [{name: api, newName: ghcr.io/example/llm-api}]\nresources:\n"
-BY_PATCH = "patches:\n  - path: replicas.yaml\n  - target: {kind: Deployment, name: llm-api}\n    patch: |-\n"
 
 RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
     "names that sound like secrets, in an image": (
@@ -406,6 +595,58 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         checks.image_is_safe,
         [(DOCKERFILE, "USER api\n", "ARG RUN_AS\nUSER ${RUN_AS}\n")],
         {},
+    ),
+    "the stage that the compose file builds, before that of tests": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "EXPOSE 8000", "FROM scratch AS tests\nUSER root"), NAMED_STAGE, TARGET],
+        {},
+    ),
+    "a script in a here-document": (
+        checks.image_is_safe,
+        [
+            (
+                DOCKERFILE,
+                "EXPOSE 8000",
+                "RUN python - <<'END'\nfrom os import path\nUSER root\nEND\nEXPOSE 8000",
+            )
+        ],
+        {},
+    ),
+    "an example that becomes .env": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "EXPOSE 8000", "COPY --chown=api .env.example .env\nEXPOSE 8000")],
+        {},
+    ),
+    "a health check in the Dockerfile of the backend": (
+        checks.compose_is_complete,
+        [(COMPOSE, LITELLM_TEST, "")],
+        {"litellm/Dockerfile": "FROM x:1\nHEALTHCHECK CMD curl -f http://localhost:4000/health/liveliness\n"},
+    ),
+    "a backend whose image has a health check": (
+        checks.compose_is_complete,
+        [
+            (COMPOSE, LITELLM_TEST, ""),
+            (COMPOSE, LITELLM_BUILD, "    image: ghcr.io/ggml-org/llama.cpp:server\n"),
+        ],
+        {},
+    ),
+    "an included file": (
+        checks.compose_is_complete,
+        [*NO_GRAFANA, (COMPOSE, "services:\n", "include: [deploy/grafana.yml]\nservices:\n")],
+        {"deploy/grafana.yml": GRAFANA},
+    ),
+    "an override file": (
+        checks.compose_is_complete,
+        NO_GRAFANA,
+        {"docker-compose.override.yml": GRAFANA},
+    ),
+    "a service that extends another": (
+        checks.compose_is_complete,
+        [
+            (COMPOSE, '      test: ["CMD", "redis-cli", "ping"]\n', ""),
+            (COMPOSE, "  redis:\n", "  redis:\n    extends: {file: deploy/common.yml, service: redis}\n"),
+        ],
+        {"deploy/common.yml": 'services: {redis: {healthcheck: {test: ["CMD", "redis-cli", "ping"]}}}\n'},
     ),
     "a generated Secret with placeholders": (
         checks.manifests_make_sense,
@@ -434,6 +675,96 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         checks.manifests_make_sense,
         [],
         {"deploy/kubernetes/secret.example.yaml": SECRET},
+    ),
+    "a Secret that SOPS has encrypted": (
+        checks.manifests_make_sense,
+        [],
+        {"deploy/kubernetes/secret.yaml": ENCRYPTED},
+    ),
+    "an object that SOPS has encrypted": (
+        checks.manifests_are_valid,
+        [],
+        {"deploy/kubernetes/secret.yaml": ENCRYPTED},
+    ),
+    "settings of a kustomization": (
+        checks.manifests_are_valid,
+        [(BASE, "resources:\n", "transformers: [labels.yaml]\nresources:\n")],
+        {"deploy/kubernetes/base/labels.yaml": "apiVersion: builtin\nkind: LabelTransformer\n"},
+    ),
+    "a proxy with a probe beside the API": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, CONTAINERS, CONTAINERS + PROXY)],
+        {},
+    ),
+    "an image that is called like a part": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, "example/llm-api:0.1.0", "example/litellm-gateway:0.1.0")],
+        {},
+    ),
+    "probes by a command": (
+        checks.manifests_make_sense,
+        [
+            (
+                DEPLOYMENT,
+                "httpGet: {path: /health/detailed, port: http}",
+                "exec: {command: [sh, -c, 'curl -fsS http://localhost:8000/health/detailed >/dev/null']}",
+            )
+        ],
+        {},
+    ),
+    "limits that are requests too": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "            requests: {cpu: 250m, memory: 192Mi}\n", ""),
+            (DEPLOYMENT, "limits: {memory: 512Mi}", "limits: {cpu: 1, memory: 512Mi}"),
+        ],
+        {},
+    ),
+    "resources of the pod": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "          resources:\n", "          env_:\n"),
+            (DEPLOYMENT, CONTAINERS, "      resources: {limits: {cpu: 1, memory: 1Gi}}\n" + CONTAINERS),
+        ],
+        {},
+    ),
+    "an autoscaler by events": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "  replicas: 2\n", ""),
+            (KUSTOMIZATION, "patches:\n  - path: replicas.yaml\n", ""),
+            (BASE, "autoscaler.yaml", "keda.yaml"),
+        ],
+        {"deploy/kubernetes/base/keda.yaml": KEDA},
+    ),
+    "a budget for all pods": (
+        checks.manifests_make_sense,
+        [(BUDGET, "selector:\n    matchLabels: {app.kubernetes.io/name: llm-api}", "selector: {}")],
+        {},
+    ),
+    "a label by a kustomization": (
+        checks.manifests_make_sense,
+        [
+            (BUDGET, "name: llm-api}", "name: llm-api, tier: api}"),
+            (BASE, "resources:\n", "labels: [{pairs: {tier: api}, includeSelectors: true}]\nresources:\n"),
+        ],
+        {},
+    ),
+    "a key for a server that needs none": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, ENV, ENV + "            - {name: OPENAI_API_KEY, value: EMPTY}\n")],
+        {},
+    ),
+    "variables of a kustomization with placeholders": (
+        checks.manifests_make_sense,
+        [
+            (
+                KUSTOMIZATION,
+                "resources:\n",
+                "secretGenerator: [{name: llm-api, envs: [api.env]}]\nresources:\n",
+            )
+        ],
+        {f"{OVERLAY}/api.env": "# keys\nJWT_SECRET_KEY=fill-me-in\n"},
     ),
     "kinds of third parties": (
         checks.manifests_are_valid,
@@ -515,6 +846,44 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         ],
         {},
     ),
+    "a grace period by an inline patch of JSON 6902": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 30"),
+            (
+                KUSTOMIZATION,
+                "patches:\n  - path: replicas.yaml\n",
+                BY_PATCH.replace("patches:\n  - path: replicas.yaml", "patchesJson6902:")
+                + "      - {op: replace, path: /spec/template/spec/terminationGracePeriodSeconds, value: 60}\n",
+            ),
+        ],
+        {},
+    ),
+    "a grace period by a patch whose target is a pattern": (
+        checks.manifests_make_sense,
+        [
+            (DEPLOYMENT, "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 30"),
+            (
+                KUSTOMIZATION,
+                "patches:\n  - path: replicas.yaml\n",
+                BY_PATCH.replace("name: llm-api", "name: llm-.*")
+                + "      {spec: {template: {spec: {terminationGracePeriodSeconds: 60}}}}\n",
+            ),
+        ],
+        {},
+    ),
+    "tests by an action of the repository": (
+        checks.workflow_tests_and_builds,
+        [(WORKFLOW, "run: make test", "uses: ./.github/actions/test")],
+        {
+            ".github/actions/test/action.yml": "runs: {using: composite, steps: [{run: pytest, shell: bash}]}\n"
+        },
+    ),
+    "a build that waits for the tests": (
+        checks.workflow_tests_and_builds,
+        [(WORKFLOW, "docker build", "docker pull")],
+        {".github/workflows/image.yml": AFTERWARDS},
+    ),
     "a workflow that calls another": (
         checks.workflow_tests_and_builds,
         [(WORKFLOW, "  push:\n    branches: [main]\n  pull_request:\n", "  workflow_call:\n")],
@@ -548,17 +917,57 @@ def test_what_is_right_in_another_way_passes(case: str) -> None:
         "npx --no-install jest",
         "node --test",
         "node --import tsx --test 'tests/*.ts'",
+        "npm -w api test",
+        "npm run ci:test",
+        "pnpm --filter api test",
+        "yarn workspace api test",
+        "npm run coverage",
+        "uv run poe test",
+        "hatch run test:unit",
+        "deno test -A",
+        "make -C api test",
+        "mise r test",
+        "docker build --target tests .",
+        "./scripts/run_tests.sh",
+        "bash scripts/test.sh",
+        "CI=1 pytest",
+        "pip install -r requirements.txt && pytest",
     ],
 )
 def test_commands_that_run_tests(command: str) -> None:
-    assert workflow.tests({"jobs": {"test": {"steps": [{"run": command}]}}})
+    assert workflow.tests({"jobs": {"test": {"steps": [{"run": command}]}}}, {})
 
 
 @pytest.mark.parametrize(
-    "command", ["npm ci", "npm run build", "npm install --save-dev test-tools", "node server.js"]
+    "command",
+    [
+        "npm ci",
+        "npm run build",
+        "npm install --save-dev test-tools",
+        "node server.js",
+        "pip install pytest",
+        "uv run ruff check tests",
+        "echo pytest",
+        "pytest --collect-only",
+        "pytest || true",
+    ],
 )
 def test_commands_that_run_none(command: str) -> None:
-    assert not workflow.tests({"jobs": {"test": {"steps": [{"run": command}]}}})
+    assert not workflow.tests({"jobs": {"test": {"steps": [{"run": command}]}}}, {})
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"run": "docker buildx bake"},
+        {"run": "docker --context ci build ."},
+        {"run": "npm run docker:build"},
+        {"run": "./scripts/build-image.sh"},
+        {"uses": "depot/build-push-action@v1"},
+    ],
+)
+def test_steps_that_build_an_image(step: dict[str, str]) -> None:
+    assert workflow.builds({"jobs": {"image": {"steps": [step]}}}, {})
 
 
 @pytest.mark.parametrize("developers", ["dev", "staging"])
@@ -588,6 +997,60 @@ def test_a_kustomization_without_an_ending_counts(tmp_path: Path) -> None:
     assert verdict.passed, verdict.actual
 
 
+@pytest.mark.parametrize("secret", [False, True])
+def test_an_environment_may_have_files_of_its_own(secret: bool) -> None:  # noqa: FBT001
+    base = {path: text for path, text in FILES.items() if "/base/" in path and path != BASE}
+    files = {path.replace("base", "production"): text for path, text in base.items()}
+    literal = ENV + "            - {name: HF_TOKEN, value: hf_abc}\n"
+    files["deploy/kubernetes/development/deployment.yaml"] = (
+        base[DEPLOYMENT].replace("memory: 512Mi", "cpu: 1").replace(ENV, literal if secret else ENV)
+    )
+
+    verdict = judged(checks.manifests_make_sense, files)
+
+    assert verdict.passed != secret, verdict.actual
+    assert not secret or "HF_TOKEN stands in clear" in verdict.actual
+
+
+def test_a_compose_file_may_be_in_a_folder() -> None:
+    files = {path: text for path, text in FILES.items() if path != COMPOSE}
+    files["deploy/docker-compose.yml"] = FILES[COMPOSE].replace("context: .\n", "context: ..\n")
+
+    assert judged(checks.compose_is_complete, files).passed
+    assert judged(checks.image_is_safe, files).passed
+
+
+async def test_files_that_kustomizations_generate_of_are_recorded(tmp_path: Path) -> None:
+    async with open_lab(tmp_path) as lab:
+        repository = tmp_path / "repository"
+        (tmp_path / "outside.env").write_text("A=1\n")
+        (repository / "k8s").mkdir()
+        (repository / "k8s/api.env").write_text("JWT_SECRET_KEY=3f9c2a\n")
+        (repository / "k8s/kustomization.yaml").write_text(
+            "secretGenerator: [{name: api, envs: [api.env, ../../outside.env], files: [key=none.txt]}]\n"
+        )
+
+        await deployment_files.run(lab)
+
+        assert {file.path for file in lab.history.of(File)} == {"k8s/api.env", "k8s/kustomization.yaml"}
+
+
+def test_a_dockerfile_may_have_another_name() -> None:
+    files = changed((COMPOSE, BUILD, ""))
+    files["docker/api.Dockerfile"] = files.pop(DOCKERFILE)
+
+    assert judged(checks.image_is_safe, files).passed
+
+
+def test_a_chart_beside_other_manifests_is_told() -> None:
+    verdict = judged(
+        checks.manifests_make_sense, {**CHART, "k8s/backend.yaml": SIDECAR.replace("models", "vllm")}
+    )
+
+    assert verdict.status == "failed"
+    assert "helm template" in verdict.actual
+
+
 def test_a_chart_alone_is_no_manifest() -> None:
     verdict = judged(checks.manifests_are_valid, CHART)
 
@@ -613,6 +1076,7 @@ def test_a_chart_alone_is_no_manifest() -> None:
         ("JWT_SECRET_KEY", "$(JWT)", False),
         ("JWT_SECRET_KEY", "<generate one>", False),
         ("DATABASE_URL", "postgresql://db/api", False),
+        ("JWT_SECRET_KEY", "vault:secret/data/api#jwt", False),
         ("DATABASE_URL", "postgresql://$(USER):$(PASSWORD)@db/api", False),
     ],
 )
@@ -651,6 +1115,13 @@ def test_two_that_are_built_are_told_apart_by_their_names() -> None:
 
 
 HOSTILE = {
+    "services of lists": (
+        "include: [[], {path: {}}, 1]\nservices: {api: {extends: [], build: []}, redis: {extends: {file: {}, service: []},"
+        " healthcheck: []}, web: {build: {context: {}, args: 1, target: []}, healthcheck: {test: {}}}}\n"
+    ),
+    "a workflow of lists": (
+        "on: {workflow_run: [], push: }\njobs: {a: [], b: {steps: [[], {run: [], uses: {}, if: []}], uses: []}}\n"
+    ),
     "no YAML": "apiVersion: [",
     "an alias of itself": "apiVersion: v1\nkind: &a [*a]\n",
     "many aliases": "apiVersion: v1\nkind: List\nitems:\n- &a0 [x,x,x,x,x,x,x,x,x,x]\n"
@@ -661,13 +1132,18 @@ HOSTILE = {
     "a kind without end": f"apiVersion: v1\nkind: {'x' * 5000}\n",
     "a kind in another folder": "apiVersion: v1\nkind: ../../x\n",
     "null": "null\n---\nnull\n",
+    "a kustomization of lists": (
+        "resources: [[1]]\ntransformers: [{}]\nlabels: [[]]\nimages: [1]\nreplicas: [{name: [], count: 2}]\n"
+        "patches: [{target: {kind: [], name: {}, labelSelector: []}, patch: '{$patch: delete}'}]\n"
+        "patchesStrategicMerge: [[], {}]\nsecretGenerator: [{envs: [[]], env: {}, files: [{}], literals: [[]]}]\n"
+    ),
     "containers of text": "apiVersion: apps/v1\nkind: Deployment\nspec: {template: {spec: {containers: [a, b]}}}\n",
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("path", [DEPLOYMENT, COMPOSE, WORKFLOW, DOCKERFILE])
+@pytest.mark.parametrize("path", [DEPLOYMENT, COMPOSE, WORKFLOW, DOCKERFILE, KUSTOMIZATION])
 def test_odd_files_get_a_verdict(name: str, check: Check, path: str) -> None:
     verdict = judged(check, {**FILES, path: HOSTILE[name]})
 
@@ -688,10 +1164,10 @@ def test_kustomizations_that_build_on_each_other_in_many_ways_are_read_once() ->
 def test_values_that_double_with_every_line_stay_short() -> None:
     doubling = "ARG A=xx\n" + "ARG A=$A$A\n" * 60 + "USER $A\n"
 
-    assert len(last_stage(f"FROM scratch\n{doubling}").user) < 1000
+    assert len(built(f"FROM scratch\n{doubling}").user) < 1000
 
 
 def test_a_dockerfile_with_very_many_variables_is_read_in_time() -> None:
     lines = "".join(f"ARG A{number}=$A{number - 1}\n" for number in range(50_000))
 
-    assert last_stage(f"FROM scratch\n{lines}USER 1000\n").user == "1000"
+    assert built(f"FROM scratch\n{lines}USER 1000\n").user == "1000"

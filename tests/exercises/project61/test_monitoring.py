@@ -504,6 +504,15 @@ def test_metrics_of_others_and_of_recording_rules_pass() -> None:
     assert verdict.passed, verdict
 
 
+@pytest.mark.parametrize("text", ["up", "redis_up / redis_connected_clients"])
+def test_a_dashboard_of_others_alone_fails(text: str) -> None:
+    files = {**own_files(), DASHBOARD: json.dumps({"panels": [{"targets": [{"expr": text}]}]})}
+
+    verdict = checks.dashboards_and_alerts_rest_on_metrics(with_files(files))
+
+    assert verdict.actual == "no dashboard has a metric of the service, but only of others"
+
+
 def test_an_expression_that_does_not_parse_fails_with_its_place() -> None:
     verdict = checks.dashboards_and_alerts_rest_on_metrics(
         with_files(changed(ALERTS, "max_over_time(llm", "max_over_time((llm"))
@@ -519,6 +528,82 @@ def test_a_repository_without_dashboards_or_alerts_fails(missing: str) -> None:
     assert "no" in checks.dashboards_and_alerts_rest_on_metrics(with_files(files)).actual
 
 
+SHOWN: dict[str, Any] = {"targets": [{"expr": "http_requests_total"}]}
+VERSION_2 = {
+    "kind": "Panel",
+    "spec": {
+        "data": {
+            "kind": "QueryGroup",
+            "spec": {
+                "queries": [
+                    {
+                        "kind": "PanelQuery",
+                        "spec": {"query": {"group": "prometheus", "spec": {"expr": "http_requests_total"}}},
+                    }
+                ]
+            },
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "dashboard",
+    [
+        {"panels": [{"type": "row", "panels": [SHOWN]}]},
+        {"rows": [{"panels": [SHOWN]}]},
+        {"dashboard": {"panels": [SHOWN]}},
+        {"kind": 1, "model": SHOWN},
+        {"panels": [{"libraryPanel": {}}], "__elements": {"a": {"model": SHOWN}}},
+        {"kind": "Dashboard", "spec": {"elements": {"a": VERSION_2}}},
+    ],
+)
+def test_dashboards_of_every_schema_are_read(dashboard: dict[str, Any]) -> None:
+    text = json.dumps(dashboard)
+
+    assert shown({DASHBOARD: text}).passed
+    assert "nope_total" in shown({DASHBOARD: text.replace("http_requests_total", "nope_total")}).actual
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: ConfigMap\ndata:\n  api.json: '{}'\n",
+        "kind: GrafanaDashboard\nspec:\n  json: '{}'\n",
+    ],
+)
+def test_dashboards_within_other_objects_are_read(text: str) -> None:
+    files = {"k8s/dashboard.yaml": text.format(json.dumps({"panels": [SHOWN]}))}
+
+    assert shown(files).passed
+
+
+def shown(files: dict[str, str]) -> Verdict:
+    return checks.dashboards_and_alerts_rest_on_metrics(with_files({ALERTS: own_files()[ALERTS], **files}))
+
+
+@pytest.mark.parametrize("source", ["Loki", "${DS_LOKI}", {"uid": "loki"}, {"type": "loki", "uid": "a"}])
+def test_queries_to_other_sources_are_ignored(source: object) -> None:
+    panels = [SHOWN, {"datasource": source, "targets": [{"expr": '{app="api"} |= "error"'}]}]
+    files = {**own_files(), DASHBOARD: json.dumps({"panels": panels})}
+
+    verdict = checks.dashboards_and_alerts_rest_on_metrics(with_files(files))
+
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize(("converts", "status"), [(True, "passed"), (False, "failed")])
+def test_a_histogram_has_series_of_its_bare_name_if_prometheus_converts_it(
+    converts: bool,  # noqa: FBT001
+    status: str,
+) -> None:
+    files = changed(DASHBOARD, "http_request_duration_seconds_bucket", "http_request_duration_seconds")
+    line = f"    convert_classic_histograms_to_nhcb: {str(converts).lower()}\n"
+    files["deploy/monitoring/prometheus.yml"] += line
+
+    assert checks.dashboards_and_alerts_rest_on_metrics(with_files(files)).status == status
+
+
 ALERT = """
 groups:
 - name: objectives
@@ -527,6 +612,16 @@ groups:
   - {alert: Errors, expr: 'errors:ratio > 0.05', for: 5m, labels: {severity: page}}
   - {alert: Slow, expr: 'histogram_quantile(0.9, rate(b_bucket[5m])) > 3', for: 5m, labels: {severity: page}}
 """
+
+
+def query(name: str, text: str) -> dict[str, Any]:
+    return {"refId": name, "datasourceUid": "prometheus", "model": {"expr": text}}
+
+
+QUERY_ALL = query("A", "sum(rate(a_total[5m]))")
+QUERY_ERRORS = query("B", 'sum(rate(a_total{code="500"}[5m]))')
+QUERY_SLOW = query("A", "histogram_quantile(0.9, rate(b_bucket[5m]))")
+SHARE = {"refId": "C", "datasourceUid": "__expr__", "model": {"type": "math", "expression": "${B} / $A"}}
 
 
 def objective(text: str) -> Verdict:
@@ -553,8 +648,54 @@ def test_rules_of_the_operator_pass() -> None:
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "kind: List\nitems:\n- kind: PrometheusRule\n  spec:",
+        "kind: ConfigMap\ndata:\n  alerts.yml: |",
+        "kind: ConfigMap\ndata:\n  loki.json: '{}'\n  alerts.rules: |",
+    ],
+)
+def test_rules_within_other_objects_pass(head: str) -> None:
+    verdict = objective(head + ALERT.replace("\n", "\n    "))
+
+    assert verdict.passed, verdict
+
+
+def test_rules_that_grafana_manages_pass() -> None:
+    rules = [
+        {
+            "title": "Errors",
+            "for": "5m",
+            "labels": {"severity": "page"},
+            "data": [QUERY_ALL, QUERY_ERRORS, SHARE],
+        },
+        {"title": "Slow", "for": "5m", "labels": {"severity": "page"}, "data": [QUERY_SLOW]},
+    ]
+    verdict = objective(json.dumps({"apiVersion": 1, "groups": [{"name": "api", "rules": rules}]}))
+
+    assert verdict.passed, verdict
+    assert verdict.actual == "Errors and Slow"
+
+
+def test_a_template_in_a_text_of_an_alert_is_no_template_of_helms() -> None:
+    rule = "  - {alert: Down, expr: 'up == 0', annotations: {summary: '{{- $value }}'}}\n"
+
+    assert objective(ALERT + rule).passed
+
+
+def test_a_share_of_a_bucket_is_a_latency() -> None:
+    text = ALERT.replace(
+        "histogram_quantile(0.9, rate(b_bucket[5m]))", 'rate(b_bucket{le="1"}[5m]) / rate(b_count[5m])'
+    )
+
+    assert objective(text).passed
+
+
+@pytest.mark.parametrize(
     ("old", "new", "actual"),
     [
+        ("for: 5m, ", "for: 0s, ", "no `for` or no severity"),
+        ("sum(rate(a_total[5m]))", "60", "none on the share of errors"),
         ("for: 5m, ", "", "no `for` or no severity"),
         ("severity", "importance", "no `for` or no severity"),
         ("errors:ratio > 0.05", "up == 0", "none on the share of errors"),
@@ -582,6 +723,10 @@ def test_an_expression_that_would_take_the_parser_too_long_is_refused(text: str)
         'a_total{job=~"${job:regex}"}',
         "rate(a_total[${every}:1m])",
         '{__name__="a_total"}',
+        "sum by ($a, ${b:csv}) (a_total)",
+        "a_total offset $__interval",
+        "a_total > on($x) group_left ${prefix}_total",
+        "a_total + $metric{job='x'} + rate(${metric}[5m]) + sum($metric)",
     ],
 )
 def test_variables_of_grafanas_stand_for_something(text: str) -> None:

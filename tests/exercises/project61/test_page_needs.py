@@ -31,6 +31,12 @@ def of(*lines: str) -> list[tuple[str, str]]:
         ("bash ops/run.sh", [("file", "ops/run.sh")]),
         ("echo 'not closed", []),
         ("# make nothing", []),
+        ("make test 2>&1 | tee test.log", [("make target", "test")]),
+        ("npm run --silent build", [("npm script", "build")]),
+        ("npm --prefix web run dev", []),
+        ("npm run -w web dev", []),
+        ("docker compose -f path/to/compose.yml up", []),
+        ("docker run '' x", []),
     ],
 )
 def test_a_command_needs(line: str, expected: list[tuple[str, str]]) -> None:
@@ -43,6 +49,14 @@ def test_nothing_is_told_of_what_follows_another_folder() -> None:
 
 def test_a_file_that_an_earlier_command_names_may_be_made_by_it() -> None:
     assert of("cp .env.example prod.yml", "docker compose -f prod.yml up") == []
+
+
+def test_lines_without_a_prompt_are_output() -> None:
+    assert of("$ make up", "./data was made", "make nothing") == [("make target", "up")]
+
+
+def test_a_here_document_holds_no_commands() -> None:
+    assert of("cat > a.yml <<'EOF'", "make nothing", "EOF", "make up") == [("make target", "up")]
 
 
 def test_a_command_may_go_over_several_lines() -> None:

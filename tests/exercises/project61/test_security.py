@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from chaos.history import Call, Database, Exited, Given, History, Launched, Log,
 from chaos.stand_in import TOO_LARGE
 from exercises.project61.part2_security import checks
 from exercises.project61.part2_security.axes import OUTAGES
-from exercises.project61.part2_security.limits import burst_label
+from exercises.project61.part2_security.limits import ANOTHER, API_KEY, STREAM, beyond_label, burst_label
 from exercises.project61.part2_security.readable import readable_form
 from lab.lab import SECOND
 from lab.verdict import Verdict
@@ -20,6 +21,7 @@ KEY = "llm_Zq81Kd02mXcv77Lp_9fJ2mQx7RtY0aB3cD4eF5gH6iJ7kL8mN9oP0qR1sT2u"
 PASSWORD = "6f1c0d5a7b3e92466a0c4d1e5f7b8a9c"
 MADE = {"id": "k1", "key": KEY}
 LIMITS = {"free": "5/minute", "premium": "12/minute", "enterprise": "20/minute"}
+REFUSED = {"error": {"message": "Slow down.", "type": "rate_limit_error", "code": None, "param": None}}
 TOLD = {
     "retry-after": "31",
     "x-ratelimit-limit": "5",
@@ -150,6 +152,17 @@ def test_without_the_permission_it_is_403(status: int, calls: tuple[float, ...],
     assert checks.permissions_hold(record.history).passed is passes
 
 
+def test_a_report_is_403_whatever_else_has_called_the_backend() -> None:
+    record = (
+        Record()
+        .asked("permission: allowed", calls=(0.001,))
+        .asked("permission: denied by token", 403, path="/v1/usage")
+        .asked("permission: denied by token", 200, path="/v1/models")
+    )
+
+    assert_failed(checks.permissions_hold(record.history), "/v1/models with the token")
+
+
 def private(**changes: tuple[int, Any]) -> History:
     record = Record()
     for label, status, body in (
@@ -191,8 +204,13 @@ def limited(
     enterprise: tuple[int, ...] = (20,),
     seconds: float = 2.0,
     stall: float = 0.0,
+    body: Any = REFUSED,
+    beyond: Mapping[str, tuple[int, ...]] = {},
 ) -> History:
-    """Return bursts on two instances, in which so many requests of each user of a tier were let through."""
+    """Return bursts on two instances, in which so many requests of each user of a tier were let through.
+
+    `beyond` are the statuses of later requests in other ways, the same in each tier.
+    """
     record = Record().add(Given(variables={"RATE_LIMITS": json.dumps(LIMITS)}))
     record.add(Ready(instance=SECOND))
     for tier, limit, admitted in (
@@ -206,7 +224,10 @@ def limited(
             for number in range(2 * limit + 4):
                 status = 200 if number < most else 429
                 after = seconds / (2 * limit + 4)
-                record.asked(burst_label(tier, user), status, headers=told, after=after)
+                record.asked(burst_label(tier, user), status, body=body, headers=told, after=after)
+        for way, statuses in beyond.items():
+            for status in statuses:
+                record.asked(beyond_label(way, tier), status)
         if stall:
             record.add(Stall(seconds=stall))
     return record.history
@@ -272,6 +293,35 @@ def test_headers_that_make_no_sense_are_found_out(name: str, value: str) -> None
     headers = TOLD | {name: value}
 
     assert_failed(checks.limits_hold_across_instances(limited(5, headers=headers)), value)
+
+
+@pytest.mark.parametrize(
+    ("beyond", "actual"),
+    [
+        ({API_KEY: (429, 429, 429), STREAM: (200, 429, 429), ANOTHER: (200,)}, ""),
+        ({API_KEY: (200, 200, 200)}, "all of 9 requests were let through"),
+        ({STREAM: (200, 200, 200)}, "all of 9 requests were let through"),
+        ({ANOTHER: (429,)}, "429 in all of 3 tiers"),
+    ],
+)
+def test_a_limit_is_the_users(beyond: Mapping[str, tuple[int, ...]], actual: str) -> None:
+    verdict = checks.limits_hold_across_instances(limited(5, beyond=beyond))
+
+    assert verdict.passed if not actual else verdict.status == "failed" and actual in verdict.actual
+
+
+def test_requests_beyond_a_limit_are_not_judged_where_it_was_never_met() -> None:
+    ways = {API_KEY: (200, 200, 200), STREAM: (200, 200, 200)}
+    history = limited(14, 5, premium=(28, 12), enterprise=(44, 20), beyond=ways)
+
+    assert "all were let through" in checks.limits_hold_across_instances(history).actual
+
+
+@pytest.mark.parametrize(
+    "body", ["", {"error": "Rate limit exceeded: 5 per 1 minute"}, {"detail": "Slow down."}]
+)
+def test_a_429_has_the_form_of_other_errors(body: object) -> None:
+    assert_failed(checks.limits_hold_across_instances(limited(5, body=body)), "no message in")
 
 
 def test_a_limit_tells_all_three_headers() -> None:

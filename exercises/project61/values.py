@@ -1,4 +1,4 @@
-"""Reads parts of YAML documents that may be of any type."""
+"""Reads parts of YAML and JSON documents that may be of any type."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,0 +1,67 @@
+"""The compose project of a submission, and what the images of its services are built from."""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from chaos.history import File, History
+from exercises.project61.part5_deployment import compose
+from exercises.project61.part5_deployment.image import Image, built
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The compose project of a submission, and the Dockerfiles of its images.
+
+    `file` is None if there is no compose file, and `problem` says why it has no services.
+    """
+
+    history: History
+    file: File | None = None
+    services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problem: str = ""
+
+    @classmethod
+    def of(cls, history: History) -> Self:
+        files = {file.path: file.text for file in history.of(File)}
+        path = compose.main_file(files)
+        if path is None:
+            return cls(history)
+        try:
+            return cls(history, history.file(path), compose.services(path, files))
+        except ValueError as error:
+            return cls(history, history.file(path), problem=str(error))
+
+    @property
+    def api(self) -> Mapping[str, Any]:
+        """The entry of the API; empty where it cannot be told."""
+        return self.services.get(compose.kinds(self.services).get("API", ""), {})
+
+    def dockerfile(self) -> File | None:
+        """Return the Dockerfile of the API: what the compose file builds it from, else the one that lies highest."""
+        if named := self._built_from(self.api):
+            return named
+        found = [file for file in self.history.of(File) if "Dockerfile" in posixpath.basename(file.path)]
+        return min(found, key=_plainness, default=None)
+
+    def is_checked(self, name: str) -> bool:
+        """Whether something asks a service for its health."""
+        service = self.services[name]
+        file = self.dockerfile() if service is self.api else self._built_from(service)
+        return compose.has_health_check(service, self.image(file, service).healthcheck if file else "")
+
+    def image(self, file: File, service: Mapping[str, Any]) -> Image:
+        """Return what a Dockerfile makes for a service."""
+        path, target = compose.dockerfile(self.file.path if self.file else "", service)
+        return built(file.text, compose.build_arguments(service), target if path == file.path else "")
+
+    def _built_from(self, service: Mapping[str, Any]) -> File | None:
+        path, _ = compose.dockerfile(self.file.path if self.file else "", service)
+        return self.history.file(path) if path else None
+
+
+def _plainness(dockerfile: File) -> tuple[bool, int, str]:
+    """Put files that are called Dockerfile first, and of these the one that is nearest to the root."""
+    name = posixpath.basename(dockerfile.path)
+    return name != "Dockerfile", dockerfile.path.count("/"), dockerfile.path

@@ -1,0 +1,117 @@
+"""Reads the services of a compose project, as compose would put its files together."""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+from lab import compose_file
+
+NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+"""The names of a project's file, in the order in which compose looks for them."""
+
+Files = Mapping[str, str]
+"""The recorded files of the submission, by their paths."""
+Service = dict[str, Any]
+
+_OVERRIDE = re.compile(r"(docker-)?compose\.override\.ya?ml")
+_MOST_EXTENDS = 5
+_MOST_FILES = 50
+"""Of a project; the rest of what its files include is not read."""
+
+
+def is_override(path: str) -> bool:
+    """Whether compose adds this file to the one beside it without being asked."""
+    return _OVERRIDE.fullmatch(posixpath.basename(path)) is not None
+
+
+def services(path: str, files: Files) -> dict[str, Service]:
+    """Return the services of a compose file, with what it includes and extends and with what its override changes.
+
+    Raises ValueError if one of these files is not YAML.
+    """
+
+    @cache
+    def load(name: str) -> dict[str, Service]:
+        own = _own_services(_load(name, files))
+        return {service: _moved(given, name, path) for service, given in own.items()}
+
+    found: dict[str, Service] = {}
+    for name in [*_included(path, files, {path}), path]:
+        found |= load(name)
+    if posixpath.basename(path) in NAMES:
+        beside_it = (name for name in files if posixpath.dirname(name) == posixpath.dirname(path))
+        for override in filter(is_override, beside_it):
+            for name, service in load(override).items():
+                found[name] = _over(found.get(name, {}), service)
+    return {name: _extended(service, found, path, load) for name, service in found.items()}
+
+
+def _load(path: str, files: Files) -> Any:
+    return compose_file.load(files.get(path, ""))
+
+
+def _own_services(content: Any) -> dict[str, Service]:
+    found = content.get("services") if isinstance(content, dict) else None
+    if not isinstance(found, dict):
+        return {}
+    return {str(name): service for name, service in found.items() if isinstance(service, dict)}
+
+
+def _moved(service: Service, source: str, path: str) -> Service:
+    """Return a service of the file `source` as it would be written in the one at `path`: with its build's context."""
+    build = service.get("build")
+    table = {"context": build} if isinstance(build, str) else build
+    if not isinstance(table, dict) or posixpath.dirname(source) == posixpath.dirname(path):
+        return service
+    context = str(table.get("context") or ".")
+    if context.startswith(("/", "$")) or "://" in context:
+        return service
+    moved = posixpath.relpath(beside(source, context), posixpath.dirname(path) or ".")
+    return {**service, "build": {**table, "context": moved}}
+
+
+def _included(path: str, files: Files, seen: set[str]) -> Iterator[str]:
+    """Yield the files that a compose file includes, those first that they include themselves."""
+    content = _load(path, files)
+    listed = content.get("include") if isinstance(content, dict) else None
+    for one in listed if isinstance(listed, list) else []:
+        paths = one.get("path") if isinstance(one, dict) else one
+        for named in paths if isinstance(paths, list) else [paths]:
+            name = beside(path, str(named))
+            if name in files and name not in seen and len(seen) < _MOST_FILES:
+                seen.add(name)
+                yield from _included(name, files, seen)
+                yield name
+
+
+def _extended(
+    service: Service,
+    others: Mapping[str, Service],
+    path: str,
+    load: Callable[[str], dict[str, Service]],
+    depth: int = 0,
+) -> Service:
+    """Return a service over what it extends."""
+    extends = service.get("extends")
+    if depth >= _MOST_EXTENDS or not isinstance(extends, dict | str):
+        return service
+    where = extends if isinstance(extends, dict) else {"service": extends}
+    source = beside(path, str(where["file"])) if where.get("file") else path
+    known = others if source == path else load(source)
+    base = known.get(str(where.get("service")))
+    return _over(_extended(base, known, source, load, depth + 1), service) if base else service
+
+
+def _over(base: Service, service: Service) -> Service:
+    checks = [one["healthcheck"] for one in (base, service) if isinstance(one.get("healthcheck"), dict)]
+    merged: dict[str, Any] = {}
+    for check in checks:
+        merged |= check
+    return {**base, **service, **({"healthcheck": merged} if checks else {})}
+
+
+def beside(path: str, name: str) -> str:
+    """Return the path of what a file names relative to its own folder."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
