@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from chaos.history import File
 from lab.python_source import parsed
@@ -34,14 +35,16 @@ def variables_read(files: Sequence[File]) -> dict[str, str]:
     """Return the variables that the code reads from the environment, each with the file that does.
 
     They are found where `os.environ` or `os.getenv` is given a name, and as the fields of settings classes: those that
-    inherit from pydantic's BaseSettings, directly or by a class of the submission's.
+    inherit from pydantic's BaseSettings, directly or by a class of the submission's. A field that is a group of settings
+    itself has no variable of its own.
     """
     found: dict[str, str] = {}
     modules = list(parsed(files))
     classes = set(settings_classes([tree for _, tree in modules]))
+    groups = {node.name for _, tree in modules for node in ast.walk(tree) if _is_group(node)}
     for file, tree in modules:
         own = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node in classes]
-        for name in [*_from_environment(tree), *(one for node in own for one in _fields(node))]:
+        for name in [*_from_environment(tree), *(one for node in own for one in _fields(node, groups))]:
             if name not in _OF_THE_MACHINE:
                 found.setdefault(name, file.path)
     return found
@@ -75,7 +78,12 @@ def _last(node: ast.expr) -> str:
     return ast.unparse(node).rpartition(".")[2]
 
 
-def _fields(node: ast.ClassDef) -> Iterator[str]:
+def _is_group(node: ast.AST) -> bool:
+    """Whether it is a class that can hold several settings; an enumeration is one value."""
+    return isinstance(node, ast.ClassDef) and not any("Enum" in ast.unparse(base) for base in node.bases)
+
+
+def _fields(node: ast.ClassDef, groups: AbstractSet[str]) -> Iterator[str]:
     """Yield the variables of a settings class: the names of its fields, or the aliases that these have."""
     prefix = _prefix(node)
     for field in node.body:
@@ -83,6 +91,8 @@ def _fields(node: ast.ClassDef) -> Iterator[str]:
             continue
         name = field.target.id
         if name.startswith("_") or name == "model_config" or "ClassVar" in ast.unparse(field.annotation):
+            continue
+        if any(isinstance(one, ast.Name) and one.id in groups for one in ast.walk(field.annotation)):
             continue
         yield _alias(field.value) or _alias(field.annotation) or f"{prefix}{name}".upper()
 

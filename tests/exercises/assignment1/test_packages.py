@@ -39,6 +39,12 @@ def test_odd_tables_declare_nothing(text: str) -> None:
         ("yaml", "pyyaml", True),
         ("pydantic_settings", "pydantic-settings", True),
         ("opentelemetry", "opentelemetry-sdk", True),
+        ("dotenv", "python-dotenv", True),
+        ("jwt", "PyJWT", True),
+        ("decouple", "python-decouple", True),
+        ("pythonjsonlogger", "python-json-logger", True),
+        ("throttled", "throttled-py", True),
+        ("pydantic_ai", "pydantic-ai-slim", True),
         ("pydantic", "pydantic-settings", False),
         ("starlette", "fastapi", False),
         ("http", "httpx", False),
@@ -101,6 +107,25 @@ def test_variables_are_found_in_settings_classes_and_where_the_environment_is_re
         *("OPENAI_API_KEY", "RATE_LIMIT_WINDOW", "RATE_LIMIT_REQUESTS"),
         *("DEBUG", "OTHER_KEY", "DEFAULT_MODEL"),
     }
+
+
+def test_a_group_of_settings_has_no_variable_of_its_own() -> None:
+    text = """
+class OpenAISettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="OPENAI_")
+    api_key: SecretStr
+
+class Mode(StrEnum):
+    FAST = "fast"
+
+class Settings(BaseSettings):
+    openai: OpenAISettings = Field(default_factory=OpenAISettings)
+    backup: OpenAISettings | None = None
+    mode: Mode = Mode.FAST
+"""
+    read = sources.variables_read([File(path="src/config/settings.py", text=text)])
+
+    assert set(read) == {"OPENAI_API_KEY", "MODE"}
 
 
 NAMED = "".join(f"{name}=\n" for name in checks.CONTRACT_VARIABLES)
