@@ -15,7 +15,7 @@ def makes_assertion(tree: ast.AST) -> bool:
 
 def _is_assertion(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert):
-        return _can_fail(node.test)
+        return _always_fails(node.test) or (not _is_true(node.test) and _can_fail(node.test))
     if isinstance(node, ast.Raise):
         return node.exc is not None and "AssertionError" in ast.unparse(node.exc)
     if not isinstance(node, ast.Call):
@@ -28,6 +28,16 @@ def _is_assertion(node: ast.AST) -> bool:
         isinstance(function, ast.Attribute) and ast.unparse(function.value) == _CHECK
     )
     return asserts and (not node.args or any(map(_can_fail, node.args)))
+
+
+def _always_fails(expression: ast.expr) -> bool:
+    """Whether it is `False` or the like, which says that the line must not be reached."""
+    return isinstance(expression, ast.Constant) and not expression.value
+
+
+def _is_true(expression: ast.expr) -> bool:
+    """Whether it is true whatever its parts are, as the tuple in `assert (value == 1, "a message")`."""
+    return isinstance(expression, ast.Tuple | ast.List | ast.Dict | ast.Lambda | ast.GeneratorExp)
 
 
 def _can_fail(expression: ast.expr) -> bool:

@@ -93,13 +93,14 @@ class Suite:
         return function is not None and function.asserts and not function.left_out
 
     def _uses(self, case: OwnTest, package: str) -> bool:
+        """Return whether a test is about a package: it uses it itself, or reaches nothing else of the service's."""
         function = self._function(case)
         if function is None:
             return False
-        # What stands behind a client is not what a test of an endpoint is about.
-        seen = function.called if self._requests(case) else function.reached
-        inside = package.partition(".")[2] or package
-        return any(f".{inside}." in f".{origin}." for origin in origins(seen))
+        top, _, inside = package.partition(".")
+        reached = origins(function.reached)
+        others = any(one.startswith(f"{top}.") and not _is_in(one, inside) for one in reached)
+        return any(_is_in(one, inside) for one in (origins(function.functions) if others else reached))
 
     def _requests(self, case: OwnTest) -> bool:
         function = self._function(case)
@@ -119,6 +120,10 @@ class Suite:
         if case not in self._functions:
             self._functions[case] = self._sources.find(case.file, case.name)
         return self._functions[case]
+
+
+def _is_in(origin: str, package: str) -> bool:
+    return f".{package}." in f".{origin}."
 
 
 def tampering(files: Sequence[File]) -> str:

@@ -101,6 +101,11 @@ class TestFunction:
         return any(one.asserts for one in self.called)
 
     @property
+    def functions(self) -> set[Definition]:
+        """Itself and the functions that it calls."""
+        return {one for one in self.called if isinstance(one.node, Function)}
+
+    @property
     def names(self) -> frozenset[str]:
         """Every name and attribute in all that it reaches."""
         return frozenset().union(*(one.names for one in self.reached))

@@ -461,10 +461,29 @@ def test_what_a_star_import_brings_comes_from_its_module() -> None:
     assert len(Suite(History([models, *told.events])).using("src.models")) == 1
 
 
+def test_what_a_test_of_something_else_is_given_is_not_what_it_is_about() -> None:
+    text = """
+from src.models.requests import Message
+from src.services.llm import complete
+
+HELLO = Message(role="user", content="Hello")
+
+def test_a():
+    assert complete(HELLO)
+
+def test_b():
+    assert HELLO.role == "user"
+"""
+    suite = Suite(history(text, "test_a", "test_b"))
+
+    assert [case.name for case in suite.using("src.models")] == ["test_b"]
+
+
 def test_what_stands_behind_a_client_is_not_what_a_test_is_about() -> None:
     conftest = """
 import pytest
 from fastapi.testclient import TestClient
+from src.main import app
 from src.models.responses import ChatResponse
 
 class Fake:

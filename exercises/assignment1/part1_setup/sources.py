@@ -41,7 +41,12 @@ def variables_read(files: Sequence[File]) -> dict[str, str]:
     found: dict[str, str] = {}
     modules = list(parsed(files))
     classes = set(settings_classes([tree for _, tree in modules]))
-    groups = {node.name for _, tree in modules for node in ast.walk(tree) if _is_group(node)}
+    groups = {
+        node.name
+        for _, tree in modules
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not _is_enumeration(node)
+    }
     for file, tree in modules:
         own = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node in classes]
         for name in [*_from_environment(tree), *(one for node in own for one in _fields(node, groups))]:
@@ -78,9 +83,8 @@ def _last(node: ast.expr) -> str:
     return ast.unparse(node).rpartition(".")[2]
 
 
-def _is_group(node: ast.AST) -> bool:
-    """Whether it is a class that can hold several settings; an enumeration is one value."""
-    return isinstance(node, ast.ClassDef) and not any("Enum" in ast.unparse(base) for base in node.bases)
+def _is_enumeration(node: ast.ClassDef) -> bool:
+    return any("Enum" in ast.unparse(base) for base in node.bases)
 
 
 def _fields(node: ast.ClassDef, groups: AbstractSet[str]) -> Iterator[str]:
