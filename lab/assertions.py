@@ -2,8 +2,11 @@
 
 import ast
 
-_CHECKS = {"raises", "RaisesGroup", "RaisesExc", "warns", "fail"}
-"""Calls that assert something whatever they are given."""
+_CHECKS = {
+    *("raises", "RaisesGroup", "RaisesExc", "warns", "fail"),
+    *("call_and_validate", "validate_response"),
+}
+"""Calls of pytest and of schemathesis that assert something whatever they are given."""
 _CHECK = "check"
 """The fixture, and the module, of pytest-check: `check.equal(...)`."""
 

@@ -33,7 +33,10 @@ _RESULT_HOOKS = {
 _INTERNALS = {"_pytest.junitxml", "_pytest.reports", "_pytest.runner", "_pytest.terminal", "_pytest.main"}
 _EXITS = {"atexit.register", "os._exit", "sys.settrace", "sys.setprofile"}
 _METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
-_REQUESTS = {*_METHODS, "stream", "websocket_connect", *(f"simulate_{method}" for method in _METHODS)}
+_REQUESTS = {
+    *(*_METHODS, "stream", "websocket_connect", "call_and_validate"),
+    *(f"simulate_{method}" for method in _METHODS),
+}
 _CLIENTS = {
     *("TestClient", "AsyncTestClient", "test_client", "create_test_client", "create_async_test_client"),
     *(
@@ -44,7 +47,7 @@ _CLIENTS = {
         "TestServer",
         "asgi_client",
     ),
-    *("uvicorn", "hypercorn"),
+    *("from_asgi", "from_wsgi", "uvicorn", "hypercorn"),
 }
 """What sends requests to an application in the same process, or starts one on the loopback interface."""
 _CLIENT_MODULES = ("django.test.", "falcon.testing.", "rest_framework.test.", "webtest.", "werkzeug.test.")

@@ -507,6 +507,7 @@ def client():
         "from httpx import AsyncClient\n\ndef test_a():\n    assert AsyncClient(app=app).get('/x')\n",
         "from django.test import Client\n\ndef test_a():\n    assert Client().get('/x').status_code == 200\n",
         "import falcon.testing\n\ndef test_a():\n    assert falcon.testing.TestClient(app).simulate_get('/x').json\n",
+        "schema = from_asgi('/openapi.json', app)\n\n@schema.parametrize()\ndef test_a(case):\n    case.call_and_validate()\n",
         "import httpx, uvicorn\n\ndef test_a():\n    uvicorn.Server(config)\n    assert httpx.get(url).json()\n",
         "import httpx\n\ndef test_a():\n    Popen(['uvicorn', 'src.main:app'])\n    assert httpx.get(url).json()\n",
     ],
