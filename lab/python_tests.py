@@ -5,7 +5,7 @@ and its bases.
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -21,6 +21,8 @@ _SET_UPS = {
     *("setup", "setup_method", "setup_class", "setup_module"),
 }
 """What unittest and pytest call before a test without being asked."""
+MOST_VISITS = 500_000
+"""Definitions that are looked at for all tests together: a suite of 2,000 tests takes about 200,000."""
 _COMMANDS = {"uvicorn", "hypercorn"}
 """Words of a command line that count as names: a test can start the application by them."""
 
@@ -124,6 +126,10 @@ class Sources:
         self.conftests = [
             one for path, one in self._modules.items() if PurePosixPath(path).name == "conftest.py"
         ]
+        self._outside: dict[Definition, frozenset[Definition]] = {}
+        """What each definition uses of its module and of others."""
+        self._all_members: dict[Definition, dict[str, Definition]] = {}
+        self._visits = 0
         self._importable: dict[str, Module] = {}
         for path, module in self._modules.items():
             if path.startswith("tests/"):
@@ -185,14 +191,12 @@ class Sources:
 
     def _reached(self, starts: Sequence[Definition], beside: Mapping[str, Definition]) -> set[Definition]:
         """Return these definitions and all that they use, fixtures by their names too."""
-        waiting, seen = list(starts), set[Definition]()
-        while waiting:
-            one = waiting.pop()
-            if one not in seen:
-                seen.add(one)
-                waiting += self._used(one, beside)
-                waiting += (self._fixtures[name] for name in one.names & self._fixtures.keys())
-        return seen
+
+        def follow(one: Definition) -> Iterator[Definition]:
+            yield from self._used(one, beside)
+            yield from (self._fixtures[name] for name in one.names & self._fixtures.keys())
+
+        return self._closure(starts, follow)
 
     def _called(
         self, test: Definition, beside: Mapping[str, Definition], reached: Iterable[Definition]
@@ -202,20 +206,33 @@ class Sources:
         for holder in reached:
             for name, one in self._members(holder).items() if holder.is_class else ():
                 methods.setdefault(name, []).append(one)
-        waiting, seen = [test], set[Definition]()
-        while waiting:
+
+        def follow(one: Definition) -> Iterator[Definition]:
+            yield from (used for used in self._used(one, beside) if not used.is_class)
+            yield from (used for name in one.names & methods.keys() for used in methods[name])
+
+        return self._closure([test], follow)
+
+    def _closure(
+        self, starts: Sequence[Definition], follow: Callable[[Definition], Iterator[Definition]]
+    ) -> set[Definition]:
+        waiting, seen = list(starts), set[Definition]()
+        while waiting and self._visits < MOST_VISITS:
             one = waiting.pop()
             if one not in seen:
                 seen.add(one)
-                waiting += (used for used in self._used(one, beside) if not used.is_class)
-                waiting += (used for name in one.names & methods.keys() for used in methods[name])
+                self._visits += 1
+                waiting += follow(one)
         return seen
 
     def _used(self, one: Definition, beside: Mapping[str, Definition]) -> Iterator[Definition]:
-        for name in one.names:
-            if name in beside:
-                yield beside[name]
-            yield from self._meant(name, one.names, one.module)
+        """Yield what the names of a definition stand for."""
+        if one not in self._outside:
+            self._outside[one] = frozenset(
+                used for name in one.names for used in self._meant(name, one.names, one.module)
+            )
+        yield from self._outside[one]
+        yield from (beside[name] for name in one.names & beside.keys())
 
     def _meant(
         self, name: str, names: frozenset[str], module: Module, seen: frozenset[str] = frozenset()

@@ -1,6 +1,7 @@
 import pytest
 
 from chaos.history import File, History, OwnTest, OwnTests
+from lab import python_tests
 from lab.own_tests import Suite, tampering
 
 MODULE = """
@@ -514,6 +515,17 @@ def client():
 )
 def test_there_are_many_clients(text: str) -> None:
     assert len(Suite(history(text, "test_a")).requesting()) == 1
+
+
+def test_a_suite_that_would_take_very_long_to_read_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(python_tests, "MOST_VISITS", 1_000)
+    helpers = "".join(f"def h{number}():\n    h{number + 1}()\n" for number in range(50))
+    tests = "".join(f"def test_{number}():\n    assert h0()\n" for number in range(50))
+    told = history(helpers + tests, *(f"test_{number}" for number in range(50)))
+
+    assert 0 < len(Suite(told).passing) < 50
 
 
 def test_failing_tests_are_told_apart() -> None:
