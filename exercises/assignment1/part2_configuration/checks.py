@@ -22,11 +22,13 @@ _READS = ("environ.get", "getenv", "load_dotenv", "dotenv_values")
 
 
 def environment_counts(limits: History) -> Verdict:
+    allowed = len(limits.exchanges("allowed 1"))
+    share = plan.window_of(limits) / allowed
     return all_of(
         [
             _default_model(limits, "no model", plan.OTHER_MODEL),
             _token_limit(limits, "most tokens", "more tokens"),
-            limit_checks.sequence(limits, len(limits.exchanges("allowed 1"))),
+            limit_checks.in_time(limits, limit_checks.sequence(limits, allowed), share),
         ]
     )
 

@@ -11,7 +11,6 @@ from exercises.chat.limit import ROUNDS
 from exercises.week1.ex3_rate_limit.experiments import ALLOWED
 from lab.python_source import MAKING, Assignment, Function, parsed, targets_of
 from lab.reading import excerpt, outcome
-from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 WINDOW = 60.0
@@ -41,9 +40,8 @@ _LIBRARIES = {
 
 
 def ten_in_a_minute(limit: History) -> Verdict:
-    return _in_time(
-        limit, all_of([limit_checks.sequence(limit, ALLOWED), limit_checks.crowd(limit, ALLOWED)])
-    )
+    verdict = all_of([limit_checks.sequence(limit, ALLOWED), limit_checks.crowd(limit, ALLOWED)])
+    return limit_checks.in_time(limit, verdict, WINDOW / ALLOWED)
 
 
 def tells_when_to_come_back(limit: History) -> Verdict:
@@ -80,7 +78,7 @@ def others_are_served(limit: History) -> Verdict:
 
 
 def address_of_the_connection(limit: History) -> Verdict:
-    return _in_time(limit, limit_checks.not_forged(limit))
+    return limit_checks.in_time(limit, limit_checks.not_forged(limit), WINDOW / ALLOWED)
 
 
 def forgets(sources: History) -> Verdict:
@@ -206,24 +204,3 @@ def _is_empty(value: ast.expr | None) -> bool:
         case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
             return name in _EMPTY
     return False
-
-
-def _in_time(limit: History, verdict: Verdict) -> Verdict:
-    """Return a verdict, unless the requests took so long that a right service fails too.
-
-    A window may have passed. A bucket has room for one more request sooner, after a tenth of it.
-    """
-    rounds = [_seconds(limit, f"allowed {number}", f"forged {number}") for number in ROUNDS]
-    crowds = [_seconds(limit, f"at once {number}", f"at once {number}") for number in ROUNDS]
-    slow = _seconds(limit, "allowed 1", "forged 2") > WINDOW / 2
-    late = not verdict.passed and max(*rounds, *crowds) > WINDOW / ALLOWED
-    return (
-        too_busy("send the requests of one minute", limit.exchanges("forged 2")[-1].end)
-        if slow or late
-        else verdict
-    )
-
-
-def _seconds(limit: History, first: str, last: str) -> float:
-    """Return the seconds from the first request with one label to the last one with another."""
-    return limit.exchanges(last)[-1].request.t - limit.exchanges(first)[0].request.t
