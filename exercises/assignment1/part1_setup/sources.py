@@ -10,6 +10,8 @@ from chaos.history import File
 from lab.python_source import parsed
 
 _ENVIRONMENT = {"environ.get", "getenv", "environ.setdefault", "environ.pop"}
+_READERS = {"environs", "decouple", "starlette.config"}
+_READER = re.compile(r"(?:self\.|decouple\.)?_?(?:env|config)(?:\.\w+)?", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
 _OF_THE_MACHINE = {"PATH", "HOME", "TMPDIR", "HOST", "PORT", "PYTHONPATH", "HOSTNAME", "USER", "PWD"}
 
@@ -34,8 +36,9 @@ def imports(files: Sequence[File]) -> dict[str, str]:
 def variables_read(files: Sequence[File]) -> dict[str, str]:
     """Return the variables that the code reads from the environment, each with the file that does.
 
-    They are found where `os.environ` or `os.getenv` is given a name, and as the fields of settings classes: those that
-    inherit from pydantic's BaseSettings, directly or by a class of the submission's. A field that is a group of settings
+    They are found where `os.environ`, `os.getenv` or a reader of environs, decouple or starlette.config is given a name,
+    and as the fields of settings classes: those that inherit from pydantic's BaseSettings, directly or by a class of the
+    submission's. A field that is a group of settings
     itself has no variable of its own.
     """
     found: dict[str, str] = {}
@@ -49,7 +52,11 @@ def variables_read(files: Sequence[File]) -> dict[str, str]:
     }
     for file, tree in modules:
         own = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node in classes]
-        for name in [*_from_environment(tree), *(one for node in own for one in _fields(node, groups))]:
+        for name in [
+            *_from_environment(tree),
+            *_from_readers(tree),
+            *(one for node in own for one in _fields(node, groups)),
+        ]:
             if name not in _OF_THE_MACHINE:
                 found.setdefault(name, file.path)
     return found
@@ -72,6 +79,20 @@ def _from_environment(tree: ast.Module) -> Iterator[str]:
             yield from _name(node.args[0])
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
             yield from _name(node.slice)
+
+
+def _from_readers(tree: ast.Module) -> Iterator[str]:
+    """Yield what `env.str("NAME")` and `config("NAME")` read; nothing in a module that adds prefixes to names."""
+    nodes = list(ast.walk(tree))
+    origins = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    origins |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    if not origins & _READERS or any(
+        isinstance(node, ast.Attribute) and node.attr == "prefixed" for node in nodes
+    ):
+        return
+    for node in nodes:
+        if isinstance(node, ast.Call) and node.args and _READER.fullmatch(ast.unparse(node.func)):
+            yield from _name(node.args[0])
 
 
 def _name(node: ast.expr) -> Iterator[str]:

@@ -109,6 +109,22 @@ def test_variables_are_found_in_settings_classes_and_where_the_environment_is_re
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('from environs import Env\nenv = Env()\nkey = env.str("LOG_LEVEL", "INFO")\n', {"LOG_LEVEL"}),
+        ('from environs import env\nkey = env("LOG_LEVEL")\n', {"LOG_LEVEL"}),
+        ('from decouple import config\nkey = config("LOG_LEVEL", default="INFO")\n', {"LOG_LEVEL"}),
+        ('import decouple\nkey = decouple.config("LOG_LEVEL")\n', {"LOG_LEVEL"}),
+        ('from environs import Env\nwith env.prefixed("APP_"):\n    key = env.str("NAME")\n', set()),
+        ('key = config("LOG_LEVEL")\n', set()),
+        ('from environs import Env\nraise ApiError("NOT_FOUND")\n', set()),
+    ],
+)
+def test_variables_are_found_where_a_library_reads_them(text: str, names: set[str]) -> None:
+    assert set(sources.variables_read([File(path="src/config/settings.py", text=text)])) == names
+
+
 def test_a_group_of_settings_has_no_variable_of_its_own() -> None:
     text = """
 class OpenAISettings(BaseSettings):
