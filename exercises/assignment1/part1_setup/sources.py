@@ -10,6 +10,7 @@ from chaos.history import File
 from lab.python_source import parsed
 
 _ENVIRONMENT = {"environ.get", "getenv", "environ.setdefault", "environ.pop"}
+_FOR_TYPE_CHECKERS = {"_typeshed"}
 _READERS = {"environs", "decouple", "starlette.config"}
 _READER = re.compile(r"(?:self\.|decouple\.)?_?(?:env|config)(?:\.\w+)?", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
@@ -17,10 +18,21 @@ _OF_THE_MACHINE = {"PATH", "HOME", "TMPDIR", "HOST", "PORT", "PYTHONPATH", "HOST
 
 
 def imports(files: Sequence[File]) -> dict[str, str]:
-    """Return the packages that modules import from outside, each with the first file that does."""
+    """Return the packages that modules import from outside, each with the first file that does.
+
+    One that the code can do without is not among them: an ImportError of it is caught.
+    """
     found: dict[str, str] = {}
     for file, tree in parsed(files):
+        optional = {
+            inner
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Try) and any(map(_catches_import_errors, node.handlers))
+            for inner in ast.walk(node)
+        }
         for node in ast.walk(tree):
+            if node in optional:
+                continue
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -28,9 +40,15 @@ def imports(files: Sequence[File]) -> dict[str, str]:
                 names = [node.module]
             for name in names:
                 top = name.partition(".")[0]
-                if top not in sys.stdlib_module_names:
+                if top not in sys.stdlib_module_names | _FOR_TYPE_CHECKERS:
                     found.setdefault(top, file.path)
     return found
+
+
+def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
+    return handler.type is not None and bool(
+        re.search(r"\b(?:ImportError|ModuleNotFoundError)\b", ast.unparse(handler.type))
+    )
 
 
 def variables_read(files: Sequence[File]) -> dict[str, str]:

@@ -18,7 +18,7 @@ _FRACTION = re.compile(r"\s*\d*\.\d+\s*")
 _LIMITER = re.compile(
     r"(?:rate|request).?limit|limiter|throttl|too.?many.?requests|retry.?after|\b429\b", re.IGNORECASE
 )
-_LIMITER_PATH = re.compile(r"limit|throttl|quota", re.IGNORECASE)
+_LIMITER_PATH = re.compile(r"(?<!body_)(?<!size_)limit|throttl|quota", re.IGNORECASE)
 _REMOVING = {"pop", "popitem", "clear", "discard", "remove", "delete", "expire", "zremrangebyscore", "setex"}
 _LATER = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
 """Methods that take entries out, where another one is told to call them: `call_later(60, self._seen.pop, client)`."""

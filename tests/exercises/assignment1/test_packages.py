@@ -109,6 +109,29 @@ def test_variables_are_found_in_settings_classes_and_where_the_environment_is_re
     }
 
 
+def test_what_the_code_can_do_without_need_not_be_declared() -> None:
+    text = """
+from typing import TYPE_CHECKING
+
+import fastapi
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsRead
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+
+try:
+    import orjson
+except ValueError:
+    pass
+"""
+
+    assert set(sources.imports([File(path="src/main.py", text=text)])) == {"fastapi", "orjson"}
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [

@@ -63,6 +63,13 @@ def test_a_limiter_need_not_call_itself_so(path: str, text: str) -> None:
     assert checks.forgets(History([endpoint, limiter])).passed
 
 
+def test_a_limit_of_the_size_of_bodies_is_no_limiter() -> None:
+    limiter = File(path="src/services/limits.py", text=method("self._counts[client] = 1"))
+    size = File(path="src/middleware/body_limit.py", text="headers.pop('content-length', None)")
+
+    assert not checks.forgets(History([limiter, size])).passed
+
+
 @pytest.mark.parametrize(
     ("told", "status"),
     [
