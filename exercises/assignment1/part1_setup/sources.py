@@ -9,7 +9,8 @@ from collections.abc import Set as AbstractSet
 from chaos.history import File
 from lab.python_source import parsed
 
-_ENVIRONMENT = {"environ.get", "getenv", "environ.setdefault", "environ.pop"}
+_ENVIRONMENT = re.compile(r"(?:\w*os\.)?environ")
+_CALLS = re.compile(r"(?:\w*os\.)?(?:getenv|environ\.(?:get|setdefault|pop))")
 _FOR_TYPE_CHECKERS = {"_typeshed"}
 _READERS = {"environs", "decouple", "starlette.config"}
 _READER = re.compile(r"(?:self\.|decouple\.)?_?(?:env|config)(?:\.\w+)?", re.IGNORECASE)
@@ -56,8 +57,7 @@ def variables_read(files: Sequence[File]) -> dict[str, str]:
 
     They are found where `os.environ`, `os.getenv` or a reader of environs, decouple or starlette.config is given a name,
     and as the fields of settings classes: those that inherit from pydantic's BaseSettings, directly or by a class of the
-    submission's. A field that is a group of settings
-    itself has no variable of its own.
+    submission's. A field that is a group of settings itself has no variable of its own.
     """
     found: dict[str, str] = {}
     modules = list(parsed(files))
@@ -91,12 +91,27 @@ def settings_classes(trees: Sequence[ast.Module]) -> list[ast.ClassDef]:
         names |= {node.name for node in found}
 
 
+def environment_reads(tree: ast.AST) -> Iterator[ast.Call | ast.Subscript]:
+    """Yield where `os.environ` or `os.getenv` is asked for something.
+
+    What WSGI calls `environ` is a request: an argument, or an attribute of something else than `os`.
+    """
+    nodes = list(ast.walk(tree))
+    is_request = any(isinstance(node, ast.arg) and node.arg == "environ" for node in nodes)
+    for node in nodes:
+        if isinstance(node, ast.Call) and node.args:
+            told, pattern = ast.unparse(node.func), _CALLS
+        elif isinstance(node, ast.Subscript):
+            told, pattern = ast.unparse(node.value), _ENVIRONMENT
+        else:
+            continue
+        if pattern.fullmatch(told) and not (is_request and told.startswith("environ")):
+            yield node
+
+
 def _from_environment(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).endswith(tuple(_ENVIRONMENT)):
-            yield from _name(node.args[0])
-        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
-            yield from _name(node.slice)
+    for node in environment_reads(tree):
+        yield from _name(node.args[0] if isinstance(node, ast.Call) else node.slice)
 
 
 def _from_readers(tree: ast.Module) -> Iterator[str]:

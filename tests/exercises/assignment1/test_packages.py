@@ -141,10 +141,17 @@ except ValueError:
         ('import decouple\nkey = decouple.config("LOG_LEVEL")\n', {"LOG_LEVEL"}),
         ('from environs import Env\nwith env.prefixed("APP_"):\n    key = env.str("NAME")\n', set()),
         ('key = config("LOG_LEVEL")\n', set()),
+        (
+            'import os\nkey = os.environ.get("LOG_LEVEL") or os.getenv("LOG_FILE")\n',
+            {"LOG_LEVEL", "LOG_FILE"},
+        ),
+        ('from os import environ\nkey = environ["LOG_LEVEL"]\n', {"LOG_LEVEL"}),
+        ('def app(environ, start):\n    key = environ.get("HTTP_X_REQUEST_ID")\n', set()),
+        ('from flask import request\nkey = request.environ.get("REMOTE_ADDR")\n', set()),
         ('from environs import Env\nraise ApiError("NOT_FOUND")\n', set()),
     ],
 )
-def test_variables_are_found_where_a_library_reads_them(text: str, names: set[str]) -> None:
+def test_variables_are_found_where_the_environment_is_read(text: str, names: set[str]) -> None:
     assert set(sources.variables_read([File(path="src/config/settings.py", text=text)])) == names
 
 
