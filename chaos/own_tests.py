@@ -7,6 +7,7 @@ they are. What else can be done to a report is looked for in the submission's fi
 
 import asyncio
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from xml.etree import ElementTree as ET
 
 from chaos import own_tests_runner
 from chaos.files import replace_text
-from chaos.history import OwnTest, OwnTests
+from chaos.history import Log, OwnTest, OwnTests
 from chaos.node_tests import run_node_tests
 from chaos.program import Program
 from chaos.recorder import Recorder
@@ -29,6 +30,9 @@ REPORT_BYTES = 2 * 2**20
 CODES_BYTES = 4096
 SOME_FAILED = 1
 """The exit code of pytest when tests failed, as one of the lab's own does."""
+ERROR = re.compile(r"^E   |^INTERNALERROR> \w*(?:Error|Exception)|\berror: ")
+"""A line of pytest's output that says what is wrong with its options, a conftest.py or a plugin."""
+ERROR_CHARACTERS = 200
 RUNNER = Path(own_tests_runner.__file__)
 
 
@@ -108,10 +112,17 @@ async def run_tests(
             cases, problem = _read(folder / f"{number}.xml", probes)
             runs.append(recorder.record(OwnTests(fault=fault, cases=cases, problem=problem)))
         else:
-            said = "no exit code" if code is None else f"exit code {code}"
-            problem = f"pytest ended with {said}, and not with {SOME_FAILED}, though one test fails"
+            problem = _ended_otherwise(code, [line.text for line in recorder.history().of(Log)])
             runs.append(recorder.record(OwnTests(fault=fault, problem=problem)))
     return tuple(runs)
+
+
+def _ended_otherwise(code: int | None, output: Sequence[str]) -> str:
+    """Say how pytest ended and what its last error was, if it said one."""
+    said = "no exit code" if code is None else f"exit code {code}"
+    problem = f"pytest ended with {said}, and not with {SOME_FAILED}, though one test of the grader's fails"
+    errors = [line.strip() for line in output if ERROR.search(line)]
+    return f"{problem}: {errors[-1][:ERROR_CHARACTERS]}" if errors else problem
 
 
 def _record(recorder: Recorder, faults: Sequence[str], problem: str) -> tuple[OwnTests, ...]:

@@ -13,15 +13,26 @@ import multiprocessing
 import os
 import sys
 from types import ModuleType
+from typing import Any
 
 NO_PYTEST = 72
 OPTIONS = (
-    *("-q", "--tb=short", "--maxfail=0", "-p", "no:cacheprovider", "-o", "junit_family=xunit1"),
+    *("-q", "--tb=short", "--maxfail=0", "-o", "junit_family=xunit1"),
+    # A file that cannot be imported is one failure among the others.
+    "--continue-on-collection-errors",
     # The last -m and -k count: the configuration's own could leave tests out.
     *("-m", "", "-k", ""),
     # What is imported before pytest looks for plugins cannot be rewritten, and need not be.
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
+WHOLE_RUN: dict[str, object] = {
+    "dist": "no",
+    "numprocesses": None,
+    "tx": [],
+    "stepwise": False,
+    "stepwise_skip": False,
+}
+"""The options of pytest-xdist and of --stepwise as they are when nobody uses them."""
 
 
 def main(folder: str, path: str, *faults: str) -> None:
@@ -63,7 +74,21 @@ def _run(report: str, plugin: ModuleType | None, fault: str) -> None:
 
     if plugin and fault:
         plugin.put(fault)
-    sys.exit(pytest.main(["tests", *OPTIONS, "--junit-xml", report]))
+    # Files in the report are relative to the root; pytest takes that of a configuration in tests/ otherwise. The cache is
+    # empty, because options such as --last-failed choose by it.
+    places = ("--rootdir", os.getcwd(), "-o", f"cache_dir={report}.cache")  # noqa: PTH109
+    sys.exit(pytest.main(["tests", *OPTIONS, *places, "--junit-xml", report], plugins=[WholeRun()]))
+
+
+class WholeRun:
+    """A plugin for pytest that runs all tests, and runs them in this process, where the fault is."""
+
+    @staticmethod
+    def pytest_configure(config: Any) -> None:
+        """Take back the options of the repository's own that prevent it."""
+        for name, value in WHOLE_RUN.items():
+            if hasattr(config.option, name):
+                setattr(config.option, name, value)
 
 
 def _load(path: str) -> ModuleType:

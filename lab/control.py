@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from chaos.history import (
     Answer,
+    Call,
     Ended,
     Event,
     Exited,
@@ -18,10 +19,11 @@ from chaos.history import (
     Log,
     Overran,
     Ready,
+    Reply,
     Skipped,
 )
 from chaos.keys import answer_code
-from lab.reading import describe_exit
+from lab.reading import describe_exit, excerpt
 from lab.verdict import Verdict, failed, not_judged
 
 Need = Literal["nothing", "start", "login", "answer"]
@@ -161,7 +163,9 @@ def _not_answered(history: History) -> Verdict | None:
         return not_judged("the control phase was cut short")
     end, key = exchange.end, exchange.request.key or ""
     if not isinstance(end, Answer) or end.status != 200:
-        return _no_control(f"POST {contract.ask.path} {_describe(history, end)}", end)
+        return _no_control(
+            f"POST {contract.ask.path} {_describe(history, end)}{_asked_elsewhere(history, key)}", end
+        )
     if not history.calls(key=key):
         variable = contract.upstreams[contract.model].variable
         return _no_control(
@@ -170,6 +174,17 @@ def _not_answered(history: History) -> Verdict | None:
     if answer_code(key) not in end.body:
         return _no_control(f"POST {contract.ask.path} answered 200, but not with the model's answer", end)
     return None
+
+
+def _asked_elsewhere(history: History, key: str) -> str:
+    """Say at which path the service asked the model that the model's stand-in does not have; empty if at none."""
+    replies = {reply.call: reply for reply in history.of(Reply)}
+    paths = [
+        call.path
+        for call in history.of(Call)
+        if call.key == key and not call.counted and call.call in replies and replies[call.call].status == 404
+    ]
+    return f"; it sent the prompt to {excerpt(paths[0], 60)}, which the model does not have" if paths else ""
 
 
 def _no_control(reason: str, event: Event | None) -> Verdict:

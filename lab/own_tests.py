@@ -5,13 +5,13 @@ Judged on the recorded results (`OwnTests`) together with the recorded files of 
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from chaos.history import File, History, OwnTest, OwnTests
 from lab import javascript_tests
-from lab.python_source import Assignment, Function, parsed, targets_of
+from lab.python_source import Function, parsed
+from lab.python_tests import Sources, TestFunction, origins
 
 PATTERNS = ("tests/**/*.py", "tests/*.py", "*.py", "src/**/*.py", "src/*.py", *javascript_tests.PATTERNS)
 """What an experiment has to record (`lab.record_files`) so that tests can be counted."""
@@ -32,64 +32,27 @@ _RESULT_HOOKS = {
 """Hooks of pytest that can change how a test ends, or what is reported of it."""
 _INTERNALS = {"_pytest.junitxml", "_pytest.reports", "_pytest.runner", "_pytest.terminal", "_pytest.main"}
 _EXITS = {"atexit.register", "os._exit", "sys.settrace", "sys.setprofile"}
-_MARKS_OUT = {"skip", "skipif", "xfail", "expectedFailure"}
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
 _REQUESTS = {
-    "get",
-    "post",
-    "put",
-    "patch",
-    "delete",
-    "head",
-    "options",
-    "request",
-    "stream",
-    "websocket_connect",
+    *(*_METHODS, "stream", "websocket_connect", "call_and_validate"),
+    *(f"simulate_{method}" for method in _METHODS),
 }
 _CLIENTS = {
-    "TestClient",
-    "AsyncTestClient",
-    "ASGITransport",
-    "ASGIWebSocketTransport",
-    "LifespanManager",
-    "create_test_client",
-    "create_async_test_client",
-    "test_client",
+    *("TestClient", "AsyncTestClient", "test_client", "create_test_client", "create_async_test_client"),
+    *(
+        "ASGITransport",
+        "ASGIWebSocketTransport",
+        "WSGITransport",
+        "LifespanManager",
+        "TestServer",
+        "asgi_client",
+    ),
+    *("from_asgi", "from_wsgi", "uvicorn", "hypercorn"),
 }
+"""What sends requests to an application in the same process, or starts one on the loopback interface."""
+_CLIENT_MODULES = ("django.test.", "falcon.testing.", "rest_framework.test.", "webtest.", "werkzeug.test.")
 _CLIENT = re.compile(r"client|app|api|http", re.IGNORECASE)
 """What an argument or attribute is called that sends requests."""
-
-
-@dataclass(slots=True, eq=False)
-class TestModule:
-    """What the source says of one file of tests."""
-
-    __test__ = False
-
-    tree: ast.Module
-    helpers: dict[str, Function]
-    imported: dict[str, str]
-    """The names that it imports, each with where from: `Message` from `src.models.requests.Message`."""
-    definitions: dict[str, set[str]]
-    """Its own classes and variables, each with every name in its definition."""
-    names: set[str]
-
-
-@dataclass(slots=True)
-class TestFunction:
-    """What the source says of one test function, and of the helpers that it calls, in its module or in others."""
-
-    __test__ = False
-
-    asserts: bool
-    left_out: bool
-    origins: set[str]
-    """Where from everything is that it uses and that is imported: `src.models.requests.Message`."""
-    names: set[str]
-    """Every name and attribute that it uses, with those of the fixtures that it asks for, and of what these use."""
-    around: list[TestModule]
-    """The modules that it and its helpers are in."""
-    asks_for_client: bool
-    """Whether it has an argument or attribute that is called like a client, and that nothing in the sources makes."""
 
 
 class Suite:
@@ -99,8 +62,8 @@ class Suite:
         found = [event for event in history.of(OwnTests) if event.fault == fault]
         self.event = found[-1] if found else None
         self._javascript = javascript_tests.JavaScriptTests(history.of(File))
-        self._sources = _Sources({file.path: _module(tree) for file, tree in parsed(history.of(File))})
-        self._functions: dict[str, dict[str, TestFunction]] = {}
+        self._sources = Sources(history.of(File))
+        self._functions: dict[OwnTest, TestFunction | None] = {}
 
     @property
     def passing(self) -> list[OwnTest]:
@@ -133,136 +96,37 @@ class Suite:
         return function is not None and function.asserts and not function.left_out
 
     def _uses(self, case: OwnTest, package: str) -> bool:
+        """Return whether a test is about a package: it uses it itself, or reaches nothing else of the service's."""
         function = self._function(case)
-        inside = package.partition(".")[2] or package
-        return function is not None and any(f".{inside}." in f".{origin}." for origin in function.origins)
+        if function is None:
+            return False
+        top, _, inside = package.partition(".")
+        reached = origins(function.reached)
+        others = any(one.startswith(f"{top}.") and not _is_in(one, inside) for one in reached)
+        return any(_is_in(one, inside) for one in (origins(function.functions) if others else reached))
 
     def _requests(self, case: OwnTest) -> bool:
         function = self._function(case)
         if function is None or not function.names & _REQUESTS:
             return False
-        places = [*function.around, *(self._sources.conftests if function.asks_for_client else ())]
-        return bool(function.names & _CLIENTS) or any(one.names & _CLIENTS for one in places)
+        sources = origins(function.reached)
+        names = function.names | {one.rpartition(".")[2] for one in sources}
+        asks_for_client = any(map(_CLIENT.search, function.foreign))
+        places = [*function.modules, *(self._sources.conftests if asks_for_client else ())]
+        return (
+            bool(names & _CLIENTS)
+            or any(one.names & _CLIENTS for one in places)
+            or any(one.startswith(_CLIENT_MODULES) for one in sources)
+        )
 
     def _function(self, case: OwnTest) -> TestFunction | None:
-        if case.file not in self._functions:
-            self._functions[case.file] = self._sources.functions(case.file)
-        return self._functions[case.file].get(case.name)
+        if case not in self._functions:
+            self._functions[case] = self._sources.find(case.file, case.name)
+        return self._functions[case]
 
 
-class _Sources:
-    """The modules of a submission, which call each other's helpers below `tests`."""
-
-    def __init__(self, modules: dict[str, TestModule]) -> None:
-        self._modules = modules
-        self.conftests = [one for path, one in modules.items() if PurePosixPath(path).name == "conftest.py"]
-        # Those of conftest.py last: they count where several have the same name.
-        self._fixtures = {
-            name: (function, module)
-            for module in (*modules.values(), *self.conftests)
-            for function in module.helpers.values()
-            for name in _fixture_names(function)
-        }
-        self._imported: dict[str, TestModule] = {}
-        self._names: dict[Function, frozenset[str]] = {}
-        self._asserting: dict[Function, bool] = {}
-        for path, module in modules.items():
-            if path.startswith("tests/"):
-                parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
-                # What stands in tests/ is imported by its bare name, from tests, or relative to another module.
-                for start in range(len(parts)):
-                    self._imported.setdefault(".".join(parts[start:]), module)
-
-    def functions(self, path: str) -> dict[str, TestFunction]:
-        """Return what is to be known of the functions of a module and of its classes."""
-        module = self._modules.get(path)
-        if module is None:
-            return {}
-        aside = _left_out(module.tree.body)
-        found = {}
-        for prefix, outer, node in _functions(module.tree):
-            beside = {one.name: one for one in outer if isinstance(one, Function)}
-            reached = list(self._reached(node, module, beside))
-            asked = list(self._reached(node, module, beside, self._fixtures))
-            found[f"{prefix}{node.name}"] = TestFunction(
-                asserts=any(self._asserts(one) for one, _ in reached),
-                left_out=aside or _left_out(outer) or _marked(node.decorator_list),
-                origins={
-                    place.imported[name]
-                    for one, place in reached
-                    for name in self._names_of(one) & place.imported.keys()
-                },
-                names=set().union(*(self._behind(one, place) for one, place in asked)),
-                around=list(dict.fromkeys(place for _, place in reached)),
-                asks_for_client=any(
-                    _CLIENT.search(name) and name not in self._fixtures.keys() | module.helpers.keys()
-                    for name in _given(node)
-                ),
-            )
-        return found
-
-    def _reached(
-        self,
-        function: Function,
-        module: TestModule,
-        beside: dict[str, Function],
-        fixtures: dict[str, tuple[Function, TestModule]] | None = None,
-    ) -> Iterator[tuple[Function, TestModule]]:
-        """Yield a function and the helpers that it calls, and that those call, each with its module."""
-        waiting, seen = [(function, module)], set()
-        while waiting:
-            node, place = waiting.pop()
-            if node in seen:
-                continue
-            seen.add(node)
-            yield node, place
-            names = self._names_of(node)
-            for name in names:
-                if place is module and name in beside:
-                    waiting.append((beside[name], place))
-                elif name in place.helpers:
-                    waiting.append((place.helpers[name], place))
-                elif name in place.imported:
-                    waiting += self._from_elsewhere(place.imported[name], names)
-                elif fixtures and name in fixtures:
-                    waiting.append(fixtures[name])
-
-    def _behind(self, function: Function, module: TestModule) -> set[str]:
-        """Return the names in a function, and those in the definitions of classes and variables that it uses."""
-        found: set[str] = set()
-        waiting = [(name, module) for name in self._names_of(function)]
-        seen: set[tuple[str, TestModule]] = set()
-        while waiting:
-            name, place = waiting.pop()
-            found.add(name)
-            if (name, place) in seen:
-                continue
-            seen.add((name, place))
-            if name not in place.definitions and name in place.imported:
-                origin, _, name = place.imported[name].rpartition(".")
-                found.add(name)
-                place = self._imported.get(origin, place)
-            waiting += [(one, place) for one in place.definitions.get(name, ())]
-        return found
-
-    def _names_of(self, function: Function) -> frozenset[str]:
-        if function not in self._names:
-            self._names[function] = frozenset(_names(function))
-        return self._names[function]
-
-    def _asserts(self, function: Function) -> bool:
-        if function not in self._asserting:
-            self._asserting[function] = _asserts(function)
-        return self._asserting[function]
-
-    def _from_elsewhere(self, origin: str, names: frozenset[str]) -> Iterator[tuple[Function, TestModule]]:
-        """Yield the function below `tests` that is imported from there, or those of a module that are used by name."""
-        if module := self._imported.get(origin):
-            yield from ((module.helpers[name], module) for name in names & module.helpers.keys())
-        place, _, name = origin.rpartition(".")
-        module = self._imported.get(place)
-        if module and name in module.helpers:
-            yield module.helpers[name], module
+def _is_in(origin: str, package: str) -> bool:
+    return f".{package}." in f".{origin}."
 
 
 def tampering(files: Sequence[File]) -> str:
@@ -286,116 +150,3 @@ def _imports(node: ast.Import | ast.ImportFrom) -> set[str]:
         return {alias.name for alias in node.names}
     origin = node.module or ""
     return {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
-
-
-def _module(tree: ast.Module) -> TestModule:
-    helpers = {node.name: node for node in tree.body if isinstance(node, Function)}
-    return TestModule(tree, helpers, _imported(tree), _definitions(tree), set(_names(tree)))
-
-
-def _definitions(tree: ast.Module) -> dict[str, set[str]]:
-    found = {node.name: set(_names(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
-    for node in tree.body:
-        if isinstance(node, Assignment) and node.value:
-            names = set(_names(node.value))
-            found |= {target.id: names for target in targets_of(node) if isinstance(target, ast.Name)}
-    return found
-
-
-def _fixture_names(function: Function) -> Iterator[str]:
-    """Yield the name that tests have for a fixture: its own, or that in `@pytest.fixture(name=...)`. None for others."""
-    for decorator in function.decorator_list:
-        if "fixture" in ast.unparse(decorator):
-            keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
-            named = [
-                one.value.value
-                for one in keywords
-                if one.arg == "name" and isinstance(one.value, ast.Constant)
-            ]
-            yield str(named[0]) if named else function.name
-
-
-def _given(function: Function) -> Iterator[str]:
-    """Yield what a test is given: its arguments, and the attributes of its class."""
-    for node in ast.walk(function):
-        if isinstance(node, ast.arg):
-            yield node.arg
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"self", "cls"}:
-            yield node.attr
-
-
-def _imported(tree: ast.Module) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            found |= {one.asname or one.name: f"{node.module or ''}.{one.name}" for one in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {one.asname or one.name.partition(".")[0]: one.name for one in node.names}
-    return found
-
-
-def _functions(tree: ast.Module) -> Iterator[tuple[str, list[ast.stmt], Function]]:
-    """Yield the functions of a module and of its classes, each with its prefix and what stands beside it in the class."""
-    for node in tree.body:
-        if isinstance(node, Function):
-            yield "", [], node
-        elif isinstance(node, ast.ClassDef):
-            marked = _marked(node.decorator_list)
-            for inner in node.body:
-                if isinstance(inner, Function) and not marked:
-                    yield f"{node.name}.", node.body, inner
-
-
-def _asserts(function: Function) -> bool:
-    return any(_is_assertion(node) for node in ast.walk(function))
-
-
-def _is_assertion(node: ast.AST) -> bool:
-    if isinstance(node, ast.Assert):
-        return _can_fail(node.test)
-    if isinstance(node, ast.Raise):
-        return node.exc is not None and "AssertionError" in ast.unparse(node.exc)
-    if not isinstance(node, ast.Call):
-        return False
-    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    checks = called.startswith("assert") or called in {"raises", "raises_group", "warns", "fail"}
-    return checks and (
-        called in {"raises", "warns", "fail"} or not node.args or any(map(_can_fail, node.args))
-    )
-
-
-def _can_fail(expression: ast.expr) -> bool:
-    """Whether an expression depends on anything: constants do not, nor what is compared with itself."""
-    if isinstance(expression, ast.Compare) and ast.dump(expression.left) in map(
-        ast.dump, expression.comparators
-    ):
-        return False
-    if isinstance(expression, ast.BoolOp) and isinstance(expression.op, ast.Or):
-        return all(map(_can_fail, expression.values))
-    return any(isinstance(node, ast.Name | ast.Call | ast.Attribute) for node in ast.walk(expression))
-
-
-def _left_out(body: Sequence[ast.stmt]) -> bool:
-    """Whether `pytestmark` leaves out all that stands beside it."""
-    return any(
-        isinstance(node, ast.Assign)
-        and any(isinstance(one, ast.Name) and one.id == "pytestmark" for one in node.targets)
-        and bool(set(_names(node.value)) & _MARKS_OUT)
-        for node in body
-    )
-
-
-def _marked(decorators: Sequence[ast.expr]) -> bool:
-    return any(set(_names(one)) & _MARKS_OUT for one in decorators)
-
-
-def _names(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.alias):
-            yield node.asname or node.name.rpartition(".")[2]
-        elif isinstance(node, ast.arg):
-            yield node.arg

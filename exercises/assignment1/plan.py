@@ -5,6 +5,7 @@ import random
 import re
 from bisect import bisect
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from chaos.history import SERVICE, Answer, Failure, File, Given, History, Launched
@@ -77,6 +78,7 @@ _HEADING = re.compile(
 )
 """A heading after `#`, or one that is underlined. A list, a table or a block before a line across is none."""
 _README_CHARACTERS = 100_000
+_MOST_HEADINGS = 20
 
 
 def limits(source: random.Random) -> Settings:
@@ -183,12 +185,19 @@ def own_rule_lacks(history: History) -> str:
 
 
 def _documented(history: History) -> tuple[list[Any], str]:
+    """Return the bodies below the first heading that has them, or none and what the first one lacks."""
     readme = history.file("README.md")
     text = readme.text[:_README_CHARACTERS] if readme else ""
-    heading = next((found for found in _HEADING.finditer(text) if _RULE.search(found[0])), None)
-    if heading is None:
+    # A title can have these words too, and so can a comment in a block of commands.
+    headings = (found for found in _HEADING.finditer(text) if _RULE.search(found[0]))
+    sections = [_examples(text[found.end() :]) for found in islice(headings, _MOST_HEADINGS)]
+    if not sections:
         return [], "README.md has no heading that contains 'Conversation rule'"
-    section = text[heading.end() :]
+    return next((section for section in sections if not section[1]), sections[0])
+
+
+def _examples(section: str) -> tuple[list[Any], str]:
+    """Return the two bodies in what follows a heading, or none and what it lacks."""
     fences = [found.start() for found in _FENCE.finditer(section)]
     starts = (found.start() for found in _HEADING.finditer(section))
     end = next((start for start in starts if bisect(fences, start) % 2 == 0), None)

@@ -7,6 +7,7 @@ from exercises.chat.answer import read
 from exercises.chat.limit import ROUNDS
 from lab.reading import excerpt, outcome
 from lab.retry_after import seconds_of
+from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, passed
 
 
@@ -48,6 +49,23 @@ def _either_round(judge: Callable[[int], Verdict]) -> Verdict:
     """Judge each round, and return the better verdict: a fixed window can end in the middle of one."""
     verdicts = [judge(number) for number in ROUNDS]
     return next((one for one in verdicts if one.passed), verdicts[0])
+
+
+def in_time(history: History, verdict: Verdict, seconds: float) -> Verdict:
+    """Return a verdict, unless it is a failure and a round took longer than `seconds`: then the machine was too busy.
+
+    A bucket has room for one more request after a share of the window, and a right service lets it through.
+    """
+    rounds = [_seconds(history, f"allowed {number}", f"forged {number}") for number in ROUNDS]
+    crowds = [_seconds(history, f"at once {number}", f"at once {number}") for number in ROUNDS]
+    if verdict.passed or max(*rounds, *crowds) <= seconds:
+        return verdict
+    return too_busy("send the requests of one window", history.exchanges(f"forged {ROUNDS[-1]}")[-1].end)
+
+
+def _seconds(history: History, first: str, last: str) -> float:
+    """Return the seconds from the first request with one label to the last one with another."""
+    return history.exchanges(last)[-1].request.t - history.exchanges(first)[0].request.t
 
 
 def served(exchanges: Sequence[Exchange], expected: str) -> Verdict:

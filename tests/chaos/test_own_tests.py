@@ -1,5 +1,6 @@
 """A submission's own tests, run as processes, by themselves and against those that would rather be counted."""
 
+import importlib.util
 import os
 import socket
 import sys
@@ -148,6 +149,57 @@ async def test_options_of_the_repositorys_own_leave_no_test_out(tmp_path: Path) 
 
     assert seen.problem == ""
     assert len(seen.cases) == 5
+
+
+@pytest.mark.parametrize("options", ["--stepwise --last-failed", "-p no:cacheprovider", "--failed-first -x"])
+async def test_the_cache_of_pytest_chooses_no_tests(options: str, tmp_path: Path) -> None:
+    configuration = f'[tool.pytest.ini_options]\naddopts = "{options}"\n'
+
+    seen = await run(tmp_path, {"tests/test_a.py": HONEST, "pyproject.toml": configuration})
+
+    assert (seen.problem, len(seen.cases)) == ("", 5)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist")
+async def test_the_tests_run_where_the_fault_is(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(
+        "import os\n\ndef prepare():\n    os.environ['PREPARED'] = str(os.getpid())\n\ndef put(fault):\n    pass\n"
+    )
+    test = "import os\n\ndef test_a():\n    assert int(os.environ['PREPARED']) == os.getppid()\n"
+    configuration = '[tool.pytest.ini_options]\naddopts = "-n 2 --dist loadfile"\n'
+    own = program(tmp_path, {"tests/test_a.py": test, "pyproject.toml": configuration})
+
+    [seen] = await run_tests(own, Recorder(), variables={}, plugin=plugin)
+
+    assert [(case.name, case.outcome) for case in seen.cases] == [("test_a", "passed")]
+
+
+async def test_a_configuration_in_the_folder_of_the_tests_changes_no_names(tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"tests/test_a.py": HONEST, "tests/pytest.ini": "[pytest]\n"})
+
+    assert {case.file for case in seen.cases} == {"tests/test_a.py"}
+
+
+async def test_a_file_that_cannot_be_imported_fails_beside_the_others(tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"tests/test_a.py": HONEST, "tests/test_b.py": "import no_such_package\n"})
+
+    assert [case.name for case in seen.cases if case.outcome == "failed"] == ["tests.test_b", "test_wrong"]
+    assert len(seen.cases) == 6
+
+
+@pytest.mark.parametrize(
+    ("files", "error"),
+    [
+        ({"pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--no-such-option'\n"}, "--no-such-option"),
+        ({"tests/conftest.py": "import no_such_package\n"}, "No module named 'no_such_package'"),
+    ],
+)
+async def test_a_run_that_pytest_refuses_says_why(files: dict[str, str], error: str, tmp_path: Path) -> None:
+    seen = await run(tmp_path, {"tests/test_a.py": HONEST, **files})
+
+    assert "exit code 4" in seen.problem
+    assert error in seen.problem
 
 
 @pytest.mark.parametrize("hook", [EVERYTHING_PASSES, NOTHING_ELSE_RUNS])

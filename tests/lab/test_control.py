@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import Failure, HarnessFault, Launched, Phase, Ready, Skipped
+from chaos.history import Call, Failure, HarnessFault, Launched, Phase, Ready, Reply, Skipped
 from lab import control
 from tests.lab.story import Story
 
@@ -205,3 +205,28 @@ def test_a_later_try_of_the_control_request_counts() -> None:
     story.serve("control")
 
     assert control.problem(story.end()) is None
+
+
+def test_a_prompt_that_went_to_another_path_is_told() -> None:
+    story = _logged_in()
+    request = story.ask("control")
+    story.add(
+        Call(
+            call=1,
+            upstream="litellm",
+            method="POST",
+            path="/v1/v1/chat/completions",
+            connection=1,
+            key=request.key,
+            counted=False,
+        )
+    )
+    story.add(Reply(call=1, outcome="answered", status=404))
+    story.answer(request, 502)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert verdict.actual.endswith(
+        "answered 502 with nothing broken; it sent the prompt to /v1/v1/chat/completions, which the model does not have"
+    )

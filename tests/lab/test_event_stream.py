@@ -1,6 +1,6 @@
 import pytest
 
-from lab.event_stream import DONE, events
+from lab.event_stream import DONE, Event, events, typed_events
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,10 @@ from lab.event_stream import DONE, events
 )
 def test_events_are_read(body: str, found: list[str]) -> None:
     assert events(body) == found
+
+
+def test_events_have_a_type() -> None:
+    assert typed_events("event: error\ndata: {}\n\nevent: empty\n\ndata: one\n\n") == [
+        Event("{}", "error"),
+        Event("one", "message"),
+    ]

@@ -54,13 +54,18 @@ _SHELLS = {
 """Those of the page, and others by which a block of commands may be marked."""
 _ENV_FILES = {"env", "dotenv", "ini", "properties", "plaintext"}
 """How the content of a `.env` may be marked, which is a way to say what to configure."""
+_CONTAINERS = r"\bdocker[ -]compose\b.* up\b|\bdocker run\b"
 _STEPS = {
     "install": re.compile(
-        r"\buv (sync|pip install|venv)\b|\bpip3? install\b|\bpoetry install\b|\bpdm install\b|\bmake install\b"
+        r"\buv (sync|pip install|pip sync|venv)\b|\bpip3? install\b|\b(poetry|pdm|pipenv|rye|make|just|mise) (install|sync|setup)\b"
+        rf"|{_CONTAINERS}"
     ),
     "configure": re.compile(r"\.env\b|\bOPENAI_API_KEY\b"),
     "start": re.compile(
-        r"\buvicorn\b|\bfastapi (run|dev)\b|\bgunicorn\b|\bhypercorn\b|\bgranian\b|\blitestar\b.*\brun\b"
+        r"\buvicorn\b|\bfastapi (run|dev)\b|\bgunicorn\b|\bhypercorn\b|\bgranian\b|\bdaphne\b"
+        r"|\b(litestar|quart|flask)\b.*\brun\b|\b(make|just|mise|mise run|poe|task) (run|start|serve|dev|up)\b"
+        r"|\b(uv|poetry|pdm) run (start|serve|dev|api|app)\b"
+        rf"|\bpython3? (?!-m (?:venv|pip|pytest|unittest|json|http)\b)(-m [\w.]+|[\w./-]+\.py)|{_CONTAINERS}"
     ),
 }
 _REAL_KEY = re.compile(

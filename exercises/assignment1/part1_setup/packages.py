@@ -12,19 +12,14 @@ KNOWN_AS = {
     "_pytest": "pytest",
     "attr": "attrs",
     "bs4": "beautifulsoup4",
-    "dateutil": "python-dateutil",
-    "dotenv": "python-dotenv",
-    "jose": "python-jose",
-    "jwt": "pyjwt",
-    "multipart": "python-multipart",
     "PIL": "pillow",
     "pkg_resources": "setuptools",
-    "prometheus_client": "prometheus-client",
-    "redis": "redis",
     "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
 }
 """Packages that are imported under another name than they are installed under."""
+_BEFORE = ("python", "py", "django")
+_AFTER = ("python", "py", "binary", "slim")
+"""What the name of a package has before or after that of its module: python-decouple, pyjwt, throttled-py."""
 
 
 NAMESPACES = {"azure", "google", "opentelemetry"}
@@ -61,7 +56,14 @@ def is_declared(module: str, packages: set[str]) -> bool:
     """Whether one of these packages is what a module is imported from."""
     if module in NAMESPACES:
         return any(package.startswith(f"{normal(module)}-") for package in packages)
-    return bool({normal(module), normal(KNOWN_AS.get(module, module))} & packages)
+    name = _squeezed(KNOWN_AS.get(module, module))
+    names = {name, *(f"{part}{name}" for part in _BEFORE), *(f"{name}{part}" for part in _AFTER)}
+    return not names.isdisjoint(map(_squeezed, packages))
+
+
+def _squeezed(name: str) -> str:
+    """Return a name as `pythonjsonlogger` and python-json-logger have it alike."""
+    return normal(name).replace("-", "")
 
 
 def normal(name: str) -> str:

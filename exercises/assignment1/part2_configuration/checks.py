@@ -18,15 +18,17 @@ from lab.verdict import Verdict, all_of, failed, not_judged, passed
 REFUSED = {400, 422}
 EXIT_SECONDS = 20.0
 _ROUTES = {"get", "post", "put", "patch", "delete", "route", "api_route"}
-_READS = ("environ.get", "getenv", "load_dotenv", "dotenv_values")
+_LOADS = ("load_dotenv", "dotenv_values")
 
 
 def environment_counts(limits: History) -> Verdict:
+    allowed = len(limits.exchanges("allowed 1"))
+    share = plan.window_of(limits) / allowed
     return all_of(
         [
             _default_model(limits, "no model", plan.OTHER_MODEL),
             _token_limit(limits, "most tokens", "more tokens"),
-            limit_checks.sequence(limits, len(limits.exchanges("allowed 1"))),
+            limit_checks.in_time(limits, limit_checks.sequence(limits, allowed), share),
         ]
     )
 
@@ -202,13 +204,14 @@ def _reads(
     node: ast.AST, settings: AbstractSet[str] = frozenset(), kept: AbstractSet[ast.AST] = frozenset()
 ) -> bool:
     """Whether code reads the environment itself, or makes an instance of `settings`, other than in what is `kept`."""
+    environment = set(sources.environment_reads(node))
     for call in ast.walk(node):
         if call in kept:
             continue
-        if isinstance(call, ast.Subscript) and ast.unparse(call.value).endswith("os.environ"):
+        if call in environment:
             return True
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func)
-            if name.endswith(_READS) or (name.rpartition(".")[2] in settings and not call.args):
+            if name.endswith(_LOADS) or (name.rpartition(".")[2] in settings and not call.args):
                 return True
     return False

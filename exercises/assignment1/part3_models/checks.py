@@ -20,7 +20,7 @@ LEAST_WORDS = 2
 LEAST_REASONS = 4
 """So many reasons there are at least for what is refused: too short, too long, another type, missing."""
 
-_WORD = re.compile(r"[A-Za-z]{2,}")
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _PLACES = {"body", "messages", "role", "content", "temperature", "max", "tokens", "max_tokens"}
 _ECHOES = {"input", "body", "received", "value"}
 """What the member may be called that repeats of the request what is wrong with it."""

@@ -13,7 +13,6 @@ from exercises.chat.answer import json_object, read
 from exercises.chat.limit import ROUNDS
 from lab.own_tests import Suite
 from lab.reading import excerpt, outcome
-from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, passed
 
 LEAST_TESTS = 5
@@ -111,10 +110,6 @@ def token_limit(limits: History) -> Verdict:
 
 def request_limit(limits: History) -> Verdict:
     allowed, window = len(limits.exchanges("allowed 1")), plan.window_of(limits)
-    for number in ROUNDS:
-        first, last = limits.exchanges(f"allowed {number}")[0], limits.exchanges(f"forged {number}")[-1]
-        if last.request.t - first.request.t > window / allowed:
-            return too_busy("send the requests of one window", last.end)
     others = [one for number in ROUNDS for one in limits.exchanges(f"another address {number}")]
     for number in ROUNDS:
         for one in limits.exchanges(f"health {number}"):
@@ -138,7 +133,7 @@ def request_limit(limits: History) -> Verdict:
         ]
     )
     return in_short(
-        verdict,
+        limit_checks.in_time(limits, verdict, window / allowed),
         f"{allowed} requests of each address were answered in a window of {window} s, one by one and at once; "
         f"{len(refused)} others got 429 with a Retry-After, and the provider was not called",
     )

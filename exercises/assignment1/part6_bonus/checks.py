@@ -4,7 +4,7 @@ from chaos.history import Answer, File, History, OwnTests, Part, Socket
 from chaos.keys import expected_answer
 from exercises.assignment1 import faults, plan
 from exercises.assignment1.part6_bonus.events import text_of
-from lab.event_stream import DONE, events
+from lab.event_stream import DONE, Event, events, typed_events
 from lab.own_tests import Suite, tampering
 from lab.reading import excerpt, outcome
 from lab.timing import too_busy, undisturbed_between
@@ -44,12 +44,12 @@ def tells_of_breaks(streams: History) -> Verdict:
         expected = f"an event with an error, and no [DONE] after it ({label})"
         if not isinstance(one.end, Answer) or one.end.status != 200:
             return failed(expected, outcome(one.end), one.end)
-        found = events(one.end.body)
-        if not any('"error"' in event for event in found):
-            return failed(
-                expected, f"the last event is {excerpt(found[-1] if found else 'missing', 80)}", one.end
-            )
-        if DONE in found[next(i for i, event in enumerate(found) if '"error"' in event) :]:
+        found = typed_events(one.end.body)
+        errors = [number for number, event in enumerate(found) if _is_error(event)]
+        if not errors:
+            told = excerpt(found[-1].data if found else "missing", 80)
+            return failed(expected, f"the last event is {told}", one.end)
+        if any(event.data == DONE for event in found[errors[0] :]):
             return failed(expected, "[DONE] follows the error", one.end)
     return passed("breaks in the middle are reported in the stream", streams.exchanges("cut off")[0].end)
 
@@ -91,3 +91,7 @@ def tests_notice_faults(broken_tests: History) -> Verdict:
             expected, f"it fails for {len(noticed)}; not for {missed}", runs[missed.partition(",")[0]]
         )
     return passed(f"the suite fails for {len(noticed)} of {len(faults.FAULTS)} faults", plain)
+
+
+def _is_error(event: Event) -> bool:
+    return event.kind == "error" or '"error"' in event.data

@@ -15,6 +15,10 @@ DAYS = 30
 TOLERANCE = 0.01
 
 _NUMBER = re.compile(r"(?P<dollars>\$\s*)?(?P<digits>\d[\d,_]*(?:\.\d+)?)")
+_GROUPED = re.compile(
+    r"(?<![\d.,])(?P<dollars>\$\s*)?(?P<digits>\d{1,3}(?P<mark>[ .'\u2019\u00a0\u202f])\d{3}(?:(?P=mark)\d{3})*(?:,\d+)?)(?!\d)"
+)
+"""A number as most of Europe writes it: `1 000,00`, `1.000`, `1'000`."""
 _DIVISION = re.compile(r"(?:[/÷]|\bper|\\div)\s*$", re.IGNORECASE)
 _UNIT = re.compile(r"\s*(?:%|(?:(?:input|output)\s+)?(?:tokens?|requests?)\b)", re.IGNORECASE)
 
@@ -91,12 +95,20 @@ def _numbers(line: str) -> list[float]:
     """Return the numbers of a line that can be an amount: no divisors, and no counts of tokens or requests."""
     line = line[:2000]
     amounts = (
-        number["digits"]
-        for number in _NUMBER.finditer(line)
+        number
+        for pattern in (_NUMBER, _GROUPED)
+        for number in pattern.finditer(line)
         if number["dollars"]
         or not (_DIVISION.search(line, 0, number.start()) or _UNIT.match(line, number.end()))
     )
-    return [float(re.sub(r"[,_]", "", digits)) for digits in amounts]
+    return [_value(number) for number in amounts]
+
+
+def _value(number: re.Match[str]) -> float:
+    if number.re is _GROUPED:
+        whole, _, fraction = number["digits"].partition(",")
+        return float(f"{re.sub(r'[^0-9]', '', whole)}.{fraction or 0}")
+    return float(re.sub(r"[,_]", "", number["digits"]))
 
 
 def _right(value: float, right: float) -> bool:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from chaos.history import Answer, Exchange, File, History
@@ -10,12 +11,14 @@ from exercises.chat.limit import ROUNDS
 from exercises.week1.ex3_rate_limit.experiments import ALLOWED
 from lab.python_source import MAKING, Assignment, Function, parsed, targets_of
 from lab.reading import excerpt, outcome
-from lab.timing import too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 WINDOW = 60.0
 _FRACTION = re.compile(r"\s*\d*\.\d+\s*")
-_LIMITER = re.compile(r"rate.?limit|limiter|\b429\b", re.IGNORECASE)
+_LIMITER = re.compile(
+    r"(?:rate|request).?limit|limiter|throttl|too.?many.?requests|retry.?after|\b429\b", re.IGNORECASE
+)
+_LIMITER_PATH = re.compile(r"(?<!body_)(?<!size_)limit|throttl|quota", re.IGNORECASE)
 _REMOVING = {"pop", "popitem", "clear", "discard", "remove", "delete", "expire", "zremrangebyscore", "setex"}
 _LATER = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
 """Methods that take entries out, where another one is told to call them: `call_later(60, self._seen.pop, client)`."""
@@ -28,19 +31,17 @@ _LIBRARIES = {
         "cachetools",
         "fastapi_limiter",
         "pyrate_limiter",
-        "aiolimiter",
         "throttled",
         "expiringdict",
     ),
     *("diskcache", "aiocache", "redis", "litestar"),
 }
-"""Libraries that remove what has expired by themselves."""
+"""Libraries that remove what has expired by themselves. aiolimiter knows no addresses: they are kept by who uses it."""
 
 
 def ten_in_a_minute(limit: History) -> Verdict:
-    return _in_one_window(limit) or all_of(
-        [limit_checks.sequence(limit, ALLOWED), limit_checks.crowd(limit, ALLOWED)]
-    )
+    verdict = all_of([limit_checks.sequence(limit, ALLOWED), limit_checks.crowd(limit, ALLOWED)])
+    return limit_checks.in_time(limit, verdict, WINDOW / ALLOWED)
 
 
 def tells_when_to_come_back(limit: History) -> Verdict:
@@ -77,12 +78,16 @@ def others_are_served(limit: History) -> Verdict:
 
 
 def address_of_the_connection(limit: History) -> Verdict:
-    return _in_one_window(limit) or limit_checks.not_forged(limit)
+    return limit_checks.in_time(limit, limit_checks.not_forged(limit), WINDOW / ALLOWED)
 
 
 def forgets(sources: History) -> Verdict:
     expected = "entries are removed, by the code of the limiter or by its library"
-    limiters = [file for file in sources.of(File) if file.path.endswith(".py") and _LIMITER.search(file.text)]
+    limiters = [
+        file
+        for file in sources.of(File)
+        if file.path.endswith(".py") and (_LIMITER_PATH.search(file.path) or _LIMITER.search(file.text))
+    ]
     if not limiters:
         return failed(expected, "there is no limiter in src/")
     for file, tree in parsed(limiters):
@@ -159,21 +164,37 @@ def _passes_on(call: ast.Call) -> bool:
 
 
 def _begins_anew(tree: ast.Module) -> bool:
-    """Whether an object replaces what it has counted by nothing, other than when it is made."""
+    """Whether an object or a module replaces what it has counted by nothing, other than when it is made."""
     functions = [node for node in ast.walk(tree) if isinstance(node, Function)]
     return any(
-        _is_empty(node.value)
+        _is_empty(value) and _is_kept(target, _outer_names(function))
         for function in functions
         if function.name not in MAKING
         for node in ast.walk(function)
-        if isinstance(node, Assignment) and _is_own(node)
+        if isinstance(node, Assignment)
+        for target, value in _pairs(node)
     )
 
 
-def _is_own(node: Assignment) -> bool:
-    return any(
-        isinstance(one, ast.Attribute) and ast.unparse(one.value) == "self" for one in targets_of(node)
-    )
+def _pairs(node: Assignment) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+    """Yield each target with its value: `old, new = new, {}` has two."""
+    for target in targets_of(node):
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            yield from zip(target.elts, node.value.elts, strict=False)
+        else:
+            yield target, node.value
+
+
+def _outer_names(function: Function) -> set[str]:
+    outer = (node for node in ast.walk(function) if isinstance(node, ast.Global | ast.Nonlocal))
+    return {name for node in outer for name in node.names}
+
+
+def _is_kept(target: ast.expr, outer: AbstractSet[str]) -> bool:
+    """Whether a target stays after the function has ended: an attribute of `self`, or a name from outside."""
+    if isinstance(target, ast.Name):
+        return target.id in outer
+    return isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self"
 
 
 def _is_empty(value: ast.expr | None) -> bool:
@@ -183,11 +204,3 @@ def _is_empty(value: ast.expr | None) -> bool:
         case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
             return name in _EMPTY
     return False
-
-
-def _in_one_window(limit: History) -> Verdict | None:
-    """Say that the machine was too busy where the requests took so long that a window may have passed."""
-    first, last = limit.exchanges("allowed 1")[0], limit.exchanges("forged 2")[-1]
-    if last.request.t - first.request.t > WINDOW / 2:
-        return too_busy("send the requests of one minute", last.end)
-    return None

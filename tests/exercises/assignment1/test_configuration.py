@@ -49,6 +49,8 @@ HANDLER = '@router.post("/x")\nasync def chat(body, settings=Depends(get_setting
         (HANDLER + "return Settings(_env_file=None)\n", "chat"),
         (HANDLER + "return config.Wrapped()\n", "chat"),
         (HANDLER + "return os.getenv('LIMIT')\n", "chat"),
+        (HANDLER + "return os.environ['LIMIT']\n", "chat"),
+        (HANDLER + "return request.environ.get('REMOTE_ADDR')\n", None),
     ],
 )
 def test_who_reads_the_environment_for_each_request(code: str, reading: str | None) -> None:

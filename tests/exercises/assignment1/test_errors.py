@@ -31,6 +31,24 @@ def refused(answer: Callable[[bounds.Case], Any]) -> History:
     return History(events)
 
 
+def test_reasons_may_be_in_any_language() -> None:
+    reasons = dict(
+        zip(
+            REASONS,
+            (
+                "роль невідома",
+                "вміст порожній чи задовгий",
+                "забагато повідомлень",
+                "число завелике",
+                "занадто мало",
+            ),
+            strict=True,
+        )
+    )
+
+    assert checks.errors_name_the_field(refused(lambda case: {case.field: reasons[case.field]})).passed
+
+
 @pytest.mark.parametrize("place", ["body", "detail", "input"])
 def test_problems_may_be_grouped_by_where_they_are(place: str) -> None:
     told = refused(lambda case: {place: {f"messages.1.{case.field}": [REASONS[case.field]]}})

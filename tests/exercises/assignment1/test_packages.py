@@ -39,6 +39,12 @@ def test_odd_tables_declare_nothing(text: str) -> None:
         ("yaml", "pyyaml", True),
         ("pydantic_settings", "pydantic-settings", True),
         ("opentelemetry", "opentelemetry-sdk", True),
+        ("dotenv", "python-dotenv", True),
+        ("jwt", "PyJWT", True),
+        ("decouple", "python-decouple", True),
+        ("pythonjsonlogger", "python-json-logger", True),
+        ("throttled", "throttled-py", True),
+        ("pydantic_ai", "pydantic-ai-slim", True),
         ("pydantic", "pydantic-settings", False),
         ("starlette", "fastapi", False),
         ("http", "httpx", False),
@@ -101,6 +107,71 @@ def test_variables_are_found_in_settings_classes_and_where_the_environment_is_re
         *("OPENAI_API_KEY", "RATE_LIMIT_WINDOW", "RATE_LIMIT_REQUESTS"),
         *("DEBUG", "OTHER_KEY", "DEFAULT_MODEL"),
     }
+
+
+def test_what_the_code_can_do_without_need_not_be_declared() -> None:
+    text = """
+from typing import TYPE_CHECKING
+
+import fastapi
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsRead
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+
+try:
+    import orjson
+except ValueError:
+    pass
+"""
+
+    assert set(sources.imports([File(path="src/main.py", text=text)])) == {"fastapi", "orjson"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('from environs import Env\nenv = Env()\nkey = env.str("LOG_LEVEL", "INFO")\n', {"LOG_LEVEL"}),
+        ('from environs import env\nkey = env("LOG_LEVEL")\n', {"LOG_LEVEL"}),
+        ('from decouple import config\nkey = config("LOG_LEVEL", default="INFO")\n', {"LOG_LEVEL"}),
+        ('import decouple\nkey = decouple.config("LOG_LEVEL")\n', {"LOG_LEVEL"}),
+        ('from environs import Env\nwith env.prefixed("APP_"):\n    key = env.str("NAME")\n', set()),
+        ('key = config("LOG_LEVEL")\n', set()),
+        (
+            'import os\nkey = os.environ.get("LOG_LEVEL") or os.getenv("LOG_FILE")\n',
+            {"LOG_LEVEL", "LOG_FILE"},
+        ),
+        ('from os import environ\nkey = environ["LOG_LEVEL"]\n', {"LOG_LEVEL"}),
+        ('def app(environ, start):\n    key = environ.get("HTTP_X_REQUEST_ID")\n', set()),
+        ('from flask import request\nkey = request.environ.get("REMOTE_ADDR")\n', set()),
+        ('from environs import Env\nraise ApiError("NOT_FOUND")\n', set()),
+    ],
+)
+def test_variables_are_found_where_the_environment_is_read(text: str, names: set[str]) -> None:
+    assert set(sources.variables_read([File(path="src/config/settings.py", text=text)])) == names
+
+
+def test_a_group_of_settings_has_no_variable_of_its_own() -> None:
+    text = """
+class OpenAISettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="OPENAI_")
+    api_key: SecretStr
+
+class Mode(StrEnum):
+    FAST = "fast"
+
+class Settings(BaseSettings):
+    openai: OpenAISettings = Field(default_factory=OpenAISettings)
+    backup: OpenAISettings | None = None
+    mode: Mode = Mode.FAST
+"""
+    read = sources.variables_read([File(path="src/config/settings.py", text=text)])
+
+    assert set(read) == {"OPENAI_API_KEY", "MODE"}
 
 
 NAMED = "".join(f"{name}=\n" for name in checks.CONTRACT_VARIABLES)

@@ -51,3 +51,36 @@ def test_a_temperature_is_tried_only_if_the_repository_names_one() -> None:
     tried = plan.malformed(History([File(path=".env.example", text="APP_NAME=\n")]), random.Random(1))
 
     assert "TEMPERATURE" not in {name for name, _ in tried}
+
+
+RULE = """
+## Conversation rule
+
+```json
+{"messages": [1]}
+```
+
+```json
+{"messages": [2]}
+```
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "# A service with a conversation rule\n\nAs the assignment asks.\n",
+        "# Service\n\n```sh\n# the conversation rule: refused\ncurl -i localhost:8000\n```\n",
+        "# Service\n\n## Conversation rule, in short\n\n```json\n{}\n```\n",
+    ],
+)
+def test_the_examples_may_stand_below_a_later_heading(before: str) -> None:
+    told = History([File(path="README.md", text=before + RULE)])
+
+    assert plan.own_rule(told) == {"accepted": {"messages": [1]}, "refused": {"messages": [2]}}
+
+
+def test_a_rule_without_examples_lacks_them() -> None:
+    told = History([File(path="README.md", text="# Service\n\n## Conversation rule\n\nBe polite.\n")])
+
+    assert "are 0 blocks marked json" in plan.own_rule_lacks(told)

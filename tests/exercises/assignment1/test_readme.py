@@ -25,6 +25,42 @@ def test_commands_stand_in_shell_blocks(language: str, fence: str) -> None:
     assert judged(*(block(language, text, fence) for text in (INSTALL, CONFIGURE, START))).passed
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        *(
+            "python serve.py --port 8000",
+            "python3 -m src.main",
+            "uv run python -m src",
+            "make run",
+            "just dev",
+        ),
+        *(
+            "docker compose up --build",
+            "docker-compose --env-file .env up -d",
+            "uv run start",
+            "quart --app src.main run",
+        ),
+    ],
+)
+def test_a_service_is_started_in_many_ways(start: str) -> None:
+    assert judged(block("sh", INSTALL + CONFIGURE + f"{start}\n")).passed
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "python -m venv .venv",
+        "python -m pip list",
+        "python3 -m pytest tests",
+        "python --version",
+        "make test",
+    ],
+)
+def test_other_commands_start_nothing(other: str) -> None:
+    assert "start it" in judged(block("sh", INSTALL + CONFIGURE + f"{other}\n")).actual
+
+
 def test_the_configuration_may_be_the_content_of_a_file() -> None:
     content = block("dotenv", "OPENAI_API_KEY=your-key\n")
 

@@ -11,6 +11,10 @@ def passes(line: str) -> bool:
 @pytest.mark.parametrize(
     "line",
     [
+        "gpt-4o: 500 + 500 = 1 000 USD a day",
+        "gpt-4o: 1.000,00 $ a day",
+        "gpt-4o: 1\N{NARROW NO-BREAK SPACE}000 USD",
+        "gpt-4o: CHF 1'000",
         "gpt-4o: 200 \N{MULTIPLICATION SIGN} $2.50 + 50 \N{MULTIPLICATION SIGN} $10.00 = $500.00 + $500.00 = $1000.00 a day",
         "gpt-4o: 200 \N{MULTIPLICATION SIGN} $2.50 + 50 \N{MULTIPLICATION SIGN} $10.00 = 1000 a day",
         "gpt-4o = 1,000 USD per day",

@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import Answer, Began, File, History, Request
+from chaos.history import Answer, Began, Event, File, History, Request
 from exercises.catalogue import assessment
 from exercises.week1.ex3_rate_limit import checks
 
@@ -24,6 +24,10 @@ def method(line: str, name: str = "check") -> str:
         (method("counts = self._counts; del counts[client]"), True),
         ("log = []\n" + method("log.pop(0)"), True),
         ("log: list[str] = []\n" + method("del log[0]"), True),
+        (method("self._before, self._now = self._now, {}"), True),
+        ("log = {}\n\ndef forget():\n    global log\n    log = {}\n", True),
+        ("log = {}\n\ndef forget():\n    log = {}\n", False),
+        ("import aiolimiter\n" + method("self._counts[client] = aiolimiter.AsyncLimiter(10, 60)"), False),
         (method("times = self._counts[client]; times.pop(0)"), False),
         (method("self._counts[client].pop(0)"), False),
         (method("self._counts.setdefault(client, []).pop()"), False),
@@ -41,6 +45,29 @@ def test_a_limiter_that_removes_entries(code: str, *, passes: bool) -> None:
     told = History([File(path="src/services/limits.py", text=f'"""A rate limiter."""\n{code}')])
 
     assert checks.forgets(told).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("src/services/limits.py", "class Window: ..."),
+        ("src/services/visits.py", "class TooManyRequests(Exception): ..."),
+        ("src/services/visits.py", "class RequestLimit: ..."),
+        ("src/middleware/throttle.py", "class Gate: ..."),
+    ],
+)
+def test_a_limiter_need_not_call_itself_so(path: str, text: str) -> None:
+    limiter = File(path=path, text=f"{text}\n{method('del self._counts[client]')}")
+    endpoint = File(path="src/api/chat.py", text="raise HTTPException(429)")
+
+    assert checks.forgets(History([endpoint, limiter])).passed
+
+
+def test_a_limit_of_the_size_of_bodies_is_no_limiter() -> None:
+    limiter = File(path="src/services/limits.py", text=method("self._counts[client] = 1"))
+    size = File(path="src/middleware/body_limit.py", text="headers.pop('content-length', None)")
+
+    assert not checks.forgets(History([limiter, size])).passed
 
 
 @pytest.mark.parametrize(
@@ -66,3 +93,28 @@ def test_retry_after_has_whole_seconds(told: str, status: str) -> None:
     ]
 
     assert checks.tells_when_to_come_back(History(events)).status == status
+
+
+@pytest.mark.parametrize(
+    ("pause", "answered", "status"),
+    [(0.1, 10, "passed"), (0.1, 11, "failed"), (0.7, 10, "passed"), (0.7, 11, "not judged")],
+)
+def test_a_bucket_has_room_for_one_more_before_the_minute_ends(
+    pause: float, answered: int, status: str
+) -> None:
+    events: list[Event] = [Began(experiment="limit", seed=1, contract=assessment("week1").contract)]
+
+    def ask(label: str, t: float, code: int) -> None:
+        number = len(events)
+        events.append(Request(t=t, request=number, label=label, method="POST", path="/x"))
+        events.append(Answer(t=t, request=number, status=code, headers={}, body="{}", elapsed=0.01))
+
+    for round_ in (1, 2):
+        start = 14.0 * (round_ - 1)
+        for position in range(16):
+            label = "allowed" if position < 10 else "beyond" if position < 12 else "forged"
+            ask(f"{label} {round_}", start + position * pause, 200 if position < answered else 429)
+        for position in range(20):
+            ask(f"at once {round_}", start + 16 * pause, 200 if position < 10 else 429)
+
+    assert checks.ten_in_a_minute(History(events)).status == status
