@@ -118,10 +118,11 @@ def _is_the_users(history: History, way: str) -> Verdict:
 def _leaves_others_alone(history: History) -> Verdict:
     """Judge whether users are let through who have not asked yet, while others of their tiers are at the limit."""
     asked = [one for tier in TIERS for one in history.exchanges(beyond_label(ANOTHER, tier))]
-    if len(asked) < LEAST_TIERS or any(one.status != 429 for one in asked):
+    refused = [one for one in asked if one.status == 429]
+    if len(refused) < LEAST_TIERS:
         return passed("")
     expected = "200 for a user's first request while another user of the tier is at the limit"
-    return failed(expected, f"429 in all of {len(asked)} tiers", asked[0].end)
+    return failed(expected, f"429 in {len(refused)} of {len(asked)} tiers", refused[0].end)
 
 
 def _count(tier: str, limit: int, asked: list[Exchange]) -> Verdict:

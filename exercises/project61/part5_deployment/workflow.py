@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from exercises.project61.values import listed, table
@@ -37,6 +38,10 @@ _IDLE = re.compile(
 """Commands that name the program that runs tests, and run none."""
 _COMMANDS = re.compile(r"&&|\|\|?|;")
 _FORGIVEN = re.compile(r"\|\| *(?:true|:|exit 0|echo\b(?!.*exit [1-9]).*)$")
+_MATRIX = re.compile(r"\$\{\{ *matrix\.(?P<name>[\w-]+) *\}\}")
+_MOST_VALUES = 20
+"""Of a matrix, and references to it in a step."""
+_LONGEST_VALUE = 100
 _NEVER = {"false", "${{ false }}", "${{false}}"}
 _MOST_ACTIONS = 50
 """Of the repository, in a job."""
@@ -125,7 +130,21 @@ def _steps(workflow: dict[str, Any], actions: Actions) -> Iterator[Mapping[str, 
     """Yield the steps of a workflow that can run, and those of the composite actions that it uses."""
     for job in map(table, table(workflow.get("jobs")).values()):
         if not _is_never(job) and not _is_on(job.get("continue-on-error")):
-            yield from _with_actions(listed(job.get("steps")), actions, set())
+            matrix = table(table(job.get("strategy")).get("matrix"))
+            for step in _with_actions(listed(job.get("steps")), actions, set()):
+                yield {**step, "run": "\n".join(_runs(str(step.get("run") or ""), matrix))}
+
+
+def _runs(run: str, matrix: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a step runs, by each of the values that a matrix has for a part of it."""
+    yield run
+    short = run[:_MOST_CHARACTERS]
+    references = dict.fromkeys((found[0], found["name"]) for found in _MATRIX.finditer(short))
+    for reference, name in islice(references, _MOST_VALUES):
+        included = (table(one).get(name) for one in listed(matrix.get("include")))
+        for value in islice(chain(listed(matrix.get(name)), included), _MOST_VALUES):
+            if isinstance(value, str) and len(value) < _LONGEST_VALUE:
+                yield short.replace(reference, value)
 
 
 def _with_actions(steps: Sequence[Any], actions: Actions, seen: set[str]) -> Iterator[Mapping[str, Any]]:

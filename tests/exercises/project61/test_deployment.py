@@ -957,6 +957,16 @@ def test_commands_that_run_none(command: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "matrix", [{"task": ["lint", "test"]}, {"include": [{"task": "lint"}, {"task": "test"}]}]
+)
+def test_tests_may_be_one_of_a_matrix(matrix: dict[str, object]) -> None:
+    step = {"run": "make ${{ matrix.task }}"}
+
+    assert workflow.tests({"jobs": {"a": {"strategy": {"matrix": matrix}, "steps": [step]}}}, {})
+    assert not workflow.tests({"jobs": {"a": {"steps": [step]}}}, {})
+
+
+@pytest.mark.parametrize(
     "step",
     [
         {"run": "docker buildx bake"},
