@@ -203,8 +203,9 @@ class Sources:
     ) -> set[Definition]:
         """Return a test and the helpers that it calls, methods of the classes that it reaches among them."""
         methods: dict[str, list[Definition]] = {}
-        for holder in reached:
-            for name, one in self._members(holder).items() if holder.is_class else ():
+        for holder in filter(lambda one: one.is_class, reached):
+            for name, one in self._members(holder).items():
+                self._visits += 1
                 methods.setdefault(name, []).append(one)
 
         def follow(one: Definition) -> Iterator[Definition]:
