@@ -22,7 +22,7 @@ _SET_UPS = {
 }
 """What unittest and pytest call before a test without being asked."""
 MOST_VISITS = 500_000
-"""Definitions that are looked at for all tests together: a suite of 2,000 tests takes about 200,000. Tests beyond do not count."""
+"""Definitions that are looked at for all tests together: a suite of 2,000 tests takes about 300,000. Tests beyond do not count."""
 _COMMANDS = {"uvicorn", "hypercorn"}
 """Words of a command line that count as names: a test can start the application by them."""
 
@@ -203,8 +203,9 @@ class Sources:
     ) -> set[Definition]:
         """Return a test and the helpers that it calls, methods of the classes that it reaches among them."""
         methods: dict[str, list[Definition]] = {}
-        for holder in reached:
-            for name, one in self._members(holder).items() if holder.is_class else ():
+        for holder in filter(lambda one: one.is_class, reached):
+            for name, one in self._members(holder).items():
+                self._visits += 1
                 methods.setdefault(name, []).append(one)
 
         def follow(one: Definition) -> Iterator[Definition]:
@@ -269,9 +270,10 @@ class Sources:
 
     def _members(self, holder: Definition) -> dict[str, Definition]:
         """Return what is defined in a class and its bases."""
-        return {
-            name: one for each in reversed(self._with_bases(holder)) for name, one in each.members.items()
-        }
+        if holder not in self._all_members:
+            holders = reversed(self._with_bases(holder))
+            self._all_members[holder] = {name: one for each in holders for name, one in each.members.items()}
+        return self._all_members[holder]
 
     def _resolve_star_imports(self) -> None:
         everywhere = {_dotted(path): one for path, one in self._modules.items()} | self._importable
@@ -307,19 +309,21 @@ def _named(name: str, scope: Mapping[str, Definition]) -> Definition | None:
 
 def _defined(body: Sequence[ast.stmt]) -> Iterator[tuple[str, Function | ast.ClassDef | Assignment]]:
     """Yield the functions, classes and variables of a body, whatever condition they are under."""
-    for node in body:
+    waiting = list(reversed(body))
+    while waiting:  # by a list: a long chain of `elif` is as deep as it is long
+        node = waiting.pop()
         if isinstance(node, Function | ast.ClassDef):
             yield node.name, node
         elif isinstance(node, Assignment):
             if node.value:
                 yield from ((one.id, node) for one in targets_of(node) if isinstance(one, ast.Name))
         elif isinstance(node, ast.If):
-            yield from _defined([*node.body, *node.orelse])
+            waiting += reversed([*node.body, *node.orelse])
         elif isinstance(node, ast.Try):
             handlers = (one for handler in node.handlers for one in handler.body)
-            yield from _defined([*node.body, *handlers, *node.orelse, *node.finalbody])
+            waiting += reversed([*node.body, *handlers, *node.orelse, *node.finalbody])
         elif isinstance(node, ast.With):
-            yield from _defined(node.body)
+            waiting += reversed(node.body)
 
 
 def _fixture_names(definition: Definition) -> Iterator[str]:

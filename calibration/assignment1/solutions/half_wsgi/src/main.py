@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for noisy in ("httpx", "httpcore", "stamina"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     app = Flask(settings.app_name)
-    app.config["MAX_CONTENT_LENGTH"] = 16 * 1024 * 1024
+    app.config["MAX_CONTENT_LENGTH"] = chat.LARGEST_BODY + 1  # a body in chunks is cut there without an error
     app.register_blueprint(chat.blueprint)
     app.register_blueprint(health.blueprint)
     app.wsgi_app = RequestId(app.wsgi_app)

@@ -16,6 +16,7 @@ from src.services.providers import ProviderError
 blueprint = Blueprint("chat", __name__, url_prefix="/api/v1")
 decoder = msgspec.json.Decoder(ChatRequest)
 log = logging.getLogger(__name__)
+LARGEST_BODY = 16 * 1024 * 1024
 
 
 def json_response(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -43,7 +44,10 @@ def complete_chat() -> Response:
     gateway.callers.admit(request.remote_addr or "unknown")
     if request.mimetype != "application/json":
         raise ApiError(415, "unsupported_media_type", "Send application/json.")
-    chat = parse(request.get_data(cache=False))
+    body = request.get_data(cache=False)
+    if len(body) > LARGEST_BODY:
+        raise ApiError(413, "body_too_large", "The body is larger than 16 MiB.")
+    chat = parse(body)
     if chat.max_tokens is not None and chat.max_tokens > gateway.settings.max_tokens_per_request:
         raise ApiError(422, "too_many_tokens", "max_tokens: more than this service allows", where="max_tokens")
     gateway.budget.check()
