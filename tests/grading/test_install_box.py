@@ -185,7 +185,8 @@ async def test_requirements_tell_nobody_the_graders_variables(bench: Bench, inde
 
 
 @pytest.mark.parametrize(
-    "requirements", ["my-certificate\n", "other ==no space left on device\n", "other ==no interpreter found\n"]
+    "requirements",
+    ["my-certificate\n", "other ==no space left on device\n", "other ==no interpreter found\n"],
 )
 async def test_what_uv_quotes_is_no_failure_of_the_machines(bench: Bench, requirements: str) -> None:
     with pytest.raises(SubmissionError):
