@@ -351,9 +351,12 @@ class Lab:
         """
         root = self._program.repository
         if self.history.of(Launched):
-            for name, content in matching_files(root, patterns, TEXT_BYTES):
+            # From the folder around the repository on, for a service may have put a link in place of that too.
+            prefix = f"{root.relative_to(self.root).as_posix()}/"
+            inner = [f"{prefix}{pattern}" for pattern in patterns]
+            for name, content in matching_files(self.root, inner, TEXT_BYTES):
                 text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace").read()
-                self.recorder.record(File(path=encodable(name), text=text))
+                self.recorder.record(File(path=encodable(name.removeprefix(prefix)), text=text))
             return
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
             if path.is_symlink() or not path.is_file() or path.stat().st_size > TEXT_BYTES:
