@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,13 +138,18 @@ class BoxedInstaller(Installer):
         if any(_VARIABLE in word for word in (*self._wanted.packages, *self._wanted.options)):
             return True
         for path in self._recipe.files:
-            if _VARIABLE in (self._root / path).read_text(encoding="utf-8", errors="replace"):
-                return True
+            text = (self._root / path).read_text(encoding="utf-8", errors="replace")
             if path.suffix in {".toml", ".lock"}:
-                with (self._root / path).open("rb") as file:
-                    # A lock's own project, which is not installed, is editable as a rule.
-                    if _count(tomllib.load(file), "editable") > (path.suffix == ".lock"):
-                        return True
+                table = tomllib.loads(text)
+                # A lock's own project, which is not installed, is editable as a rule.
+                if _count(table, "editable") > (path.suffix == ".lock"):
+                    return True
+                # Other tools have variables of their own in pyproject.toml.
+                tool = table.pop("tool", None)
+                if _names_variables([table, tool.get("uv") if isinstance(tool, dict) else None]):
+                    return True
+            elif _VARIABLE in text:
+                return True
         return False
 
     async def _compile(self) -> None:
@@ -204,12 +209,20 @@ class BoxedInstaller(Installer):
 
 def _count(table: Any, key: str) -> int:
     """Return how often a key stands in a document, at any depth."""
-    found, waiting = 0, [table]
+    return sum(key in one for one in _values(table) if isinstance(one, dict))
+
+
+def _names_variables(table: Any) -> bool:
+    return any(_VARIABLE in one for one in _values(table) if isinstance(one, str))
+
+
+def _values(table: Any) -> Iterator[Any]:
+    """Yield a document and all values in it, at any depth."""
+    waiting = [table]
     while waiting:
         one = waiting.pop()
+        yield one
         if isinstance(one, dict):
-            found += key in one
             waiting += one.values()
         elif isinstance(one, list):
             waiting += one
-    return found
