@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from grading.bounded import read_files
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
 from grading.index_proxy import HOSTS_VARIABLE
@@ -93,7 +94,7 @@ class BoxedInstaller(Installer):
         commands = self._recipe.commands(str(self._env / "bin" / "python"))
         if not commands:
             return
-        if len(commands) == 1 and not await asyncio.to_thread(self._needs_a_box_without_secrets):
+        if len(commands) == 1 and not await asyncio.to_thread(read_files, self._needs_a_box_without_secrets):
             [(folder, words)] = commands
             self._trust = FETCHING
             answer = await self._run(
@@ -140,7 +141,10 @@ class BoxedInstaller(Installer):
         for path in self._recipe.files:
             text = (self._root / path).read_text(encoding="utf-8", errors="replace")
             if path.suffix in {".toml", ".lock"}:
-                table = tomllib.loads(text)
+                try:
+                    table = tomllib.loads(text)
+                except tomllib.TOMLDecodeError as error:
+                    raise SubmissionError(f"{path} is not valid TOML ({error}); correct it.") from error
                 # A lock's own project, which is not installed, is editable as a rule.
                 if _count(table, "editable") > (path.suffix == ".lock"):
                     return True
