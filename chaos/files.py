@@ -1,9 +1,10 @@
 """Reads files below a folder that a hostile program writes to: whatever it makes of it, this ends and stays inside."""
 
 import contextlib
+import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -50,14 +51,44 @@ def _read(name: str, folder: int, most: int) -> bytes | None:
     return None
 
 
-def replace_text(root: Path, path: Path, text: str) -> None:
-    """Write the file `path`, relative to `root`, anew. Raises OSError where that would lead through a link."""
+def matching_files(root: Path, patterns: Iterable[str], most: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of at most `most` bytes below `root` that match a pattern such as `src/**/*.py`, by their names.
+
+    No link is followed, not even one in place of a folder that a pattern names.
+    """
+    allowed = [pattern for pattern in patterns if not _leads_through_a_link(root, pattern)]
+    for path in sorted({path for pattern in allowed for path in root.glob(pattern)}):
+        inner = path.relative_to(root)
+        with contextlib.suppress(OSError), _open_folder(root, inner.parent) as folder:
+            content = _read(inner.name, folder, most)
+            if content is not None:
+                yield inner.as_posix(), content
+
+
+def _leads_through_a_link(root: Path, pattern: str) -> bool:
+    names = itertools.takewhile(lambda part: not set(part) & set("*?["), Path(pattern).parts)
+    return any(
+        folder.is_symlink()
+        for folder in itertools.accumulate(names, Path.joinpath, initial=root)
+        if folder != root
+    )
+
+
+@contextlib.contextmanager
+def _open_folder(root: Path, path: Path) -> Iterator[int]:
+    """Open the folder `path`, relative to `root`. Raises OSError where that would lead through a link."""
     with contextlib.ExitStack() as stack:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         stack.callback(os.close, folder)
-        for part in path.parent.parts:
+        for part in path.parts:
             folder = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
             stack.callback(os.close, folder)
+        yield folder
+
+
+def replace_text(root: Path, path: Path, text: str) -> None:
+    """Write the file `path`, relative to `root`, anew. Raises OSError where that would lead through a link."""
+    with _open_folder(root, path.parent) as folder:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path.name, dir_fd=folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -25,9 +25,10 @@ HEADER_BYTES = 64 * 1024
 RECORDED_BODY = 2 * 1024
 """Bytes of a request's body that a history keeps: enough for every prompt, and not for a body that is large on purpose."""
 
-MOST_PIECES = 5_000
-"""Of one answer: chunks of its body, and answers with 1xx before it. To read one costs the lab a hundred times what it costs
-to send one, and a lab that is kept busy can judge nothing."""
+MOST_PIECES = 20_000
+"""Of all answers in an experiment: chunks of their bodies, and answers with 1xx before them. To read one costs the lab a
+hundred times what it costs to send it, and a lab that is kept busy can time nothing."""
+TOO_MANY_PIECES = f"the service has sent more than {MOST_PIECES} pieces of answers"
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -44,6 +45,7 @@ class Client:
         network: Network = LOOPBACK,
         *,
         numbers: Iterator[int] | None = None,
+        pieces: "Pieces | None" = None,
     ) -> None:
         address = urlsplit(url)
         assert address.hostname
@@ -53,10 +55,11 @@ class Client:
         self._network = network
         self._sources = network.sources()
         self._numbers = numbers or itertools.count(1)
+        self.pieces = pieces or Pieces()
 
     def of(self, url: str) -> Self:
         """Return a client of another instance of the service, whose requests are numbered in one row with these."""
-        return type(self)(url, self.recorder, self._network, numbers=self._numbers)
+        return type(self)(url, self.recorder, self._network, numbers=self._numbers, pieces=self.pieces)
 
     @property
     def host(self) -> str:
@@ -214,7 +217,7 @@ class Client:
         link: _Link | None = None
         try:
             async with asyncio.timeout(timeout):
-                link = await self.connect(_Link, source)
+                link = await self.connect(lambda: _Link(self.pieces), source)
                 sending = asyncio.create_task(link.send(head, raw_headers, pieces, whole=whole))
                 try:
                     return await asyncio.shield(link.done)
@@ -263,7 +266,7 @@ class Received:
 
 
 class Pieces:
-    """Counts the pieces of an answer."""
+    """Counts the pieces of a service's answers."""
 
     def __init__(self) -> None:
         self._left = MOST_PIECES
@@ -272,7 +275,7 @@ class Pieces:
         """Count a piece. Raises h11.RemoteProtocolError if it is one too many."""
         self._left -= 1
         if self._left < 0:
-            raise h11.RemoteProtocolError(f"the answer came in more than {MOST_PIECES} pieces")
+            raise h11.RemoteProtocolError(TOO_MANY_PIECES)
 
 
 class _Broken:
@@ -284,13 +287,13 @@ class _Broken:
 class _Link(asyncio.Protocol):
     """One connection. `done` is set once, by the whole answer or by what broke it, whichever comes first."""
 
-    def __init__(self) -> None:
+    def __init__(self, pieces: "Pieces") -> None:
         self.done: asyncio.Future[Received | _Broken] = asyncio.get_running_loop().create_future()
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES)
         self._writable = asyncio.Event()
         self._writable.set()
         self._received: Received | None = None
-        self._pieces = Pieces()
+        self._pieces = pieces
         self._transport: asyncio.Transport
 
     async def send(
@@ -371,11 +374,13 @@ class _Link(asyncio.Protocol):
             event = self._http.next_event()
             if event is h11.NEED_DATA or event is h11.PAUSED:
                 return
-            self._pieces.count()
             match event:
+                case h11.InformationalResponse():
+                    self._pieces.count()
                 case h11.Response():
                     self._received = Received(event)
                 case h11.Data():
+                    self._pieces.count()
                     assert self._received
                     self._received.append(bytes(event.data))
                 case h11.EndOfMessage():

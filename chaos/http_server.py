@@ -142,9 +142,9 @@ class HttpServer:
     """Serves `handler` on a port of a network's for as long as its context is entered.
 
     Each connection is recorded as opened, and as ended by `eof` or `reset` of the client or `closed` by the server.
-    An exception of the handler's is the lab's own fault and recorded as such. Bodies over `max_body` bytes, or
-    in more than 10,000 pieces, are answered 413, and `too_large` is called with the request, without its body. Leaving the context breaks off every
-    handler and closes every connection.
+    An exception of the handler's is the lab's own fault and recorded as such. Bodies over `max_body` bytes, or in more
+    than 10,000 pieces, are answered 413, and `too_large` is called with the request, without its body. Leaving the
+    context breaks off every handler and closes every connection.
     """
 
     def __init__(

@@ -146,7 +146,7 @@ def _codes(file: Path, count: int) -> list[int | None]:
         if file.is_symlink() or not file.is_file() or file.stat().st_size > CODES_BYTES:
             return [None] * count
         codes = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return [None] * count
     if not isinstance(codes, list) or len(codes) != count:
         return [None] * count

@@ -12,7 +12,7 @@ from typing import Literal, Self
 import h11
 
 from chaos.history import Answer, Failure, Part, Request, Socket
-from chaos.http_client import HEADER_BYTES, Client, Error, Pieces, Received
+from chaos.http_client import HEADER_BYTES, Client, Error, Received
 
 End = Literal["refused", "eof", "reset", "closed"]
 _WITHOUT_ANSWER: dict[End, Error] = {
@@ -35,7 +35,6 @@ class RawConnection(asyncio.Protocol):
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES)
         self._request: Request | None = None
         self._received: Received | None = None
-        self._pieces = Pieces()
         self._unreadable = False
         self._outcome: asyncio.Future[Answer | Failure]
         self._transport: asyncio.Transport | None = None
@@ -206,25 +205,21 @@ class RawConnection(asyncio.Protocol):
 
     def _read_events(self) -> None:
         while True:
-            event = self._http.next_event()
-            if event is h11.NEED_DATA or event is h11.PAUSED:
-                return
-            self._pieces.count()
-            match event:
+            match self._http.next_event():
                 case h11.Response() as head:
                     self._received = Received(head)
                 case h11.Data(data=data) if self._received:
+                    self._client.pieces.count()
                     self._received.append(bytes(data))
                 case h11.EndOfMessage() if self._received:
                     self._succeed(self._received)
                 case h11.InformationalResponse():
-                    pass
+                    self._client.pieces.count()
                 case _:
                     return
 
     def _succeed(self, received: Received) -> None:
         self._received = None
-        self._pieces = Pieces()
         if self._request:
             self._finish(received.answer(self._request.request, self._elapsed(self._request)))
         if {*self._http.states.values()} == {h11.DONE}:

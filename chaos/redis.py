@@ -21,7 +21,17 @@ START_SECONDS = 20.0
 POLL_SECONDS = 0.02
 _RIGHTS: Final = (
     *("on", "nopass", "sanitize-payload", "~*", "&*", "+@all", "-@admin"),
-    *("+config", "+client", "+slowlog", "+commandlog", "+latency", "+monitor", "+module|list", "+role", "+lastsave"),
+    *(
+        "+config",
+        "+client",
+        "+slowlog",
+        "+commandlog",
+        "+latency",
+        "+monitor",
+        "+module|list",
+        "+role",
+        "+lastsave",
+    ),
     *("-migrate", "-restore", "-restore-asking"),
 )
 """What everybody may do. The server is no part of the service's box: nobody may stop it, load code into it or have it

@@ -9,7 +9,6 @@ from chaos.history import Trace, TracePart
 from chaos.keys import answer_code
 from chaos.traces import MAX_BYTES, Generation, TraceBook, decompressed, documents, names_a_run
 
-
 READ_BYTES: Final = 32 * 1024 * 1024
 """Of files that may be traces, read in one look: a small file can stand for a thousand times as much."""
 

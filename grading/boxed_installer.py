@@ -4,10 +4,11 @@ import asyncio
 import re
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from grading.bounded import read_files
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
 from grading.index_proxy import HOSTS_VARIABLE
@@ -93,7 +94,7 @@ class BoxedInstaller(Installer):
         commands = self._recipe.commands(str(self._env / "bin" / "python"))
         if not commands:
             return
-        if len(commands) == 1 and not await asyncio.to_thread(self._needs_a_box_without_secrets):
+        if len(commands) == 1 and not await asyncio.to_thread(read_files, self._needs_a_box_without_secrets):
             [(folder, words)] = commands
             self._trust = FETCHING
             answer = await self._run(
@@ -138,13 +139,21 @@ class BoxedInstaller(Installer):
         if any(_VARIABLE in word for word in (*self._wanted.packages, *self._wanted.options)):
             return True
         for path in self._recipe.files:
-            if _VARIABLE in (self._root / path).read_text(encoding="utf-8", errors="replace"):
-                return True
+            text = (self._root / path).read_text(encoding="utf-8", errors="replace")
             if path.suffix in {".toml", ".lock"}:
-                with (self._root / path).open("rb") as file:
-                    # A lock's own project, which is not installed, is editable as a rule.
-                    if _count(tomllib.load(file), "editable") > (path.suffix == ".lock"):
-                        return True
+                try:
+                    table = tomllib.loads(text)
+                except tomllib.TOMLDecodeError as error:
+                    raise SubmissionError(f"{path} is not valid TOML ({error}); correct it.") from error
+                # A lock's own project, which is not installed, is editable as a rule.
+                if _count(table, "editable") > (path.suffix == ".lock"):
+                    return True
+                # Other tools have variables of their own in pyproject.toml.
+                tool = table.pop("tool", None)
+                if _names_variables([table, tool.get("uv") if isinstance(tool, dict) else None]):
+                    return True
+            elif _VARIABLE in text:
+                return True
         return False
 
     async def _compile(self) -> None:
@@ -204,12 +213,20 @@ class BoxedInstaller(Installer):
 
 def _count(table: Any, key: str) -> int:
     """Return how often a key stands in a document, at any depth."""
-    found, waiting = 0, [table]
+    return sum(key in one for one in _values(table) if isinstance(one, dict))
+
+
+def _names_variables(table: Any) -> bool:
+    return any(_VARIABLE in one for one in _values(table) if isinstance(one, str))
+
+
+def _values(table: Any) -> Iterator[Any]:
+    """Yield a document and all values in it, at any depth."""
+    waiting = [table]
     while waiting:
         one = waiting.pop()
+        yield one
         if isinstance(one, dict):
-            found += key in one
             waiting += one.values()
         elif isinstance(one, list):
             waiting += one
-    return found

@@ -10,12 +10,14 @@ from chaos.history import (
     Cleared,
     Event,
     Exited,
+    Failure,
     HarnessFault,
     History,
     Launched,
     Skipped,
     Stall,
 )
+from chaos.http_client import TOO_MANY_PIECES
 from chaos.output import TOO_MUCH_OUTPUT
 from chaos.plain_text import plain
 from grading.clues import Clues, look_for_clues
@@ -186,11 +188,14 @@ def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:
 
     What passes on a machine that is too slow has passed; a check that a slow machine could help does not let it.
     """
+    histories = list(histories)
     seconds = max(map(starved, histories), default=0.0)
     if verdict.passed or verdict.blame == "machine" or seconds < STARVED_SECONDS:
         return verdict
     if any(isinstance(event, Exited) and event.cause == TOO_MUCH_OUTPUT for event in verdict.evidence):
         return verdict  # no machine is too slow for what the service printed
+    if any(one.detail == TOO_MANY_PIECES for history in histories for one in history.of(Failure)):
+        return verdict  # the service itself has kept the lab busy
     reason = f"the machine was too busy to tell for {seconds:.1f} s; what was seen: {verdict.actual}"
     return not_judged(reason, *verdict.evidence, blame="machine")
 

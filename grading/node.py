@@ -108,7 +108,7 @@ def install_words(folder: Path) -> list[str]:
 
 def script_names(folder: Path) -> frozenset[str]:
     """Return the names of the scripts in a folder's package.json; to be read before anything of the submission's runs."""
-    scripts = json.loads((folder / FILE).read_text(encoding="utf-8")).get("scripts")
+    scripts = json.loads((folder / FILE).read_text(encoding="utf-8", errors="replace")).get("scripts")
     return frozenset(scripts) if isinstance(scripts, dict) else frozenset()
 
 

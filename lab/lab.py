@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import random
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from chaos.contract import Contract, compose, field
-from chaos.files import replace_text
+from chaos.files import matching_files, replace_text
 from chaos.history import (
     SERVICE,
     Answer,
@@ -345,8 +346,19 @@ class Lab:
         return count
 
     def record_files(self, *patterns: str) -> None:
-        """Record the submission's text files that match a pattern such as `src/**/*.py`, as the service got them."""
+        """Record the submission's text files that match a pattern such as `src/**/*.py`, as the service got them.
+
+        Links in the submission lead to its own files. Those that a service has made since then may lead anywhere.
+        """
         root = self._program.repository
+        if self.history.of(Launched):
+            # From the folder around the repository on, for a service may have put a link in place of that too.
+            prefix = f"{root.relative_to(self.root).as_posix()}/"
+            inner = [f"{prefix}{pattern}" for pattern in patterns]
+            for name, content in matching_files(self.root, inner, TEXT_BYTES):
+                text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace").read()
+                self.recorder.record(File(path=encodable(name.removeprefix(prefix)), text=text))
+            return
         inside = root.resolve()
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
             if not path.resolve().is_relative_to(inside):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chaos import files
-from chaos.files import replace_text, small_files
+from chaos.files import matching_files, replace_text, small_files
 
 MOST = 1000
 
@@ -97,3 +97,21 @@ def test_text_is_not_written_through_a_linked_folder(tmp_path: Path) -> None:
         replace_text(root, Path("folder/.env"), "new")
 
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_matching_files_are_read_behind_no_link(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    for folder in (root / "src" / "api", elsewhere / "deep"):
+        folder.mkdir(parents=True)
+    (root / "src" / "api" / "main.py").write_text("own")
+    (root / "app.py").write_text("own")
+    (elsewhere / "deep" / "key.py").write_text("secret")
+    (root / "docs").symlink_to(elsewhere)
+    (root / "src" / "out").symlink_to(elsewhere / "deep")
+    (root / "key.py").symlink_to(elsewhere / "deep" / "key.py")
+    os.mkfifo(root / "pipe.py")
+    patterns = ("*.py", "src/**/*.py", "docs/**/*.py", "docs/deep/key.py", "src/out/*.py", "src/*/*.py")
+
+    found = dict(matching_files(root, patterns, 100))
+
+    assert found == {"app.py": b"own", "src/api/main.py": b"own"}

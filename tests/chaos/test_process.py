@@ -110,7 +110,7 @@ async def main():
 asyncio.run(main())
 """
     done = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", KEYRING + "os.system(f\'{sys.executable} -c \"{look}\"\')" + asker),
+        *(sys.executable, "-c", KEYRING + "os.system(f'{sys.executable} -c \"{look}\"')" + asker),
         cwd=Path(__file__).parents[2],
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chaos.history import Answer, Failure, Request, Socket
-from chaos.http_client import Client
+from chaos.http_client import MOST_PIECES, Client
 from chaos.ports import free_port
 from chaos.raw_connection import RawConnection
 from chaos.recorder import Recorder
@@ -128,7 +128,7 @@ async def test_an_idle_connection_s_end_is_seen_when_it_comes() -> None:
         (b"", "eof"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "eof"),
         (b"rubbish\r\n\r\n", "malformed"),
-        (b"HTTP/1.1 100 \r\n\r\n" * 6000, "malformed"),
+        (b"HTTP/1.1 100 \r\n\r\n" * (MOST_PIECES + 1), "malformed"),
     ],
 )
 async def test_a_request_without_a_whole_answer_fails(bytes_sent: bytes, error: str) -> None:

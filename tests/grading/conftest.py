@@ -45,11 +45,11 @@ class Repository:
             (self.root / name).write_text(text)
         return self
 
-    def git(self, *words: str) -> str:
+    def git(self, *words: str, stdin: str = "") -> str:
         command = ["git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", *words]
         environment = {**os.environ, **IDENTITY}
         done = subprocess.run(
-            command, cwd=self.root, env=environment, check=True, capture_output=True, text=True
+            command, cwd=self.root, env=environment, check=True, capture_output=True, text=True, input=stdin
         )
         return done.stdout.strip()
 

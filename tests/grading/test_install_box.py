@@ -186,11 +186,29 @@ async def test_requirements_tell_nobody_the_graders_variables(bench: Bench, inde
 
 
 @pytest.mark.parametrize(
-    "requirements", ["my-certificate\n", "other ==no space left on device\n", "other ==no interpreter found\n"]
+    "requirements",
+    ["my-certificate\n", "other ==no space left on device\n", "other ==no interpreter found\n"],
 )
 async def test_what_uv_quotes_is_no_failure_of_the_machines(bench: Bench, requirements: str) -> None:
     with pytest.raises(SubmissionError):
         await bench.prepare(requirements)
+
+
+@pytest.mark.parametrize(
+    "lock", ["= [", 'version = 1\n[[package]]\nname = "x"\nsource = 5\n', "a = " + "[" * 5000]
+)
+async def test_a_lock_that_is_none_is_the_submissions_failure(bench: Bench, lock: str) -> None:
+    bench.repository.write(
+        {
+            "pyproject.toml": '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\n',
+            "uv.lock": lock,
+        }
+    )
+    start = StartPlan(
+        ("python", "serve.py"), Path(), Requirements(project=Path(), locked=True), "tool.grading"
+    )
+    with pytest.raises(SubmissionError, match=r"uv\.lock|RecursionError"):
+        await prepare(bench.repository.submission(), start, bench.cache, bench.said.append, bench.box)
 
 
 async def test_a_build_reaches_the_index_and_nothing_else(bench: Bench, index: Index) -> None:

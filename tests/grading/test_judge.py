@@ -8,6 +8,7 @@ from chaos.history import (
     Cleared,
     Ended,
     Exited,
+    Failure,
     HarnessFault,
     History,
     Launched,
@@ -16,6 +17,7 @@ from chaos.history import (
     Ready,
     Skipped,
 )
+from chaos.http_client import TOO_MANY_PIECES
 from chaos.output import TOO_MUCH_OUTPUT
 from grading import judge as judging
 from lab.control import Need
@@ -450,6 +452,15 @@ def test_an_experiment_beyond_its_limit_on_a_starved_machine_is_open() -> None:
     story.add(Overran(limit=240.0))
 
     assert verdict_on(held_up(story.end(), 200.0, 100.0))[:2] == ("not judged", "machine")
+
+
+def test_answers_in_endless_pieces_are_a_failure_on_any_machine() -> None:
+    story = Story("hang")
+    story.now = 240.0
+    story.add(Failure(request=99, error="malformed", detail=TOO_MANY_PIECES, elapsed=1.0))
+    story.add(Overran(limit=240.0))
+
+    assert verdict_on(held_up(story.end(), 200.0, 100.0))[:2] == ("failed", "submission")
 
 
 def test_a_flood_of_output_is_a_failure_on_any_machine() -> None:

@@ -3,7 +3,6 @@ import hashlib
 import os
 import socket
 import struct
-import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -390,7 +389,9 @@ async def test_a_folder_cannot_hand_in_the_repository_of_somebody_else(
     assert found.commit is None
 
 
-async def test_a_submodule_is_a_submission(repository: Repository, tmp_path: Path, workspace: Workspace) -> None:
+async def test_a_submodule_is_a_submission(
+    repository: Repository, tmp_path: Path, workspace: Workspace
+) -> None:
     inner = Repository(tmp_path / "inner")
     commit = inner.write(FILES).commit()
     repository.commit()
@@ -405,9 +406,7 @@ async def test_both_sides_of_a_conflict_are_one_file(repository: Repository, wor
     (repository.root / "link").symlink_to("pyproject.toml")
     blob = repository.git("hash-object", "-w", "link")
     entries = "".join(f"120000 {blob} {stage}\tlink\n" for stage in (1, 2, 3))
-    subprocess.run(
-        ["git", "update-index", "--index-info"], cwd=repository.root, input=entries, text=True, check=True
-    )
+    repository.git("update-index", "--index-info", stdin=entries)
     assert names(await fetch(str(repository.root), workspace)) == {*FILES, "link"}
 
 

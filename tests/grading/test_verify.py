@@ -16,7 +16,8 @@ from grading import results
 from grading.errors import UsageError
 from grading.integrity import KEY_VARIABLE
 from grading.report import Report
-from grading.verify import REPORT_BYTES, Finding, State, verify
+from grading.results import REPORT_BYTES
+from grading.verify import Finding, State, verify
 from tests.grading.test_results import REPORT, histories
 from tests.recordings import unpack
 

@@ -16,6 +16,9 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
+ADD_AND_CONTROL = {"x86_64": (248, 250), "aarch64": (217, 219)}
+"""The numbers of the system calls add_key and keyctl."""
+JOIN_SESSION_KEYRING, SESSION_KEYRING = 1, -3
 GRACE_SECONDS = 5.0
 """What has been killed still has to be collected by its parents, which takes longer where much else runs."""
 
@@ -23,6 +26,7 @@ GRACE_SECONDS = 5.0
 def main(report: Path, argv: list[str]) -> int:
     """Run `argv`, write down what is left of it, end that, and return its exit code."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    keep_key(b"canary", os.environ["GRADING_KEY"].encode())
     program = subprocess.Popen(argv)
     signal.signal(signal.SIGTERM, lambda *_: program.terminate())
     code = program.wait()
@@ -36,6 +40,14 @@ def main(report: Path, argv: list[str]) -> int:
         time.sleep(0.05)
         left = remaining()
     return code
+
+
+def keep_key(name: bytes, value: bytes) -> None:
+    """Keep a key in a session keyring, which what is started from here on has as well, where this machine allows that."""
+    add, control = ADD_AND_CONTROL[os.uname().machine]
+    call = ctypes.CDLL(None).syscall
+    call(ctypes.c_long(control), JOIN_SESSION_KEYRING, None)
+    call(ctypes.c_long(add), b"user", name, value, len(value), SESSION_KEYRING)
 
 
 def remaining() -> dict[int, str]:

@@ -60,6 +60,7 @@ class Surroundings:
             file = self.home / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"{self.canary}\n", encoding="utf-8")
+            file.chmod(0o400)
         other = self.out / "other"
         other.mkdir()
         (other / "report.json").write_text('{"points": 0}', encoding="utf-8")
@@ -94,7 +95,7 @@ class Surroundings:
         return Ended(process.returncode, stdout, stderr, time.monotonic() - began, tuple(left))
 
     def kept(self) -> dict[str, str]:
-        """Return a digest of everything that has to stay as it is, by its name."""
+        """Return a digest, with the mode, of everything that has to stay as it is, by its name."""
         found = dict(_digests(self.home)) | dict(_digests(self.out / "other")) | dict(_digests(self.marks))
         for package in GRADER:
             found |= {name: digest for name, digest in _digests(ROOT / package) if name.endswith(".py")}
@@ -147,4 +148,4 @@ def _digests(folder: Path) -> Iterator[tuple[str, str]]:
         if path.is_symlink():
             yield str(path), f"-> {path.readlink()}"
         elif path.is_file():
-            yield str(path), hashlib.sha256(path.read_bytes()).hexdigest()
+            yield str(path), f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"

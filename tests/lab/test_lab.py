@@ -200,6 +200,24 @@ async def test_files_are_recorded_by_pattern_relative_to_the_submission(lab: Lab
     }
 
 
+@pytest.mark.parametrize("replaced", ["src", "."])
+async def test_files_are_recorded_behind_no_link_that_a_service_has_made(
+    lab: Lab, tmp_path: Path, replaced: str
+) -> None:
+    secrets = tmp_path / "secrets"
+    (secrets / "src").mkdir(parents=True)
+    for path in ("key.py", "src/key.py"):
+        (secrets / path).write_text("secret")
+    await lab.attempt("replaces a folder", {})
+    folder = tmp_path / "repository" / replaced
+    folder.rename(tmp_path / "old")
+    folder.symlink_to(secrets)
+
+    lab.record_files("*.py", "src/*.py", "src/**/*.py")
+
+    assert lab.history.of(File) == []
+
+
 async def test_a_delayed_upstream_answers_late_until_it_is_restored(lab: Lab) -> None:
     client = Client(lab.upstreams.url("mlflow"), lab.recorder)
 

@@ -19,6 +19,7 @@ NUMBERS = {criterion.number for exercise in EXAM.exercises for criterion in exer
 CHANGED = [case for name in NAMES for case in Corpus.of(assessment(name)).cases() if case.changes]
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # some faults are just that
 @pytest.mark.parametrize("case", CHANGED, ids=lambda case: case.name)
 def test_changes_fit_the_service_and_leave_python(case: Case, tmp_path: Path) -> None:
     case.write(tmp_path)
