@@ -52,7 +52,7 @@ def report(exercises: list[Exercise], failing: frozenset[str]) -> Report:
         "scheme": "levels",
         "commit": None,
         "dirty": False,
-        "started": "",
+        "started": "2026-11-24T10:00:00+00:00",
         "seconds": 1.0,
         "seed": 1,
         "fault_proxy": "none",
