@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from chaos.history import Connection
+from chaos.history import Cleared, Connection
 from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.recorder import Recorder
 
@@ -36,6 +36,17 @@ async def test_each_database_is_a_service_s_own(server: PostgresServer) -> None:
 
     states = [(event.upstream, event.state) for event in recorder.history().of(Connection)]
     assert ("store", "opened") in states
+
+
+async def test_what_is_asked_of_it_is_on_record_as_processor_time(server: PostgresServer) -> None:
+    recorder = Recorder()
+    async with PostgresDatabase(server, recorder, database="one", name="store") as one:
+        client = await asyncpg.connect(one.url())
+        await client.execute("SELECT sum(sqrt(i)) FROM generate_series(1, 2000000) AS i")
+        await client.close()
+    [cleared] = recorder.history().of(Cleared)
+    assert cleared.instance == "store"
+    assert 0.1 < cleared.processor < 20
 
 
 async def test_nobody_keeps_others_from_making_a_database(server: PostgresServer) -> None:
