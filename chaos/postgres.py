@@ -139,7 +139,9 @@ class PostgresServer:
         return await self._run("pg_dump", *self._to(database))
 
     def _to(self, database: str) -> list[str]:
-        address = ["--host", str(self.folder), "--port", str(PORT)]
+        # Programs run in the folder of the socket, whose own path may be too long.
+        host = "/proc/self/cwd" if Path("/proc/self/cwd").exists() else str(self.folder)
+        address = ["--host", host, "--port", str(PORT)]
         return [*address, "--username", SUPERUSER, "--dbname", database]
 
     async def _initialise(self) -> None:
@@ -156,7 +158,7 @@ class PostgresServer:
         log = Recorder()
         options = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self.folder),
+            "unix_socket_directories": "..",  # of the data: a socket's path has to be short
             "fsync": "off",
             "full_page_writes": "off",
             "shared_buffers": "16MB",

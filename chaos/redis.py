@@ -16,6 +16,7 @@ from chaos.network import LOOPBACK, Network
 from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.relay import Relay
+from chaos.unix_socket import open_unix
 
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
@@ -82,7 +83,7 @@ class RedisServer:
         process = await Process.start(
             [
                 *(sys.executable, "-I", "-S", offline.__file__, str(_binary())),
-                *("--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder)),
+                *("--port", "0", "--unixsocket", self.socket.name, "--dir", str(folder)),
                 *("--save", "", "--appendonly", "no", "--user", "default", *_RIGHTS),
             ],
             cwd=folder,
@@ -93,7 +94,7 @@ class RedisServer:
             async with asyncio.timeout(START_SECONDS):
                 while process.running:
                     with contextlib.suppress(OSError):
-                        _, writer = await asyncio.open_unix_connection(self.socket)
+                        _, writer = await open_unix(self.socket)
                         writer.close()
                         return process
                     await process.wait_exit(POLL_SECONDS)

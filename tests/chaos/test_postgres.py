@@ -1,5 +1,7 @@
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -69,3 +71,13 @@ async def test_what_fails_is_told_with_postgresql_s_message(server: PostgresServ
         await server.query("SELECT * FROM nowhere")
     with pytest.raises(ValueError, match="no name for a database"):
         await server.create_database("one; DROP DATABASE two")
+
+
+async def test_its_folder_may_lie_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    async with PostgresServer() as server, PostgresDatabase(server, Recorder(), database="one") as one:
+        client = await asyncpg.connect(one.url())
+        assert await client.fetchval("SELECT 1") == 1
+        await client.close()

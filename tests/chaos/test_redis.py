@@ -1,4 +1,6 @@
 import asyncio
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +100,11 @@ async def test_its_processor_time_is_on_record() -> None:
     [cleared] = recorder.history().of(Cleared)
     assert (cleared.instance, cleared.left) == ("store", ())
     assert cleared.processor > 0.05
+
+
+async def test_its_folder_may_lie_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    async with RedisServer(Recorder()) as server:
+        assert await said(server.port, b"PING\r\n") == b"+PONG\r\n"
