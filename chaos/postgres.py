@@ -13,11 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Self
 
-from chaos.history import Log, Upstream
+from chaos.history import Cleared, Log, Upstream
 from chaos.network import LOOPBACK, LOOPBACK_ADDRESS, Network
 from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.relay import Relay
+from chaos.warden import children_of, processor_of
 
 START_SECONDS = 30.0
 PROGRAM_SECONDS = 30.0
@@ -70,6 +71,7 @@ class PostgresServer:
         self._stack = contextlib.AsyncExitStack()
         self._starting = asyncio.Lock()
         self._started = False
+        self._pid = 0
 
     async def start(self) -> None:
         """Start the server, unless it runs. Raises OSError if it does not start."""
@@ -107,6 +109,10 @@ class PostgresServer:
     def data(self) -> Path:
         return self.folder / "data"
 
+    def processor(self) -> float:
+        """Return the processor time in seconds that the server and all its sessions have used."""
+        return sum(map(processor_of, (self._pid, *children_of(self._pid))))
+
     async def create_database(self, name: str) -> str:
         """Make an empty database and a user of the same name who can enter no other; returns the user's password.
 
@@ -133,7 +139,9 @@ class PostgresServer:
         return await self._run("pg_dump", *self._to(database))
 
     def _to(self, database: str) -> list[str]:
-        address = ["--host", str(self.folder), "--port", str(PORT)]
+        # Programs run in the folder of the socket, whose own path may be too long.
+        host = "/proc/self/cwd" if Path("/proc/self/cwd").exists() else str(self.folder)
+        address = ["--host", host, "--port", str(PORT)]
         return [*address, "--username", SUPERUSER, "--dbname", database]
 
     async def _initialise(self) -> None:
@@ -150,13 +158,14 @@ class PostgresServer:
         log = Recorder()
         options = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self.folder),
+            "unix_socket_directories": "..",  # of the data: a socket's path has to be short
             "fsync": "off",
             "full_page_writes": "off",
             "shared_buffers": "16MB",
         }
         given = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         async with await self._launch("postgres", "-D", str(self.data), *given, recorder=log) as process:
+            self._pid = process.pid
             await self._wait_until_up(process, log)
             try:
                 yield
@@ -194,8 +203,9 @@ class PostgresServer:
 class PostgresDatabase:
     """A database of its own on a server, reached by `port` of 127.0.0.1 while its context is entered.
 
-    The server is started if it does not run yet. Connections are recorded as they come and go. `database` is its name,
-    and its user's.
+    The server is started if it does not run yet. Connections are recorded as they come and go, and at the end the processor
+    time that the server used meanwhile, for whatever database: all are those of one submission. `database` is its name, and
+    its user's.
     """
 
     def __init__(
@@ -211,12 +221,15 @@ class PostgresDatabase:
         self.name = name
         self.database = database
         self._server = server
+        self._recorder = recorder
+        self._used_before = 0.0
         self._password = ""
         self._relay: Relay
         self._make_relay = functools.partial(Relay, recorder=recorder, name=name, port=port, network=network)
 
     async def __aenter__(self) -> Self:
         await self._server.start()
+        self._used_before = self._server.processor()
         self._password = await self._server.create_database(self.database)
         self._relay = self._make_relay(self._server.socket)
         await self._relay.__aenter__()
@@ -224,6 +237,8 @@ class PostgresDatabase:
 
     async def __aexit__(self, *error: object) -> None:
         await self._relay.__aexit__(*error)
+        used = round(max(0.0, self._server.processor() - self._used_before), 2)
+        self._recorder.record(Cleared(instance=self.name, processor=used, processors=os.cpu_count() or 1))
 
     @property
     def port(self) -> int:

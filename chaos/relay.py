@@ -11,6 +11,7 @@ from typing import Self
 from chaos.history import Connection, Upstream
 from chaos.network import LOOPBACK, LOOPBACK_ADDRESS, Network
 from chaos.recorder import Recorder
+from chaos.unix_socket import open_unix
 
 CHUNK_BYTES = 64 * 1024
 
@@ -58,7 +59,7 @@ class Relay:
     async def _pass_on(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._recorder.record(Connection(upstream=self._name, connection=number, state="opened"))
         with contextlib.closing(writer), contextlib.suppress(ConnectionError):
-            inner_reader, inner_writer = await asyncio.open_unix_connection(self._socket)
+            inner_reader, inner_writer = await open_unix(self._socket)
             with contextlib.closing(inner_writer):
                 answers = asyncio.create_task(_answer(inner_reader, writer))
                 try:

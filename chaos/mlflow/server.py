@@ -20,8 +20,9 @@ VERSION = "3.17.2"
 
 MOST_TEXT: Final = 2 * 1024 * 1024
 """Bytes of a body that are looked at. A batch of spans, or a trace, has a hundredth of that."""
+SMALL_TEXT: Final = 64 * 1024
 MOST_NOTED: Final = 8 * 1024 * 1024
-"""Bytes that are looked through for traces in all: a second of the lab's time."""
+"""Bytes of bodies that are not small, which are looked through for traces in all: a second of the lab's time."""
 
 _API = re.compile(r"/(?:ajax-)?api/[23]\.0/mlflow/(?P<endpoint>.+)")
 _ARTIFACTS = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/artifacts(/.*)?")
@@ -89,9 +90,10 @@ class MlflowStandIn(StandIn):
     def _note(self, request: HttpRequest, text: bytes, answered: bytes) -> None:
         """Remember what a request holds. A run or trace is named in it, or in the answer of the one that begins it."""
         text = decompressed(text, MOST_TEXT)
-        self._left -= len(text)
-        if self._left < 0:
-            return
+        if len(text) > SMALL_TEXT:
+            self._left -= len(text)
+            if self._left < 0:
+                return
         history = self._recorder.history()
         known = generations(history)
         models = frozenset[str]().union(*(one.models for one in known.values()))

@@ -1,10 +1,12 @@
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
 import pytest
 
-from chaos.history import Connection
+from chaos.history import Cleared, Connection
 from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.recorder import Recorder
 
@@ -40,6 +42,17 @@ async def test_each_database_is_a_service_s_own(server: PostgresServer) -> None:
     assert ("store", "opened") in states
 
 
+async def test_what_is_asked_of_it_is_on_record_as_processor_time(server: PostgresServer) -> None:
+    recorder = Recorder()
+    async with PostgresDatabase(server, recorder, database="one", name="store") as one:
+        client = await asyncpg.connect(one.url())
+        await client.execute("SELECT sum(sqrt(i)) FROM generate_series(1, 2000000) AS i")
+        await client.close()
+    [cleared] = recorder.history().of(Cleared)
+    assert cleared.instance == "store"
+    assert 0.1 < cleared.processor < 20
+
+
 async def test_nobody_keeps_others_from_making_a_database(server: PostgresServer) -> None:
     async with PostgresDatabase(server, Recorder(), database="one") as one:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -60,3 +73,13 @@ async def test_what_fails_is_told_with_postgresql_s_message(server: PostgresServ
         await server.query("SELECT * FROM nowhere")
     with pytest.raises(ValueError, match="no name for a database"):
         await server.create_database("one; DROP DATABASE two")
+
+
+async def test_its_folder_may_lie_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    async with PostgresServer() as server, PostgresDatabase(server, Recorder(), database="one") as one:
+        client = await asyncpg.connect(one.url())
+        assert await client.fetchval("SELECT 1") == 1
+        await client.close()

@@ -1,8 +1,10 @@
 import asyncio
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from chaos.history import Connection
+from chaos.history import Cleared, Connection
 from chaos.ports import free_port
 from chaos.recorder import Recorder
 from chaos.redis import RedisServer
@@ -88,3 +90,21 @@ async def test_it_opens_no_port_of_this_machine() -> None:
         assert await said(server.port, b"CONFIG SET port %d\r\n" % port) == b"+OK\r\n"
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_its_processor_time_is_on_record() -> None:
+    recorder = Recorder()
+    burn = b"for i = 1, 20000000 do end"
+    async with RedisServer(recorder, name="store") as server:
+        await said(server.port, b"*3\r\n$4\r\nEVAL\r\n$%d\r\n%s\r\n$1\r\n0\r\n" % (len(burn), burn))
+    [cleared] = recorder.history().of(Cleared)
+    assert (cleared.instance, cleared.left) == ("store", ())
+    assert cleared.processor > 0.05
+
+
+async def test_its_folder_may_lie_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    async with RedisServer(Recorder()) as server:
+        assert await said(server.port, b"PING\r\n") == b"+PONG\r\n"
