@@ -24,6 +24,7 @@ _VARIABLE = re.compile(
     r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
     rf"|(?P<name>(?<![\w:])[A-Za-z_:][\w:]*{_REFERENCE}[\w:]*|{_REFERENCE}(?:[\w:]+|(?=\s*[{{\[])))|(?P<value>{_REFERENCE})"
 )
+_COMPARISONS = {">", ">=", "<", "<="}
 _UNKNOWN = "name_in_a_variable"
 """What stands for a metric whose name, or a part of it, is in a variable."""
 
@@ -75,12 +76,22 @@ def _parsed(text: str) -> promql_parser.Expr:
 
 
 def _is_share(one: promql_parser.Expr) -> bool:
-    """Whether an expression divides what it selects by what it selects, and not by a number."""
-    return (
-        isinstance(one, promql_parser.BinaryExpr)
-        and str(one.op) == "/"
-        and _selects(one.lhs)
-        and _selects(one.rhs)
+    """Whether an expression divides what it selects by what it selects, or compares it with a multiple of that."""
+    if not isinstance(one, promql_parser.BinaryExpr) or not _selects(one.lhs) or not _selects(one.rhs):
+        return False
+    compares = str(one.op) in _COMPARISONS
+    return str(one.op) == "/" or (compares and (_has_multiple(one.lhs) or _has_multiple(one.rhs)))
+
+
+def _has_multiple(one: promql_parser.Expr) -> bool:
+    """Whether something that is selected is multiplied with a number in an expression, or divided by one."""
+    found: list[promql_parser.Expr] = []
+    promql_parser.walk(one, found.append)
+    return any(
+        isinstance(each, promql_parser.BinaryExpr)
+        and str(each.op) in {"*", "/"}
+        and _selects(each.lhs) != _selects(each.rhs)
+        for each in found
     )
 
 

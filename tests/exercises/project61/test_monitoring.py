@@ -692,6 +692,29 @@ def test_a_share_of_a_bucket_is_a_latency() -> None:
 
 
 @pytest.mark.parametrize(
+    "share",
+    [
+        'sum(rate(a_total{code=~"5.."}[5m])) > 0.05 * sum(rate(a_total[5m]))',
+        'sum(rate(a_total{code=~"5.."}[5m])) >= (sum(rate(a_total[5m])) / 20)',
+        "sum(rate(a_total[5m])) * 0.05 < bool sum(rate(errors_total[5m]))",
+    ],
+)
+def test_errors_may_be_compared_with_a_share_of_the_requests(share: str) -> None:
+    assert objective(ALERT.replace("errors:ratio > 0.05", share)).passed
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        'sum(rate(a_total{code=~"5.."}[5m])) * 60 > 3',
+        'sum(rate(a_total{code=~"5.."}[5m])) > sum(rate(a_total{code="200"}[5m]))',
+    ],
+)
+def test_a_number_of_errors_is_no_share(count: str) -> None:
+    assert "none on the share of errors" in objective(ALERT.replace("errors:ratio > 0.05", count)).actual
+
+
+@pytest.mark.parametrize(
     ("old", "new", "actual"),
     [
         ("for: 5m, ", "for: 0s, ", "no `for` or no severity"),
