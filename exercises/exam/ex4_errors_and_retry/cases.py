@@ -81,6 +81,13 @@ async def healthy(callers: Callers, *, model: str = "") -> Answer | Failure:
     return await callers.ask(label="healthy", model=model, timeout=RELIEF_PATIENCE)
 
 
+async def recover(callers: Callers) -> None:
+    """Have a request answered, after a breaker's cool-down if need be: no failure of before counts any more."""
+    end = await healthy(callers)
+    if is_rejection(end):
+        await _outlast(callers, end)
+
+
 def is_served(end: Answer | Failure) -> bool:
     return isinstance(end, Answer) and end.status == 200
 

@@ -20,7 +20,7 @@ from exercises.exam.ex4_errors_and_retry.axes import (
     TRANSIENT,
 )
 from exercises.exam.ex4_errors_and_retry.callers import Callers
-from exercises.exam.ex4_errors_and_retry.cases import Case, healthy, is_served, run
+from exercises.exam.ex4_errors_and_retry.cases import Case, healthy, is_served, recover, run
 from exercises.exam.ex4_errors_and_retry.mlflow_faults import ask_in_trouble, ask_usually, await_traces
 from exercises.exam.ex4_errors_and_retry.own_errors import OWN_ERRORS, Wrong, path_of
 from exercises.exam.hanging import hang
@@ -121,6 +121,7 @@ async def mlflow_down(lab: Lab) -> None:
 async def _refused_for_a_moment(lab: Lab, callers: Callers) -> Answered | Failure:
     """Have a request meet refused connections, which are over before it may have tried for the last time."""
     model = lab.contract.model
+    await recover(callers)
     await lab.upstreams.outage(model)
     asking = asyncio.create_task(callers.ask(label="refused once"))
     await asyncio.wait({asking}, timeout=REFUSED_SECONDS)

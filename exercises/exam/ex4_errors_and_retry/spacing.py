@@ -10,6 +10,9 @@ from typing import Self
 from chaos.llm import Step
 from chaos.llm.steps import Outcome, Turn
 
+RELIEF_SECONDS = 10.0
+"""So long the relief after the last failure is waited for: whatever comes next begins with a model that has answered."""
+
 
 class Spacing:
     """Lets one failure happen at a time; between two of them `relieve` has that model answer healthy requests.
@@ -33,6 +36,9 @@ class Spacing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._task
+        if kind is None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._free.wait(), RELIEF_SECONDS)
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task

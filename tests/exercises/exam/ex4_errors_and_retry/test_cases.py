@@ -36,3 +36,25 @@ async def test_between_two_failures_the_model_answers_another_request() -> None:
     assert [call.reply.status for call in ended if call.reply] == [503, 200] * 5
     models = [call.call.model for call in ended]
     assert models[::2] == models[1::2]
+
+
+async def test_the_last_failure_is_relieved_before_anything_else_begins() -> None:
+    keys = Keys(1, "spacing")
+    relieved: list[int] = []
+    async with ScriptedLLM(Recorder()) as llm, httpx.AsyncClient(base_url=llm.url) as client:
+
+        async def ask(key: str) -> int:
+            body = {"model": "gpt", "messages": [{"role": "user", "content": key}]}
+            return (await client.post("/v1/chat/completions", json=body)).status_code
+
+        async def relieve(_: str) -> None:
+            key = next(keys)
+            llm.script(key, Answer(delay=0.3))
+            relieved.append(await ask(key))
+
+        async with asyncio.timeout(PATIENCE), Spacing(relieve) as spacing:
+            failing = next(keys)
+            llm.script(failing, spacing.space(Status(503)))
+            assert await ask(failing) == 503
+
+        assert relieved == [200]
