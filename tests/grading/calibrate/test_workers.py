@@ -5,7 +5,11 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from grading.calibrate.workers import side_by_side
+
+pytestmark = pytest.mark.medium
 
 
 def double(number: int) -> int:
@@ -40,7 +44,7 @@ def test_ctrl_c_ends_all_processes_at_once_and_without_a_word_of_theirs(tmp_path
             import os, time
 
             def work(number):
-                print(os.getpid(), flush=True)
+                os.write(1, f"{os.getpid()}\\n".encode())  # at once: two of them write to the same pipe
                 time.sleep(600)
             """)
     )
@@ -67,9 +71,12 @@ def test_ctrl_c_ends_all_processes_at_once_and_without_a_word_of_theirs(tmp_path
         start_new_session=True,
     ) as main:
         assert main.stdout
-        workers = [int(main.stdout.readline()) for _ in range(2)]
-        os.killpg(main.pid, signal.SIGINT)  # as a terminal does: to all of them
-        output, errors = main.communicate(timeout=30)
+        try:
+            workers = [int(main.stdout.readline()) for _ in range(2)]
+            os.killpg(main.pid, signal.SIGINT)  # as a terminal does: to all of them
+            output, errors = main.communicate(timeout=30)
+        finally:
+            main.kill()
 
     assert (main.returncode, output, errors) == (0, "interrupted\n", "")
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
