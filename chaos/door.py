@@ -7,7 +7,6 @@ in the grader's own process, and yet are where the service is.
 import asyncio
 import contextlib
 import itertools
-import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from chaos.network import LOOPBACK_ADDRESS
+from chaos.unix_socket import short_path
 
 SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.02
@@ -100,15 +100,12 @@ async def knock(path: Path, *, seconds: float) -> AsyncIterator[Door]:
 def _connected(path: Path) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(SECONDS)
-    # A socket's path has to be short, and a folder's may be long.
-    short = os.open(path.parent, os.O_PATH)
-    try:
-        connection.connect(f"/proc/self/fd/{short}/{path.name}")
-    except OSError:
-        connection.close()
-        return None
-    finally:
-        os.close(short)
+    with short_path(path) as short:
+        try:
+            connection.connect(str(short))
+        except OSError:
+            connection.close()
+            return None
     return connection
 
 

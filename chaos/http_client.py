@@ -287,7 +287,7 @@ class _Broken:
 class _Link(asyncio.Protocol):
     """One connection. `done` is set once, by the whole answer or by what broke it, whichever comes first."""
 
-    def __init__(self, pieces: "Pieces") -> None:
+    def __init__(self, pieces: Pieces) -> None:
         self.done: asyncio.Future[Received | _Broken] = asyncio.get_running_loop().create_future()
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES)
         self._writable = asyncio.Event()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from chaos.files import replace_text
+from chaos.files import MOST_ENTRIES, replace_text
 from chaos.history import Exited, History, Linted, Log
 from chaos.node_tests import scripts_of
 from chaos.program import Program
@@ -24,7 +24,6 @@ WITH_FAULTS: Final = "linter, with faults"
 SECONDS: Final = 90.0
 NONE_FOUND: Final = 72
 """Exit code of the commands below where there is no linter."""
-MOST_ENTRIES: Final = 20_000
 _PYTHON: Final = rf"""
 has() {{ command -v "$1" >/dev/null 2>&1; }}
 if has ruff && {{ [ -f ruff.toml ] || [ -f .ruff.toml ] || grep -qs '^\[tool\.ruff' pyproject.toml; }}; then tool=ruff

@@ -199,6 +199,7 @@ def _failed(recorder: Recorder, problem: str) -> OwnTests:
 
 
 def scripts_of(package: Path) -> dict[str, str]:
+    """Return the scripts of the package.json in a folder, by name; none where it cannot be read."""
     try:
         content = json.loads((package / "package.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

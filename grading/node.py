@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from grading.errors import MachineError, SubmissionError
+from grading.links import is_itself
 from grading.start.package_json import FILE
 
 LOCKS: Final = ("package-lock.json", "npm-shrinkwrap.json")
@@ -133,7 +134,7 @@ def _has_install_scripts(lock: Path) -> bool:
 
 def check_in_place(root: Path, folder: Path) -> None:
     """Raise SubmissionError if a build has put a link in place of a folder below `root` that the grader goes on with."""
-    if os.path.realpath(folder) != os.path.join(os.path.realpath(root), folder.relative_to(root)):  # noqa: PTH118
+    if not is_itself(root.resolve() / folder.relative_to(root)):
         raise SubmissionError(
             f"The build put a link in place of {folder.relative_to(root)}; leave the folder in place."
         )

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.links import is_itself
+
 POINTER_BYTES = 4096
 """What a file that names a folder, a commit or a branch may hold."""
 LISTING_BYTES = 64 << 20
@@ -49,7 +51,7 @@ def find(folder: Path) -> Place | None:
             own = top / named.removeprefix("gitdir: ")
             if not _is_known(own, top):
                 continue
-        elif not _is_itself(own):
+        elif not is_itself(own):
             continue
         common = own / (_pointer(own / "commondir") or ".")
         if _is_git_directory(own, common):
@@ -64,10 +66,6 @@ def _is_known(own: Path, top: Path) -> bool:
         return True
     place = Path(os.path.realpath(own))
     return any(place.is_relative_to(parent / ".git" / "modules") for parent in top.parents)
-
-
-def _is_itself(path: Path) -> bool:
-    return os.path.realpath(path) == os.fspath(path)
 
 
 def make(place: Place, into: Path) -> None:
@@ -94,7 +92,7 @@ def _is_git_directory(own: Path, common: Path) -> bool:
     if own != common and own.parent != common / "worktrees":
         return False
     folders = (common / "objects", common / "refs")
-    return (own / "HEAD").is_file() and all(one.is_dir() and _is_itself(one) for one in folders)
+    return (own / "HEAD").is_file() and all(one.is_dir() and is_itself(one) for one in folders)
 
 
 def _pointer(file: Path) -> str | None:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from grading import git
 from grading.errors import MachineError, SubmissionError, UsageError, without_credentials
+from grading.links import is_itself
 from grading.workspace import Workspace, remove_tree
 
 SIZE_LIMIT = 200 << 20
@@ -295,12 +296,12 @@ class _Tally:
 def _snapshot(source: Path, names: Iterable[str], destination: Path) -> None:
     """Copy the named files of `source`, as long as they are files, are no secrets and lead nowhere else."""
     real = Path(os.path.realpath(source))
-    is_itself = functools.cache(_is_itself)
+    leads_nowhere_else = functools.cache(is_itself)
     tally = _Tally()
     for name in dict.fromkeys(names):  # git lists a file once for each side of a conflict
         file, copy = real / name, destination / name
         # An index that was not made by git may name any file of this machine.
-        if file.name == _SECRET or Path(name).is_absolute() or not is_itself(file.parent):
+        if file.name == _SECRET or Path(name).is_absolute() or not leads_nowhere_else(file.parent):
             continue
         try:
             found = file.lstat()
@@ -315,11 +316,6 @@ def _snapshot(source: Path, names: Iterable[str], destination: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
         copy.chmod(stat.S_IMODE(found.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
-
-
-def _is_itself(folder: Path) -> bool:
-    """Whether no part of the path is a link: git lists `a/b` as tracked even where `a` now leads elsewhere."""
-    return os.path.realpath(folder) == os.fspath(folder)
 
 
 def _copy_link(link: Path, source: Path, copy: Path) -> None:
