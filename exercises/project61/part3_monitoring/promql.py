@@ -47,8 +47,7 @@ def read(text: str) -> Expression:
     if len(_OPERATOR.findall(plain)) + _depth(plain) > MOST_PARTS:
         raise ValueError(f"has more than {MOST_PARTS} parts")
     parsed = _parsed(text)
-    found: list[promql_parser.Expr] = []
-    promql_parser.walk(parsed, found.append)
+    found = _parts(parsed)
     selectors = [one for one in found if isinstance(one, promql_parser.VectorSelector)]
     names = frozenset(name for one in selectors for name in _names(one) if name != _UNKNOWN)
     return Expression(
@@ -85,20 +84,23 @@ def _is_share(one: promql_parser.Expr) -> bool:
 
 def _has_multiple(one: promql_parser.Expr) -> bool:
     """Whether something that is selected is multiplied with a number in an expression, or divided by one."""
-    found: list[promql_parser.Expr] = []
-    promql_parser.walk(one, found.append)
     return any(
         isinstance(each, promql_parser.BinaryExpr)
         and str(each.op) in {"*", "/"}
         and _selects(each.lhs) != _selects(each.rhs)
-        for each in found
+        for each in _parts(one)
     )
 
 
 def _selects(one: promql_parser.Expr) -> bool:
+    return any(isinstance(each, promql_parser.VectorSelector) for each in _parts(one))
+
+
+def _parts(one: promql_parser.Expr) -> list[promql_parser.Expr]:
+    """Return an expression and all that are within it."""
     found: list[promql_parser.Expr] = []
     promql_parser.walk(one, found.append)
-    return any(isinstance(each, promql_parser.VectorSelector) for each in found)
+    return found
 
 
 def _is_quantile(one: promql_parser.Expr) -> bool:
