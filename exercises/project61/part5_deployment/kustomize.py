@@ -10,6 +10,7 @@ from typing import Any
 
 from exercises.project61.values import Object, listed, table
 from lab import compose_file
+from lab.compose_project import beside
 
 NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 _NO_MANIFESTS = ("transformers", "generators", "validators", "configurations")
@@ -115,7 +116,7 @@ def read(loaded: Mapping[str, Sequence[Any]]) -> tuple[list[Kustomization], set[
     bases = {base for path in found for base in _below(path, found)}
     made = {path: _build(path, found, loaded, set()) for path in found}
     settings = {
-        _beside(path, name)
+        beside(path, str(name))
         for path, one in found.items()
         for field in _NO_MANIFESTS
         for name in listed(one.get(field))
@@ -151,7 +152,7 @@ def _build(
 def _named(path: str, one: Object) -> Iterator[str]:
     """Yield the files and folders that a kustomization builds on."""
     for field in ("bases", "resources", "components"):
-        yield from (_beside(path, name) for name in listed(one.get(field)))
+        yield from (beside(path, str(name)) for name in listed(one.get(field)))
 
 
 def _below(path: str, found: Mapping[str, Object]) -> Iterator[str]:
@@ -180,10 +181,10 @@ def _patch_entries(path: str, one: Object) -> Iterator[tuple[Object, str, str]]:
     """Yield the target of each patch, its file, and its text if it stands in the kustomization itself."""
     for entry in listed(one.get("patchesStrategicMerge")):
         if isinstance(entry, str):
-            yield ({}, "", entry) if "\n" in entry else ({}, _beside(path, entry), "")
+            yield ({}, "", entry) if "\n" in entry else ({}, beside(path, entry), "")
     for entry in map(table, [*listed(one.get("patchesJson6902")), *listed(one.get("patches"))]):
         named, text = entry.get("path"), entry.get("patch")
-        file = _beside(path, named) if isinstance(named, str) else ""
+        file = beside(path, named) if isinstance(named, str) else ""
         yield table(entry.get("target")), file, text if isinstance(text, str) else ""
 
 
@@ -201,10 +202,6 @@ def _with(one: Object, pairs: Object, *way: str) -> dict[str, Any]:
     if not way:
         return {**one, **pairs}
     return {**one, way[0]: _with(table(one.get(way[0])), pairs, *way[1:])}
-
-
-def _beside(path: str, name: Any) -> str:
-    return posixpath.normpath(posixpath.join(posixpath.dirname(path), str(name)))
 
 
 def _images(kustomization: Object) -> Iterator[Image]:
