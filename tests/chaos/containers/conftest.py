@@ -1,3 +1,4 @@
+import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,9 @@ from grading.errors import GradingError
 from grading.images import Images
 from grading.workspace import Workspace
 
-LABELS = {"llm-grading.test": "1"}
+# Of this process alone: other tests have containers on the same engine at the same time.
+LABELS = {"llm-grading.test": secrets.token_hex(4)}
+LABELLED = json.dumps({"label": [f"{key}={value}" for key, value in LABELS.items()]})
 NOBODY = "65532:65532"
 
 Run = Callable[..., Awaitable[Container]]

@@ -5,11 +5,12 @@ import pytest
 
 from chaos.containers.container import Confines, Container, Plan
 from chaos.containers.engine import Engine
-from chaos.history import Exited, Launched, Log, Signalled
+from chaos.history import Exited, Log, Signalled
 from chaos.output import LINE_BYTES, TOO_MUCH_OUTPUT
 from chaos.recorder import Recorder
+from tests.docker import docker
 
-from .conftest import LABELS, NOBODY, Run
+from .conftest import LABELLED, LABELS, NOBODY, Run
 
 pytestmark = pytest.mark.slow
 PATIENCE = 60.0
@@ -29,18 +30,29 @@ async def lines(container: Container, recorder: Recorder) -> list[str]:
 
 
 async def test_output_and_end_are_recorded_when_the_engine_saw_them(run: Run, recorder: Recorder) -> None:
-    program = "import sys, time; print('one'); time.sleep(0.5); print('two', file=sys.stderr); sys.exit(3)"
-
+    program = (
+        "import signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\nprint('ready')\n"
+        "signal.sigwait({signal.SIGTERM}); print('one'); print('two', file=sys.stderr); sys.exit(3)"
+    )
     container = await run(program)
+    await until_printed(container, recorder, "ready")
+    [(key, value)] = LABELS.items()
+
+    # These block the loop: what the engine saw meanwhile is only read afterwards.
+    identity = docker("ps", "--quiet", "--filter", f"label={key}={value}").stdout.strip()
+    told = recorder.now()
+    docker("kill", "--signal", "TERM", identity)
+    docker("wait", identity)
+    seen = recorder.now()
     exited = await ended(container)
     await container.close()
 
-    one, two = recorder.history().of(Log)
-    assert [(one.text, one.stream), (two.text, two.stream)] == [("one", "stdout"), ("two", "stderr")]
+    ready, *printed = recorder.history().of(Log)
+    assert {(event.text, event.stream) for event in printed} == {("one", "stdout"), ("two", "stderr")}
     assert (exited.code, exited.cause) == (3, None)
-    [launched] = recorder.history().of(Launched)
-    assert launched.t < one.t <= two.t - 0.4
-    assert two.t <= exited.t
+    assert ready.t < told
+    assert all(told < event.t < seen for event in (*printed, exited))
 
 
 async def test_a_signal_reaches_the_program_itself(run: Run, recorder: Recorder) -> None:
@@ -101,8 +113,7 @@ async def test_closing_kills_and_removes(run: Run, recorder: Recorder, engine: E
 
     [exited] = recorder.history().of(Exited)
     assert exited.cause == "killed by the lab"
-    marked = json.dumps({"label": ["llm-grading.test"]})
-    assert await engine.call("GET", "/containers/json", all="true", filters=marked) == []
+    assert await engine.call("GET", "/containers/json", all="true", filters=LABELLED) == []
 
 
 async def test_workers_that_share_a_port_are_counted(run: Run, recorder: Recorder) -> None:

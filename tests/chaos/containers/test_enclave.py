@@ -26,7 +26,7 @@ from chaos.upstreams import Upstreams
 from grading.workspace import Workspace
 from tests.exam import CONTRACT
 
-from .conftest import Run, new_enclave
+from .conftest import LABELLED, Run, new_enclave
 from .test_container import ended, until_printed
 
 pytestmark = pytest.mark.slow
@@ -156,9 +156,8 @@ async def test_nothing_is_left_of_an_enclave(engine: Engine, workspace: Workspac
     async with new_enclave(engine, workspace) as inside:
         assert inside.address in inside.addresses
 
-    marked = json.dumps({"label": ["llm-grading.test"]})
-    assert await engine.call("GET", "/containers/json", all="true", filters=marked) == []
-    assert await engine.call("GET", "/networks", filters=marked) == []
+    assert await engine.call("GET", "/containers/json", all="true", filters=LABELLED) == []
+    assert await engine.call("GET", "/networks", filters=LABELLED) == []
 
 
 @contextlib.contextmanager
