@@ -1,6 +1,7 @@
 """Judges request ids on recorded answers, for every assessment that asks for them."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from chaos.history import Answer, Exchange, History
 from exercises.chat.request_id import HEADER, request_id
@@ -48,13 +49,18 @@ def replaced(history: History) -> Verdict:
 
 
 def unique(history: History) -> Verdict:
-    """Judge that no two responses have the same id of the service's own."""
+    """Judge that no two responses have the same id of the service's own.
+
+    An error without an id is `present`'s matter alone; a success without one is an id that was not made.
+    """
     seen: dict[str, Answer] = {}
     answers = _answers(history)
     for one, end in answers:
         found = request_id(end)
-        if one.request.headers.get(HEADER) == found:
+        if one.request.headers.get(HEADER) == found or (not found and end.status >= HTTPStatus.BAD_REQUEST):
             continue
+        if not found:
+            return failed("an id of its own for each response", f"none ({one.request.label})", end)
         if before := seen.get(found):
             return failed(
                 "an id of its own for each response", f"two have {excerpt(found, 40)!r}", end, before
