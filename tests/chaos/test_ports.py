@@ -1,3 +1,4 @@
+import secrets
 import socket
 import subprocess
 import sys
@@ -36,7 +37,8 @@ def test_a_port_is_not_handed_out_again_for_a_long_time() -> None:
 
 
 def test_two_users_of_one_range_get_blocks_of_their_own() -> None:
-    start = 61_000  # outside of what this process has claimed
+    # Outside of what processes claim for use, and blocks that no other run of this test has the names of.
+    start = 61_000 + secrets.randbelow(4_000)
     one, other = (Ports(start, start + 200, size=50, blocks=2) for _ in range(2))
 
     mine = {one.free(HOST) for _ in range(90)}
