@@ -12,6 +12,7 @@ from exercises.project61.part4_code_quality.plan import (
     COOL_DOWN_SECONDS,
     EXIT_SECONDS,
     FAILURES_IN_A_ROW,
+    OUTAGE_SECONDS,
     is_rejection,
 )
 from exercises.project61.readiness import wait_for_database
@@ -104,7 +105,7 @@ async def killed(lab: Lab) -> None:
     await _await_usage(lab, token)
 
 
-@experiment(seconds=12)
+@experiment(seconds=22)
 async def database_down(lab: Lab) -> None:
     """PostgreSQL refuses connections, and later answers nothing, while requests are answered."""
     await wait_for_database(lab)
@@ -114,9 +115,11 @@ async def database_down(lab: Lab) -> None:
     lab.phase("fault")
     for name, _ in lab.vary(OUTAGES):
         await (lab.upstreams.outage if name == "down" else lab.upstreams.hang)("database")
-        for _ in range(REQUESTS):
-            await ask(lab, lab.key(), label=name, token=token)
-        await ask_streamed(lab, lab.key(), label=name, token=token)
+        for pause in (0, OUTAGE_SECONDS):  # before the service can have noticed, and when it has
+            await asyncio.sleep(pause)
+            for _ in range(REQUESTS):
+                await ask(lab, lab.key(), label=name, token=token)
+            await ask_streamed(lab, lab.key(), label=name, token=token)
         await lab.upstreams.heal("database")
     lab.phase("recovery")
     await _await_usage(lab, token)

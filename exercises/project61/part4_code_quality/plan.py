@@ -6,6 +6,8 @@ FAILURES_IN_A_ROW = 40
 """Requests that fail before a breaker must have opened."""
 COOL_DOWN_SECONDS = 60.0
 EXIT_SECONDS = 33.0
+OUTAGE_SECONDS = 5.0
+"""How long the database is down, and then how long it is silent."""
 ARRIVAL_SECONDS = 25.0
 """How long usage may take to arrive once the database, or the service, is back."""
 

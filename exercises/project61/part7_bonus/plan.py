@@ -18,7 +18,7 @@ CACHE = "SEMANTIC_CACHE"
 TASKS = ("summary", "translation", "extraction", "classification", "rewriting")
 OWN_BUDGET = 10_000.0
 """US dollars a day for one user, whose tier has a small budget."""
-COSTLY_TOKENS = (4_000_000, 4_000_000)
+COSTLY_TOKENS = (40_000_000, 40_000_000)
 """Of an answer that is over every small budget, even at a cent for a million tokens."""
 COSTLY_DOLLARS = 25.0
 STOPPED = "free"
@@ -49,7 +49,10 @@ class Split:
 
 
 def rules_and_budgets(source: random.Random) -> Settings:
-    """Return three rules for models, a small budget for two tiers, and a large one for a user of one of them."""
+    """Return three rules for models, a small budget for two tiers, and a large one for a user of one of them.
+
+    The small one is enough for all requests but the costly ones, or a service that stops the wrong user has no usage either.
+    """
     task = source.choice(TASKS)
     first, second, third = source.sample(_models()[1:], 3)
     rules = [
@@ -57,7 +60,7 @@ def rules_and_budgets(source: random.Random) -> Settings:
         {"task": task, "model": second},
         {"latency_budget": source.choice((1.5, 2, 3)), "model": third, "fallback": first},
     ]
-    small = source.randrange(2, 6) / 100
+    small = source.randrange(20, 60) / 100
     budgets = {"free": small, "premium": small, f"user:{contract().users['premium'].name}": OWN_BUDGET}
     return Settings(variables={ROUTES: json.dumps(rules), BUDGETS: json.dumps(budgets)})
 
