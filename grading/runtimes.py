@@ -15,7 +15,7 @@ RUNTIMES: Final[Mapping[RuntimeName, OpenRuntime]] = {
     RuntimeName.SANDBOX: sandbox,
     RuntimeName.DOCKER: containers,
 }
-NO_GRADE: Final = "it is no grade for others, because the submission could reach the grader"
+NO_GRADE: Final = "the grade is only for yourself, because the submission could reach the grader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class ChosenRuntime:
 def choose_runtime(name: RuntimeName | None) -> ChosenRuntime:
     """Return the runtime of this name; without one, the sandbox if this machine has it, else processes."""
     if name is RuntimeName.PROCESS:
-        return ChosenRuntime(name, f"Graded without a box: {NO_GRADE}.")
+        return ChosenRuntime(name, f"Graded without a sandbox: {NO_GRADE}.")
     if name:
         return ChosenRuntime(name)
     if why := sandbox_refusal():
         return ChosenRuntime(
-            RuntimeName.PROCESS, f"Graded without a box, because {why}: {NO_GRADE}. See `grading doctor`."
+            RuntimeName.PROCESS, f"Graded without a sandbox, because {why}: {NO_GRADE}. See `grading doctor`."
         )
     return ChosenRuntime(RuntimeName.SANDBOX)

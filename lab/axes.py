@@ -37,17 +37,19 @@ def missed(axes: Iterable[Axis[object]], histories: Iterable[History]) -> dict[s
 
 
 def tally(axes: Iterable[Axis[object]], histories: Iterable[History]) -> str:
-    """Say how many values were tried: `7 endpoints, 5 kinds of failure`. Empty where none was.
+    """Say how many values were tried: `7 endpoints, 1 of 5 kinds of failure`. Empty if none was.
 
     Axes of one value say nothing.
     """
     tried = _tried(histories)
-    counts = {
-        axis.name: len(set(axis.values) & tried.get(axis.name, set()))
-        for axis in axes
-        if len(axis.values) > 1
-    }
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    shares = ((axis, len(set(axis.values) & tried.get(axis.name, set()))) for axis in axes)
+    said = (_share(count, axis) for axis, count in shares if count and len(axis.values) > 1)
+    return ", ".join(dict.fromkeys(said))
+
+
+def _share(count: int, axis: Axis[object]) -> str:
+    whole = len(axis.values)
+    return f"{count} {axis.name}" if count == whole else f"{count} of {whole} {axis.name}"
 
 
 def _tried(histories: Iterable[History]) -> dict[str, set[str]]:

@@ -78,7 +78,7 @@ class Api:
             answer = await self._http.post(login.path, **sent)
         except httpx.HTTPError as error:
             raise NotThereError(
-                f"No service answers at {self._url} ({type(error).__name__}): start a stack with `mise run up`,"
+                f"No service answers at {self._url} ({type(error).__name__}): start a stack with `grading up`,"
                 " or say where it is with --api."
             ) from None
         try:

@@ -106,7 +106,7 @@ def signal(
     """Send the service a signal.
 
     STOP is taken back by CONT. After TERM, INT and KILL the command waits for the service's end; a stack is started
-    again with `mise run up`.
+    again with `grading up`.
     """
 
     async def work() -> None:
@@ -120,7 +120,7 @@ def signal(
             if signal_name == "STOP":
                 proxies = sorted(await board.toxiproxy.proxies())
                 if not proxies:
-                    raise NotThereError("The fault proxy has no proxies; start a stack with `mise run up`.")
+                    raise NotThereError("The fault proxy has no proxies; start a stack with `grading up`.")
                 await _hold(Freeze(board, proxies[0], service), seconds)
                 return
             began = time.monotonic()
@@ -219,7 +219,7 @@ async def _board(faults: str, api: str) -> AsyncIterator[Board]:
             overdue = await board.heal_overdue()
         except UnreachableError:
             raise NotThereError(
-                f"No fault proxy answers at {faults}: start a stack with `mise run up`,"
+                f"No fault proxy answers at {faults}: start a stack with `grading up`,"
                 " or say where it is with --faults."
             ) from None
         except (NotFoundError, ValidationError):

@@ -140,7 +140,7 @@ async def the_service(api: str) -> Service:
             if names := listed.split():
                 return ContainerService(names[0])
     raise NoServiceError(
-        f"Nothing that can be seen from here serves {api}; start a stack with `mise run up`.{reason}"
+        f"Nothing that can be seen from here serves {api}; start a stack with `grading up`.{reason}"
     )
 
 

@@ -38,6 +38,7 @@ from grading.start import plan
 from grading.submission import fetch
 from grading.workspace import Workspace, cache_folder
 from lab.lab import START_SECONDS
+from lab.reading import describe_exit
 
 DRAIN_SECONDS = 40.0
 """How long the service may take after SIGTERM: longer than any assessment allows."""
@@ -191,9 +192,7 @@ class Supervisor:
                     return
                 await service.wait_exit(POLL_SECONDS)
         exited = await service.wait_exit(0)
-        reason = (
-            f"exited with code {exited.code}" if exited else f"did not answer within {START_SECONDS:.0f} s"
-        )
+        reason = describe_exit(exited) if exited else f"did not answer within {START_SECONDS:.0f} s"
         await service.close()
         raise SubmissionError(
             f"The service {reason}; its last lines:",
@@ -216,7 +215,7 @@ class Supervisor:
         exited = await service.wait_exit(DRAIN_SECONDS)
         seconds = time.monotonic() - began
         if exited:
-            self._say(f"The service {_told(exited)}, {seconds:.1f} s after SIGTERM.")
+            self._say(f"The service {_told(exited)} {seconds:.1f} s after it was told to stop.")
         else:
             self._say(f"The service did not end within {DRAIN_SECONDS:.0f} s of SIGTERM, and was killed.")
 
@@ -263,7 +262,7 @@ def _tell(news: News) -> None:
 
 def _told(exited: Exited) -> str:
     cause = f" (it {exited.cause})" if exited.cause else ""
-    return f"exited with code {exited.code}{cause}"
+    return f"{describe_exit(exited)}{cause}"
 
 
 if __name__ == "__main__":

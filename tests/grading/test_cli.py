@@ -123,7 +123,7 @@ def test_without_a_runtime_the_box_is_taken_or_the_report_says_why_not(tmp_path:
     [report] = json.loads(ended.stdout)
     if sandbox_refusal():
         assert report["runtime"] == "process"
-        assert "no grade for others" in report["runtime_note"]
+        assert "only for yourself" in report["runtime_note"]
     else:
         assert (report["runtime"], report["runtime_note"]) == ("sandbox", "")
 
@@ -131,7 +131,7 @@ def test_without_a_runtime_the_box_is_taken_or_the_report_says_why_not(tmp_path:
 def test_a_grade_by_processes_says_that_it_is_none_for_others(tmp_path: Path) -> None:
     ended = grading("score", write_submission(tmp_path / "fork", "exit"), "-e", "1", *PROCESS)
 
-    assert "no grade for others" in ended.stdout
+    assert "only for yourself" in ended.stdout
 
 
 def test_a_service_that_prints_without_end_is_ended(tmp_path: Path) -> None:

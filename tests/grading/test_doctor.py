@@ -116,14 +116,14 @@ def test_the_box_is_taken_where_it_can_be_made_and_the_report_says_otherwise_why
         check=True,
     )
 
-    assert without.stdout.startswith("process Graded without a box, because bubblewrap may make no box")
-    assert "no grade for others" in without.stdout
+    assert without.stdout.startswith("process Graded without a sandbox, because bubblewrap may make no box")
+    assert "only for yourself" in without.stdout
     assert choose_runtime(None).name is RuntimeName.SANDBOX
     assert choose_runtime(None).note == ""
 
 
 def test_processes_that_were_chosen_are_no_grade_either() -> None:
-    assert "no grade for others" in choose_runtime(RuntimeName.PROCESS).note
+    assert "only for yourself" in choose_runtime(RuntimeName.PROCESS).note
 
 
 def _without_namespaces() -> tuple[str, ...]:

@@ -260,7 +260,7 @@ def _closes(history: History, at_once: int, when: str) -> Iterable[Verdict]:
     if not opened:
         asked = [one for kind in kinds for one in opening.rejected(history, kind)]
         last = asked[-1].end if asked else None
-        actual = f"the breaker never opened ({outcome(last)} while the model failed)"
+        actual = f"the breaker never opened: {outcome(last)} for a request after the failures"
         yield failed(f"requests are served again after the cool-down, {when}", actual, last)
         return
     for kind in closing.recoveries(history):

@@ -127,7 +127,10 @@ def levels_fit(every_kind: History, fifty_at_once: History, run: Sequence[Histor
         return not_judged("the machine was too busy for a request that is not slow", blame="machine")
     told = sum(map(len, every.values()))
     calm = sum(map(len, normal.values()))
-    return passed(f"{told} failures told, {calm} normal requests without a warning", *verdict.evidence[:1])
+    return passed(
+        f"{told} failures logged as WARNING or above, {calm} normal requests without a warning",
+        *verdict.evidence[:1],
+    )
 
 
 def secrets_are_not_logged(every_kind: History, fifty_at_once: History, run: Sequence[History]) -> Verdict:
@@ -215,4 +218,4 @@ def _kept(history: History) -> Verdict:
     for exchange, own in sent:
         if exchange.request.key in reached and not carried & {own, own.lower()}:
             return failed(expected, f"'{own}' is in no record ({exchange.request.label})", exchange.end)
-    return passed(f"{len(sent)} ids of the lab's own were kept", *[one.end for one, _ in sent[:1]])
+    return passed(f"{len(sent)} ids of callers were kept", *[one.end for one, _ in sent[:1]])

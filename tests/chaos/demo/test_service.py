@@ -132,7 +132,7 @@ async def test_without_docker_a_service_is_a_process_or_not_there(
 
     assert isinstance(await the_service(url), ProcessService)
     assert await find_service(nobody) is None
-    with pytest.raises(NotThereError, match=r"start a stack with `mise run up`"):
+    with pytest.raises(NotThereError, match=r"start a stack with `grading up`"):
         await the_service(nobody)
 
 

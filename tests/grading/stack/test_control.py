@@ -92,7 +92,7 @@ def test_a_stack_serves_shows_itself_and_leaves_nothing(fork: Path, files: Stack
     said = control.down(files)
 
     assert said
-    assert "exited with code -15" in said
+    assert "was ended by SIGTERM" in said
     assert control.status(files) is None
     assert not lives(pid)
     assert listening(ports) == []
@@ -183,7 +183,7 @@ def test_a_service_that_ends_takes_its_stack_with_it(fork: Path, files: Stack) -
     os.kill(service_pid(files), signal.SIGKILL)
 
     until(lambda: control.status(files) is None)
-    assert "exited with code -9" in files.log("stack").read_text()
+    assert "was ended by SIGKILL" in files.log("stack").read_text()
     until(lambda: listening(ports) == [])
 
 
