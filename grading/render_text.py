@@ -23,6 +23,8 @@ def render(report: Report, console: Console) -> None:
         console.print(Text(report.problem, style="red"))
     if report.control_failure:
         console.print(render_control_failure(report.control_failure))
+        if not any(report.untried(one) for exercise in report.exercises for one in exercise.criteria):
+            console.print(Text("No criterion below was left out because of it.", style="dim"))
     for exercise in report.exercises:
         console.print(_exercise(exercise, report), crop=False)
     console.print(_total(report))

@@ -12,6 +12,7 @@ from chaos.history import (
     Exited,
     Failure,
     Fault,
+    File,
     History,
     Linted,
     Log,
@@ -108,6 +109,8 @@ def describe(history: History, event: Event) -> str:
             text = f"{event.stream}: {excerpt(event.text)}"
         case Exited():
             text = f"the service {describe_exit(event)}" + (f" ({event.cause})" if event.cause else "")
+        case File():
+            text = f"{event.path}: {excerpt(event.text, 80) or 'empty'}"
         case Linted():
             return f"linter: {event.problem or f'exit code {event.code}'}"
         case OwnTests():

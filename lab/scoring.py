@@ -125,7 +125,9 @@ class Scoring(BaseModel):
 def _open_criteria(exercise: ExerciseResult) -> list[Step]:
     whole = sum(one.points for one in exercise.criteria)
     return [
-        Step((one.number,), round(exercise.max_points * one.points / whole, 2), f"{one.number} is open")
+        Step(
+            (one.number,), round(exercise.max_points * one.points / whole, 2), f"{one.number} has yet to pass"
+        )
         for one in exercise.criteria
         if not one.passed and one.points
     ]

@@ -89,7 +89,7 @@ async def test_a_wrong_service_loses_the_points_of_what_it_breaks(fault: str, tm
     assert report.points == 7
     assert report.grade
     assert report.grade.mention == "passed"
-    assert report.next_step == f"{min(numbers)} is open: +5 points"
+    assert report.next_step == f"{min(numbers)} has yet to pass: +5 points"
 
 
 async def test_one_criterion_runs_what_it_needs_and_brings_no_points(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import Answer, Failure, History, OwnTest, OwnTests
+from chaos.history import Answer, Failure, File, History, OwnTest, OwnTests
 from lab.reading import (
     describe,
     error_answers,
@@ -52,6 +52,13 @@ def test_an_answer_is_described_with_its_request_and_an_errors_body() -> None:
     text = describe(history, history.exchanges("a")[0].end or history.events[0])
 
     assert text == 'POST /llm/generate (a) -> 503 after 0.01 s: {"detail": "no"}'
+
+
+@pytest.mark.parametrize(("text", "shown"), [("A=1\nB=2\n", "A=1 B=2"), ("", "empty")])
+def test_a_file_is_described_by_its_path_and_beginning(text: str, shown: str) -> None:
+    file = File(path=".env.example", text=text)
+
+    assert describe(History([file]), file) == f".env.example: {shown}"
 
 
 CASES = (

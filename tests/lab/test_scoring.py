@@ -127,7 +127,10 @@ def test_weights_share_an_exercises_points() -> None:
 def test_with_points_the_next_step_is_the_criterion_that_brings_most() -> None:
     rules = Scoring(scheme="points", mentions={"passed": 5})
 
-    assert rules.next_step([of_points("points", True, False, False, points=6)]) == "1.3 is open: +3 points"
+    assert (
+        rules.next_step([of_points("points", True, False, False, points=6)])
+        == "1.3 has yet to pass: +3 points"
+    )
     assert rules.next_step([of_points("points", True, True, True, points=6)]) is None
 
 

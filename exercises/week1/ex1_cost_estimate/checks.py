@@ -76,12 +76,8 @@ def _day(answers: History, model: str) -> Verdict:
     found = [number for line in lines for number in _numbers(line)]
     right = cost_of_a_day(model)
     if not any(_right(number, right) for number in found):
-        told = (
-            f"{len(lines)} lines with {model}, none of them with the right amount"
-            if lines
-            else f"no line names {model}"
-        )
-        return failed(expected, told, file)
+        lacking = f"no line with {model} has the right amount" if lines else f"no line names {model}"
+        return failed(expected, lacking, file)
     return passed(f"{model} costs {right:g} USD a day", file)
 
 
