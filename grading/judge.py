@@ -180,7 +180,8 @@ def _problem(history: History, every: Mapping[str, History], need: Need) -> Verd
     cause = control.problem(before, need)
     if cause and cause.status == "not judged":
         return cause
-    return problem and _certain(problem, [before])
+    # The report tells the reason once, for all that it concerns.
+    return problem and _certain(cause or problem, [before])
 
 
 def _certain(verdict: Verdict, histories: Iterable[History]) -> Verdict:

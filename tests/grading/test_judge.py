@@ -356,6 +356,39 @@ def test_what_was_skipped_is_left_open_for_the_reason_of_the_experiment_before()
     assert "POST /auth/login answered 500" in result.criteria[0].actual
 
 
+def test_what_was_skipped_fails_by_the_reason_that_the_report_tells_at_its_top() -> None:
+    broken = Story("hang", started=False)
+    broken.crash(1, "No module named 'nonsense'")
+    skipped = Story("drip", started=False)
+    skipped.add(Skipped(experiment="hang"))
+    histories = {"hang": broken.end(), "drip": skipped.end()}
+
+    def dripped(drip: History) -> Verdict:
+        return passed("fine")
+
+    [result] = judge([exercise(criterion("a", good), criterion("b", dripped, DRIP))], histories)
+
+    failure = judging.control_failure(histories)
+    assert failure
+    assert [one.status for one in result.criteria] == ["failed", "failed"]
+    assert all(failure.explains(one) for one in result.criteria)
+
+
+def test_what_started_although_another_start_had_failed_is_judged() -> None:
+    broken = Story("hang", started=False)
+    broken.crash(1, "No module named 'nonsense'")
+    skipped = Story("drip")
+    skipped.add(Skipped(experiment="hang"))
+
+    def dripped(drip: History) -> Verdict:
+        return passed("fine")
+
+    histories = {"hang": broken.end(), "drip": skipped.end()}
+    [result] = judge([exercise(criterion("b", dripped, DRIP))], histories)
+
+    assert result.criteria[0].status == "passed"
+
+
 def second(history: History) -> History:
     """Return a history as that of a second attempt."""
     began, *rest = history.events
