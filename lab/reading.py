@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from chaos.history import (
+    SERVICE,
     Answer,
     Call,
     Event,
@@ -18,7 +19,9 @@ from chaos.history import (
     Log,
     OwnTests,
     Phase,
+    Ready,
     Request,
+    Signalled,
 )
 from chaos.plain_text import plain
 from lab.timing import stalled
@@ -107,8 +110,8 @@ def describe(history: History, event: Event) -> str:
             text = f"fault '{event.name}' of {event.upstream} {'on' if event.on else 'off'}"
         case Log():
             text = f"{event.stream}: {excerpt(event.text)}"
-        case Exited():
-            text = f"the service {describe_exit(event)}" + (f" ({event.cause})" if event.cause else "")
+        case Ready() | Signalled() | Exited():
+            text = _describe_service(event)
         case File():
             text = f"{event.path}: {excerpt(event.text, 80) or 'empty'}"
         case Linted():
@@ -120,6 +123,17 @@ def describe(history: History, event: Event) -> str:
             told = " ".join(f"{name}={excerpt(str(value), 80)}" for name, value in fields.items())
             text = f"{getattr(event, 'kind', 'event')} {told}"
     return text
+
+
+def _describe_service(event: Ready | Signalled | Exited) -> str:
+    which = "" if event.instance == SERVICE else f" ({excerpt(event.instance, 80)})"
+    match event:
+        case Ready():
+            return f"the service answered{which}"
+        case Signalled():
+            return f"{event.signal} was sent to the service{which}"
+        case Exited():
+            return f"the service {describe_exit(event)}" + (f" ({event.cause})" if event.cause else "")
 
 
 def _describe_end(history: History, end: Answer | Failure) -> str:

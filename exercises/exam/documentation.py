@@ -5,7 +5,7 @@ of the student's own under the first two, and at least one command, in a code bl
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lab.assessment import BonusRule, Read
 from lab.exercise import Exercise
@@ -36,15 +36,24 @@ def bonus(read: Read, exercises: Sequence[Exercise], rule: BonusRule) -> Bonus:
     missing = {one.number: _missing(sections.get(one.number)) for one in exercises}
     documented = [number for number, parts in missing.items() if not parts]
     points = rule.points * len(documented) / len(exercises) if exercises else 0
-    lacking = "; ".join(
-        f"exercise {number} lacks {', '.join(parts)}" for number, parts in missing.items() if parts
-    )
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for number, parts in missing.items():
+        if parts:
+            alike.setdefault(tuple(parts), []).append(number)
+    lacking = "; ".join(_lacking(numbers, parts) for parts, numbers in alike.items())
     return Bonus(
         title=rule.title,
         points=round(points, 1),
         max_points=rule.points,
         missing=lacking if text else f"there is no {rule.file}",
     )
+
+
+def _lacking(numbers: Sequence[int], parts: Iterable[str]) -> str:
+    what = ", ".join(parts)
+    if len(numbers) == 1:
+        return f"exercise {numbers[0]} lacks {what}"
+    return f"exercises {', '.join(map(str, numbers[:-1]))} and {numbers[-1]} lack {what}"
 
 
 def _sections(text: str) -> dict[int, str]:

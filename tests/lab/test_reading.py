@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import Answer, Failure, File, History, OwnTest, OwnTests
+from chaos.history import Answer, Event, Failure, File, History, OwnTest, OwnTests, Ready, Signalled
 from lab.reading import (
     describe,
     error_answers,
@@ -59,6 +59,18 @@ def test_a_file_is_described_by_its_path_and_beginning(text: str, shown: str) ->
     file = File(path=".env.example", text=text)
 
     assert describe(History([file]), file) == f".env.example: {shown}"
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (Ready(), "the service answered"),
+        (Ready(instance="no JWT_SECRET_KEY"), "the service answered (no JWT_SECRET_KEY)"),
+        (Signalled(signal="SIGTERM"), "SIGTERM was sent to the service"),
+    ],
+)
+def test_a_start_and_a_signal_are_described_in_words(event: Event, text: str) -> None:
+    assert describe(History([event]), event) == text
 
 
 CASES = (

@@ -62,6 +62,10 @@ def test_a_share_for_a_share() -> None:
     assert result.missing == "exercise 1 lacks its section"
 
 
+def test_exercises_that_lack_the_same_are_named_together() -> None:
+    assert documentation("Nothing.", EXERCISES).missing == "exercises 1 and 2 lack its section"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "missing"),
     [
