@@ -17,7 +17,7 @@ MOST_LINES: Final = 5
 AFTER_SECONDS: Final = 0.5
 """A service may log a request after it has answered it."""
 COMMAND_LENGTH: Final = 1500
-_ADDRESS: Final = re.compile(r"127\.0\.0\.\d{1,3}")
+_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _OWN_ADDRESS: Final = "127.0.0.1"
 """The service's and the upstreams', so it tells nothing about who has asked."""
 

@@ -89,17 +89,24 @@ def test_the_log_is_that_of_the_request_and_right_after_it() -> None:
     assert found.request.startswith("curl ")
 
 
-def test_lines_about_other_requests_are_left_out() -> None:
+@pytest.mark.parametrize(
+    ("mine", "another", "upstream"),
+    [
+        ("127.0.0.5", "127.0.0.6", "127.0.0.1"),
+        pytest.param("10.213.255.254", "10.213.255.253", "10.213.0.1", id="in the sandbox"),
+    ],
+)
+def test_lines_about_other_requests_are_left_out(mine: str, another: str, upstream: str) -> None:
     end = answer(20)
     lines = [
-        log(12, '127.0.0.5:1 - "GET /mine"'),
-        log(13, '127.0.0.6:2 - "GET /another"'),
-        log(14, "127.0.0.1:80"),
+        log(12, f'{mine}:1 - "GET /mine"'),
+        log(13, f'{another}:2 - "GET /another"'),
+        log(14, f"{upstream}:80"),
     ]
 
-    found = clues(request(), request(source="127.0.0.6", number=2), *lines, end, evidence=end)
+    found = clues(request(source=mine), request(source=another, number=2), *lines, end, evidence=end)
 
-    assert found.log == ('127.0.0.5:1 - "GET /mine"', "127.0.0.1:80")
+    assert found.log == (f'{mine}:1 - "GET /mine"', f"{upstream}:80")
 
 
 def test_before_an_exit_the_log_is_that_of_the_instance() -> None:
