@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,8 @@ BASE: Final = "http://127.0.0.1:8000"
 MOST_LINES: Final = 5
 AFTER_SECONDS: Final = 0.5
 """A service may log a request after it has answered it."""
+AT_ONCE_SECONDS: Final = 0.05
+"""A server logs the traceback of a request right after its answer, when the next request may have begun."""
 COMMAND_LENGTH: Final = 1500
 _ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _OWN_ADDRESS: Final = "127.0.0.1"
@@ -61,22 +63,33 @@ def curl(request: Request) -> str:
 def logged_around(event: Event, history: History) -> tuple[str, ...]:
     """Return the last lines that the service wrote during a request, or before another event, and right after it.
 
-    Lines that name the address of another request are about that one.
+    Lines that name the address of another request are about that one. So may others be, once a later one has begun.
     """
     if isinstance(event, Log):
         return ()  # it is shown itself
-    request = _request(event, history)
-    begun = request.t if request else float("-inf")
-    others = {one.source for one in history.of(Request)} - {_OWN_ADDRESS}
-    if request:
-        others.discard(request.source)
-    lines = [
-        one.text
-        for one in history.instance(getattr(event, "instance", SERVICE)).of(Log)
-        if begun <= one.t <= event.t + AFTER_SECONDS
-        and not (request and others & set(_ADDRESS.findall(one.text)))
-    ]
-    return tuple(map(excerpt, lines[-MOST_LINES:]))
+    lines = history.instance(getattr(event, "instance", SERVICE)).of(Log)
+    if request := _request(event, history):
+        found = _about(request, max(event.t, _answered(request, history)), history, lines)
+    else:
+        found = (one.text for one in lines if one.t <= event.t + AFTER_SECONDS)
+    return tuple(map(excerpt, list(found)[-MOST_LINES:]))
+
+
+def _about(request: Request, end: float, history: History, lines: Iterable[Log]) -> Iterator[str]:
+    requests = history.of(Request)
+    others = {one.source for one in requests} - {_OWN_ADDRESS, request.source}
+    later = max(min((one.t for one in requests if one.t > end), default=float("inf")), end + AT_ONCE_SECONDS)
+    for line in lines:
+        named = set(_ADDRESS.findall(line.text))
+        is_own = line.t < later or (request.source in named and request.source != _OWN_ADDRESS)
+        if request.t <= line.t <= end + AFTER_SECONDS and is_own and not others & named:
+            yield line.text
+
+
+def _answered(request: Request, history: History) -> float:
+    """Return when a request ended, or when it was sent if it never did."""
+    ends = (one.end.t for one in history.exchanges() if one.end and one.request.request == request.request)
+    return next(ends, request.t)
 
 
 def _holder(event: Event, histories: Iterable[History]) -> History | None:

@@ -109,6 +109,27 @@ def test_lines_about_other_requests_are_left_out(mine: str, another: str, upstre
     assert found.log == (f'{mine}:1 - "GET /mine"', f"{upstream}:80")
 
 
+def test_lines_of_what_came_after_a_request_do_not_crowd_out_its_own() -> None:
+    sent = request().model_copy(update={"key": "ref-1"})
+    call = Call(t=12, call=1, upstream="litellm", method="POST", path="/", connection=1, key="ref-1")
+    later = request(source="127.0.0.6", number=2).model_copy(update={"t": 12.2})
+    mine = [log(12.05, "refused"), answer(12.1), log(12.3, '127.0.0.5:1 - "POST /" 500')]
+    others = [log(12.4, f"another {number}") for number in range(MOST_LINES)]
+
+    found = clues(sent, call, *mine[:2], later, mine[2], *others, evidence=call)
+
+    assert found.log == ("refused", '127.0.0.5:1 - "POST /" 500')
+
+
+def test_a_traceback_after_the_answer_belongs_to_the_request() -> None:
+    later = request(source="127.0.0.6", number=2).model_copy(update={"t": 12.101})
+    end = answer(12.1)
+
+    found = clues(request(), end, later, log(12.106, "KeyError: 'sub'"), evidence=end)
+
+    assert found.log == ("KeyError: 'sub'",)
+
+
 def test_before_an_exit_the_log_is_that_of_the_instance() -> None:
     end = Exited(t=20, instance="second", code=1)
 
