@@ -170,7 +170,8 @@ def read_roster(path: Path, *, deadline: datetime | None = None, late: LateRule 
     else:
         _read_csv(text, path, found)
     _check(path, found)
-    folder = path.parent.absolute()
+    # A row whose folder is spelled otherwise would count as changed, and the student as not graded.
+    folder = path.parent.resolve()
     students = (
         one.model_copy(
             update={

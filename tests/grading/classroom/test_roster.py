@@ -46,9 +46,12 @@ def test_folders_are_the_same_wherever_the_command_is_run(
     monkeypatch.chdir(tmp_path)
     written(tmp_path, "id,name,repository\ns1,Ada,ada\ns2,Grace,~/grace\n")
 
-    students = read_roster(Path("roster.csv")).students
+    (tmp_path / "elsewhere").mkdir()
 
-    assert [one.repository for one in students] == [str(tmp_path / "ada"), "/home/me/grace"]
+    for path in ("roster.csv", "elsewhere/../roster.csv"):
+        students = read_roster(Path(path)).students
+
+        assert [one.repository for one in students] == [str(tmp_path / "ada"), "/home/me/grace"]
 
 
 def test_a_csv_file_from_a_spreadsheet(tmp_path: Path) -> None:
