@@ -66,10 +66,11 @@ class Launched(Event):
 
 
 class Ready(Event):
-    """The service gave its first HTTP answer."""
+    """The service gave its first HTTP answer, at the `address` where the lab asks it."""
 
     kind: Literal["ready"] = "ready"
     instance: str = SERVICE
+    address: str | None = None
 
 
 class Workers(Event):

@@ -200,7 +200,7 @@ class Lab:
                     deadline = self.recorder.now() + seconds
                     while service.running and self.recorder.now() < deadline:
                         if await self._serves(host, port):
-                            self.recorder.record(Ready(instance=instance))
+                            self.recorder.record(Ready(instance=instance, address=f"{host}:{port}"))
                             return
                         await service.wait_exit(POLL_SECONDS)
             if not self._port_was_taken(service, instance):
@@ -492,7 +492,7 @@ class Lab:
             if await self._accepts(client.host, client.port) and isinstance(
                 await client.request("GET", self.endpoint("alive"), label="start"), Answer
             ):
-                self.recorder.record(Ready(instance=instance))
+                self.recorder.record(Ready(instance=instance, address=f"{client.host}:{client.port}"))
                 return True
             await service.wait_exit(POLL_SECONDS)
         return False

@@ -148,6 +148,8 @@ async def test_instances_share_variables_and_a_restarted_one_its_files(lab: Lab,
     second = await lab.second()
     assert second
     assert second.client.port != lab.client.port
+    addresses = [f"{one.client.host}:{one.client.port}" for one in (lab, second)]
+    assert [ready.address for ready in lab.history.of(Ready)] == addresses
     assert isinstance(await second.client.request("GET", "/", label="second"), Answer)
     restarted = await lab.kill_and_restart()
     assert restarted

@@ -1,9 +1,9 @@
 """4.8: what an error answer must not show, in its body or in its head."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from chaos.history import Answer, Exchange, Fault, History
+from chaos.history import Answer, Exchange, Fault, History, Ready
 from exercises.exam.ex4_errors_and_retry.error_body import every_error
 from exercises.exam.ex4_errors_and_retry.planted import GATEWAY
 from lab.reading import excerpt
@@ -27,10 +27,11 @@ def errors_hide_internals(
     own = (refusals, hang, transient, mlflow_down)
     errors = [exchange for history in own for exchange in every_error(history)]
     looked = len(errors)
+    addresses = {ready.address for history in (*own, *run) for ready in history.of(Ready) if ready.address}
     for exchange in (*errors, *_unreachable(history for history in run if history not in own)):
         answer = exchange.answer
         assert answer
-        for where, text in _texts(exchange, answer):
+        for where, text in _texts(exchange, answer, addresses):
             if leak := _INTERNALS.search(text):
                 return failed(
                     EXPECTED,
@@ -50,9 +51,10 @@ def _unreachable(histories: Iterable[History]) -> Iterator[Exchange]:
             yield from (one for one in every_error(history) if ask and one.request.path == ask.path)
 
 
-def _texts(exchange: Exchange, answer: Answer) -> Iterator[tuple[str, str]]:
-    """Yield what an answer shows, and where; the address that the caller asked at is no upstream's."""
-    own = re.compile(rf"https?://[\w.:\[\]-]+(?={re.escape(exchange.request.path)})")
+def _texts(exchange: Exchange, answer: Answer, addresses: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield what an answer shows, and where; the `addresses` that callers ask at are no upstream's."""
+    asked_at = rf"https?://[\w.:\[\]-]+(?={re.escape(exchange.request.path)})"
+    own = re.compile("|".join([asked_at, *(rf"(?<!\d){re.escape(one)}(?!\d)" for one in addresses)]))
     yield "the body", own.sub("", _UNESCAPED.sub("/", answer.body))
     for name, value in answer.headers.items():
         yield f"the header {name}", own.sub("", value)

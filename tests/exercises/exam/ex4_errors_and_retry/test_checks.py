@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Call, Fault, History, Stall
+from chaos.history import Call, Fault, History, Ready, Stall
 from exercises.exam.ex4_errors_and_retry import checks
 from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, MALFORMED
 from exercises.exam.ex4_errors_and_retry.own_errors import ODD
@@ -559,6 +559,24 @@ def test_errors_hide_internals_allows_paths_and_addresses_of_the_api() -> None:
     }
 
     assert _internals(_one(body)).status == "passed"
+
+
+@pytest.mark.parametrize("told", ["http://127.0.0.1:8000/problems/no-prompt", "127.0.0.1:8000"])
+def test_errors_hide_internals_allows_the_address_that_callers_ask_at(told: str) -> None:
+    assert _internals(_told_at("127.0.0.1:8000", told)).passed
+
+
+@pytest.mark.parametrize("told", ["http://127.0.0.1:80001/v1", "http://127.0.0.1:4000/problems/no-prompt"])
+def test_errors_hide_internals_finds_addresses_like_that_of_the_api(told: str) -> None:
+    assert _internals(_told_at("127.0.0.1:8000", told)).status == "failed"
+
+
+def _told_at(address: str, told: str) -> History:
+    """Return a history in which the service at an address tells another one in an error."""
+    story = Service("refusals")
+    story.add(Ready(address=address))
+    story.refuse("wrong: no prompt", 422, body={**next(Service.bodies), "type": told})
+    return story.end()
 
 
 # What the lab's own stalls stretch
