@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from chaos.history import Answer, Failure
 from chaos.llm import Answer as ModelAnswer
 from chaos.llm import Step
 from exercises.exam.ex4_errors_and_retry.callers import Callers
+from exercises.exam.ex4_errors_and_retry.rejections import is_rejection
 from exercises.exam.ex4_errors_and_retry.spacing import Spacing
 from lab.lab import Lab
 from lab.retry_after import seconds_of
@@ -90,11 +90,6 @@ async def recover(callers: Callers) -> None:
 
 def is_served(end: Answer | Failure) -> bool:
     return isinstance(end, Answer) and end.status == 200
-
-
-def is_rejection(end: Answer | Failure | None) -> TypeGuard[Answer]:
-    """Whether an answer may be an open breaker's: 503 with a Retry-After."""
-    return isinstance(end, Answer) and end.status == 503 and seconds_of(end) is not None
 
 
 async def _count_at_once(lab: Lab, callers: Callers, count: int) -> int:

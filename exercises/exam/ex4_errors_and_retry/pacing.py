@@ -16,6 +16,7 @@ from exercises.exam.ex4_errors_and_retry.axes import (
     TRANSIENT,
 )
 from exercises.exam.ex4_errors_and_retry.planted import LONG_RETRY_AFTER, RETRY_AFTER
+from exercises.exam.ex4_errors_and_retry.rejections import told
 from lab.reading import outcome
 from lab.retry_after import seconds_of
 from lab.timing import blur, too_busy
@@ -54,10 +55,13 @@ def backs_off(transient: History, refusals: History, hang: History) -> Verdict:
 
 def retry_after_is_honoured(refusals: History) -> Verdict:
     waits = {SECONDS: RETRY_AFTER, SECONDS_TWICE: RETRY_AFTER, LONG: LONG_RETRY_AFTER}
+    labels = {f"rate limit: {name}": name for name in RATE_LIMITS.values}
     return all_of(
-        _honoured(refusals, exchange, waits[name]) if name in waits else _survived(exchange, name)
-        for name in RATE_LIMITS.values
-        for exchange in refusals.exchanges(f"rate limit: {name}")[-1:]
+        _honoured(refusals, exchange, waits[labels[label]])
+        if labels[label] in waits
+        else _survived(exchange, labels[label])
+        for label in told(refusals, [*labels])
+        for exchange in refusals.exchanges(label)[-1:]
     )
 
 

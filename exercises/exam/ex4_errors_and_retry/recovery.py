@@ -3,7 +3,7 @@
 from chaos.history import Answer, Exchange, History
 from chaos.keys import answer_code
 from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, REFUSED, TRANSIENT
-from exercises.exam.ex4_errors_and_retry.cases import is_rejection
+from exercises.exam.ex4_errors_and_retry.rejections import is_rejection, told
 from lab.reading import outcome
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
@@ -21,6 +21,7 @@ def transient_recovers(transient: History, refusals: History) -> Verdict:
             if exchange.request.label in {f"{kind} once", f"{kind} twice"}
         )
     ]
+    labels = told(transient, labels)
     verdict = all_of([*(_recovered(transient, label) for label in labels), _refused_is_tried_again(refusals)])
     return passed(f"{len(labels)} kinds of failure, each answered with 200") if verdict.passed else verdict
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from chaos.history import Exchange, History
 from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, LASTING, LONG, MALFORMED
-from exercises.exam.ex4_errors_and_retry.cases import is_rejection
 from exercises.exam.ex4_errors_and_retry.own_errors import ODD, PLAIN
+from exercises.exam.ex4_errors_and_retry.rejections import is_rejection, told
 from lab.reading import outcome
 from lab.verdict import Verdict, failed, passed
 
@@ -45,16 +45,22 @@ Cases = Iterator[tuple[Exchange, set[int]]]
 
 
 def _of_refusals(history: History) -> Cases:
-    for code in CLIENT_ERRORS.values:
-        # 401 and 403 are about the service's own key: whatever it makes of them, but no crash.
-        statuses = CLIENT_STATUSES.get(code, set(range(400, 600)) - {GENERIC})
-        yield from _each(history, f"model-{code}", statuses)
+    # 401 and 403 are about the service's own key: whatever it makes of them, but no crash.
+    refused = {
+        f"model-{code}": CLIENT_STATUSES.get(code, set(range(400, 600)) - {GENERIC})
+        for code in CLIENT_ERRORS.values
+    }
+    useless = {
+        **{f"malformed: {name}": MALFORMED_STATUSES for name in MALFORMED.values},
+        **{f"incomplete: {name}": INCOMPLETE_STATUSES for name in INCOMPLETE.values},
+        f"rate limit: {LONG}": RATE_LIMIT_STATUSES,
+    }
+    known = told(history, [*refused, *useless])
+    for label, statuses in refused.items():
+        yield from _each(history, label, statuses) if label in known else ()
     yield from _each(history, "400 after a 503", {400, 422, *UNAVAILABLE})
-    for name in MALFORMED.values:
-        yield from _last(history, f"malformed: {name}", MALFORMED_STATUSES)
-    for name in INCOMPLETE.values:
-        yield from _last(history, f"incomplete: {name}", INCOMPLETE_STATUSES)
-    yield from _last(history, f"rate limit: {LONG}", RATE_LIMIT_STATUSES)
+    for label, statuses in useless.items():
+        yield from _last(history, label, statuses) if label in known else ()
     for name in PLAIN:
         yield from _each(history, f"wrong: {name}", CALLERS_FAULT)
     for name in ODD:

@@ -114,15 +114,30 @@ def retries(
     *,
     pauses: Sequence[Sequence[float]] = PAUSES,
     broken: str = "",
+    broken_headers: dict[str, str] | None = None,
     statuses: dict[str, int] | None = None,
     repeats: bool = False,
+    rejected: Sequence[str] = (),
+    rejected_midway: Sequence[str] = (),
 ) -> History:
-    """Tell of failures that pass and of those that last; the kind of failure that is `broken` is passed on."""
+    """Tell of failures that pass and of those that last; the kind of failure that is `broken` is passed on.
+
+    Those that are `rejected` met an open breaker until the experiment had no more time, others one that opened midway.
+    """
     story = Service("retries")
     drawn = itertools.cycle(pauses)
+    for label in rejected_midway:
+        request = story.ask(label)
+        story.call(request, status=503)
+        story.refuse("healthy", 503, headers={"retry-after": "60"})
+        story.give(request, 503, headers={"retry-after": "60"})
+    for label in rejected:
+        story.refuse(label, 503, headers={"retry-after": "60"})
     for label in ("500 once", "502 twice", "503 twice", "reset once", "refused once"):
+        if label in {*rejected, *rejected_midway}:
+            continue
         if label == broken:
-            story.fails(label, 502)
+            story.fails(label, 503 if broken_headers else 502, headers=broken_headers or {})
             continue
         if repeats:
             story.fails(label, 503, headers={"retry-after": "10"})

@@ -120,6 +120,24 @@ def test_backs_off_fails_many_calls_for_a_malformed_answer() -> None:
     assert checks.backs_off(retries(), history, hang()).status == "failed"
 
 
+def test_transient_recovers_leaves_out_what_an_open_breaker_has_rejected_to_the_end() -> None:
+    history = retries(rejected=["502 twice"], rejected_midway=["reset once"])
+
+    assert checks.transient_recovers(history, refusals()).passed
+
+
+def test_transient_recovers_fails_where_a_breaker_has_rejected_nearly_all() -> None:
+    history = retries(rejected=["502 twice", "503 twice", "reset once"])
+
+    assert checks.transient_recovers(history, refusals()).status == "failed"
+
+
+def test_transient_recovers_fails_a_retry_after_that_no_breaker_has_named() -> None:
+    history = retries(broken="reset once", broken_headers={"retry-after": "1"})
+
+    assert checks.transient_recovers(history, refusals()).status == "failed"
+
+
 # client_errors_are_final: what is nobody's to retry
 
 
@@ -222,6 +240,27 @@ def test_failures_are_told_apart_passes_over_what_a_breaker_rejected_and_was_ask
     history = refusals(limits={"two minutes": rejected_first})
 
     assert checks.failures_are_told_apart(history, hang(), retries()).passed
+
+
+def test_failures_are_told_apart_without_those_that_an_open_breaker_has_rejected_to_the_end() -> None:
+    history = refusals(more=lambda story: _turn_away(story, "malformed: []", "rate limit: two minutes"))
+
+    assert checks.failures_are_told_apart(history, hang(), retries()).passed
+    assert checks.retry_after_is_honoured(history).passed
+
+
+def test_failures_are_told_apart_fails_where_a_breaker_has_rejected_nearly_all() -> None:
+    labels = [f"model-{code}" for code in CLIENT_ERRORS.values]
+    labels += [f"malformed: {name}" for name in MALFORMED.values]
+    labels += [f"incomplete: {name}" for name in INCOMPLETE.values]
+    history = refusals(more=lambda story: _turn_away(story, *labels))
+
+    assert checks.failures_are_told_apart(history, hang(), retries()).status == "failed"
+
+
+def _turn_away(story: Service, *labels: str) -> None:
+    for label in labels:
+        story.refuse(label, 503, headers={"retry-after": "60"})
 
 
 # errors_have_context: what an error body holds
