@@ -7,6 +7,8 @@ from lab.control import Need
 from lab.lab import Lab
 from lab.settings import Draw, no_settings
 
+LIMIT_SECONDS = 240.0
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
@@ -19,7 +21,7 @@ class Experiment:
     name: str
     run: Callable[[Lab], Awaitable[None]]
     seconds: float
-    limit: float = 240.0
+    limit: float = LIMIT_SECONDS
     needs: Need = "answer"
     settings: Draw = no_settings
 
@@ -30,13 +32,17 @@ class Experiment:
 
 
 def experiment(
-    *, seconds: float, needs: Need = "answer", settings: Draw = no_settings
+    *,
+    seconds: float,
+    limit: float = LIMIT_SECONDS,
+    needs: Need = "answer",
+    settings: Draw = no_settings,
 ) -> Callable[[Callable[[Lab], Awaitable[None]]], Experiment]:
     """Make an experiment, named like it, of a coroutine function."""
 
     def make(run: Callable[[Lab], Awaitable[None]]) -> Experiment:
         return Experiment(
-            getattr(run, "__name__", "experiment"), run, seconds, needs=needs, settings=settings
+            getattr(run, "__name__", "experiment"), run, seconds, limit, needs=needs, settings=settings
         )
 
     return make

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from chaos.history import Answer, Failure
 from chaos.llm import Answer as ModelAnswer
@@ -17,6 +18,9 @@ AT_ONCE = 16
 """Requests under way at a time, as far as the service lets so many reach the model."""
 HELD_SECONDS = 0.5
 """How long the model takes over requests that are to be under way together."""
+AT_ONCE_AGAIN = 4
+RELIEF_AGAIN = 4
+"""How many failures wait for each other the second time, and how often healthy requests are answered after each."""
 RELIEF_PATIENCE = 5.0
 REPEATS = 2
 LATEST_REPEAT = 120.0
@@ -47,20 +51,49 @@ class Case:
 
 
 async def run(lab: Lab, callers: Callers, cases: Sequence[Case]) -> None:
-    """Run cases at once, then one by one those that a breaker has spoiled, under the same label.
+    """Run cases at once, under the same labels once more those that a breaker has spoiled, and what is left one by one.
 
-    After each failure a healthy request is answered for every process that may have a breaker of its own. The failures
-    that wait for that at the model leave it room, also where the service lets few requests reach the model at a time.
+    A breaker that counts the share of failures has opened because every other call failed. So the second time failures
+    are rare. The failures that wait for their turn at the model leave room for the healthy requests between them, also
+    where the service lets few requests reach the model at a time.
     """
     workers = await lab.count_workers()
-    room = await _count_at_once(lab, callers, AT_ONCE + workers)
-    limit = asyncio.Semaphore(max(1, room - workers))
+    room = max(1, await _count_at_once(lab, callers, AT_ONCE + workers) - workers)
+    spoiled = await _together(lab, callers, cases, at_once=room, relief=[workers])
+    if spoiled and await recover(callers):
+        at_once = min(room, AT_ONCE_AGAIN)
+        spoiled = await _together(lab, callers, spoiled, at_once=at_once, relief=[workers] * RELIEF_AGAIN)
+    if not spoiled or not await recover(callers):
+        return
+    for case in in_turn(spoiled):
+        if not await _repeat(lab, callers, case):
+            return
+
+
+def in_turn(cases: Sequence[Case]) -> list[Case]:
+    """Return cases in another order: of each kind one, then another of each. There may not be time for all."""
+    kinds: dict[str, list[Case]] = {}
+    for case in cases:
+        kinds.setdefault(case.label.partition(":")[0], []).append(case)
+    return [case for row in zip_longest(*kinds.values()) for case in row if case]
+
+
+async def _together(
+    lab: Lab, callers: Callers, cases: Sequence[Case], *, at_once: int, relief: Sequence[int]
+) -> list[Case]:
+    """Run cases, so many at a time, and return those that a breaker has spoiled.
+
+    After each failure healthy requests are answered, as many together as each number in `relief` says: one for every
+    process that may have a breaker of its own.
+    """
+    limit = asyncio.Semaphore(at_once)
     opened = False
 
     async def relieve(model: str) -> None:
         nonlocal opened
-        ends = await asyncio.gather(*(healthy(callers, model=model) for _ in range(workers)))
-        opened = opened or any(map(is_rejection, ends))
+        for count in relief:
+            ends = await asyncio.gather(*(healthy(callers, model=model) for _ in range(count)))
+            opened = opened or any(map(is_rejection, ends))
 
     async with Spacing(relieve) as spacing:
 
@@ -70,10 +103,7 @@ async def run(lab: Lab, callers: Callers, cases: Sequence[Case]) -> None:
                 return await _ask(lab, callers, case.label, steps)
 
         ends = await asyncio.gather(*map(ask, cases))
-    spoiled = [case for case, end in zip(cases, ends, strict=True) if case.is_spoiled(end, opened=opened)]
-    for case in spoiled:
-        if not await _repeat(lab, callers, case):
-            return
+    return [case for case, end in zip(cases, ends, strict=True) if case.is_spoiled(end, opened=opened)]
 
 
 async def healthy(callers: Callers, *, model: str = "") -> Answer | Failure:
@@ -81,11 +111,13 @@ async def healthy(callers: Callers, *, model: str = "") -> Answer | Failure:
     return await callers.ask(label="healthy", model=model, timeout=RELIEF_PATIENCE)
 
 
-async def recover(callers: Callers) -> None:
-    """Have a request answered, after a breaker's cool-down if need be: no failure of before counts any more."""
+async def recover(callers: Callers) -> bool:
+    """Have a request answered, after a breaker's cool-down if need be: no failure of before counts any more.
+
+    Return False if the breaker has not closed by then.
+    """
     end = await healthy(callers)
-    if is_rejection(end):
-        await _outlast(callers, end)
+    return not is_rejection(end) or await _outlast(callers, end)
 
 
 def is_served(end: Answer | Failure) -> bool:
@@ -122,11 +154,12 @@ async def _repeat(lab: Lab, callers: Callers, case: Case) -> bool:
     return False
 
 
-async def _outlast(callers: Callers, end: Answer | Failure) -> None:
-    """Wait as long as rejections say, until a healthy request is served."""
+async def _outlast(callers: Callers, end: Answer | Failure) -> bool:
+    """Wait as long as rejections say, until a healthy request is served; whether one was."""
     for _ in range(REPEATS):
         wait = (seconds_of(end) or 0.0) if is_rejection(end) else 0.0
         await asyncio.sleep(min(wait, COOL_DOWN_LIMIT) + COOL_DOWN_MARGIN)
         end = await healthy(callers)
         if is_served(end):
-            return
+            return True
+    return False

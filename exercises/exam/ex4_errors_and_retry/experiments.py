@@ -29,6 +29,8 @@ from lab.lab import Lab
 
 __all__ = ["hang", "mlflow_down", "refusals", "transient"]
 
+LIMIT_SECONDS = 420.0
+"""A breaker may open every few failures, and each time stay open for a minute."""
 REFUSED_SECONDS = 0.25
 """How long connections are refused: no retries with a pause worth the name all fall into it."""
 REFUSED_TRIES = 3
@@ -41,7 +43,7 @@ REJECTION_PATIENCE = 1.0
 """A breaker rejects at once. Without one, the request would take as long as the others."""
 
 
-@experiment(seconds=12)
+@experiment(seconds=12, limit=LIMIT_SECONDS)
 async def transient(lab: Lab) -> None:
     """The model fails once, twice, three times or for good, in every way; then its connections are refused a moment."""
     callers = await Callers.log_in(lab)
@@ -69,7 +71,7 @@ async def transient(lab: Lab) -> None:
     await await_traces(lab, untraced)
 
 
-@experiment(seconds=16)
+@experiment(seconds=16, limit=LIMIT_SECONDS)
 async def refusals(lab: Lab) -> None:
     """The model refuses, answers rubbish and sets rate limits; requests are wrong; at last nothing can be reached."""
     callers = await Callers.log_in(lab)

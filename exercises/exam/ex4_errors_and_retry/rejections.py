@@ -8,6 +8,8 @@ from lab.retry_after import seconds_of
 
 LEAST_TOLD = 3
 """So many kinds of failure say what a service makes of them."""
+SOON = 1.0
+"""Seconds after an answer within which the experiment has asked whether a breaker is open."""
 
 
 def is_rejection(end: Answer | Failure | None) -> TypeGuard[Answer]:
@@ -35,7 +37,7 @@ def _is_turned_away(history: History, last: Sequence[Exchange]) -> bool:
 
 
 def _meanwhile(history: History, exchange: Exchange) -> list[Exchange]:
-    begin, end = exchange.request.t, exchange.end.t if exchange.end else float("inf")
+    begin, end = exchange.request.t, exchange.end.t + SOON if exchange.end else float("inf")
     return [
         one
         for one in history.exchanges()

@@ -129,8 +129,8 @@ def retries(
     for label in rejected_midway:
         request = story.ask(label)
         story.call(request, status=503)
-        story.refuse("healthy", 503, headers={"retry-after": "60"})
         story.give(request, 503, headers={"retry-after": "60"})
+        story.refuse("healthy", 503, headers={"retry-after": "60"})
     for label in rejected:
         story.refuse(label, 503, headers={"retry-after": "60"})
     for label in ("500 once", "502 twice", "503 twice", "reset once", "refused once"):

@@ -5,6 +5,7 @@ import httpx
 from chaos.keys import Keys
 from chaos.llm import Answer, ScriptedLLM, Status
 from chaos.recorder import Recorder
+from exercises.exam.ex4_errors_and_retry.cases import Case, in_turn
 from exercises.exam.ex4_errors_and_retry.spacing import Spacing
 
 PATIENCE = 10.0
@@ -58,3 +59,16 @@ async def test_the_last_failure_is_relieved_before_anything_else_begins() -> Non
             assert await ask(failing) == 503
 
         assert relieved == [200]
+
+
+def test_one_of_each_kind_comes_before_the_second_of_any() -> None:
+    labels = ["malformed: {}", "malformed: []", "malformed: null", "rate limit: a date", "500 once"]
+    cases = [Case(label, [Status(500)]) for label in labels]
+
+    assert [case.label for case in in_turn(cases)] == [
+        "malformed: {}",
+        "rate limit: a date",
+        "500 once",
+        "malformed: []",
+        "malformed: null",
+    ]
