@@ -60,7 +60,7 @@ def retry_after_is_honoured(refusals: History) -> Verdict:
         _honoured(refusals, exchange, waits[labels[label]])
         if labels[label] in waits
         else _survived(exchange, labels[label])
-        for label in told(refusals, [*labels])
+        for label in told(refusals, [*labels], hoped=True)
         for exchange in refusals.exchanges(label)[-1:]
     )
 

@@ -17,32 +17,33 @@ def is_rejection(end: Answer | Failure | None) -> TypeGuard[Answer]:
     return isinstance(end, Answer) and end.status == 503 and seconds_of(end) is not None
 
 
-def told(history: History, labels: Sequence[str]) -> list[str]:
+def told(history: History, labels: Sequence[str], *, hoped: bool = False) -> list[str]:
     """Return those labels whose last request no breaker has turned away; all of them, if those would be too few.
 
     A breaker that counts what fails within a minute, and is open for as long, opens again and again. The experiment asks
-    anew each time, but not for ever.
+    anew each time, but not for ever. If a good answer is `hoped` for, any error says nothing while a breaker is open.
     """
-    left = [label for label in labels if not _is_turned_away(history, history.exchanges(label)[-1:])]
+    left = [label for label in labels if not _is_turned_away(history, label, hoped=hoped)]
     asked = [label for label in left if history.exchanges(label)]
     return left if len(asked) >= LEAST_TOLD else list(labels)
 
 
-def _is_turned_away(history: History, last: Sequence[Exchange]) -> bool:
-    """Whether a breaker was open at a request's end: it has no call, or others without one were rejected meanwhile."""
+def _is_turned_away(history: History, label: str, *, hoped: bool) -> bool:
+    """Whether a breaker was open at the end of the last request of a kind."""
     return any(
-        is_rejection(one.end) and (not history.calls(key=one.request.key) or any(_meanwhile(history, one)))
-        for one in last
+        _is_rejected_uncalled(history, one)
+        or ((is_rejection(one.end) or (hoped and one.status != 200)) and _rejects_others(history, one))
+        for one in history.exchanges(label)[-1:]
     )
 
 
-def _meanwhile(history: History, exchange: Exchange) -> list[Exchange]:
+def _rejects_others(history: History, exchange: Exchange) -> bool:
     begin, end = exchange.request.t, exchange.end.t + SOON if exchange.end else float("inf")
-    return [
-        one
+    return any(
+        one.end and begin <= one.end.t <= end and _is_rejected_uncalled(history, one)
         for one in history.exchanges()
-        if one.end
-        and begin <= one.end.t <= end
-        and is_rejection(one.end)
-        and not history.calls(key=one.request.key)
-    ]
+    )
+
+
+def _is_rejected_uncalled(history: History, exchange: Exchange) -> bool:
+    return is_rejection(exchange.end) and not history.calls(key=exchange.request.key)

@@ -129,7 +129,7 @@ def retries(
     for label in rejected_midway:
         request = story.ask(label)
         story.call(request, status=503)
-        story.give(request, 503, headers={"retry-after": "60"})
+        story.give(request, 502)
         story.refuse("healthy", 503, headers={"retry-after": "60"})
     for label in rejected:
         story.refuse(label, 503, headers={"retry-after": "60"})
