@@ -53,14 +53,14 @@ _FIELDS = (
 _INVERTED = ("down", "isdown", "failed", "failing", "unhealthy", "unavailable", "unreachable", "broken")
 _ERRORS = ("error", "errors", "failure", "exception", "lasterror", "reason")
 _UP = re.compile(
-    r"(healthy|ok(ay)?|up|pass(ed|ing)?|connected|reachable|available|alive|ready|success(ful)?|running|online"
+    r"(healthy|ok(ay)?|up|working|live|pass(ed|ing)?|connected|reachable|available|alive|ready|success(ful)?|running|online"
     r"|operational|nominal|normal|responding|responsive|serving|active|green|good|fine|true|yes|on|sain|disponible|joignable|en ligne|actif|✅|✔️?|✓|🟢|👍)(?!\w)",
     re.IGNORECASE,
 )
 _DOWN = re.compile(
     r"(un(healthy|reachable|available|known|usable)|down|ko|nok|fail(ed|ing|ures?|s)?|err(or|ors)?|disconnected|offline"
     r"|time(d)?[ _-]?out|out[ _-]of[ _-]service|dead|degraded([ _-]performance)?|(partial|major|full|total)?[ _-]?outage|impaired|unresponsive|hanging|hung|sick|crit|interrupted"
-    r"|warn(ing)?|critical|fatal|refused|inactive|stopped|broken|lost|red|yellow|bad"
+    r"|warn(ing)?|critical|fatal|refused|inactive|stopped|broken|lost|red|yellow|bad|poor|can(not|'t| ?not)|could[ _-]?n[o']t|unable"
     r"|false|not?[ _-]\w+|no|off|hors|indisponible|injoignable|en panne|inactif|❌|✖️?|✗|🔴|🟠|🟡|👎)(?!\w)",
     re.IGNORECASE,
 )
@@ -88,8 +88,11 @@ _ENTRY_NAMES = (
         "target",
         "upstream",
     ),
-    *("key", "title", "label", "id", "type"),
+    *("key", "title", "label", "id", "type", "alias", "checker", "resource", "probe", "system"),
 )
+"""What the name of an entry may stand under, besides all that ends in `name`."""
+_MEMBER = re.compile(r"^[A-Z]\w*\.(?=[A-Za-z_]+$)")
+"""The class in front of an enum's member, as Python writes it: `Status.UP`."""
 _NAMED_VALUE = re.compile(r"\s*([\w .-]{1,60}?)\s*(?:[:=]|->|→)\s*(\S.*)")
 # What may stand beside a dependency's name in the name of its flag; in other company it names something else.
 _BESIDE = {
@@ -229,6 +232,7 @@ def _number(value: float) -> bool | None:
 
 
 def _word(text: str) -> bool | None:
+    text = _MEMBER.sub("", text)
     if text in {"0", "1"}:
         return text == "1"
     if status := _HTTP_STATUS.fullmatch(text):
@@ -261,7 +265,8 @@ def _named(path: Path, entry: Any) -> Iterator[tuple[Path, Any]]:
     match entry:
         case dict():
             fields = {_plain(str(name)): one for name, one in entry.items()}
-            for name in _ENTRY_NAMES:
+            others = [name for name in fields if name.endswith("name") and name not in _ENTRY_NAMES]
+            for name in (*_ENTRY_NAMES, *others):
                 if isinstance(fields.get(name), str):
                     rest = {key: one for key, one in entry.items() if _plain(str(key)) != name}
                     yield from _with_group(path, fields[name], rest)

@@ -219,3 +219,34 @@ def test_a_huge_report_is_read_in_no_time() -> None:
     body = json.dumps({f"a{number}": {"b": [number] * 20} for number in range(5_000)})
 
     assert flags(body, NAMES) == {"qdrant": None, "litellm": None, "mlflow": None}
+
+
+def _word(up: bool, well: str, ill: str) -> str:  # noqa: FBT001 - told by its name
+    return well if up else ill
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        lambda up: {"results": [{"checker": f"{one}_available", "passed": up[one]} for one in up]},
+        lambda up: {
+            "entities": [{"alias": one, "status": _word(up[one], "Healthy", "Unhealthy")} for one in up]
+        },
+        lambda up: {"services": [{"serviceName": one, "isHealthy": up[one]} for one in up]},
+        lambda up: {
+            "checks": [{"resource_name": one, "state": _word(up[one], "live", "dead")} for one in up]
+        },
+        lambda up: {
+            f"{one.title()}HealthCheck": _word(up[one], "working", "unavailable: Unknown error") for one in up
+        },
+        lambda up: {one: _word(up[one], "HealthStatus.HEALTHY", "HealthStatus.UNHEALTHY") for one in up},
+        lambda up: {one: _word(up[one], "Connected", "Cannot connect") for one in up},
+        lambda up: {one: _word(up[one], "good", "poor") for one in up},
+    ],
+    ids=["healthcheck", "fastapi-healthcheck", "serviceName", "resource", "django", "enum", "cannot", "poor"],
+)
+@pytest.mark.parametrize("down", [(), ("qdrant",), ("litellm", "mlflow"), ("qdrant", "litellm", "mlflow")])
+def test_flags_are_read_as_libraries_write_them(report: Any, down: tuple[str, ...]) -> None:
+    state = {one: one not in down for one in ALL_UP}
+
+    assert flags(json.dumps(report(state)), NAMES) == state
