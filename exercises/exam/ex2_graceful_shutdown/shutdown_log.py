@@ -9,8 +9,10 @@ from chaos.history import Log
 
 _TELLS = re.compile(
     r"\bshut(?:ting|s)?[ _-]?down|\bdrain|\bgraceful|\bsigterm\b|\b(?:signal|signum)\b|\btermin(?:at|é)|\bstop(?:s|ped|ping)?\b"
-    r"|\bexit(?:s|ed|ing)?\b|\bclos(?:e[ds]?|ing)\b|\bclean(?:s|ed|ing)?[ -]?up\b|\bteardown\b|\bquit(?:s|ting)?\b|\bhalt"
-    r"|\bfinished server process|\bgoodbye\b|\barrêt|\bfermeture|\bencerr|\bcerrando|\bdeten|\bapagando|\bbeend|\bherunter",
+    r"|\bexit(?:s|ed|ing)?\b|\bclos(?:e[ds]?|ing)\b|\bclean(?:s|ed|ing)?[ -]?up\b|\btear(?:ing)?[ _-]?down\b|\bgoing down\b|\bquit(?:s|ting)?\b|\bhalt"
+    r"|\bfinished server process|\b(?:good)?bye\b|\barrêt|\bfermeture|\bencerr|\bcerrando|\bdeten|\bapagando|\bbeend|\bherunter"
+    r"|\bspegn|\barrest(?:o|ando)\b|\bzamyka|\bzatrzym"
+    r"|\bзаверш\w* р[ао]бот|\bостанов|\bзупин",  # noqa: RUF001 - Russian and Ukrainian
     re.IGNORECASE,
 )
 """What records of a shutdown say; a server's own count where they are let through."""

@@ -701,6 +701,11 @@ def _says_so(*lines: str, before: bool = False) -> Verdict:
         '{"event": "service_stopped"}',
         '{"event": "app_shutdown"}',
         '{"event": "serverStopping"}',
+        '{"message": "Bye"}',
+        '{"message": "The API is going down, tearing down its clients"}',
+        '{"message": "Завершення роботи"}',
+        '{"message": "Сервер остановлен"}',
+        '{"message": "Spegnimento del servizio"}',
     ],
 )
 def test_says_so_passes_records_of_a_shutdown(line: str) -> None:
@@ -724,6 +729,7 @@ def test_says_so_fails_silence_and_records_of_other_things() -> None:
         '{"message": "stopped early", "http": {"request": {"id": "2f6c1a90b7"}}}',
         '{"message": "circuit closed"}',
         '{"event": "circuit_breaker_closed"}',
+        '{"message": "Запит завершено"}',
         '{"message": "request terminated", "status": 503}',
         'INFO:     127.0.0.1:4711 - "GET /drain HTTP/1.1" 404 Not Found',
     ],
