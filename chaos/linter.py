@@ -7,17 +7,17 @@ choice.
 
 import asyncio
 import secrets
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from chaos.files import MOST_ENTRIES, replace_text
+from chaos.files import replace_text
 from chaos.history import Exited, History, Linted, Log
 from chaos.node_tests import scripts_of
 from chaos.program import Program
 from chaos.recorder import Recorder
+from chaos.service_files import file_among, service_files
 
 INSTANCE: Final = "linter"
 WITH_FAULTS: Final = "linter, with faults"
@@ -55,23 +55,6 @@ _IN_JAVASCRIPT: Final = dict.fromkeys(
 """Text with faults that may be warnings, by the ending of its file."""
 _NO_PROGRAM: Final = "(\n"
 """What no linter can read, and none calls a warning."""
-_NOT_THE_SERVICE: Final = frozenset(
-    {
-        *(
-            "tests",
-            "test",
-            "__tests__",
-            "spec",
-            "docs",
-            "scripts",
-            "deploy",
-            "migrations",
-            "versions",
-            "alembic",
-        ),
-        *("node_modules", "venv", "env", "dist", "build", "coverage", "generated", "__pycache__"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,26 +131,5 @@ def _silence(first: Exited | None, history: History, probe: Path) -> str:
 
 def _beside_the_service(linter: _Linter) -> Path | None:
     """Return a new path in the folder that has most of the service's source files; None where there are none."""
-    found = Counter(
-        (path.parent, path.suffix) for path in _files(linter.place) if path.suffix in linter.faults
-    )
-    if not found:
-        return None
-    (folder, suffix), _ = max(found.items(), key=lambda one: (one[1], -len(one[0][0].parts)))
-    return folder / f"probe_{secrets.token_hex(6)}{suffix}"
-
-
-def _files(place: Path) -> Iterator[Path]:
-    """Yield the files of a service, without its tests and what is generated."""
-    waiting, left = [place], MOST_ENTRIES
-    while waiting:
-        for path in sorted(waiting.pop().iterdir()):
-            left -= 1
-            if left < 0:
-                return
-            if path.is_symlink() or path.name.startswith(".") or path.name in _NOT_THE_SERVICE:
-                continue
-            if path.is_dir():
-                waiting.append(path)
-            elif path.is_file():
-                yield path
+    files = (path for path in service_files(linter.place) if path.suffix in linter.faults)
+    return file_among(files, f"probe_{secrets.token_hex(6)}")

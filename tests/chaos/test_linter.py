@@ -107,6 +107,14 @@ async def test_the_folder_with_most_of_the_service_is_looked_at(tmp_path: Path) 
     assert "put into the folder app for a moment" in outcome.problem
 
 
+async def test_the_grader_of_a_hand_out_is_not_the_service(tmp_path: Path) -> None:
+    grader = ("chaos", "exercises", "grading", "lab")
+    files = {f"{folder}/{name}.py": UNUSED for folder in grader for name in "abc"}
+    configuration = f"extend-exclude = {[*grader]}\n[lint]\nselect = ['E', 'F']\n"
+    outcome, _ = await linted(tmp_path, {**files, "src/a.py": CLEAN, "ruff.toml": configuration})
+    assert (outcome.code, outcome.problem) == (0, "")
+
+
 async def test_a_script_of_package_json(tmp_path: Path) -> None:
     files = {
         "package.json": '{"scripts": {"lint": "eslint src"}}',
