@@ -374,6 +374,27 @@ class Linted(Event):
     problem: str = ""
 
 
+class CoveredFile(BaseModel):
+    """A file of the service's: how many of its lines can run, and how many of these the submission's tests have run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    lines: int
+    executed: int
+
+
+class Covered(Event):
+    """The submission's own tests ran, and the lines of its service that they ran were counted.
+
+    There are no `files` where `problem` says why nothing could be counted.
+    """
+
+    kind: Literal["covered"] = "covered"
+    files: tuple[CoveredFile, ...] = ()
+    problem: str = ""
+
+
 class Stall(Event):
     """The lab itself got the processor late, or not at all, in the last `seconds`: what was measured then is not to be trusted.
 
@@ -446,6 +467,7 @@ AnyEvent = Annotated[
     | Tree
     | OwnTests
     | Linted
+    | Covered
     | Stall
     | HarnessFault
     | Overran

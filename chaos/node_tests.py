@@ -33,7 +33,7 @@ _SEGMENTS: Final = re.compile(r"\s*(?:&&|\|\||;)\s*")
 _INNER: Final = re.compile(
     r"(?P<variables>(?:cross-env\s+)?(?:\w+=\S*\s+)*)(?:npm|yarn|pnpm)\s+(?:run(?:-script)?\s+)?(?P<name>[\w:.-]+)\s*(?:--\s*)?(?P<more>.*)"
 )
-_NODE: Final = re.compile(r"(?<![\w./-])(?P<program>node|tsx)(?=\s(?:.*\s)?--test(?:[\s=]|$))")
+NODE: Final = re.compile(r"(?<![\w./-])(?P<program>node|tsx)(?=\s(?:.*\s)?--test(?:[\s=]|$))")
 _OTHERS: Final = {
     name: re.compile(
         rf"(?<![\w.-])(?:npx\s+)?(?:\./)?(?:node_modules/(?:\.bin/|{name}/(?:bin/)?))?{name}(?:\.m?js)?(?=\s|$)"
@@ -56,17 +56,21 @@ class Runner:
     name: str
     command: str
 
+    def silent(self, more: str) -> str:
+        """Return the command without its own reporters; if it names files of tests, it runs those in the file `more` too."""
+        command = _REPORTERS.sub("", self.command)
+        return f"{command} {more}" if _names_tests(command) else command
+
     def reporting(self, reporter: str, report: str, more: str) -> str:
         """Return the command that writes to the file `report`, all given as words of a shell.
 
         If it names files of tests, it runs those in the file `more` too.
         """
-        command = _REPORTERS.sub("", self.command)
-        command += f" {more}" if _names_tests(command) else ""
+        command = self.silent(more)
         match self.name:
             case "node":
                 options = f" --test-reporter={reporter} --test-reporter-destination={report}"
-                return _NODE.sub(lambda found: found["program"] + options, command, count=1)
+                return NODE.sub(lambda found: found["program"] + options, command, count=1)
             case "vitest":
                 return f"{command} --run --reporter=json --outputFile={report}"
             case "jest":
@@ -122,7 +126,7 @@ async def run_node_tests(
     runner = find_runner(scripts_of(package))
     if runner is None:
         return _failed(recorder, f"the script `test` of package.json does not run {RUNNERS}")
-    tests = await asyncio.to_thread(_test_files, package)
+    tests = await asyncio.to_thread(test_files, package)
     if not tests:
         return _failed(recorder, "there is no file of tests, such as tests/chat.test.js")
     probes = Probes.beside(package, tests)
@@ -175,7 +179,7 @@ def _in_script(scripts: Mapping[str, str], name: str, more: str, depth: int) -> 
             found = _in_script(scripts, inner["name"], f"{inner['more']} {more}".strip(), depth - 1)
             if found:
                 return Runner(found.name, inner["variables"] + found.command)
-        elif _NODE.search(command):
+        elif NODE.search(command):
             return Runner("node", command)
         for runner, pattern in _OTHERS.items():
             if pattern.search(command):
@@ -212,7 +216,7 @@ def scripts_of(package: Path) -> dict[str, str]:
     )
 
 
-def _test_files(package: Path) -> list[Path]:
+def test_files(package: Path) -> list[Path]:
     """Return the files of a package that its tests are in, the outermost first: by their names, or else by their folders.
 
     Mocha and `node --test` run any script in a folder `test`, and Jest in `__tests__`, whatever its name.

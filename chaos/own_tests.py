@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 
 from chaos import own_tests_runner
 from chaos.files import replace_text
-from chaos.history import Log, OwnTest, OwnTests
+from chaos.history import History, Log, OwnTest, OwnTests
 from chaos.node_tests import run_node_tests
 from chaos.program import Program
 from chaos.recorder import Recorder
@@ -105,23 +105,24 @@ async def run_tests(
     if exited.code == own_tests_runner.NO_PYTEST:
         problem = "pytest is not installed: declare it in the group `dev` of pyproject.toml"
         return _record(recorder, faults, problem)
-    codes = _codes(folder / "codes.json", len(faults))
+    codes = read_codes(folder / "codes.json", len(faults))
     runs = []
     for number, (fault, code) in enumerate(zip(faults, codes, strict=True)):
         if code == SOME_FAILED:
             cases, problem = _read(folder / f"{number}.xml", probes)
             runs.append(recorder.record(OwnTests(fault=fault, cases=cases, problem=problem)))
         else:
-            problem = _ended_otherwise(code, [line.text for line in recorder.history().of(Log)])
+            expected = f", and not with {SOME_FAILED}, though one test of the grader's fails"
+            problem = ended_otherwise(code, recorder.history(), expected)
             runs.append(recorder.record(OwnTests(fault=fault, problem=problem)))
     return tuple(runs)
 
 
-def _ended_otherwise(code: int | None, output: Sequence[str]) -> str:
+def ended_otherwise(code: int | None, history: History, expected: str = "") -> str:
     """Say how pytest ended and what its last error was, if it said one."""
     said = "no exit code" if code is None else f"exit code {code}"
-    problem = f"pytest ended with {said}, and not with {SOME_FAILED}, though one test of the grader's fails"
-    errors = [line.strip() for line in output if ERROR.search(line)]
+    problem = f"pytest ended with {said}{expected}"
+    errors = [line.text.strip() for line in history.of(Log) if ERROR.search(line.text)]
     return f"{problem}: {errors[-1][:ERROR_CHARACTERS]}" if errors else problem
 
 
@@ -140,7 +141,7 @@ def _prepare(program: Program, probes: Probes, plugin: Path | None) -> Path:
     return folder
 
 
-def _codes(file: Path, count: int) -> list[int | None]:
+def read_codes(file: Path, count: int) -> list[int | None]:
     """Return the exit codes of the runs, as the runner wrote them; None for what is none."""
     try:
         if file.is_symlink() or not file.is_file() or file.stat().st_size > CODES_BYTES:

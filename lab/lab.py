@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from chaos.contract import Contract, compose, field
+from chaos.covered import measure_coverage
 from chaos.files import matching_files, replace_text
 from chaos.history import (
     SERVICE,
@@ -409,6 +410,10 @@ class Lab:
     async def run_linter(self) -> None:
         """Run the submission's linter on the submission, without a network, and record what it says."""
         await run_linter(self._program, self.recorder, variables=self._given)
+
+    async def measure_own_tests(self) -> None:
+        """Run the submission's own tests without a network, and record which lines of the service they run."""
+        await measure_coverage(self._program, self.recorder, variables=self._given)
 
     async def find_traces(self, keys: Sequence[str], *, seconds: float) -> None:
         """Look for traces in the files that the service wrote, until all are complete or time is up.

@@ -9,6 +9,7 @@ from chaos.history import (
     SERVICE,
     Answer,
     Call,
+    Covered,
     Event,
     Exited,
     Failure,
@@ -116,6 +117,11 @@ def describe(history: History, event: Event) -> str:
             text = f"{event.path}: {excerpt(event.text, 80) or 'empty'}"
         case Linted():
             return f"linter: {event.problem or f'exit code {event.code}'}"
+        case Covered():
+            lines, executed = (
+                sum(getattr(one, name) for one in event.files) for name in ("lines", "executed")
+            )
+            text = f"covered: {event.problem or f'{executed} of {lines} lines ran'}"
         case OwnTests():
             text = _describe_tests(event)
         case _:

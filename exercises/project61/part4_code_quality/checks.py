@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from chaos.history import Answer, Exchange, Exited, File, History, Linted, Log, Part, Signalled
+from chaos.history import Answer, Covered, Exchange, Exited, File, History, Linted, Log, Part, Signalled
 from chaos.keys import answer_code
 from chaos.linter import INSTANCE as LINTER
 from exercises.project61.part4_code_quality.axes import OUTAGES
@@ -22,11 +22,14 @@ __all__ = [
     "failures_are_retried",
     "linter_is_clean",
     "shutdown_finishes_streams",
+    "tests_cover_the_service",
     "tests_pass",
     "usage_survives_a_kill",
 ]
 
 OWN_TESTS = 10
+LEAST_PERCENT = 70
+SHOWN_FILES = 3
 SAID_LINES = 3
 MOST_CALLS = 8
 """Attempts at one request: more means that two layers retry."""
@@ -67,6 +70,24 @@ def linter_is_clean(linted: History) -> Verdict:
         said = excerpt(" ".join(line.text for line in lines))
         return failed(expected, f"it ended with exit code {run.code}: {said or 'no word'}", *lines, run)
     return passed("exit code 0, after it told of the faults in two files of the lab's", run)
+
+
+def tests_cover_the_service(covered: History) -> Verdict:
+    expected = f"your own tests run {LEAST_PERCENT} % of the lines of your service, or more"
+    run = covered.first(Covered)
+    if run is None:
+        return not_judged("the lines that the tests run were not counted", blame="harness")
+    lines = sum(file.lines for file in run.files)
+    if run.problem or not lines:
+        return failed(expected, run.problem or "there is no line that can run", run)
+    executed = sum(file.executed for file in run.files)
+    # Rounded down: 69.96 % is less than 70 %.
+    told = f"{1000 * executed // lines / 10:.1f} % of {lines} lines"
+    if 100 * executed < LEAST_PERCENT * lines:
+        left = sorted(run.files, key=lambda file: file.executed - file.lines)[:SHOWN_FILES]
+        named = ", ".join(f"{file.lines - file.executed} of {file.lines} in {file.file}" for file in left)
+        return failed(expected, f"{told}; most of those that did not run: {named}", run)
+    return passed(told, run)
 
 
 def _says_something(line: Log) -> bool:

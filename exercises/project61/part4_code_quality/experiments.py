@@ -1,4 +1,4 @@
-"""The experiments of part 4: own tests; failures, a breaker, kill -9, PostgreSQL down, and a shutdown."""
+"""The experiments of part 4: own tests, what they run, a linter; failures, a breaker, kill -9, PostgreSQL down, and a shutdown."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ from lab import own_tests
 from lab.experiment import experiment
 from lab.lab import Lab
 
-__all__ = ["breaker", "database_down", "failures", "killed", "linted", "own_suite"]
+__all__ = ["breaker", "covered", "database_down", "failures", "killed", "linted", "own_suite"]
 
 REQUESTS = 4
 AT_ONCE = 4
@@ -35,6 +35,12 @@ async def own_suite(lab: Lab) -> None:
     """Run the submission's own tests, without a network."""
     lab.record_files(*own_tests.PATTERNS)
     await lab.run_own_tests()
+
+
+@experiment(seconds=30, needs="nothing")
+async def covered(lab: Lab) -> None:
+    """Run the submission's own tests once more, and count the lines that they run."""
+    await lab.measure_own_tests()
 
 
 @experiment(seconds=20, needs="nothing")

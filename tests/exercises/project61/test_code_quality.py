@@ -5,7 +5,19 @@ from typing import Any
 
 import pytest
 
-from chaos.history import Exited, File, History, Linted, Log, OwnTest, OwnTests, Part, Signalled
+from chaos.history import (
+    Covered,
+    CoveredFile,
+    Exited,
+    File,
+    History,
+    Linted,
+    Log,
+    OwnTest,
+    OwnTests,
+    Part,
+    Signalled,
+)
 from chaos.keys import answer_code
 from exercises.project61.part4_code_quality import checks
 from exercises.project61.part4_code_quality.axes import OUTAGES
@@ -83,6 +95,37 @@ def test_of_an_npm_script_the_findings_are_told() -> None:
 def test_a_linter_that_tells_nothing_fails_with_its_problem() -> None:
     record = Record().add(Linted(problem="no linter is installed with your packages"))
     assert_failed(checks.linter_is_clean(record.history), "no linter is installed")
+
+
+def covered(*figures: tuple[int, int], problem: str = "") -> History:
+    files = tuple(
+        CoveredFile(file=f"src/{number}.py", executed=executed, lines=lines)
+        for number, (executed, lines) in enumerate(figures)
+    )
+    return Record().add(Covered(files=files, problem=problem)).history
+
+
+@pytest.mark.parametrize("figures", [[(7, 10)], [(70, 100), (0, 0)], [(0, 30), (70, 70)]])
+def test_seventy_percent_of_the_lines_are_enough(figures: list[tuple[int, int]]) -> None:
+    assert checks.tests_cover_the_service(covered(*figures)).passed
+
+
+@pytest.mark.parametrize(
+    ("history", "actual"),
+    [
+        (covered((6996, 10_000)), "69.9 % of 10000 lines"),
+        (covered((60, 60), (0, 40), (9, 10)), "62.7 % of 110 lines; most of those that did not run: 40 of 40 in src/1.py"),
+        (covered(), "no line that can run"),
+        (covered(problem="pytest is not installed"), "pytest is not installed"),
+    ],
+)  # fmt: skip
+def test_fewer_lines_are_not(history: History, actual: str) -> None:
+    assert_failed(checks.tests_cover_the_service(history), actual)
+
+
+def test_lines_that_nobody_counted_are_the_graders_failure() -> None:
+    verdict = checks.tests_cover_the_service(Record().history)
+    assert (verdict.status, verdict.blame) == ("not judged", "harness")
 
 
 def retried(
