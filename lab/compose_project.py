@@ -16,6 +16,7 @@ Files = Mapping[str, str]
 Service = dict[str, Any]
 
 _OVERRIDE = re.compile(r"(docker-)?compose\.override\.ya?ml")
+_MERGED = frozenset({"build", "healthcheck"})
 _MOST_EXTENDS = 5
 _MOST_FILES = 50
 """Of a project; the rest of what its files include is not read."""
@@ -26,10 +27,10 @@ def is_override(path: str) -> bool:
     return _OVERRIDE.fullmatch(posixpath.basename(path)) is not None
 
 
-def services(path: str, files: Files) -> dict[str, Service]:
+def services(path: str, files: Files, *, is_overridden: bool = True) -> dict[str, Service]:
     """Return the services of a compose file, with what it includes and extends and with what its override changes.
 
-    Raises ValueError if one of these files is not YAML.
+    `is_overridden` may leave out the override, which is often for a developer's machine alone. Raises ValueError if one of these files is not YAML.
     """
 
     @cache
@@ -40,7 +41,7 @@ def services(path: str, files: Files) -> dict[str, Service]:
     found: dict[str, Service] = {}
     for name in [*_included(path, files, {path}), path]:
         found |= load(name)
-    if posixpath.basename(path) in NAMES:
+    if is_overridden and posixpath.basename(path) in NAMES:
         beside_it = (name for name in files if posixpath.dirname(name) == posixpath.dirname(path))
         for override in filter(is_override, beside_it):
             for name, service in load(override).items():
@@ -105,11 +106,19 @@ def _extended(
 
 
 def _over(base: Service, service: Service) -> Service:
-    checks = [one["healthcheck"] for one in (base, service) if isinstance(one.get("healthcheck"), dict)]
-    merged: dict[str, Any] = {}
-    for check in checks:
-        merged |= check
-    return {**base, **service, **({"healthcheck": merged} if checks else {})}
+    """Return a service over what it changes: as compose does it, part by part where both say something of a build or a check."""
+    merged = {
+        part: {**_parts(base[part]), **_parts(service[part])}
+        for part in _MERGED & base.keys() & service.keys()
+    }
+    return {**base, **service, **merged}
+
+
+def _parts(given: Any) -> dict[str, Any]:
+    """Return the parts of a build or a check; a build may be its context alone."""
+    if isinstance(given, str):
+        return {"context": given}
+    return given if isinstance(given, dict) else {}
 
 
 def beside(path: str, name: str) -> str:

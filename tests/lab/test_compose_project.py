@@ -45,6 +45,16 @@ def test_parts_of_a_health_check_are_put_together(files: dict[str, str], interva
     assert check == {"test": ["CMD", "ask"], "interval": interval}
 
 
+def test_parts_of_a_build_are_put_together() -> None:
+    files = {
+        "compose.yaml": "services: {api: {build: {dockerfile: b, target: api}}}\n",
+        "compose.override.yaml": "services: {api: {build: {target: dev}}}\n",
+    }
+
+    assert services("compose.yaml", files)["api"]["build"] == {"dockerfile": "b", "target": "dev"}
+    assert services("compose.yaml", files, is_overridden=False)["api"]["build"]["target"] == "api"
+
+
 @pytest.mark.parametrize(
     ("build", "expected"),
     [

@@ -21,7 +21,7 @@ def image_is_safe(deployment_files: History) -> Verdict:
     file = project.dockerfile()
     if file is None:
         return failed(expected, "there is no Dockerfile of the API")
-    made = project.image(file, project.api)
+    made = project.image(file, project.shipped_api)
     is_checked = compose.has_health_check({}, made.healthcheck) or compose.has_health_check(project.api, "")
     wrong = [
         *(["it runs as root"] if made.is_roots else []),

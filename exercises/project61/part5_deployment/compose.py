@@ -18,7 +18,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "Redis": ("redis", "valkey", "dragonfly", "keydb"),
     "PostgreSQL": ("postgres", "pgvector", "timescale", "postgis"),
     "Prometheus": ("prometheus",),
-    "Grafana": ("grafana",),
+    "Grafana": ("grafana", "otel-lgtm"),
 }
 """What each of the services beside the API is called, in its name or its image."""
 
@@ -78,9 +78,15 @@ def _named(found: Mapping[str, Mapping[str, Any]], words: tuple[str, ...]) -> It
         if any(word in name.lower() for word in words):
             yield name
     for name in candidates:
-        image = str(found[name].get("image") or "").lower()
+        image = _image_name(found[name])
         if any(word in image for word in words) and not _TOOLS.search(image):
             yield name
+
+
+def _image_name(service: Mapping[str, Any]) -> str:
+    """Return the name of a service's image, without what publishes it: `loki` for `grafana/loki:3`."""
+    named = expand(str(service.get("image") or "")).lower()
+    return named.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
 def build_arguments(service: Mapping[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Reads what a Dockerfile makes of its image: who runs it, what is in its environment, and how its health is asked."""
 
+import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,21 @@ _FROM = re.compile(r"(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?", re.
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=|\s+)(?P<value>\"[^\"]*\"|'[^']*'|\S+)")
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
 _REFERENCE = re.compile(r"\$(?P<bare>\w+)|\$\{(?P<name>\w+)(?::(?P<sign>[-+])(?P<word>[^{}]*))?\}")
-_ENV_FILE = re.compile(r"(?:^|/)\.env(?:\.(?:local|prod|production|secrets?))?$")
+_ENV_FILES = tuple(
+    f".env{ending}"
+    for ending in (
+        "",
+        ".local",
+        ".prod",
+        ".production",
+        ".docker",
+        ".dev",
+        ".development",
+        ".secret",
+        ".secrets",
+    )
+)
+"""What files with the variables of an environment are called, in which secrets are."""
 _CHECK = re.compile(r"(?:--\S+\s+)*CMD\s+(?P<command>.+)", re.IGNORECASE)
 _LONGEST = 256
 """Of a value, in characters: values that refer to each other could double with every line."""
@@ -68,7 +83,8 @@ def built(dockerfile: str, given: Mapping[str, str] | None = None, target: str =
             if common is None:
                 common = image.arguments
             stages[name] = image
-            image = stages.get(begun["image"].lower()) or Image(_user_of(begun["image"]))
+            base = expand(begun["image"], common)
+            image = stages.get(base.lower()) or Image(_user_of(base))
             name = (begun["name"] or "").lower()
         else:
             image = _after(image, word, rest, given, common or {})
@@ -136,7 +152,7 @@ def _after(image: Image, word: str, rest: str, given: Mapping[str, str], common:
             image = replace(image, arguments=_more(image.arguments, arguments))
             return _holding(image, _in_clear(word, rest))
         case "COPY" | "ADD":
-            return _holding(image, (f"{word} {one}" for one in _copied(rest) if _ENV_FILE.search(one)))
+            return _holding(image, (f"{word} {one}" for one in _copied(rest) if _is_env_file(one)))
     return image
 
 
@@ -147,10 +163,17 @@ def _plain(command: str) -> str:
 
 
 def _copied(rest: str) -> list[str]:
-    """Return what COPY or ADD copies: all but its options and the destination."""
+    """Return what COPY or ADD copies: all but its options and the destination, which is what a here-document becomes."""
     plain = re.sub(r"^(?:--\S+\s+)+", "", rest)
     words = as_json(plain)
-    return [str(word) for word in words][:-1] if isinstance(words, list) else plain.split()[:-1]
+    named = [str(word) for word in words] if isinstance(words, list) else plain.split()
+    return named[-1:] if any(word.startswith("<<") for word in named[:-1]) else named[:-1]
+
+
+def _is_env_file(name: str) -> bool:
+    """Whether a name, which may have wildcards, stands for a file of variables other than an example."""
+    last = name.rpartition("/")[2][:_LONGEST]
+    return last.startswith(".e") and any(fnmatch.fnmatchcase(file, last) for file in _ENV_FILES)
 
 
 def _arguments(

@@ -8,18 +8,21 @@ from typing import Any, Self
 from chaos.history import File, History
 from exercises.project61.part5_deployment import compose
 from exercises.project61.part5_deployment.image import Image, built
+from lab import compose_project
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """The compose project of a submission, and the Dockerfiles of its images.
 
-    `file` is None if there is no compose file, and `problem` says why it has no services.
+    `file` is None if there is no compose file, and `problem` says why it has no services. `shipped` are the services
+    without the override file.
     """
 
     history: History
     file: File | None = None
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shipped: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problem: str = ""
 
     @classmethod
@@ -29,7 +32,9 @@ class Project:
         if path is None:
             return cls(history)
         try:
-            return cls(history, history.file(path), compose.services(path, files))
+            services = compose.services(path, files)
+            shipped = compose_project.services(path, files, is_overridden=False)
+            return cls(history, history.file(path), services, shipped)
         except ValueError as error:
             return cls(history, history.file(path), problem=str(error))
 
@@ -38,9 +43,15 @@ class Project:
         """The entry of the API; empty where it cannot be told."""
         return self.services.get(compose.kinds(self.services).get("API", ""), {})
 
+    @property
+    def shipped_api(self) -> Mapping[str, Any]:
+        """The entry of the API as it is built for others: by the override file only if nothing else builds it."""
+        shipped = self.shipped.get(compose.kinds(self.services).get("API", ""), {})
+        return shipped if "build" in shipped else self.api
+
     def dockerfile(self) -> File | None:
         """Return the Dockerfile of the API: what the compose file builds it from, else the one that lies highest."""
-        if named := self._built_from(self.api):
+        if named := self._built_from(self.shipped_api):
             return named
         found = [file for file in self.history.of(File) if "Dockerfile" in posixpath.basename(file.path)]
         return min(found, key=_plainness, default=None)

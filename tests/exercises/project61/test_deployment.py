@@ -142,6 +142,16 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [(DOCKERFILE, "COPY src ./src", "COPY src .env ./")],
         "COPY .env",
     ),
+    "files like .env are copied": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "COPY src ./src", "COPY src .env* ./")],
+        "COPY .env*",
+    ),
+    ".env is written": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "EXPOSE 8000", "COPY <<EOF /app/.env\nJWT_SECRET_KEY=b7c1d2\nEOF\nEXPOSE 8000")],
+        "COPY /app/.env",
+    ),
     "root by zeros": (checks.image_is_safe, [(DOCKERFILE, "USER api\n", "USER 00\n")], "runs as root"),
     "root in the stage that the compose file builds": (
         checks.image_is_safe,
@@ -180,6 +190,16 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         checks.compose_is_complete,
         [(COMPOSE, '["CMD", "redis-cli", "ping"]', '["CMD", "pgrep", "redis-server"]')],
         "the health of Redis",
+    ),
+    "a health check of the program itself": (
+        checks.compose_is_complete,
+        [(COMPOSE, '["CMD", "redis-cli", "ping"]', "redis-cli --version")],
+        "the health of Redis",
+    ),
+    "Loki in place of Grafana": (
+        checks.compose_is_complete,
+        [(COMPOSE, "  grafana:\n", "  loki:\n"), (COMPOSE, "grafana/grafana:", "grafana/loki:")],
+        "no Grafana",
     ),
     "no Redis": (
         checks.compose_is_complete,
@@ -591,6 +611,25 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         ],
         {},
     ),
+    "a base image without root by an argument": (
+        checks.image_is_safe,
+        [
+            (DOCKERFILE, "FROM ${PYTHON_IMAGE}", "FROM gcr.io/distroless/python3:${VARIANT}"),
+            (DOCKERFILE, "ARG PYTHON_IMAGE", "ARG VARIANT=nonroot\nARG PYTHON_IMAGE"),
+            (DOCKERFILE, "USER api\n", ""),
+        ],
+        {},
+    ),
+    "a stage for developers by the override file": (
+        checks.image_is_safe,
+        [(DOCKERFILE, "EXPOSE 8000", "FROM scratch AS dev\nUSER root"), NAMED_STAGE, TARGET],
+        {"docker-compose.override.yml": "services: {api: {build: {target: dev}}}\n"},
+    ),
+    "an argument of the build by the override file": (
+        checks.compose_is_complete,
+        [],
+        {"docker-compose.override.yml": "services: {api: {build: {args: {A: b}}}}\n"},
+    ),
     "a user that cannot be told": (
         checks.image_is_safe,
         [(DOCKERFILE, "USER api\n", "ARG RUN_AS\nUSER ${RUN_AS}\n")],
@@ -615,6 +654,16 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
     "an example that becomes .env": (
         checks.image_is_safe,
         [(DOCKERFILE, "EXPOSE 8000", "COPY --chown=api .env.example .env\nEXPOSE 8000")],
+        {},
+    ),
+    "Loki before a Grafana that is called otherwise": (
+        checks.compose_is_complete,
+        [(COMPOSE, "  grafana:\n", "  loki:\n    image: grafana/loki:3\n  dashboards:\n")],
+        {},
+    ),
+    "a health check that compares what a client said": (
+        checks.compose_is_complete,
+        [(COMPOSE, '["CMD", "redis-cli", "ping"]', "test $$(redis-cli ping) = PONG")],
         {},
     ),
     "a health check in the Dockerfile of the backend": (
