@@ -17,8 +17,12 @@ _NO_MANIFESTS = ("transformers", "generators", "validators", "configurations")
 """The fields that name files with settings of kustomize's own."""
 _SAFE_PATTERN = re.compile(r"[\w.|-]*(?:\.?\*[\w.|-]*){0,3}")
 """A target's name that can be matched in little time; the longest name has 253 characters."""
-_LISTED_BY_NAME = frozenset({"containers", "initContainers", "env", "volumes"})
-"""The lists that a strategic merge goes through by the names of their entries."""
+_KEYS = {
+    **dict.fromkeys(("containers", "initContainers", "env", "volumes"), "name"),
+    "ports": "containerPort",
+    "volumeMounts": "mountPath",
+}
+"""The lists that a strategic merge goes through by a field of their entries, with that field."""
 _DIRECTIVE = "$patch"
 
 
@@ -69,6 +73,7 @@ class Kustomization:
     images: tuple[Image, ...] = ()
     replicas: tuple[tuple[str, int], ...] = ()
     labels: tuple[Labels, ...] = ()
+    namespace: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.patches or self.images or self.replicas or self.labels)
@@ -81,6 +86,7 @@ class Kustomization:
             other.images + self.images,
             other.replicas + self.replicas,
             other.labels + self.labels,
+            self.namespace or other.namespace,
         )
 
     def apply(self, one: Object) -> Object | None:
@@ -99,6 +105,8 @@ class Kustomization:
             made["spec"] = {**table(made["spec"]), "replicas": counts[name]}
         for labels in self.labels:
             labels.add(made)
+        if self.namespace:
+            made["metadata"] = {**table(made.get("metadata")), "namespace": self.namespace}
         return made
 
 
@@ -145,6 +153,7 @@ def _build(
             if isinstance(entry.get("count"), int)
         ),
         tuple(_labels(one)),
+        str(one.get("namespace") or ""),
     )
     return own.after(made)
 
@@ -269,21 +278,21 @@ def _merged(one: Object, patch: Object) -> dict[str, Any]:
             made.pop(name, None)
         elif isinstance(value, dict):
             made[name] = _merged(table(made.get(name)), value)
-        elif name in _LISTED_BY_NAME and isinstance(value, list):
-            made[name] = _merged_by_name(listed(made.get(name)), value)
+        elif name in _KEYS and isinstance(value, list):
+            made[name] = _merged_by(_KEYS[name], listed(made.get(name)), value)
         elif name != _DIRECTIVE:
             made[name] = value
     return made
 
 
-def _merged_by_name(ones: Sequence[Any], patches: Sequence[Any]) -> list[Any]:
-    by_name = {str(table(one).get("name")): one for one in ones}
+def _merged_by(key: str, ones: Sequence[Any], patches: Sequence[Any]) -> list[Any]:
+    by_key = {str(table(one).get(key)): one for one in ones}
     for patch in map(table, patches):
-        name = str(patch.get("name"))
-        by_name[name] = _merged(table(by_name.get(name)), patch)
+        value = str(patch.get(key))
+        by_key[value] = _merged(table(by_key.get(value)), patch)
         if patch.get(_DIRECTIVE) == "delete":
-            del by_name[name]
-    return list(by_name.values())
+            del by_key[value]
+    return list(by_key.values())
 
 
 def _operate(one: Any, operation: Object) -> None:
@@ -302,8 +311,8 @@ def _operate(one: Any, operation: Object) -> None:
         return
     elif isinstance(one, dict):
         one[last] = operation.get("value")
-    elif isinstance(one, list) and last == "-":
-        one.append(operation.get("value"))
+    elif isinstance(one, list) and operation["op"] == "add":
+        one.insert(int(last) if last.isdecimal() else len(one), operation.get("value"))
     elif isinstance(one, list) and last.isdecimal() and int(last) < len(one):
         one[int(last)] = operation.get("value")
 

@@ -30,7 +30,9 @@ _PARTS = (
 _MOST_APIS = 10
 """Deployments of the API that are judged: each is compared with everything else."""
 _PROBES = ("liveness", "readiness")
-_ASKED = re.compile(r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::\d+)?(?P<path>/[\w./-]*)")
+_ASKED = re.compile(
+    r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?:\d+|\$?\$[({]?\w+[)}]?))?(?P<path>/[\w./-]*)"
+)
 _CURL_FAILS = re.compile(r" -\w*f|--fail|http_code|status")
 """What curl needs to fail at a status that is an error."""
 _MOST_CHARACTERS = 1_000
@@ -170,6 +172,12 @@ def _asked_by(action: Object) -> str:
 def name(one: Object) -> str:
     """Return the name of an object."""
     return str(table(one.get("metadata")).get("name") or "")
+
+
+def are_together(one: Object, other: Object) -> bool:
+    """Whether two objects can be in one namespace: where one does not say, it goes where the other does."""
+    named = {str(table(each.get("metadata")).get("namespace") or "") for each in (one, other)}
+    return len(named - {""}) < 2
 
 
 def _is_part(deployment: Object) -> bool:

@@ -1,12 +1,14 @@
 """Rules for the Deployment of an API: what it takes to survive restarts, evictions and a bad start."""
 
 import base64
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from exercises.project61.part5_deployment.manifests import (
     Manifests,
+    are_together,
     containers,
     name,
     pod,
@@ -34,6 +36,7 @@ _NO_VERSIONS = frozenset(
     }
 )
 """Words of tags that name a channel, a branch or an environment: what they are given to changes."""
+_PERCENT = re.compile(r"(\d{1,4})%")
 _WORDS = re.compile(r"[-_.]")
 _WORKLOADS = ("Deployment", "StatefulSet")
 _NO_SECRETS = re.compile(r"(?:^|[_.-])(?:user|username|db|database|name|host|port)$", re.IGNORECASE)
@@ -106,23 +109,34 @@ def _replicas(manifests: Manifests, api: Object) -> Iterator[str]:
         _number(table(one.get("spec")).get(least), default)
         for kind, least, default in _AUTOSCALERS
         for one in manifests.of(kind)
-        if table(table(one.get("spec")).get("scaleTargetRef")).get("name") == name(api)
+        if _scales(one, api)
     ]
-    if max([_number(spec.get("replicas"), 1.0), *scaled]) < LEAST_REPLICAS or (
-        scaled and min(scaled) < LEAST_REPLICAS
-    ):
+    kept = min(scaled, default=_number(spec.get("replicas"), 1.0))
+    if kept < LEAST_REPLICAS:
         yield f"fewer than {LEAST_REPLICAS} replicas"
     labels = table(table(table(spec.get("template")).get("metadata")).get("labels"))
-    budgets = [one for one in manifests.of("PodDisruptionBudget") if _selects(one, labels)]
+    budgets = [
+        one for one in manifests.of("PodDisruptionBudget") if _selects(one, labels) and are_together(one, api)
+    ]
     if not budgets:
         yield "no PodDisruptionBudget selects its pods"
-    elif not any(map(_keeps_one, budgets)):
+    elif not any(_keeps_one(one, max(kept, LEAST_REPLICAS)) for one in budgets):
         yield "its PodDisruptionBudget lets all of its pods be evicted at once"
 
 
-def _keeps_one(budget: Object) -> bool:
+def _scales(autoscaler: Object, api: Object) -> bool:
+    target = table(table(autoscaler.get("spec")).get("scaleTargetRef"))
+    is_deployment = target.get("kind", "Deployment") == "Deployment"
+    return is_deployment and target.get("name") == name(api) and are_together(autoscaler, api)
+
+
+def _keeps_one(budget: Object, replicas: float) -> bool:
+    """Whether a budget keeps one of the replicas. Kubernetes rounds shares up, of those that go as well."""
     spec = table(budget.get("spec"))
-    return str(spec.get("minAvailable")) not in {"0", "0%"} and str(spec.get("maxUnavailable")) != "100%"
+    going = spec.get("maxUnavailable", 0)
+    share = _PERCENT.fullmatch(str(going))
+    gone = math.ceil(replicas * int(share[1]) / 100) if share else _number(going, 0.0)
+    return str(spec.get("minAvailable")) not in {"0", "0%"} and gone < replicas
 
 
 def _selects(budget: Object, labels: Object) -> bool:

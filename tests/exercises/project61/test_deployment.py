@@ -98,6 +98,18 @@ INIT_CONTAINERS = """      initContainers:
 NEW_NAME = "images: [{name: api, newName: ghcr.io/example/llm-api}]\nresources:\n"
 BY_PATCH = "patches:\n  - path: replicas.yaml\n  - target: {kind: Deployment, name: llm-api}\n    patch: |-\n"
 
+AUTOSCALER = "deploy/kubernetes/base/autoscaler.yaml"
+VARIABLES = "/spec/template/spec/containers/0/env"
+ADDED_VARIABLES = f"""      - {{op: add, path: {VARIABLES}, value: [{{name: JWT_SECRET_KEY, value: 3f9c2a}}]}}
+      - {{op: add, path: {VARIABLES}/0, value: {{name: PORT, value: "8000"}}}}
+"""
+ELSEWHERE = [
+    (BUDGET, "metadata:\n", "metadata:\n  namespace: other\n"),
+    (DEPLOYMENT, "metadata:\n", "metadata:\n  namespace: api\n"),
+]
+ADDED_PORT = """      spec: {template: {spec: {containers: [{name: api, ports: [{name: admin, containerPort: 9000}]}]}}}
+"""
+
 WRONG: dict[str, tuple[Check, list[Change], str]] = {
     "root by default": (checks.image_is_safe, [(DOCKERFILE, "USER api\n", "")], "runs as root"),
     "root by number": (checks.image_is_safe, [(DOCKERFILE, "USER api\n", "USER 0:0\n")], "runs as root"),
@@ -413,6 +425,31 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         checks.manifests_make_sense,
         [(BUDGET, "minAvailable: 1", "maxUnavailable: 100%")],
         "lets all of its pods be evicted",
+    ),
+    "a budget that allows as many as there are": (
+        checks.manifests_make_sense,
+        [(BUDGET, "minAvailable: 1", "maxUnavailable: 3")],
+        "lets all of its pods be evicted",
+    ),
+    "a budget that allows most, which is all when rounded up": (
+        checks.manifests_make_sense,
+        [(BUDGET, "minAvailable: 1", "maxUnavailable: 70%")],
+        "lets all of its pods be evicted",
+    ),
+    "a budget of another namespace": (
+        checks.manifests_make_sense,
+        [*ELSEWHERE, *((path, "namespace: llm-api\n", "") for path in (BASE, KUSTOMIZATION))],
+        "no PodDisruptionBudget",
+    ),
+    "one replica, and an autoscaler of another kind": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, "replicas: 2", "replicas: 1"), (AUTOSCALER, "kind: Deployment", "kind: StatefulSet")],
+        "fewer than 2 replicas",
+    ),
+    "a secret before which a patch puts another variable": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "patches:\n  - path: replicas.yaml\n", BY_PATCH + ADDED_VARIABLES)],
+        "JWT_SECRET_KEY stands in clear in the Deployment",
     ),
     "a budget that an overlay deletes": (
         checks.manifests_make_sense,
@@ -761,6 +798,28 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         ],
         {},
     ),
+    "probes by a command, at a port in a variable": (
+        checks.manifests_make_sense,
+        [
+            (
+                DEPLOYMENT,
+                "httpGet: {path: /health/detailed, port: http}",
+                "exec: {command: [sh, -c, 'curl -fsS http://localhost:${PORT}/health/detailed']}",
+            )
+        ],
+        {},
+    ),
+    "a port that a patch adds": (
+        checks.manifests_make_sense,
+        [(KUSTOMIZATION, "patches:\n  - path: replicas.yaml\n", BY_PATCH + ADDED_PORT)],
+        {},
+    ),
+    "a budget that allows one": (
+        checks.manifests_make_sense,
+        [(BUDGET, "minAvailable: 1", "maxUnavailable: 34%")],
+        {},
+    ),
+    "a namespace for all by a kustomization": (checks.manifests_make_sense, ELSEWHERE, {}),
     "limits that are requests too": (
         checks.manifests_make_sense,
         [
