@@ -13,11 +13,11 @@ _TESTS = re.compile(
     r"\bpytest\b|\bunittest\b|\btox\b|\bnox\b|\b(?:npx|pnpm|pnpm exec|yarn|npm exec) (?:-\S+ )*(?:jest|vitest|mocha)\b"
     r"|\b(?:node|tsx) (?:\S+ )*--test\b|\bmanage\.py test\b"
     # A task that is called test, of any program that runs tasks, with its options before it.
-    r"|\b(?:npm|pnpm|yarn|bun|deno|pdm|rye|hatch|poe|nx|turbo|inv|invoke|just|task|mise|earthly|make)"
-    r"(?: -\S+(?: (?!-|run\b|r\b|t\b|test|workspace)[\w@./-]+)?| (?:run|run-script|r)| workspace [\w@./-]+)*"
-    r" (?:\S+:)?\+?t(?:est\S*)?(?!\S)"
+    r"|\b(?:npm|pnpm|yarn|bun|deno|pdm|rye|hatch|poe|nx|turbo|inv|invoke|just|task|mise|earthly|pixi|moon|pants"
+    r"|bazel|dagger call|make)(?: -\S+(?: (?!-|run\b|r\b|t\b|test|workspace)[\w@./-]+)?| (?:run|run-script|r)| workspace [\w@./-]+)*"
+    r" (?:\S*:)?\+?t(?:est\S*)?(?!\S)"
     r"|\b(?:npm|pnpm|yarn|bun) run (?:\S+:)?(?:coverage|ci|verify)\b"
-    r"|\b(?:make|just|task|mise run) (?:-\S+ )*\S*(?:test|check|ci)\b"
+    r"|\b(?:make|just|task|mise run) (?:-\S+ (?:(?!-)[\w./-]+ )?)*\S*(?:test|check|ci)\b"
     r"|\bdocker (?:buildx )?build\b.* --target[ =]\S*test|\bbake (?:\S+ )*\S*test"
     r"|^(?:(?:bash|sh|python3?|node|tsx|uv run|poetry run) )?(?:[\w.-]+/)*\S*test\S*\.(?:sh|py|m?js|ts)\b"
 )
@@ -25,24 +25,34 @@ _BUILDS = re.compile(
     r"\b(?:docker|podman|nerdctl|depot) (?:-\S+ (?:[\w./-]+ )?)?(?:buildx |image )?(?:build|bake)\b"
     r"|\bdocker[ -]compose\b.* (?:build\b|--build\b)|\bbuildah\b|\bkaniko\b|\bpack build\b|\bskaffold (?:build|run)\b"
     r"|\baz acr build\b|\bgcloud builds submit\b|\bearthly \S*\+\S*(?:build|image|docker)"
-    r"|\b(?:make|just|task|mise run|mise r|inv|poe) (?:-\S+ )*\S*(?:image|docker|container|build)"
+    r"|\b(?:make|just|task|mise run|mise r|inv|invoke|pixi run|poe) (?:-\S+ )*\S*(?:image|docker|container|build)"
     r"|\b(?:npm|pnpm|yarn|bun) run \S*(?:docker|image|container)|^(?:(?:bash|sh) )?\S*(?:image|docker|build)\S*\.sh\b"
 )
 _BUILDING_ACTION = re.compile(
     r"build-push|docker-build|buildah-build|bake-action|kaniko|publish-docker|build-image"
 )
 _IDLE = re.compile(
-    r"^(?:echo|printf)\b|--collect-only|--co\b|--version"
+    r"^(?:echo|printf|which|type|command -v)\b|--(?:collect-only|co|version|help|fixtures|markers|setup-plan)\b|\s-h$"
     r"|^(?!make|just|task|mise|pytest)(?:\S+ ){1,4}?(?:install|add)\b"
 )
 """Commands that name the program that runs tests, and run none."""
 _COMMANDS = re.compile(r"&&|\|\|?|;")
-_FORGIVEN = re.compile(r"\|\| *(?:true|:|exit 0|echo\b(?!.*exit [1-9]).*)$")
+_FORGIVEN = re.compile(r"\|\| *[({; ]*(?:true|:|exit 0|(?:echo|printf)\b(?!.*exit [1-9$]).*)[ ;)}]*$")
+_BLOCK = re.compile(r"\|\| *[({][^(){}]*[)}]")
+"""What is done on many lines where a command fails."""
 _MATRIX = re.compile(r"\$\{\{ *matrix\.(?P<name>[\w-]+) *\}\}")
 _MOST_VALUES = 20
 """Of a matrix, and references to it in a step."""
 _LONGEST_VALUE = 100
-_NEVER = {"false", "${{ false }}", "${{false}}"}
+_NEVER = re.compile(
+    r"(?:\$\{\{)?\s*(?:false|github\.event_name\s*==\s*'(?:schedule|workflow_dispatch|release)')\s*(?:\}\})?",
+    re.IGNORECASE,
+)
+"""Conditions that no push and no pull request meets."""
+_COMMAND_INPUTS = ("command", "run", "runCmd", "cmd")
+"""What actions call the command that they run in a container, or again if it fails."""
+_MOST_NEEDS = 20
+"""Jobs in a row of which each needs the one before."""
 _MOST_ACTIONS = 50
 """Of the repository, in a job."""
 _MOST_CHARACTERS = 1_000
@@ -84,27 +94,56 @@ def _awaited(workflow: dict[str, Any]) -> set[str]:
 
 def _called(workflow: dict[str, Any]) -> Iterator[str]:
     """Yield the paths of the reusable workflows that a workflow's jobs are."""
-    for job in map(table, table(workflow.get("jobs")).values()):
+    for job in _jobs(workflow):
         if str(job.get("uses") or "").startswith("./"):
             yield str(job["uses"])
+
+
+def _jobs(workflow: dict[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the jobs that can run: a job without a condition of its own is skipped if one that it needs is."""
+    jobs = {str(name): table(job) for name, job in table(workflow.get("jobs")).items()}
+    skipped = {name for name, job in jobs.items() if _is_never(job)}
+    for _ in islice(jobs, _MOST_NEEDS):
+        skipped |= {
+            name for name, job in jobs.items() if "if" not in job and not skipped.isdisjoint(_needs(job))
+        }
+    return (job for name, job in jobs.items() if name not in skipped)
+
+
+def _needs(job: Mapping[str, Any]) -> list[str]:
+    needs = job.get("needs")
+    return [str(one) for one in (needs if isinstance(needs, list) else [needs])]
 
 
 def tests(workflow: dict[str, Any], actions: Actions) -> bool:
     """Whether a workflow runs tests, and fails where they fail."""
     return any(
-        _TESTS.search(command) and not _IDLE.search(command)
+        _builds_tests(step)
+        or any(
+            _TESTS.search(command) and not _IDLE.search(command)
+            for line in _lines(step)
+            if not _FORGIVEN.search(line)
+            for command in _commands(line)
+        )
         for step in _steps(workflow, actions)
         if not _is_on(step.get("continue-on-error"))
-        for line in _lines(step)
-        if not _FORGIVEN.search(line)
-        for command in _commands(line)
     )
+
+
+def _builds_tests(step: Mapping[str, Any]) -> bool:
+    """Whether a step builds a stage of an image that is called after its tests."""
+    given = table(step.get("with"))
+    return _uses_a_builder(step) and "test" in f"{given.get('target')} {given.get('targets')}"
+
+
+def _uses_a_builder(step: Mapping[str, Any]) -> bool:
+    return bool(_BUILDING_ACTION.search(str(step.get("uses") or "").partition("@")[0].lower()))
 
 
 def builds(workflow: dict[str, Any], actions: Actions) -> bool:
     """Whether a workflow builds an image."""
     return any(
-        _BUILDING_ACTION.search(str(step.get("uses") or "").partition("@")[0].lower())
+        _uses_a_builder(step)
         or any(
             _BUILDS.search(command) and not _IDLE.search(command)
             for line in _lines(step)
@@ -115,7 +154,10 @@ def builds(workflow: dict[str, Any], actions: Actions) -> bool:
 
 
 def _lines(step: Mapping[str, Any]) -> Iterator[str]:
-    for line in re.sub(r"\\\n", " ", str(step.get("run") or "")).splitlines():
+    given = table(step.get("with"))
+    runs = [step.get("run"), *(given.get(name) for name in _COMMAND_INPUTS)]
+    text = "\n".join(re.sub(r"\\\n", " ", str(run)) for run in runs if run)
+    for line in _BLOCK.sub(lambda found: found[0].replace("\n", "; "), text).splitlines():
         if not line.strip().startswith("#"):
             yield " ".join(line[:_MOST_CHARACTERS].split())
 
@@ -128,8 +170,8 @@ def _commands(line: str) -> Iterator[str]:
 
 def _steps(workflow: dict[str, Any], actions: Actions) -> Iterator[Mapping[str, Any]]:
     """Yield the steps of a workflow that can run, and those of the composite actions that it uses."""
-    for job in map(table, table(workflow.get("jobs")).values()):
-        if not _is_never(job) and not _is_on(job.get("continue-on-error")):
+    for job in _jobs(workflow):
+        if not _is_on(job.get("continue-on-error")):
             matrix = table(table(job.get("strategy")).get("matrix"))
             for step in _with_actions(listed(job.get("steps")), actions, set()):
                 yield {**step, "run": "\n".join(_runs(str(step.get("run") or ""), matrix))}
@@ -156,12 +198,14 @@ def _with_actions(steps: Sequence[Any], actions: Actions, seen: set[str]) -> Ite
         used = posixpath.normpath(str(step.get("uses") or ""))
         if used in actions and used not in seen and len(seen) < _MOST_ACTIONS:
             seen.add(used)
-            yield from _with_actions(listed(table(actions[used].get("runs")).get("steps")), actions, seen)
+            own = _with_actions(listed(table(actions[used].get("runs")).get("steps")), actions, seen)
+            is_forgiven = _is_on(step.get("continue-on-error"))
+            yield from ({**one, "continue-on-error": True} if is_forgiven else one for one in own)
 
 
 def _is_never(one: Mapping[str, Any]) -> bool:
     """Whether a job or a step has a condition that is never true."""
-    return "if" in one and str(one["if"]).strip().lower() in _NEVER
+    return "if" in one and bool(_NEVER.fullmatch(str(one["if"]).strip()[:_LONGEST_VALUE]))
 
 
 def _is_on(value: Any) -> bool:

@@ -1040,6 +1040,11 @@ def test_what_is_right_in_another_way_passes(case: str) -> None:
         "bash scripts/test.sh",
         "CI=1 pytest",
         "pip install -r requirements.txt && pytest",
+        "make -C . ci",
+        "pixi run test",
+        "bazel test //...",
+        "moon run :test",
+        "pytest || { echo failed; exit 1; }",
     ],
 )
 def test_commands_that_run_tests(command: str) -> None:
@@ -1058,10 +1063,55 @@ def test_commands_that_run_tests(command: str) -> None:
         "echo pytest",
         "pytest --collect-only",
         "pytest || true",
+        "pytest || (echo failed)",
+        "pytest || {\n  printf failed\n}",
+        "pytest --help",
+        "pytest --fixtures",
+        "which pytest",
     ],
 )
 def test_commands_that_run_none(command: str) -> None:
     assert not workflow.tests({"jobs": {"test": {"steps": [{"run": command}]}}}, {})
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"uses": "nick-fields/retry@v3", "with": {"max_attempts": 2, "command": "pytest"}},
+        {"uses": "devcontainers/ci@v0.3", "with": {"runCmd": "npm test"}},
+        {"uses": "docker/build-push-action@v6", "with": {"target": "tests"}},
+    ],
+)
+def test_actions_that_run_tests(step: dict[str, object]) -> None:
+    assert workflow.tests({"jobs": {"test": {"steps": [step]}}}, {})
+
+
+CALLED = {"on": {"workflow_call": None}, "jobs": {"a": {"steps": [{"run": "pytest"}]}}}
+
+
+@pytest.mark.parametrize("condition", ["false", "${{ false }}", "github.event_name == 'schedule'"])
+def test_what_no_push_starts_is_not_called(condition: str) -> None:
+    caller = {"on": "push", "jobs": {"tests": {"uses": "./a.yml", "if": condition}}}
+
+    assert workflow.run_on_changes({"b.yml": caller, "a.yml": CALLED}) == [caller]
+
+
+@pytest.mark.parametrize(("condition", "runs"), [({}, False), ({"if": "always()"}, True)])
+def test_a_job_that_needs_one_that_is_skipped_is_skipped(condition: dict[str, str], *, runs: bool) -> None:
+    jobs = {
+        "never": {"if": False},
+        "between": {"needs": "never"},
+        "tests": {"needs": ["between"], "steps": [{"run": "pytest"}], **condition},
+    }
+
+    assert workflow.tests({"jobs": jobs}, {}) is runs
+
+
+def test_an_action_whose_failure_is_ignored_runs_no_tests() -> None:
+    actions = {"test": {"runs": {"steps": [{"run": "pytest"}]}}}
+    step = {"uses": "./test", "continue-on-error": True}
+
+    assert not workflow.tests({"jobs": {"a": {"steps": [step]}}}, actions)
 
 
 @pytest.mark.parametrize(
