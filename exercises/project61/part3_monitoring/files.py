@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos.history import File, History
-from exercises.project61.part3_monitoring.panels import asks_prometheus, panels
+from exercises.project61.part3_monitoring.panels import annotations, asks_prometheus, panels, variables
 from exercises.project61.values import listed, table
 from lab import compose_file
 from lab.reading import as_json
@@ -51,11 +51,12 @@ _REFERENCE = re.compile(r"\$\{?(?P<name>\w+)\}?")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An expression of a dashboard."""
+    """An expression of a dashboard: of a panel, an annotation or a variable, which `place` names."""
 
     file: File
-    panel: str
+    place: str
     text: str
+    is_of_panel: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Rule:
     record: str = ""
     lasting: str = ""
     severity: str = ""
+    is_managed: bool = False
+    """Whether it is one of Grafana's own."""
 
 
 def queries(history: History) -> list[Query]:
@@ -103,7 +106,11 @@ def _queries(file: File, dashboard: Any) -> Iterator[Query]:
             if not isinstance(target, dict) or not asks_prometheus(panel, target):
                 continue
             if isinstance(target.get("expr"), str) and target["expr"].strip():
-                yield Query(file, str(panel.get("title") or "without a title"), target["expr"])
+                yield Query(file, f"panel '{panel.get('title') or 'without a title'}'", target["expr"])
+    for name, text in annotations(dashboard):
+        yield Query(file, f"annotation '{name}'", text, is_of_panel=False)
+    for name, text in variables(dashboard):
+        yield Query(file, f"variable '{name}'", text, is_of_panel=False)
 
 
 def _rules(file: File, document: Any, depth: int = _MOST_LISTS) -> Iterator[Rule]:
@@ -171,6 +178,7 @@ def _rule(file: File, rule: Mapping[str, Any]) -> Rule:
         record=str(rule.get("record") or ""),
         lasting=str(rule.get("for") or ""),
         severity=str(labels.get("severity") or "") if isinstance(labels, dict) else "",
+        is_managed="title" in rule,
     )
 
 

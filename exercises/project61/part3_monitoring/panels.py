@@ -7,6 +7,10 @@ from typing import Any
 from exercises.project61.values import listed, table
 
 _DEPTH = 50
+_ASKED = re.compile(r"label_values\((?P<labelled>.+),\s*\w+\s*\)|query_result\((?P<result>.+)\)", re.DOTALL)
+"""What the query of a variable is that has an expression."""
+_MOST_CHARACTERS = 2_000
+"""Of the query of a variable."""
 _OTHERS = re.compile(
     r"loki|tempo|jaeger|zipkin|elastic|opensearch|postgres|mysql|influx|cloudwatch|testdata|__expr__",
     re.IGNORECASE,
@@ -24,6 +28,23 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield model
     for element in map(table, table(dashboard.get("elements")).values()):
         yield _of_version_2(table(element.get("spec")))
+
+
+def annotations(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the names and expressions of a dashboard's annotations."""
+    for one in map(table, listed(table(dashboard.get("annotations")).get("list"))):
+        if isinstance(one.get("expr"), str) and one["expr"].strip() and asks_prometheus({}, one):
+            yield str(one.get("name")), one["expr"]
+
+
+def variables(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the names and expressions of those of a dashboard's variables whose values Prometheus has."""
+    for one in map(table, listed(table(dashboard.get("templating")).get("list"))):
+        query = one.get("query")
+        text = table(query).get("query") if isinstance(query, dict) else query
+        asked = _ASKED.fullmatch(str(text or "").strip()[:_MOST_CHARACTERS])
+        if asked and asks_prometheus({}, one):
+            yield str(one.get("name")), asked["labelled"] or asked["result"]
 
 
 def asks_prometheus(panel: Mapping[str, Any], target: Mapping[str, Any]) -> bool:

@@ -25,18 +25,22 @@ _VARIABLE = re.compile(
     rf"|(?P<name>(?<![\w:])[A-Za-z_:][\w:]*{_REFERENCE}[\w:]*|{_REFERENCE}(?:[\w:]+|(?=\s*[{{\[])))|(?P<value>{_REFERENCE})"
 )
 _COMPARISONS = {">", ">=", "<", "<="}
+_LIMITS = _COMPARISONS | {"==", "!="}
+_SELECTIONS = {"topk", "bottomk", "limitk", "limit_ratio"}
+"""Aggregations that keep the labels of what they select."""
 _UNKNOWN = "name_in_a_variable"
 """What stands for a metric whose name, or a part of it, is in a variable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An expression that parses: the names of its metrics, and whether it is a share of errors or a latency."""
+    """An expression that parses: the names of its metrics, and whether it is a share of errors or a latency, or compares."""
 
     metrics: frozenset[str]
     divides: bool
     selects_errors: bool
     measures_latency: bool
+    compares: bool
 
 
 def read(text: str) -> Expression:
@@ -54,7 +58,9 @@ def read(text: str) -> Expression:
         metrics=names,
         divides=any(map(_is_share, found)),
         selects_errors=any(map(_selects_errors, selectors)),
-        measures_latency=any(map(_LATENCY.search, names)) or any(map(_is_quantile, found)),
+        measures_latency=not any(map(_loses_bounds, found))
+        and (any(map(_LATENCY.search, names)) or any(map(_is_quantile, found))),
+        compares=any(map(_compares, found)),
     )
 
 
@@ -82,6 +88,10 @@ def _is_share(one: promql_parser.Expr) -> bool:
     return str(one.op) == "/" or (compares and (_has_multiple(one.lhs) or _has_multiple(one.rhs)))
 
 
+def _compares(one: promql_parser.Expr) -> bool:
+    return isinstance(one, promql_parser.BinaryExpr) and str(one.op) in _LIMITS
+
+
 def _has_multiple(one: promql_parser.Expr) -> bool:
     """Whether something that is selected is multiplied with a number in an expression, or divided by one."""
     return any(
@@ -107,8 +117,30 @@ def _is_quantile(one: promql_parser.Expr) -> bool:
     return isinstance(one, promql_parser.Call) and one.func.name == "histogram_quantile"
 
 
+def _loses_bounds(one: promql_parser.Expr) -> bool:
+    """Whether an expression takes a quantile of buckets whose bounds an aggregation has dropped: it has no value, ever."""
+    return _is_quantile(one) and any(
+        isinstance(each, promql_parser.AggregateExpr) and _drops_bounds(each) and _has_buckets(each)
+        for each in _parts(one)
+    )
+
+
+def _drops_bounds(one: promql_parser.AggregateExpr) -> bool:
+    if str(one.op) in _SELECTIONS:
+        return False
+    if one.modifier is None:
+        return True
+    is_without: bool = one.modifier.type == promql_parser.AggModifierType.Without
+    return ("le" in one.modifier.labels) == is_without
+
+
+def _has_buckets(one: promql_parser.Expr) -> bool:
+    selectors = (each for each in _parts(one) if isinstance(each, promql_parser.VectorSelector))
+    return any(name.endswith("_bucket") for each in selectors for name in _names(each))
+
+
 def _without_variables(text: str, value: str) -> str:
-    text = _DURATION.sub("5m", text)
+    text = _DURATION.sub(lambda found: "5m:1m" if ":" in _LABEL.sub("", found[0]) else "5m", text)
     text = _LABELS.sub(lambda found: _LABEL.sub("label", found[0]), text)
     return _VARIABLE.sub(
         lambda found: _UNKNOWN if found["name"] else value if found["value"] else found[0], text

@@ -715,12 +715,60 @@ def test_a_number_of_errors_is_no_share(count: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "buckets",
+    [
+        "sum by (le, route) (rate(b_bucket[5m]))",
+        "sum without (route) (rate(b_bucket[5m]))",
+        "sum(rate(b[5m]))",
+    ],
+)
+def test_quantiles_of_summed_buckets_are_latencies(buckets: str) -> None:
+    assert objective(ALERT.replace("rate(b_bucket[5m])", buckets)).passed
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"annotations": {"list": [{"name": "deploys", "expr": "changes(no_such_metric[1m])"}]}},
+        {"templating": {"list": [{"name": "model", "query": "label_values(no_such_metric{a='$b'}, model)"}]}},
+        {"templating": {"list": [{"name": "model", "query": {"query": "query_result(no_such_metric)"}}]}},
+    ],
+)
+def test_annotations_and_variables_ask_for_metrics_too(beside: dict[str, Any]) -> None:
+    verdict = shown({"grafana/a.json": json.dumps({"panels": [SHOWN], **beside})})
+
+    assert verdict.status == "failed"
+    assert "does not have no_such_metric" in verdict.actual
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        {"query": "label_values(llm_tokens_total, model)"},
+        {"query": "label_values(job)"},
+        {"query": "label_values($metric, model)"},
+        {"query": "label_values({app='a'}, pod)", "datasource": {"type": "loki"}},
+        {"query": "a, b"},
+        {"query": "metrics(http_.*)"},
+    ],
+)
+def test_variables_of_dashboards_may_ask_otherwise(variable: dict[str, Any]) -> None:
+    assert shown(
+        {"grafana/a.json": json.dumps({"panels": [SHOWN], "templating": {"list": [variable]}})}
+    ).passed
+
+
+@pytest.mark.parametrize(
     ("old", "new", "actual"),
     [
         ("for: 5m, ", "for: 0s, ", "no `for` or no severity"),
         ("sum(rate(a_total[5m]))", "60", "none on the share of errors"),
         ("for: 5m, ", "", "no `for` or no severity"),
         ("severity", "importance", "no `for` or no severity"),
+        ("errors:ratio > 0.05", "errors:ratio", "Errors has no limit"),
+        ("rate(b_bucket[5m])", "sum(rate(b_bucket[5m]))", "none on latency"),
+        ("rate(b_bucket[5m])", "sum without (le) (rate(b_bucket[5m]))", "none on latency"),
+        ("rate(b_bucket[5m])", "sum by (route) (rate(b_bucket[5m]))", "none on latency"),
         ("errors:ratio > 0.05", "up == 0", "none on the share of errors"),
         ("histogram_quantile(0.9, rate(b_bucket[5m]))", "b_total", "none on latency"),
         ("[5m])) > 3", "[5m]) > 3", "none on latency; rule Slow does not parse"),
@@ -745,6 +793,8 @@ def test_an_expression_that_would_take_the_parser_too_long_is_refused(text: str)
         "sum by ($by) (a_total)",
         'a_total{job=~"${job:regex}"}',
         "rate(a_total[${every}:1m])",
+        "max_over_time(sum(a_total)[$__range:$__interval])",
+        "max_over_time(sum(a_total)[${every:text}:])",
         '{__name__="a_total"}',
         "sum by ($a, ${b:csv}) (a_total)",
         "a_total offset $__interval",
