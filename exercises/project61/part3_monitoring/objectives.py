@@ -77,7 +77,7 @@ def alerts_have_an_objective(monitoring_files: History) -> Verdict:
     whole = {rule for rule in made if _lasts(rule) and rule.severity}
     kinds: Mapping[str, Callable[[promql.Expression], bool]] = {
         "the share of errors": lambda one: one.divides and one.selects_errors,
-        "latency": lambda one: one.measures_latency,
+        "latency": lambda one: one.measures_latency and not one.loses_bounds,
     }
     named = []
     for kind, fits in kinds.items():
@@ -85,7 +85,7 @@ def alerts_have_an_objective(monitoring_files: History) -> Verdict:
         right = [rule for rule, one in fitting.items() if rule in whole and _has_limit(rule, one)]
         if not right:
             unfinished = [*(rule for rule in fitting if rule not in whole), *fitting]
-            actual = f"none on {kind}"
+            actual = f"none on {kind}{_lost(made) if kind == 'latency' else ''}"
             if unfinished:
                 lacks = "no limit" if unfinished[0] in whole else "no `for` or no severity"
                 actual = f"{unfinished[0].alert} has {lacks}"
@@ -94,6 +94,12 @@ def alerts_have_an_objective(monitoring_files: History) -> Verdict:
             return failed(expected, excerpt(actual), *(rule.file for rule in (unfinished or broken)[:1]))
         named.append(right[0])
     return passed(f"{named[0].alert} and {named[1].alert}", named[0].file)
+
+
+def _lost(made: Mapping[Rule, promql.Expression]) -> str:
+    """Say which alert would be one on latency, if its buckets still had their bounds."""
+    lost = next((rule for rule, one in made.items() if one.loses_bounds), None)
+    return f"; the quantile of {lost.alert} has lost the label le of its buckets" if lost else ""
 
 
 def _has_limit(rule: Rule, one: promql.Expression) -> bool:
@@ -161,5 +167,6 @@ def _expanded(
         divides=any(part.divides for part in parts),
         selects_errors=any(part.selects_errors for part in parts),
         measures_latency=any(part.measures_latency for part in parts),
+        loses_bounds=any(part.loses_bounds for part in parts),
         compares=any(part.compares for part in parts),
     )

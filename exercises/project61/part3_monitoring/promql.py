@@ -40,6 +40,8 @@ class Expression:
     divides: bool
     selects_errors: bool
     measures_latency: bool
+    loses_bounds: bool
+    """Whether it takes a quantile of buckets whose bounds an aggregation has dropped: it has no value, ever."""
     compares: bool
 
 
@@ -58,8 +60,8 @@ def read(text: str) -> Expression:
         metrics=names,
         divides=any(map(_is_share, found)),
         selects_errors=any(map(_selects_errors, selectors)),
-        measures_latency=not any(map(_loses_bounds, found))
-        and (any(map(_LATENCY.search, names)) or any(map(_is_quantile, found))),
+        measures_latency=any(map(_LATENCY.search, names)) or any(map(_is_quantile, found)),
+        loses_bounds=any(map(_loses_bounds, found)),
         compares=any(map(_compares, found)),
     )
 
@@ -118,7 +120,6 @@ def _is_quantile(one: promql_parser.Expr) -> bool:
 
 
 def _loses_bounds(one: promql_parser.Expr) -> bool:
-    """Whether an expression takes a quantile of buckets whose bounds an aggregation has dropped: it has no value, ever."""
     return _is_quantile(one) and any(
         isinstance(each, promql_parser.AggregateExpr) and _drops_bounds(each) and _has_buckets(each)
         for each in _parts(one)

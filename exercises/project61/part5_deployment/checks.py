@@ -100,9 +100,12 @@ def workflow_tests_and_builds(deployment_files: History) -> Verdict:
             return failed(expected, f"{file.path}: {wrong}", file)
         loaded[file.path] = one
     running, actions = workflow.run_on_changes(loaded), _actions(deployment_files)
+    ignores = any(workflow.ignores_tests(one, actions) for one in running)
     seen = {
         "runs on push or pull requests": bool(running),
-        "runs the tests": any(workflow.tests(one, actions) for one in running),
+        f"runs the tests{' and fails where they fail' if ignores else ''}": any(
+            workflow.tests(one, actions) for one in running
+        ),
         "builds the image": any(workflow.builds(one, actions) for one in running),
     }
     if missing := [what for what, done in seen.items() if not done]:

@@ -117,16 +117,24 @@ def _needs(job: Mapping[str, Any]) -> list[str]:
 
 def tests(workflow: dict[str, Any], actions: Actions) -> bool:
     """Whether a workflow runs tests, and fails where they fail."""
-    return any(
-        _builds_tests(step)
-        or any(
-            _TESTS.search(command) and not _IDLE.search(command)
-            for line in _lines(step)
-            if not _FORGIVEN.search(line)
-            for command in _commands(line)
-        )
-        for step in _steps(workflow, actions)
-        if not _is_on(step.get("continue-on-error"))
+    return any(_runs_tests(step, is_strict=True) for step in _steps(workflow, actions))
+
+
+def ignores_tests(workflow: dict[str, Any], actions: Actions) -> bool:
+    """Whether a workflow runs tests, but does not fail where they fail."""
+    steps = list(_steps(workflow, actions))
+    return any(_runs_tests(step, is_strict=False) for step in steps) and not tests(workflow, actions)
+
+
+def _runs_tests(step: Mapping[str, Any], *, is_strict: bool) -> bool:
+    """Whether a step runs tests; if `is_strict`, it also has to fail where they fail."""
+    if is_strict and _is_on(step.get("continue-on-error")):
+        return False
+    return _builds_tests(step) or any(
+        _TESTS.search(command) and not _IDLE.search(command)
+        for line in _lines(step)
+        if not (is_strict and _FORGIVEN.search(line))
+        for command in _commands(line)
     )
 
 

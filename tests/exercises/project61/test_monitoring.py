@@ -766,7 +766,7 @@ def test_variables_of_dashboards_may_ask_otherwise(variable: dict[str, Any]) -> 
         ("for: 5m, ", "", "no `for` or no severity"),
         ("severity", "importance", "no `for` or no severity"),
         ("errors:ratio > 0.05", "errors:ratio", "Errors has no limit"),
-        ("rate(b_bucket[5m])", "sum(rate(b_bucket[5m]))", "none on latency"),
+        ("rate(b_bucket[5m])", "sum(rate(b_bucket[5m]))", "none on latency; the quantile of Slow has lost"),
         ("rate(b_bucket[5m])", "sum without (le) (rate(b_bucket[5m]))", "none on latency"),
         ("rate(b_bucket[5m])", "sum by (route) (rate(b_bucket[5m]))", "none on latency"),
         ("errors:ratio > 0.05", "up == 0", "none on the share of errors"),
