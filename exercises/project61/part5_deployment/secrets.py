@@ -2,6 +2,8 @@
 
 import re
 
+from lab.reading import as_json
+
 _WORDS = re.compile(r"[_.\-\s]+|(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_ENDS = frozenset(
     {"key", "keys", "secret", "secrets", "token", "password", "passwd", "pwd", "credential", "credentials"}
@@ -43,17 +45,26 @@ def is_secret(name: str) -> bool:
 
 def gives_away(name: str, value: str) -> bool:
     """Whether a value under a name is a secret in clear: no reference, path or switch, and nothing to be replaced."""
-    return is_in_clear(name, value) and not _PLACEHOLDER.search(_secret_part(name, value))
+    return any(_is_plain(part) and not _PLACEHOLDER.search(part) for part in _secret_parts(name, value))
 
 
 def is_in_clear(name: str, value: str) -> bool:
     """Whether a value under a name is a secret in clear, even one that is meant to be replaced."""
-    secret = _REFERENCE.sub("", _secret_part(name, value)).strip("\"' ")
+    return any(map(_is_plain, _secret_parts(name, value)))
+
+
+def _is_plain(part: str) -> bool:
+    secret = _REFERENCE.sub("", part).strip("\"' ")
     return bool(secret) and not secret.startswith("/") and secret.lower() not in _SWITCHES | _NO_KEYS
 
 
-def _secret_part(name: str, value: str) -> str:
-    """Return what is secret of a value: all of it, or the password in a URL; an empty string for nothing."""
+def _secret_parts(name: str, value: str) -> list[str]:
+    """Return what is secret of a value: all of it, the password in a URL, or those in a list of users."""
     if found := _PASSWORD_IN_URL.search(value):
-        return found["password"]
-    return value if is_secret(name) else ""
+        return [found["password"]]
+    if not is_secret(name):
+        return []
+    users = as_json(value) if value.lstrip().startswith("[") else None
+    if isinstance(users, list) and all(isinstance(user, dict) for user in users):
+        return [str(user.get("password", "")) for user in users]
+    return [value]

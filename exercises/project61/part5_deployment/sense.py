@@ -80,8 +80,8 @@ def _grace(api: Object, container: Object) -> Iterator[str]:
     hook = table(table(container.get("lifecycle")).get("preStop"))
     slept = _number(table(hook.get("sleep")).get("seconds"), 0.0)
     command = " ".join(map(str, listed(table(hook.get("exec")).get("command"))))
-    if found := re.search(r"\bsleep (\d+)", command):
-        slept = float(found[1])
+    if found := re.search(r"\bsleep (\d{1,6})([mh]?)", command):
+        slept = float(found[1]) * {"": 1, "m": 60, "h": 3600}[found[2]]
     if grace - slept <= LEAST_GRACE_SECONDS:
         yield (
             f"terminationGracePeriodSeconds leaves {grace - slept:g} s after SIGTERM,"

@@ -294,6 +294,11 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [(DEPLOYMENT, "{sleep: {seconds: 5}}", '{exec: {command: [sh, -c, "sleep 20"]}}')],
         "leaves 25 s",
     ),
+    "a hook that sleeps for a minute": (
+        checks.manifests_make_sense,
+        [(DEPLOYMENT, "{sleep: {seconds: 5}}", '{exec: {command: [sh, -c, "sleep 1m"]}}')],
+        "leaves -15 s",
+    ),
     "no requests": (
         checks.manifests_make_sense,
         [(DEPLOYMENT, "requests: {cpu: 250m, memory: 192Mi}", "requests: {}")],
@@ -1236,6 +1241,9 @@ def test_a_chart_alone_is_no_manifest() -> None:
         ("DATABASE_URL", "postgresql://api:3f9c2a@db/api", True),
         ("CACHE", "redis://:3f9c2a@redis:6379", True),
         ("BOOTSTRAP_USERS", '[{"username": "a", "password": "b"}]', True),
+        ("BOOTSTRAP_USERS", '[{"username": "a@example.com", "password": "b"}]', True),
+        ("BOOTSTRAP_USERS", '[{"username": "a", "password": "change-me"}]', False),
+        ("BOOTSTRAP_USERS", "[]", False),
         ("MAX_TOKENS", "512", False),
         ("JWT_PUBLIC_KEY", "MIIB", False),
         ("API_KEY_HEADER", "X-API-Key", False),
