@@ -134,8 +134,7 @@ class _Reader:
             self._finish(words, shell_name)
 
     def _shell(self, name: str, words: list[str]) -> None:
-        flags = [word for word in words if word.startswith("-")]
-        rest = [word for word in words if not word.startswith("-")]
+        flags, rest = _shell_options(words)
         if not rest:
             raise self._unclear(f"only starts {name}")
         if any("c" in flag for flag in flags if not flag.startswith("--")):
@@ -272,6 +271,16 @@ class _Reader:
 
     def _unclear(self, problem: str) -> UnclearStartError:
         return UnclearStartError(f"The start command of {self._container.origin} {problem}")
+
+
+def _shell_options(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split the options of a shell off the front of `words`; what follows a script is the script's."""
+    flags, rest = [], list(words)
+    while rest and rest[0].startswith(("-", "+")):
+        flags.append(rest.pop(0))
+        if flags[-1].endswith("o") and not flags[-1].startswith("--") and rest:
+            rest.pop(0)  # the option's name, such as pipefail
+    return flags, rest
 
 
 def _options(words: list[str], with_value: frozenset[str]) -> tuple[list[str], list[tuple[str, str]]]:

@@ -60,6 +60,7 @@ def read(repository: Repository, command: Command) -> StartCommand:
         ("pip install -r requirements.txt && uvicorn main:app", UVICORN),
         (["sh", "-c", "uvicorn main:app --port $PORT"], UVICORN),
         (["/bin/bash", "-lc", "exec uvicorn main:app"], UVICORN),
+        (["bash", "-euo", "pipefail", "-c", "uvicorn main:app"], UVICORN),
         (["uvicorn", "main:app", "--port", "80"], UVICORN),
         (["tini", "--", "sh", "-c", "uvicorn main:app"], UVICORN),
     ],
@@ -120,6 +121,15 @@ def test_a_script_hands_on_its_arguments(repository: Repository) -> None:
     repository.write({"entry.sh": '#!/bin/sh\nset -e\nexec "$@"\n'})
     start = read(repository, ["./entry.sh", "uvicorn", "main:app"])
     assert (start.words, start.shell, start.before) == (UVICORN, "", "")
+
+
+@pytest.mark.parametrize("shell", [["sh"], ["bash", "-e"], ["bash", "-o", "pipefail"]])
+def test_a_script_by_a_shell_has_its_arguments_with_their_options(
+    repository: Repository, shell: list[str]
+) -> None:
+    repository.write({"entry.sh": 'exec "$@"\n'})
+    start = read(repository, [*shell, "entry.sh", "uvicorn", "main:app", "--app-dir", "src"])
+    assert start.words == ["uvicorn", "main:app", "--app-dir", "src", *ADDRESS]
 
 
 def test_an_executable_of_python(repository: Repository) -> None:
