@@ -7,6 +7,7 @@ import yaml
 
 MAX_LENGTH: Final = 128 * 1024
 """Characters; compose files have a few thousand, and the loader takes seconds for a hundred thousand."""
+_MERGE: Final = "<<"
 MAX_NODES: Final = 20_000
 """Values, with those of an anchor counted again for each of its aliases: nested aliases grow exponentially."""
 
@@ -22,6 +23,20 @@ def load(text: str) -> Any:
 def load_all(text: str) -> list[Any]:
     """Return the documents of a YAML file, within the same bounds and with the same errors."""
     return list(_loaded(text, lambda: list(yaml.load_all(text, _Loader))))
+
+
+def repeated_key(text: str) -> str:
+    """Return the first key that a mapping in a YAML text has twice, with its line; an empty string for none.
+
+    Docker Compose, kubectl and GitHub refuse such a text, whose first value PyYAML drops without a word.
+    """
+    return str(_loaded(text, lambda: _repeated_key(_Loader(text))))
+
+
+def _repeated_key(loader: "_Loader") -> str:
+    while not loader.repeated and loader.check_node():
+        loader.get_node()
+    return loader.repeated
 
 
 def _loaded(text: str, read: Callable[[], Any]) -> Any:
@@ -43,6 +58,8 @@ class _Loader(yaml.SafeLoader):
         super().__init__(stream)
         self._nodes = 0
         self._sizes: dict[yaml.Node, int] = {}
+        self.repeated = ""
+        """The first key that a mapping has twice, with its line."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         is_alias = self.check_event(yaml.AliasEvent)
@@ -57,6 +74,17 @@ class _Loader(yaml.SafeLoader):
             self._count(self._sizes[node])
         else:
             raise ValueError("an anchor contains itself")
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.value == _MERGE:
+                continue
+            if key.value in seen:
+                self.repeated = self.repeated or f"{key.value} (line {key.start_mark.line + 1})"
+            seen.add(key.value)
         return node
 
     def _count(self, nodes: int) -> None:

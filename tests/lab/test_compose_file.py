@@ -68,3 +68,19 @@ def test_the_bound_of_values_counts_what_aliases_stand_for(monkeypatch: pytest.M
     monkeypatch.setattr(compose_file, "MAX_NODES", 12)
     with pytest.raises(ValueError, match="more than 12 values"):
         load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "repeated"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "a (line 3)"),
+        ("a: 1\n---\nb: {c: 1, c: 2}\n", "c (line 3)"),
+        ("a: &x {c: 1}\nb: {<<: *x, c: 2}\n", ""),
+        ("a: &x {c: 1}\nb: {<<: *x, <<: *x}\n", ""),
+        ("- a: 1\n- a: 1\n", ""),
+        ("? [a]\n: 1\n? [a]\n: 2\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_key_that_a_mapping_has_twice_is_told(text: str, repeated: str) -> None:
+    assert compose_file.repeated_key(text) == repeated

@@ -8,6 +8,7 @@ from chaos.history import File, History
 from exercises.project61.part5_deployment import compose, manifests, schemas, sense, workflow
 from exercises.project61.part5_deployment.project import Project
 from lab import compose_file
+from lab.reading import excerpt
 from lab.verdict import Verdict, failed, passed
 
 READY = ("/health/detailed", "/health/ready", "/ready", "/readyz")
@@ -41,7 +42,11 @@ def compose_is_complete(deployment_files: History) -> Verdict:
     if file is None:
         return failed(expected, f"there is no {compose.NAMES[0]}")
     try:
-        wrong = project.problem or schemas.problem(compose_file.load(file.text), "compose-spec")
+        wrong = (
+            project.problem
+            or schemas.problem(compose_file.load(file.text), "compose-spec")
+            or _repeated(file)
+        )
     except ValueError as error:
         wrong = str(error)
     if wrong:
@@ -60,7 +65,8 @@ def manifests_are_valid(deployment_files: History) -> Verdict:
         found = _manifests(deployment_files)
     except ValueError as error:
         return failed(expected, str(error))
-    if wrong := list(schemas.kubernetes_problems(found.objects)):
+    repeated = (f"{file.path}: {key}" for file in found.files if (key := _repeated(file)))
+    if wrong := [*schemas.kubernetes_problems(found.objects), *repeated]:
         return failed(expected, "; ".join(wrong[:SHOWN]))
     return passed(f"{len(found.objects)} objects are valid")
 
@@ -96,7 +102,7 @@ def workflow_tests_and_builds(deployment_files: History) -> Verdict:
             one = workflow.load(file.text)
         except ValueError as error:
             return failed(expected, f"{file.path}: {error}", file)
-        if wrong := schemas.problem(one, "github-workflows"):
+        if wrong := schemas.problem(one, "github-workflows") or _repeated(file):
             return failed(expected, f"{file.path}: {wrong}", file)
         loaded[file.path] = one
     running, actions = workflow.run_on_changes(loaded), _actions(deployment_files)
@@ -111,6 +117,12 @@ def workflow_tests_and_builds(deployment_files: History) -> Verdict:
     if missing := [what for what, done in seen.items() if not done]:
         return failed(expected, f"none {' and '.join(missing)}", *files[:SHOWN])
     return passed(f"{len(files)} valid; tests and builds on changes", *files[:SHOWN])
+
+
+def _repeated(file: File) -> str:
+    """Say which key a mapping of a YAML file has twice; an empty string for none."""
+    key = compose_file.repeated_key(file.text)
+    return f"a mapping has {excerpt(key)} twice" if key else ""
 
 
 def _actions(history: History) -> dict[str, dict[str, Any]]:

@@ -46,7 +46,7 @@ class Manifests:
 
     `origin` is the kustomization that deploys them, if any. `others` are those in the repository that are not deployed
     with them, those that kustomizations generate included. `deployments` is what each kustomization makes of the objects that it reaches, and the objects that none
-    reaches. `has_chart` tells that there are templates of Helm's, which are no manifests yet.
+    reaches. `files` are those that hold the objects. `has_chart` tells that there are templates of Helm's, which are no manifests yet.
     """
 
     objects: tuple[Object, ...]
@@ -55,6 +55,7 @@ class Manifests:
     origin: str = ""
     deployments: "tuple[Manifests, ...]" = ()
     has_chart: bool = False
+    files: tuple[File, ...] = ()
 
     def of(self, kind: str) -> list[Object]:
         """Return the objects of a kind."""
@@ -104,6 +105,7 @@ def read(files: Sequence[File]) -> Manifests:
         tuple(_of_files(objects, objects)),
         deployments=tuple(_deployments(objects, kustomizations, generated)),
         has_chart=bool(charts),
+        files=tuple(file for file in files if objects.get(file.path)),
     )
 
 

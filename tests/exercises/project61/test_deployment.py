@@ -231,6 +231,21 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [(COMPOSE, "  redis:\n", "  redis:\n    memory: 1g\n")],
         "redis",
     ),
+    "a key of a service twice": (
+        checks.compose_is_complete,
+        [(COMPOSE, "  redis:\n", "  redis:\n    restart: always\n    restart: always\n")],
+        "a mapping has restart (line",
+    ),
+    "a key of a manifest twice": (
+        checks.manifests_are_valid,
+        [(BUDGET, "spec:\n", "spec:\n  minAvailable: 2\n")],
+        "disruption-budget.yaml: a mapping has minAvailable (line 7) twice",
+    ),
+    "a key of a workflow twice": (
+        checks.workflow_tests_and_builds,
+        [(WORKFLOW, "run: make test", "run: make test\n        run: make test")],
+        "a mapping has run (line",
+    ),
     "a number for a quantity": (
         checks.manifests_are_valid,
         [(DEPLOYMENT, "containerPort: 8000", 'containerPort: "8000"')],
