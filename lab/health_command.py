@@ -9,11 +9,11 @@ MOST_CHARACTERS: Final = 1_000
 
 _IDLE = re.compile(
     r"(?:/(?:usr/)?s?bin/)?(?:true|:|exit|echo|printf|sleep|ls|pwd|date|hostname|test|\[\[?|cd|set"
-    r"|pgrep|pidof|ps|kill|cat|stat|which|ss|netstat|lsof|command -v)(?![\w./-])",
+    r"|pgrep|pidof|ps|kill|cat|stat|which|ss|netstat|lsof|command -v)(?=\s|$)",
     re.IGNORECASE,
 )
 """What asks the service nothing: it succeeds as long as the container runs, and whatever the process does."""
-_FILTER = re.compile(r"(?:/(?:usr/)?bin/)?(?:e?grep|awk|sed|head|tail|wc|tr|cut|tee|jq)(?![\w./-])")
+_FILTER = re.compile(r"(?:/(?:usr/)?bin/)?(?:e?grep|awk|sed|head|tail|wc|tr|cut|tee|jq)(?=\s|$)")
 """What only passes on or judges what another command has said."""
 _TELLS_ITSELF = re.compile(r"\s(?:--version|--help)\b")
 _BY_THE_SHELL = re.compile(r"/dev/tcp/")
