@@ -19,6 +19,10 @@ _TELLS_ITSELF = re.compile(r"\s(?:--version|--help)\b")
 _BY_THE_SHELL = re.compile(r"/dev/tcp/")
 _SHELL = re.compile(r"^(?:/bin/)?(?:ba|da|a)?sh -l?c ")
 _COMMANDS = re.compile(r"&&|\|\|?|;|\n|\$\(|[`()]|(?<!>)&(?!\d)")
+_WORDS_BEFORE = re.compile(
+    r"^(?:(?:if|then|elif|else|fi|while|until|do|done|exec|sudo|timeout(?:\s+-\S+)*\s+\S+)(?:\s+|$))+"
+)
+"""Words of the shell's own, and programs that only start another."""
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _FORGIVEN = re.compile(r"(?:\|\|?|;|(?<![>&])&)\s*(?:true|:|exit 0|echo\b[^|;&]*)\s*$", re.IGNORECASE)
 
@@ -32,7 +36,8 @@ def asks_nobody(command: str) -> bool:
 
 def _commands(plain: str) -> Iterator[str]:
     """Yield the commands of a line, those within others included."""
-    return filter(None, (part.strip(" '\"!{}") for part in _COMMANDS.split(plain)))
+    parts = (part.strip(" '\"!{}") for part in _COMMANDS.split(plain))
+    return filter(None, (_WORDS_BEFORE.sub("", part, count=1) for part in parts))
 
 
 def _asks(command: str) -> bool:

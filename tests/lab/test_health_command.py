@@ -20,6 +20,8 @@ from lab.health_command import asks_nobody
         "exit 0 # redis-cli ping",
         "ps aux | grep -v grep | grep uvicorn",
         "ss -ltn | grep 6379",
+        "if pgrep uvicorn; then exit 0; else exit 1; fi",
+        "timeout 5 true",
         'test -n "$(pgrep uvicorn)"',
     ],
 )
