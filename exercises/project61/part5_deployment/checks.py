@@ -131,7 +131,7 @@ def _actions(history: History) -> dict[str, dict[str, Any]]:
     for file in history.of(File):
         if posixpath.basename(file.path) in {"action.yml", "action.yaml"}:
             with suppress(ValueError):
-                found[posixpath.dirname(file.path)] = workflow.load(file.text)
+                found[posixpath.dirname(file.path) or "."] = workflow.load(file.text)
     return found
 
 

@@ -16,7 +16,8 @@ FOLDERS = (
 _MANIFESTS = ("*.yml", "*.yaml", "Kustomization")
 PATTERNS = (
     *("*Dockerfile*", "*/*Dockerfile*", "src/**/*Dockerfile*", ".dockerignore", *_MANIFESTS),
-    *(f".github/{name}" for name in ("workflows/*.yml", "workflows/*.yaml", "actions/**/action.y*ml")),
+    *(f".github/{name}" for name in ("workflows/*.yml", "workflows/*.yaml", "**/action.y*ml")),
+    *(f"{folders}/action.y*ml" for folders in ("*", "*/*")),
     *(f"{folder}/**/{name}" for folder in FOLDERS for name in (*_MANIFESTS, "*Dockerfile*")),
 )
 

@@ -1185,6 +1185,22 @@ def test_a_kustomization_without_an_ending_counts(tmp_path: Path) -> None:
     assert verdict.passed, verdict.actual
 
 
+@pytest.mark.parametrize("folder", [".github/actions/run/tests", ".github/tests", "ci/tests", "."])
+def test_actions_may_be_in_any_folder(folder: str, tmp_path: Path) -> None:
+    action = tmp_path / folder / "action.yml"
+    action.parent.mkdir(parents=True, exist_ok=True)
+    action.write_text("runs: {using: composite, steps: [{run: pytest, shell: bash}]}\n")
+    recorded = {path for pattern in PATTERNS for path in tmp_path.glob(pattern) if path.is_file()}
+    files = changed((WORKFLOW, "run: make test", f"uses: ./{folder}"))
+
+    verdict = judged(
+        checks.workflow_tests_and_builds,
+        {**files, **{path.relative_to(tmp_path).as_posix(): path.read_text() for path in recorded}},
+    )
+
+    assert verdict.passed, verdict.actual
+
+
 @pytest.mark.parametrize("secret", [False, True])
 def test_an_environment_may_have_files_of_its_own(secret: bool) -> None:  # noqa: FBT001
     base = {path: text for path, text in FILES.items() if "/base/" in path and path != BASE}
