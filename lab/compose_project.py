@@ -41,12 +41,30 @@ def services(path: str, files: Files, *, is_overridden: bool = True) -> dict[str
     found: dict[str, Service] = {}
     for name in [*_included(path, files, {path}), path]:
         found |= load(name)
-    if is_overridden and posixpath.basename(path) in NAMES:
-        beside_it = (name for name in files if posixpath.dirname(name) == posixpath.dirname(path))
-        for override in filter(is_override, beside_it):
-            for name, service in load(override).items():
-                found[name] = _over(found.get(name, {}), service)
+    for override in _overrides(path, files) if is_overridden else ():
+        for name, service in load(override).items():
+            found[name] = _over(found.get(name, {}), service)
     return {name: _extended(service, found, path, load) for name, service in found.items()}
+
+
+def section(name: str, path: str, files: Files) -> set[str]:
+    """Return the names in a section such as `volumes` of a compose file, of what it includes and of its override.
+
+    Raises ValueError if one of these files is not YAML.
+    """
+    contents = (
+        _load(one, files) for one in [*_included(path, files, {path}), path, *_overrides(path, files)]
+    )
+    sections = (content.get(name) for content in contents if isinstance(content, dict))
+    return {str(key) for one in sections if isinstance(one, dict) for key in one}
+
+
+def _overrides(path: str, files: Files) -> list[str]:
+    """Return the files that compose adds to a file without being asked."""
+    if posixpath.basename(path) not in NAMES:
+        return []
+    beside_it = (name for name in files if posixpath.dirname(name) == posixpath.dirname(path))
+    return list(filter(is_override, beside_it))
 
 
 def _load(path: str, files: Files) -> Any:
@@ -73,18 +91,38 @@ def _moved(service: Service, source: str, path: str) -> Service:
     return {**service, "build": {**table, "context": moved}}
 
 
-def _included(path: str, files: Files, seen: set[str]) -> Iterator[str]:
-    """Yield the files that a compose file includes, those first that they include themselves."""
-    content = _load(path, files)
+def named_files(path: str, files: Files) -> list[str]:
+    """Return the files that a compose file says it includes or extends, and those that these do, as far as they are known.
+
+    Raises ValueError if one of these files is not YAML.
+    """
+    found = [path]
+    for one in found:
+        content = _load(one, files)
+        extended = (service.get("extends") for service in _own_services(content).values())
+        others = [
+            beside(one, str(each["file"])) for each in extended if isinstance(each, dict) and each.get("file")
+        ]
+        new = (name for name in [*_includes(one, content), *others] if name not in found)
+        found += list(dict.fromkeys(new))[: max(0, _MOST_FILES - len(found))]
+    return found[1:]
+
+
+def _includes(path: str, content: Any) -> Iterator[str]:
+    """Yield the files that a compose file at `path` includes."""
     listed = content.get("include") if isinstance(content, dict) else None
     for one in listed if isinstance(listed, list) else []:
         paths = one.get("path") if isinstance(one, dict) else one
-        for named in paths if isinstance(paths, list) else [paths]:
-            name = beside(path, str(named))
-            if name in files and name not in seen and len(seen) < _MOST_FILES:
-                seen.add(name)
-                yield from _included(name, files, seen)
-                yield name
+        yield from (beside(path, str(named)) for named in (paths if isinstance(paths, list) else [paths]))
+
+
+def _included(path: str, files: Files, seen: set[str]) -> Iterator[str]:
+    """Yield the files that a compose file includes, those first that they include themselves."""
+    for name in _includes(path, _load(path, files)):
+        if name in files and name not in seen and len(seen) < _MOST_FILES:
+            seen.add(name)
+            yield from _included(name, files, seen)
+            yield name
 
 
 def _extended(

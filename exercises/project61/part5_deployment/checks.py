@@ -46,6 +46,7 @@ def compose_is_complete(deployment_files: History) -> Verdict:
             project.problem
             or schemas.problem(compose_file.load(file.text), "compose-spec")
             or _repeated(file)
+            or "; ".join(project.dangling()[:SHOWN])
         )
     except ValueError as error:
         wrong = str(error)

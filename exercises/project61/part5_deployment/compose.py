@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from exercises.project61.part5_deployment.image import expand
@@ -38,6 +39,15 @@ def main_file(files: Files) -> str | None:
     return min(
         found, key=lambda one: (one.count("/"), NAMES.index(posixpath.basename(one)), one), default=None
     )
+
+
+def sources(files: Files) -> list[str]:
+    """Return the paths of the files that the compose file names, those outside of the repository aside."""
+    path = main_file(files)
+    with suppress(ValueError):
+        named = compose_project.named_files(path, files) if path else []
+        return [name for name in named if not name.startswith(("/", "..")) and "://" not in name]
+    return []
 
 
 def services(path: str, files: Files) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from chaos.history import File, History
-from exercises.project61.part5_deployment import compose
+from exercises.project61.part5_deployment import compose, references
 from exercises.project61.part5_deployment.image import Image, built
 from lab import compose_project
 
@@ -42,6 +42,14 @@ class Project:
     def api(self) -> Mapping[str, Any]:
         """The entry of the API; empty where it cannot be told."""
         return self.services.get(compose.kinds(self.services).get("API", ""), {})
+
+    def dangling(self) -> list[str]:
+        """Say what the services name that the project does not have. Raises ValueError if one of its files is not YAML."""
+        files = {file.path: file.text for file in self.history.of(File)}
+        if self.file is None or set(compose_project.named_files(self.file.path, files)) - files.keys():
+            return []
+        has = {name: compose_project.section(name, self.file.path, files) for name in references.SECTIONS}
+        return list(references.missing(self.services, has))
 
     @property
     def shipped_api(self) -> Mapping[str, Any]:

@@ -231,6 +231,24 @@ WRONG: dict[str, tuple[Check, list[Change], str]] = {
         [(COMPOSE, "  redis:\n", "  redis:\n    memory: 1g\n")],
         "redis",
     ),
+    **{
+        f"a compose file that lacks {lacking}": (
+            checks.compose_is_complete,
+            [(COMPOSE, "  redis:\n", f"  redis:\n    {named}\n")],
+            said,
+        )
+        for lacking, named, said in (
+            ("a volume", "volumes: [nodata:/data]", "redis names nodata, which is not under volumes"),
+            ("a configuration", "configs: [{source: conf}]", "redis names conf, which is not under configs"),
+            (
+                "a network",
+                "networks: {inner: {aliases: [a]}}",
+                "redis names inner, which is not under networks",
+            ),
+            ("a secret", "secrets: [nobodys]", "redis names nobodys, which is not under secrets"),
+            ("a service", "depends_on: [nobody]", "redis depends on nobody, which is no service"),
+        )
+    },
     "a key of a service twice": (
         checks.compose_is_complete,
         [(COMPOSE, "  redis:\n", "  redis:\n    restart: always\n    restart: always\n")],
@@ -649,6 +667,15 @@ ONE_REPLICA = [
     ("deploy/kubernetes/base/autoscaler.yaml", "minReplicas: 2", "minReplicas: 1"),
 ]
 
+MORE_SERVICES = """include: [deploy/more.yml]
+services:
+  more:
+    image: more:1
+    volumes: [data:/data, ./conf:/conf:ro, /var/log:/log, /anonymous, "${PLACE}:/x", {type: bind, source: ., target: /src}]
+    networks: [default, inner]
+    secrets: [jwt, {source: jwt, target: /jwt}]
+    depends_on: {absent: {condition: service_started, required: false}}
+"""
 RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
     "names that sound like secrets, in an image": (
         checks.image_is_safe,
@@ -740,6 +767,14 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         checks.compose_is_complete,
         [*NO_GRAFANA, (COMPOSE, "services:\n", "include: [deploy/grafana.yml]\nservices:\n")],
         {"deploy/grafana.yml": GRAFANA},
+    ),
+    "volumes and networks of every kind": (
+        checks.compose_is_complete,
+        [(COMPOSE, "services:\n", MORE_SERVICES)],
+        {
+            "deploy/more.yml": "volumes: {data: {}}\nsecrets: {jwt: {file: ./jwt}}\n",
+            "docker-compose.override.yml": "networks: {inner: {}}\nservices: {more: {environment: [A=1]}}\n",
+        },
     ),
     "an override file": (
         checks.compose_is_complete,
@@ -1222,6 +1257,23 @@ def test_a_compose_file_may_be_in_a_folder() -> None:
 
     assert judged(checks.compose_is_complete, files).passed
     assert judged(checks.image_is_safe, files).passed
+
+
+async def test_files_that_a_compose_file_names_are_recorded(tmp_path: Path) -> None:
+    async with open_lab(tmp_path) as lab:
+        files = {
+            "compose.yaml": "include: [parts/a.yml, ../outside.yml]\nservices: {api: {image: x}}\n",
+            "parts/a.yml": "services: {b: {extends: {file: base/b.yml, service: b}}}\n",
+            "parts/base/b.yml": "services: {b: {image: x}}\n",
+        }
+        for name, text in files.items():
+            path = tmp_path / "repository" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+        await deployment_files.run(lab)
+
+        assert {file.path for file in lab.history.of(File)} == set(files)
 
 
 async def test_files_that_kustomizations_generate_of_are_recorded(tmp_path: Path) -> None:
