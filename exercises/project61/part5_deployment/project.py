@@ -8,6 +8,7 @@ from typing import Any, Self
 from chaos.history import File, History
 from exercises.project61.part5_deployment import compose, references
 from exercises.project61.part5_deployment.image import Image, built
+from exercises.project61.values import table
 from lab import compose_project
 
 
@@ -76,6 +77,9 @@ class Project:
         return built(file.text, compose.build_arguments(service), target if path == file.path else "")
 
     def _built_from(self, service: Mapping[str, Any]) -> File | None:
+        inline = table(service.get("build")).get("dockerfile_inline")
+        if self.file and isinstance(inline, str):
+            return self.file.model_copy(update={"text": inline})
         path, _ = compose.dockerfile(self.file.path if self.file else "", service)
         return self.history.file(path) if path else None
 

@@ -704,6 +704,14 @@ RIGHT: dict[str, tuple[Check, list[Change], dict[str, str]]] = {
         ],
         {},
     ),
+    "a Dockerfile within the compose file": (
+        checks.image_is_safe,
+        [
+            (COMPOSE, BUILD, '      dockerfile_inline: "FROM python:3.12\\nUSER api"\n'),
+            (DOCKERFILE, "USER api\n", ""),
+        ],
+        {},
+    ),
     "a stage for developers by the override file": (
         checks.image_is_safe,
         [(DOCKERFILE, "EXPOSE 8000", "FROM scratch AS dev\nUSER root"), NAMED_STAGE, TARGET],
