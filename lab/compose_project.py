@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from lab import compose_file
@@ -68,7 +68,13 @@ def _overrides(path: str, files: Files) -> list[str]:
 
 
 def _load(path: str, files: Files) -> Any:
-    return compose_file.load(files.get(path, ""))
+    return _loaded(files.get(path, ""))
+
+
+# A large file takes seconds, and is asked for its services, its sections and what it includes.
+@lru_cache(maxsize=_MOST_FILES)
+def _loaded(text: str) -> Any:
+    return compose_file.load(text)
 
 
 def _own_services(content: Any) -> dict[str, Service]:
