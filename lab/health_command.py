@@ -16,6 +16,16 @@ _IDLE = re.compile(
 _FILTER = re.compile(r"(?:/(?:usr/)?bin/)?(?:e?grep|awk|sed|head|tail|wc|tr|cut|tee|jq)(?=\s|$)")
 """What only passes on or judges what another command has said."""
 _TELLS_ITSELF = re.compile(r"\s(?:--version|--help)\b")
+_NO_ADDRESS = re.compile(r"(?:/\S+/)?(?:curl|wget)(?: -[^\s/:$]+)*")
+_INTERPRETER = re.compile(
+    r"(?:/\S+/)?(?:python[\d.]*|node|deno|bun)(?: -[a-zA-Z]+)*? (?:-c|-e|--eval) (?P<code>.*)"
+)
+_NOTHING = re.compile(
+    r"|import (?:sys|os|time)(?:, ?(?:sys|os|time))*|print\([^()]*\)|console\.log\([^()]*\)|pass"
+    r"|(?:(?:sys|os|process)\._?)?(?:exit|quit)\(0?\)|raise SystemExit(?:\(0?\))?"
+)
+"""Statements that ask nothing: they print, or leave. A module of the service's own may ask when it is loaded."""
+_OR_FAIL = re.compile(r"\s*\|\|\s*exit 1$")
 _BY_THE_SHELL = re.compile(r"/dev/tcp/")
 _SHELL = re.compile(r"^(?:/bin/)?(?:ba|da|a)?sh -l?c ")
 _COMMANDS = re.compile(r"&&|\|\|?|;|\n|\$\(|[`()]|(?<!>)&(?!\d)")
@@ -31,7 +41,14 @@ def asks_nobody(command: str) -> bool:
     """Whether a command that is not empty is healthy whatever the service does."""
     plain = _SHELL.sub("", command[:MOST_CHARACTERS].strip()).strip("'\"")
     plain = _COMMENT.sub("", plain).strip()
-    return bool(_FORGIVEN.search(plain)) or not any(map(_asks, _commands(plain)))
+    return bool(_FORGIVEN.search(plain)) or _runs_nothing(plain) or not any(map(_asks, _commands(plain)))
+
+
+def _runs_nothing(plain: str) -> bool:
+    """Whether a command is code in its own line that asks nothing."""
+    begun = _INTERPRETER.fullmatch(_OR_FAIL.sub("", plain))
+    statements = re.split(r"[;\n]", begun["code"].strip("'\" ")) if begun else []
+    return begun is not None and all(_NOTHING.fullmatch(one.strip()) for one in statements)
 
 
 def _commands(plain: str) -> Iterator[str]:
@@ -43,4 +60,9 @@ def _commands(plain: str) -> Iterator[str]:
 def _asks(command: str) -> bool:
     if _BY_THE_SHELL.search(command):
         return True
-    return not (_IDLE.match(command) or _FILTER.match(command) or _TELLS_ITSELF.search(command))
+    return not (
+        _IDLE.match(command)
+        or _FILTER.match(command)
+        or _TELLS_ITSELF.search(command)
+        or _NO_ADDRESS.fullmatch(command)
+    )

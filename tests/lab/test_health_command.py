@@ -23,6 +23,13 @@ from lab.health_command import asks_nobody
         "if pgrep uvicorn; then exit 0; else exit 1; fi",
         "timeout 5 true",
         'test -n "$(pgrep uvicorn)"',
+        "exit 0 # curl -f http://localhost:8000/health",
+        "curl -f http://localhost:8000/health & exit 0",
+        "curl --version",
+        "curl -sf",
+        "python -c import sys; sys.exit(0)",
+        "python3 -c \"print('ok')\" || exit 1",
+        "node -e process.exit(0)",
     ],
 )
 def test_a_command_that_asks_nobody(command: str) -> None:
@@ -47,6 +54,14 @@ def test_a_command_that_asks_nobody(command: str) -> None:
         "curl -f http://localhost:8000/health && exit 0 || exit 1",
         "if curl -f http://localhost:8000/health; then exit 0; else exit 1; fi",
         "bash -c '</dev/tcp/localhost/6379'",
+        "curl -fsS http://localhost:8000/health > /dev/null 2>&1 || exit 1",
+        "python -c import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health', timeout=2)",
+        "python -c 'import api.probe; api.probe.main()'",
+        "python -m api.healthcheck",
+        "python -c 'import healthcheck'",
+        "node -e \"fetch('http://localhost:8000/health').then(r => process.exit(r.ok ? 0 : 1))\"",
+        "curl -f $HEALTH_URL",
+        "curl -f --url=localhost:8000/health",
     ],
 )
 def test_a_command_that_asks(command: str) -> None:
