@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,19 @@ from chaos.llm import Answer as Answered
 from chaos.llm import (
     ByModel,
     Drip,
-    EmptyObject,
     ErrorInStream,
     Hang,
     Held,
-    MalformedJson,
-    NoChoices,
     RateLimited,
     Reset,
     Status,
     Step,
-    WrongContentType,
 )
 from chaos.raw_connection import RawConnection
 from exercises.assignment1 import bounds, faults, plan
-from exercises.assignment1.provider import UPSTREAMS, script, server
+from exercises.assignment1.provider import UPSTREAMS, calls, script, server
 from exercises.chat import request_id
+from exercises.chat.answer import answering
 from exercises.chat.limit import try_limit
 from exercises.chat.prices import PRICES
 from lab.experiment import experiment
@@ -60,6 +57,8 @@ HEALTH_SECONDS = 15.0
 """A change has to show by then, and the state at the start too: a service may ask in the background."""
 HEALTH_PATIENCE = 12.0
 LARGE_BODY = 20 * 2**20
+CHARGED_SECONDS = 0.5
+"""After the end of a stream it has been charged by then."""
 
 
 @experiment(seconds=1, needs="nothing")
@@ -101,8 +100,9 @@ async def failures(lab: Lab) -> None:
         for _ in range(plan.SAMPLES)
     ]
     told += [_asked(lab, f"refused: {code}", Status(code)) for code in plan.FINAL for _ in range(2)]
+    told += [_asked(lab, f"rubbish: {name}", step) for name, step in plan.RUBBISH.items()]
     told += [_asked(lab, "asked to wait", RateLimited(plan.RETRY_AFTER), Answered())]
-    told += [_fallback(lab), _all_limited(lab)]
+    told += [_fallback(lab), _all_limited(lab), *_failures_of_the_other(lab)]
     await _few_at_once(told)
     await _refused_connections(lab)
 
@@ -114,6 +114,7 @@ async def hanging(lab: Lab) -> None:
     waiting = [
         asyncio.create_task(_asked(lab, "hangs", Hang(), patience=HANG_PATIENCE)),
         asyncio.create_task(_asked(lab, "drips", Drip(interval=0.5), patience=HANG_PATIENCE)),
+        asyncio.create_task(_of_the_other(lab, "hangs", Hang(), patience=HANG_PATIENCE)),
     ]
     await server(lab, "openai").wait_for_calls(3, timeout=PATIENCE)
     for _ in range(3):
@@ -176,18 +177,18 @@ async def limits(lab: Lab) -> None:
 
 @experiment(seconds=6, settings=plan.budget)
 async def budget(lab: Lab) -> None:
-    """The day's money is spent in two requests; others follow."""
+    """The day's money is spent in a stream and another request; others follow."""
     lab.phase("fault")
     limit = float(lab.settings.variables["DAILY_COST_LIMIT"] or 0)
-    spending = plan.usage_for(limit * plan.SHARE_OF_BUDGET)
-    for label in ("cheap", "spending", "spending", "beyond", "beyond"):
-        key = lab.key()
-        usage = (20, 10) if label == "cheap" else spending
-        script(lab, key, Answered(usage=usage))
-        await _post(
-            lab, {"messages": [bounds.user(prompt(key))], "model": plan.SPENDING_MODEL}, label=label, key=key
-        )
-    await _streamed(lab, "stream beyond", Answered(usage=spending))
+    spending = Answered(usage=plan.usage_for(limit * plan.SHARE_OF_BUDGET))
+    await _spent(lab, "cheap", Answered(usage=(20, 10)))
+    key = await _streamed(lab, "spending stream", spending, model=plan.SPENDING_MODEL)
+    await asyncio.sleep(CHARGED_SECONDS)
+    # A service that does not stream may have refused it, and spent nothing.
+    missing = () if answering(calls(lab.history, key)) else ("spending",)
+    for label in ("spending", *missing, "beyond", "beyond"):
+        await _spent(lab, label, spending)
+    await _streamed(lab, "stream beyond", spending)
     await lab.get(lab.endpoint("health"), label="health")
 
 
@@ -229,7 +230,7 @@ async def leaks(lab: Lab) -> None:
     server(lab, "anthropic").fail_pages(401, quoting_other)
     steps: list[Step] = [
         *(Status(code, detail=quoting) for code in (400, 401, 403, 404, 429, 500, 503)),
-        *(MalformedJson(), EmptyObject(), NoChoices(), WrongContentType(), Reset()),
+        *(*plan.RUBBISH.values(), Reset()),
     ]
     told = [_asked(lab, "leaking", step) for step in [*steps, *steps[:5]]]
     told += [
@@ -237,6 +238,9 @@ async def leaks(lab: Lab) -> None:
         for code in (400, 401, 500)
     ]
     await _few_at_once(told)
+    for model, text in ((lab.model, quoting), (plan.OTHER_PROVIDERS_MODEL, quoting_other)):
+        for step in (Status(401, detail=text), ErrorInStream(detail=text)):
+            await _streamed(lab, "leaking stream", step, model=model)
     for path in (
         "/",
         "/docs",
@@ -284,6 +288,7 @@ async def broken_tests(lab: Lab) -> None:
 async def streams(lab: Lab) -> None:
     """Streams that are held in the middle, that break there, and whose callers leave."""
     await _held_stream(lab)
+    await _streamed(lab, f"whole{plan.OF_THE_OTHER}", Answered(), model=plan.OTHER_PROVIDERS_MODEL)
     lab.phase("fault")
     await asyncio.gather(
         _streamed(lab, "error event", ErrorInStream()),
@@ -316,6 +321,26 @@ async def _asked(
     key = lab.key()
     script(lab, key, *steps)
     await lab.generate(key, label=label, model=model, timeout=patience)
+
+
+async def _of_the_other(lab: Lab, label: str, *steps: Step, patience: float = RETRY_PATIENCE) -> None:
+    """Ask for something new of a model that the second provider has, if there is one."""
+    label = f"{label}{plan.OF_THE_OTHER}"
+    await _asked(lab, label, *steps, model=plan.OTHER_PROVIDERS_MODEL, patience=patience)
+
+
+def _failures_of_the_other(lab: Lab) -> list[Coroutine[Any, Any, None]]:
+    """Have the second provider fail in every way, once each."""
+    passing = [
+        _of_the_other(lab, f"passing: {name} 1x", step, Answered()) for name, step in plan.PASSING.items()
+    ]
+    lasting = [_of_the_other(lab, f"lasting: {name}", step) for name, step in plan.LASTING.items()]
+    return [
+        *passing,
+        *lasting,
+        *(_of_the_other(lab, f"refused: {code}", Status(code)) for code in plan.FINAL),
+        *(_of_the_other(lab, f"rubbish: {name}", step) for name, step in plan.RUBBISH.items()),
+    ]
 
 
 async def _few_at_once(waiting: Iterable[Awaitable[None]]) -> None:
@@ -433,10 +458,13 @@ async def _request_ids(lab: Lab, source: random.Random) -> None:
 
 async def _whole_conversation(lab: Lab, source: random.Random) -> None:
     """Ask with a conversation, a model and parameters of its own, and with nothing but a message."""
-    key = lab.key()
-    script(lab, key, Answered(delay=plan.DELAY, usage=plan.some_usage(source)))
-    body = plan.conversation_body(key)
-    await _post(lab, body, label="conversation", key=key)
+    for label, model in (
+        ("conversation", plan.OTHER_MODEL),
+        (f"conversation{plan.OF_THE_OTHER}", plan.OTHER_PROVIDERS_MODEL),
+    ):
+        key = lab.key()
+        script(lab, key, Answered(delay=plan.DELAY, usage=plan.some_usage(source)))
+        await _post(lab, plan.conversation_body(key, model), label=label, key=key)
     key = lab.key()
     await _post(lab, {"messages": [bounds.user(prompt(key))]}, label="defaults", key=key)
 
@@ -468,8 +496,16 @@ async def _tokens_and_model(lab: Lab, most: int, when: str) -> None:
         await _post(lab, body, label=f"{label} {when}", key=key)
 
 
-def _stream_body(lab: Lab, key: str) -> dict[str, Any]:
-    return {**lab.ask_body(key), "stream": True}
+async def _spent(lab: Lab, label: str, step: Step) -> None:
+    """Ask for an answer of the model that money is spent on."""
+    key = lab.key()
+    script(lab, key, step)
+    body = {"messages": [bounds.user(prompt(key))], "model": plan.SPENDING_MODEL}
+    await _post(lab, body, label=label, key=key)
+
+
+def _stream_body(lab: Lab, key: str, model: str | None = None) -> dict[str, Any]:
+    return {**lab.ask_body(key, model=model), "stream": True}
 
 
 def _released() -> asyncio.Event:
@@ -478,12 +514,13 @@ def _released() -> asyncio.Event:
     return released
 
 
-async def _streamed(lab: Lab, label: str, step: Step) -> None:
+async def _streamed(lab: Lab, label: str, step: Step, *, model: str | None = None) -> str:
+    """Ask for a stream of something new that meets a step; return its key."""
     key = lab.key()
     script(lab, key, step)
-    await lab.client.json(
-        "POST", lab.ask_path, _stream_body(lab, key), label=label, key=key, timeout=PATIENCE
-    )
+    body = _stream_body(lab, key, model)
+    await lab.client.json("POST", lab.ask_path, body, label=label, key=key, timeout=PATIENCE)
+    return key
 
 
 async def _open_stream(lab: Lab, label: str, key: str) -> RawConnection:

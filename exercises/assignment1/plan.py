@@ -10,7 +10,15 @@ from typing import Any
 
 from chaos.history import SERVICE, Answer, Failure, File, Given, History, Launched
 from chaos.keys import expected_answer
-from chaos.llm import Reset, Status, Step
+from chaos.llm import (
+    EmptyObject,
+    MalformedJson,
+    NoChoices,
+    Reset,
+    Status,
+    Step,
+    WrongContentType,
+)
 from exercises.assignment1.bounds import conversation
 from exercises.chat.answer import json_object
 from exercises.chat.prices import MILLION, PRICES
@@ -63,6 +71,15 @@ LASTING: dict[str, Step] = {
 }
 REFUSED_CONNECTION = "lasting: refused connection"
 FINAL = (400, 401, 403, 404)
+RUBBISH: dict[str, Step] = {
+    "half of a JSON document": MalformedJson(),
+    "an empty object": EmptyObject(),
+    "no choices": NoChoices(),
+    "a page of HTML": WrongContentType(),
+}
+"""What the provider answers with 200, and is no completion."""
+OF_THE_OTHER = f" ({OTHER_PROVIDERS_MODEL})"
+"""How labels end of requests that the second provider answers, if there is one."""
 
 HEALTH_NAMES = {"provider": ("openai", "provider", "llm", "model")}
 """What the entry of the provider may be called in a health report."""
@@ -147,7 +164,7 @@ def malformed(history: History, source: random.Random) -> Iterator[tuple[str, st
             yield variable.name, source.choice(["2.5", "-0.5", "hot"])
 
 
-def conversation_body(key: str) -> dict[str, Any]:
+def conversation_body(key: str, model: str = OTHER_MODEL) -> dict[str, Any]:
     """Return a whole conversation that asks for `key`, with all parameters.
 
     An earlier question has white space around it, which is part of the content.
@@ -157,7 +174,7 @@ def conversation_body(key: str) -> dict[str, Any]:
     messages[1]["content"] = f"\n  {messages[1]['content']}  \n"
     return {
         "messages": messages,
-        "model": OTHER_MODEL,
+        "model": model,
         "temperature": round(source.uniform(0.1, 1.9), 2),
         "max_tokens": source.randrange(50, 900),
     }

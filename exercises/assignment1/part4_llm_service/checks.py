@@ -1,5 +1,6 @@
 """The checks of part 4."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from math import inf
 
@@ -24,6 +25,7 @@ RATE_LIMITED, TIMED_OUT, FAILING, BAD_REQUEST = {429}, {504}, {502, 503}, {400}
 LATE_LINE = 1.0
 """Seconds after its answer within which a line of a request's may be read."""
 _NO_NOTES = {"content", "model"}
+HANGING = ("hangs", f"hangs{plan.OF_THE_OTHER}", "drips")
 OWN_PROBLEM = {500, 502, 503}
 """What the provider's 401, 403 and 404 may end in: the caller can do nothing about them."""
 
@@ -41,10 +43,10 @@ def passing_failures_are_retried(failures: History) -> Verdict:
 def pauses_grow(failures: History) -> Verdict:
     expected = f"{MIN_CALLS - 1} or {MAX_CALLS - 1} retries of a failure that stays, with pauses that grow"
     lasting = [one for name in plan.LASTING for one in failures.exchanges(f"lasting: {name}")]
-    for one in lasting:
-        made = len(_first_model(failures, one))
-        if not MIN_CALLS <= made <= MAX_CALLS:
-            return failed(expected, f"{made} calls ({one.request.label})", one.end)
+    of_the_other = (failures.exchanges(f"lasting: {name}{plan.OF_THE_OTHER}") for name in plan.LASTING)
+    for one in itertools.chain(lasting, *of_the_other):
+        if wrong := _wrong_number(failures, one, expected):
+            return wrong
     measured = [pauses(_first_model(failures, one)) for one in lasting]
     if any(blur(failures, one.request.t, one.end.t if one.end else one.request.t) for one in lasting):
         return too_busy("time the pauses", lasting[0].end)
@@ -83,6 +85,8 @@ def errors_are_told_apart(failures: History, hanging: History) -> Verdict:
         "refused: 400": BAD_REQUEST,
         **{f"refused: {code}": OWN_PROBLEM for code in plan.FINAL if code != 400},
     }
+    wanted |= {f"rubbish: {name}": FAILING for name in plan.RUBBISH}
+    wanted |= {f"{label}{plan.OF_THE_OTHER}": statuses for label, statuses in wanted.items()}
     for label, statuses in wanted.items():
         for one in failures.exchanges(label):
             if one.status not in statuses:
@@ -91,7 +95,7 @@ def errors_are_told_apart(failures: History, hanging: History) -> Verdict:
                     outcome(one.end),
                     one.end,
                 )
-    for label in ("hangs", "drips"):
+    for label in HANGING:
         [one] = hanging.exchanges(label)
         if one.status not in TIMED_OUT:
             return failed(f"504 if the provider {label}", outcome(one.end), one.end)
@@ -103,7 +107,7 @@ def errors_are_told_apart(failures: History, hanging: History) -> Verdict:
 def hanging_is_given_up(hanging: History) -> Verdict:
     expected = f"an answer within {plan.GIVE_UP_SECONDS:.0f} s"
     limit = plan.GIVE_UP_SECONDS + SLACK
-    for label in ("hangs", "drips"):
+    for label in HANGING:
         [one] = hanging.exchanges(label)
         if one.end is None or one.end.elapsed > limit or not isinstance(one.end, Answer):
             if one.end and one.end.elapsed > limit:
@@ -216,6 +220,14 @@ def _refused_connections_are_retried(failures: History) -> Verdict:
             refused[-1].end,
         )
     return passed("a refused connection is tried again", *(one.end for one in refused[:1]))
+
+
+def _wrong_number(failures: History, exchange: Exchange, expected: str) -> Verdict | None:
+    """Return that the first model was called too seldom or too often; None if it was not."""
+    made = len(_first_model(failures, exchange))
+    if MIN_CALLS <= made <= MAX_CALLS:
+        return None
+    return failed(expected, f"{made} calls ({exchange.request.label})", exchange.end)
 
 
 def _first_model(failures: History, exchange: Exchange) -> list[float]:

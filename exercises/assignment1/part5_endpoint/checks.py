@@ -9,7 +9,7 @@ from exercises.assignment1 import plan
 from exercises.assignment1.provider import asked_of, calls, reported_usage
 from exercises.assignment1.tests_of_their_own import enough
 from exercises.chat import id_checks, limit_checks
-from exercises.chat.answer import json_object, read
+from exercises.chat.answer import answering, json_object, read
 from exercises.chat.limit import ROUNDS
 from lab.own_tests import Suite
 from lab.reading import excerpt, outcome
@@ -39,7 +39,10 @@ STATUSES = {
 def completes_end_to_end(requests: History) -> Verdict:
     [whole] = requests.exchanges("conversation")
     [plain] = requests.exchanges("defaults")
-    return all_of([_reached(requests, whole), _came_back(requests, whole), _defaults(requests, plain)])
+    verdicts = [_reached(requests, whole), _came_back(requests, whole), _defaults(requests, plain)]
+    for other in requests.exchanges(f"conversation{plan.OF_THE_OTHER}"):
+        verdicts += [_reached_the_other(requests, other), _text_came_back(other)]
+    return all_of(verdicts)
 
 
 def health_tells_the_provider(health: History) -> Verdict:
@@ -143,9 +146,12 @@ def daily_cost_limit(budget: History) -> Verdict:
     for one in [*budget.exchanges("cheap"), *budget.exchanges("spending")]:
         if read(one.end) is None:
             return failed("requests are answered until the day's money is spent", outcome(one.end), one.end)
+    streams = budget.exchanges("spending stream")
+    by_a_stream = any(answering(calls(budget, one.request.key)) for one in streams)
     for one in budget.exchanges("beyond"):
         if one.status not in MONEY_SPENT:
-            return failed("402 or 429 once the day's money is spent", outcome(one.end), one.end)
+            how = ", half of it by a stream" if by_a_stream else ""
+            return failed(f"402 or 429 once the day's money is spent{how}", outcome(one.end), one.end)
         if calls(budget, one.request.key):
             return failed("the provider is not called any more", "it was called", one.end)
     for one in budget.exchanges("stream beyond"):
@@ -226,12 +232,36 @@ def _reached(requests: History, whole: Exchange) -> Verdict:
     return passed(f"the provider got {len(sent['messages'])} messages and the parameters", whole.end)
 
 
+def _reached_the_other(requests: History, exchange: Exchange) -> Verdict:
+    """Judge what the provider of Claude's models got. Anthropic's API has the system message in a field of its own."""
+    sent = plan.conversation_body(exchange.request.key or "", plan.OTHER_PROVIDERS_MODEL)
+    got = asked_of(requests, exchange.request.key)
+    if not got:
+        return failed("a call to the provider", f"none: {outcome(exchange.end)}", exchange.end)
+    system = [{"role": "system", "content": got["system"]}] if got.get("system") else []
+    messages = got.get("messages")
+    seen = _plain([*system, *messages] if isinstance(messages, list) else messages)
+    if seen != sent["messages"]:
+        return failed(
+            f"the provider of {sent['model']} gets the messages as they were sent",
+            f"it got {excerpt(str(seen), 160)}",
+            exchange.end,
+        )
+    if _tokens(got) != sent["max_tokens"]:
+        return failed(
+            f"the provider of {sent['model']} gets max_tokens as it was sent",
+            f"it got {_tokens(got)}",
+            exchange.end,
+        )
+    return passed(f"the provider of {sent['model']} got {len(sent['messages'])} messages", exchange.end)
+
+
 def _came_back(requests: History, whole: Exchange) -> Verdict:
+    if not (text := _text_came_back(whole)).passed:
+        return text
     chat, usage = read(whole.end), reported_usage(requests, whole.request.key)
-    if chat is None or whole.end is None:
-        return failed("a completion", outcome(whole.end), whole.end)
-    if chat.content.strip() != expected_answer(whole.request.key or ""):
-        return failed("the provider's text as the content", f"{excerpt(chat.content, 80)!r}", whole.end)
+    assert chat
+    assert whole.end
     if not chat.model.endswith(plan.OTHER_MODEL):
         return failed(f"the model that answered, {plan.OTHER_MODEL}", f"{chat.model!r}", whole.end)
     if usage and chat.usage != (*usage, sum(usage)):
@@ -243,6 +273,16 @@ def _came_back(requests: History, whole: Exchange) -> Verdict:
     if not isinstance(latency, int | float) or not least <= latency <= most:
         return failed(f"a latency_ms between {least:.0f} and {most:.0f}", f"{latency}", whole.end)
     return passed(f"content, model, usage and {latency:.0f} ms came back", whole.end)
+
+
+def _text_came_back(exchange: Exchange) -> Verdict:
+    """Judge the content of a completion."""
+    chat = read(exchange.end)
+    if chat is None:
+        return failed("a completion", outcome(exchange.end), exchange.end)
+    if chat.content.strip() != expected_answer(exchange.request.key or ""):
+        return failed("the provider's text as the content", f"{excerpt(chat.content, 80)!r}", exchange.end)
+    return passed("the provider's text came back", exchange.end)
 
 
 def _defaults(requests: History, plain: Exchange) -> Verdict:

@@ -1,6 +1,6 @@
 """The checks of part 6, the bonus."""
 
-from chaos.history import Answer, File, History, OwnTests, Part, Socket
+from chaos.history import Answer, Exchange, File, History, OwnTests, Part, Socket
 from chaos.keys import expected_answer
 from exercises.assignment1 import faults, plan
 from exercises.assignment1.part6_bonus.events import text_of
@@ -28,13 +28,9 @@ def streams_as_it_comes(streams: History) -> Verdict:
             end,
         )
     found = events(end.body)
-    whole = expected_answer(held.request.key or "")
-    if whole not in text_of(found):
-        return failed(
-            "the provider's whole text in the events", excerpt(text_of(found), 100) or "no text", end
-        )
-    if not found or found[-1] != DONE:
-        return failed("data: [DONE] at the end", f"{excerpt(found[-1] if found else '', 60)!r}", end)
+    for one in (held, *streams.exchanges(f"whole{plan.OF_THE_OTHER}")):
+        if fault := _not_whole(one):
+            return fault
     return passed(f"{len(found)} events, as they came", end)
 
 
@@ -91,6 +87,20 @@ def tests_notice_faults(broken_tests: History) -> Verdict:
             expected, f"it fails for {len(noticed)}; not for {missed}", runs[missed.partition(",")[0]]
         )
     return passed(f"the suite fails for {len(noticed)} of {len(faults.FAULTS)} faults", plain)
+
+
+def _not_whole(exchange: Exchange) -> Verdict | None:
+    """Return what a stream lacks at its end; None if it is whole."""
+    end, where = exchange.end, f" ({exchange.request.label})"
+    if not isinstance(end, Answer) or end.status != 200:
+        return failed(f"a stream{where}", outcome(end), end)
+    found = events(end.body)
+    if expected_answer(exchange.request.key or "") not in text_of(found):
+        expected = f"the provider's whole text in the events{where}"
+        return failed(expected, excerpt(text_of(found), 100) or "no text", end)
+    if not found or found[-1] != DONE:
+        return failed(f"data: [DONE] at the end{where}", f"{excerpt(found[-1] if found else '', 60)!r}", end)
+    return None
 
 
 def _is_error(event: Event) -> bool:

@@ -11,6 +11,11 @@ AT_ONCE = {"1 s": 3, "6 s": 1, "13 s": 1}
 BODIES = Axis("bodies in the middle of which SIGTERM comes", {"a prompt": 6.0, "a login": 1.0})
 """How long after SIGTERM the rest of the body comes, in seconds."""
 
+ATTEMPTS = Axis("attempts under way at SIGTERM", {"the first": 0, "another one": 2})
+"""How many attempts have failed, or are about to, when SIGTERM comes."""
+
+LEFT = plain("callers who left before", ("in the middle of a body", "while the model was asked"))
+
 MOMENTS = Axis("moments after SIGTERM", {"early": 1.2, "midway": 6.5, "late": 11.5})
 """When more is asked, in seconds after SIGTERM."""
 
@@ -52,10 +57,10 @@ UNDER_WAY_OR_NOT = plain(SITUATIONS.name, ("requests in flight", "nothing under 
 TOLD = plain(SITUATIONS.name, (*UNDER_WAY_OR_NOT.values, "something hangs"))
 
 AXES: Axes = {
-    "real_answers": (LENGTHS, BODIES),
+    "real_answers": (LENGTHS, BODIES, ATTEMPTS),
     "exit_is_bounded": (HANGING, BROKEN),
     "no_new_work": (MOMENTS, CONNECTIONS, WORK),
-    "leaves_promptly": (UNDER_WAY_OR_NOT,),
+    "leaves_promptly": (UNDER_WAY_OR_NOT, LEFT),
     "exits_cleanly": (SITUATIONS,),
     "loses_nothing": (TRACED, SITUATIONS),
     "says_so": (TOLD,),

@@ -35,7 +35,11 @@ AT_THE_MODEL = ("a silent model", "a dripping model")
 """What hangs at the model. A service that sends it one request at a time has one of them hang."""
 UNASKED_SHARE = 0.5
 """Where the lab stood still for so much of the drain, it has not asked often enough to see new work taken on."""
-PATIENT_LABELS = {"in-flight-long": "patient", "in-flight-body": "patient-body"}
+PATIENT_LABELS = {
+    "in-flight-long": "patient",
+    "in-flight-body": "patient-body",
+    "in-flight-retried": "patient-retried",
+}
 """What a service is asked to wait for at SIGTERM, and the label of what shows that it waits so long at all."""
 
 

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 from chaos.history import Connection, Tried
-from chaos.llm import Answer, Drip, Hang
+from chaos.llm import Answer, Drip, Hang, Status
 from chaos.raw_connection import RawConnection
 from exercises.exam.ex2_graceful_shutdown.axes import (
     AT_ONCE,
+    ATTEMPTS,
     BODIES,
     CONNECTIONS,
     HANGING,
+    LEFT,
     LENGTHS,
     MOMENTS,
     SITUATIONS,
@@ -59,6 +61,9 @@ TRICKLE_SECONDS = 1.0
 ON_QDRANT = "the cache's numbers"
 """What hangs with Qdrant, and nothing else with it."""
 SLOW_SECONDS = 6.0
+LEAVES_AFTER = 0.3
+"""Seconds after which a caller hangs up that the model would have answered after `ANSWERED_AFTER`."""
+ANSWERED_AFTER = 1.0
 RELEASE_PATIENCE = 2.0
 TRACE_PATIENCE = 2.0
 POLL_SECONDS = 0.05
@@ -66,7 +71,7 @@ POLL_SECONDS = 0.05
 
 @experiment(seconds=LONGEST + 2)
 async def drain(lab: Lab) -> None:
-    """Requests of several lengths are in flight, two in the middle of their bodies, and more is asked after SIGTERM."""
+    """Requests are in flight, in the middle of their bodies or between two attempts, and more is asked after SIGTERM."""
     _say(lab, SITUATIONS, "requests in flight")
     _say(lab, UPSTREAMS, "all up")
     await _serve(lab, SERVED)
@@ -146,13 +151,15 @@ async def mlflow_dripping(lab: Lab) -> None:
 
 @experiment(seconds=LONGEST + 2)
 async def idle(lab: Lab) -> None:
-    """The model takes its time for one request, and the body of another; SIGTERM comes when nothing is under way."""
+    """The model takes its time or fails first, a body too, and callers leave; SIGTERM comes when nothing is under way."""
     _say(lab, SITUATIONS, "nothing under way")
     async with contextlib.AsyncExitStack() as held:
         connection = await _hold(lab, held, "idle")
         async with asyncio.TaskGroup() as group:
             group.create_task(_slow(lab, LONGEST, label="patient"))
+            group.create_task(_retried(lab, label="patient-retried"))
             group.create_task(_send_slowly(lab))
+            group.create_task(_leave(lab))
         connection.send("GET", lab.endpoint("alive"))
         await connection.answer(KNOCK_PATIENCE)
         lab.phase("fault")
@@ -182,6 +189,9 @@ async def _begin(
     lab.llm.script(keys[-1], Answer(delay=LENGTHS.values["6 s"] + HALF_ARRIVES_IN))
     work(lab, "a prompt", key=keys[-1]).send(reused)
     await _arrive(lab, keys)
+    for _, failures in lab.vary(ATTEMPTS):
+        if failures:
+            group.create_task(_retried(lab, failures, label="in-flight-retried"))
     for kind, connection in bodies:
         work(lab, kind).send(connection, share=0.5)
     await asyncio.sleep(HALF_ARRIVES_IN)
@@ -191,6 +201,24 @@ async def _slow(lab: Lab, seconds: float, key: str | None = None, *, label: str)
     key = key or lab.key()
     lab.llm.script(key, Answer(delay=seconds))
     await lab.generate(key, label=label, timeout=PATIENCE_SECONDS)
+
+
+async def _retried(lab: Lab, failures: int = ATTEMPTS.values["another one"], *, label: str) -> None:
+    """Ask for what the model answers after so many failures: some seconds later, for there are pauses between them."""
+    key = lab.key()
+    lab.llm.script(key, *[Status(503)] * failures, Answer())
+    await lab.generate(key, label=label, timeout=PATIENCE_SECONDS)
+
+
+async def _leave(lab: Lab) -> None:
+    """Have callers hang up, one in the middle of a body and one who would have been answered a moment later."""
+    _say(lab, LEFT, *LEFT.values)
+    with contextlib.closing(await RawConnection.open(lab.client, "left")) as connection:
+        work(lab, "a prompt").send(connection, share=0.5)
+        await asyncio.sleep(HALF_ARRIVES_IN)
+    key = lab.key()
+    lab.llm.script(key, Answer(delay=ANSWERED_AFTER))
+    await lab.generate(key, label="left", abort_after=LEAVES_AFTER)
 
 
 async def _arrive(lab: Lab, keys: Sequence[str]) -> None:

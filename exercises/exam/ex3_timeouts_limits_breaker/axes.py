@@ -111,10 +111,15 @@ _PROBES = "ends of a probe"
 FIRST_PROBES = plain(_PROBES, ("failed",))
 SECOND_PROBES = plain(_PROBES, ("answered",))
 MIDDLE_PROBES = plain(_PROBES, ("answered from the cache", "refused as a client error"))
-LAST_PROBES = plain(_PROBES, ("left by its caller",))
+LAST_PROBES = plain(_PROBES, ("left by its caller", "answered with rubbish"))
+DRIP_PROBES = plain(_PROBES, ("rate limited",))
 PROBES = plain(
     _PROBES,
-    [name for axis in (FIRST_PROBES, SECOND_PROBES, MIDDLE_PROBES, LAST_PROBES) for name in axis.values],
+    [
+        name
+        for axis in (FIRST_PROBES, SECOND_PROBES, MIDDLE_PROBES, LAST_PROBES, DRIP_PROBES)
+        for name in axis.values
+    ],
 )
 
 AXES: Axes = {

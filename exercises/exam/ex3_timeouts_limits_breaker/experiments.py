@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from chaos.history import Answer as ServiceAnswer
-from chaos.llm import Answer, Hang, RateLimited, Status, Step
+from chaos.llm import Answer, EmptyObject, Hang, RateLimited, Status, Step
 from exercises.exam.ex3_timeouts_limits_breaker import axes
 from exercises.exam.ex3_timeouts_limits_breaker.bodies import send_bodies
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import LATER_FAILED_REQUESTS, Circuit, labelled
@@ -54,6 +54,10 @@ async def drip(lab: Lab) -> None:
     if await circuit.outlast(lab.vary(axes.DRIP), dripping):
         await circuit.heal()
         await circuit.cool()
+        _try(lab, axes.DRIP_PROBES)
+        steps = [RateLimited(axes.RATE_LIMIT_SECONDS), Answer()]
+        await _meet(lab, steps, "rate limit of a probe", PROBES_AT_ONCE)
+        await asyncio.sleep(axes.RATE_LIMIT_SECONDS)
         await circuit.settle()
 
 
@@ -131,6 +135,8 @@ async def callers(lab: Lab) -> None:
         _try(lab, axes.LAST_PROBES)
         for _ in range(2):
             await _leave(lab, Answer(delay=PROBE_SECONDS), "abort of a probe", PROBES_AT_ONCE)
+        await _meet(lab, [EmptyObject()], "rubbish for a probe", PROBES_AT_ONCE)
+        await circuit.heal()  # rubbish may count as a failure, and begin a cool-down of its own
         if not await circuit.settle():
             return
     await circuit.open(outages, requests=LATEST_FAILED_REQUESTS)

@@ -142,6 +142,9 @@ RATE_LIMITS: Axis[Callable[[str], list[Step]]] = Axis(
     },
 )
 
+LASTING_LIMIT = "lasting rate limit"
+"""A 429 without a Retry-After that every call meets."""
+
 MLFLOW_FAULTS = plain("faults of MLflow", ("refused", "hanging", "slow", "failing"))
 ORDERS = Axis("orders", {"in sequence": False, "at once": True})
 

@@ -1,12 +1,13 @@
 """4.5: what every error answer holds, and that its incident is in the logs and nobody else's."""
 
+import math
 from collections.abc import Iterable, Sequence
 from email.utils import parsedate_to_datetime
 
 from chaos.history import Answer, Exchange, History
 from exercises.exam.ex4_errors_and_retry.error_body import FIELDS, context, every_error
 from exercises.exam.ex4_errors_and_retry.incidents import Incidents
-from exercises.exam.ex4_errors_and_retry.timestamps import is_between, seconds_of
+from exercises.exam.ex4_errors_and_retry.timestamps import QUARTER, is_between, seconds_of
 from lab.reading import excerpt
 from lab.verdict import Verdict, failed, not_judged, passed
 
@@ -23,6 +24,11 @@ def errors_have_context(
     looked = 0
     for history in (refusals, hang, transient, mlflow_down):
         incidents = Incidents(history)
+        if still := _out_of_step(history):
+            timestamp = excerpt(str(context(still)["timestamp"]), 60)
+            return failed(
+                EXPECTED, f"a timestamp that is not of then in a {still.status}: {timestamp}", still
+            )
         for exchange in every_error(history):
             if exchange.status in REFUSED_UNREAD:
                 continue
@@ -52,6 +58,27 @@ def _wrong_context(exchange: Exchange, incidents: Incidents) -> str | None:
         return f"a timestamp that is not of then in a {answer.status}: {excerpt(str(timestamp), 60)}"
     if incident not in incidents:
         return f"incident_id {excerpt(incident, 60)} of a {answer.status} is in no log record"
+    return None
+
+
+def _out_of_step(history: History) -> Answer | None:
+    """Return an error whose timestamp does not go with those of the others, where no Date says what time it was.
+
+    The clocks of a service and of the lab are some time apart, which is the same for all errors.
+    """
+    earliest, latest = -math.inf, math.inf
+    for exchange in every_error(history):
+        answer = exchange.answer
+        read = seconds_of(context(answer).get("timestamp")) if answer else None
+        if answer is None or read is None or "date" in answer.headers:
+            continue
+        seconds, has_zone = read
+        if not has_zone and math.isfinite(earliest):
+            seconds -= round((seconds - answer.t - earliest) / QUARTER) * QUARTER
+        earliest = max(earliest, seconds - answer.t)
+        latest = min(latest, seconds - exchange.request.t)
+        if earliest > latest + CLOCK_SECONDS:
+            return answer
     return None
 
 

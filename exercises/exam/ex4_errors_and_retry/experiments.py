@@ -14,10 +14,12 @@ from exercises.exam.ex4_errors_and_retry.axes import (
     CLIENT_ROUNDS,
     INCOMPLETE,
     LASTING,
+    LASTING_LIMIT,
     MALFORMED,
     RATE_LIMITS,
     TIMES,
     TRANSIENT,
+    status,
 )
 from exercises.exam.ex4_errors_and_retry.callers import Callers
 from exercises.exam.ex4_errors_and_retry.cases import Case, healthy, is_served, recover, run
@@ -92,6 +94,7 @@ async def refusals(lab: Lab) -> None:
         Case(f"rate limit: {name}", steps(address), outlasts=name == BUSY)
         for name, steps in lab.vary(RATE_LIMITS)
     ]
+    cases.append(Case(LASTING_LIMIT, [status(429)(address)]))
     await run(lab, callers, cases)
     for name, make in lab.vary(OWN_ERRORS):
         await _ask_wrongly(lab, make(lab), f"wrong: {name}")

@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 from chaos.history import Exchange, History
-from exercises.exam.ex4_errors_and_retry.axes import CLIENT_ERRORS, INCOMPLETE, LASTING, LONG, MALFORMED
+from exercises.exam.ex4_errors_and_retry.axes import (
+    CLIENT_ERRORS,
+    INCOMPLETE,
+    LASTING,
+    LASTING_LIMIT,
+    LONG,
+    MALFORMED,
+)
 from exercises.exam.ex4_errors_and_retry.own_errors import ODD, PLAIN
 from exercises.exam.ex4_errors_and_retry.rejections import is_rejection, told
 from lab.reading import outcome
@@ -54,6 +61,7 @@ def _of_refusals(history: History) -> Cases:
         **{f"malformed: {name}": MALFORMED_STATUSES for name in MALFORMED.values},
         **{f"incomplete: {name}": INCOMPLETE_STATUSES for name in INCOMPLETE.values},
         f"rate limit: {LONG}": RATE_LIMIT_STATUSES,
+        LASTING_LIMIT: RATE_LIMIT_STATUSES,
     }
     known = told(history, [*refused, *useless])
     for label, statuses in refused.items():
