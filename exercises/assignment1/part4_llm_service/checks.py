@@ -95,10 +95,9 @@ def errors_are_told_apart(failures: History, hanging: History) -> Verdict:
                     outcome(one.end),
                     one.end,
                 )
-    for label in HANGING:
-        [one] = hanging.exchanges(label)
+    for one in _hung(hanging):
         if one.status not in TIMED_OUT:
-            return failed(f"504 if the provider {label}", outcome(one.end), one.end)
+            return failed(f"504 if the provider {one.request.label}", outcome(one.end), one.end)
     return passed(
         "429, 504, 502 or 503 and 400, each for its own failure", failures.exchanges("lasting: 429")[0].end
     )
@@ -107,14 +106,13 @@ def errors_are_told_apart(failures: History, hanging: History) -> Verdict:
 def hanging_is_given_up(hanging: History) -> Verdict:
     expected = f"an answer within {plan.GIVE_UP_SECONDS:.0f} s"
     limit = plan.GIVE_UP_SECONDS + SLACK
-    for label in HANGING:
-        [one] = hanging.exchanges(label)
+    for one in _hung(hanging):
         if one.end is None or one.end.elapsed > limit or not isinstance(one.end, Answer):
             if one.end and one.end.elapsed > limit:
                 stalls = blame_stalls(undisturbed(hanging, one), limit, "answer", one.end)
                 if stalls:
                     return stalls
-            return failed(f"{expected} while the provider {label}", outcome(one.end), one.end)
+            return failed(f"{expected} while the provider {one.request.label}", outcome(one.end), one.end)
     for one in [*hanging.exchanges("meanwhile"), *hanging.exchanges("after")]:
         if read(one.end) is None:
             return failed(
@@ -220,6 +218,11 @@ def _refused_connections_are_retried(failures: History) -> Verdict:
             refused[-1].end,
         )
     return passed("a refused connection is tried again", *(one.end for one in refused[:1]))
+
+
+def _hung(hanging: History) -> list[Exchange]:
+    """Return the requests that the provider took and never answered."""
+    return [one for label in HANGING for one in hanging.exchanges(label)]
 
 
 def _wrong_number(failures: History, exchange: Exchange, expected: str) -> Verdict | None:

@@ -55,8 +55,7 @@ async def drip(lab: Lab) -> None:
         await circuit.heal()
         await circuit.cool()
         _try(lab, axes.DRIP_PROBES)
-        steps = [RateLimited(axes.RATE_LIMIT_SECONDS), Answer()]
-        await _meet(lab, steps, "rate limit of a probe", PROBES_AT_ONCE)
+        await _meet(lab, axes.CLIENT_ERRORS.values["429"], "rate limit of a probe", PROBES_AT_ONCE)
         await asyncio.sleep(axes.RATE_LIMIT_SECONDS)
         await circuit.settle()
 

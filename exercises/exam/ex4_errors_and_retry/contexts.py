@@ -24,17 +24,17 @@ def errors_have_context(
     looked = 0
     for history in (refusals, hang, transient, mlflow_down):
         incidents = Incidents(history)
-        if still := _out_of_step(history):
-            timestamp = excerpt(str(context(still)["timestamp"]), 60)
-            return failed(
-                EXPECTED, f"a timestamp that is not of then in a {still.status}: {timestamp}", still
-            )
         for exchange in every_error(history):
             if exchange.status in REFUSED_UNREAD:
                 continue
             looked += 1
             if wrong := _wrong_context(exchange, incidents):
                 return failed(EXPECTED, f"{wrong} ({exchange.request.label})", exchange.end)
+        if still := _out_of_step(history):
+            timestamp = excerpt(str(context(still)["timestamp"]), 60)
+            return failed(
+                EXPECTED, f"a timestamp that is not of then in a {still.status}: {timestamp}", still
+            )
     if not looked:
         return not_judged("the service gave no error answer", blame="submission")
     if twice := _given_twice(run):
@@ -66,18 +66,18 @@ def _out_of_step(history: History) -> Answer | None:
 
     The clocks of a service and of the lab are some time apart, which is the same for all errors.
     """
-    earliest, latest = -math.inf, math.inf
+    least, most = -math.inf, math.inf
     for exchange in every_error(history):
         answer = exchange.answer
         read = seconds_of(context(answer).get("timestamp")) if answer else None
-        if answer is None or read is None or "date" in answer.headers:
+        if answer is None or read is None or "date" in answer.headers or answer.status in REFUSED_UNREAD:
             continue
         seconds, has_zone = read
-        if not has_zone and math.isfinite(earliest):
-            seconds -= round((seconds - answer.t - earliest) / QUARTER) * QUARTER
-        earliest = max(earliest, seconds - answer.t)
-        latest = min(latest, seconds - exchange.request.t)
-        if earliest > latest + CLOCK_SECONDS:
+        if not has_zone and math.isfinite(least):
+            seconds -= round((seconds - answer.t - least) / QUARTER) * QUARTER
+        least = max(least, seconds - answer.t)
+        most = min(most, seconds - exchange.request.t)
+        if least > most + CLOCK_SECONDS:
             return answer
     return None
 
