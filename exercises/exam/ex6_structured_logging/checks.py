@@ -6,7 +6,7 @@ What has to hold whatever happens is judged on the histories of the whole run, f
 from collections.abc import Sequence
 from itertools import chain
 
-from chaos.history import Answer, Exchange, File, HarnessFault, History, Log, Ready
+from chaos.history import Answer, Exchange, File, HarnessFault, History, Launched, Log, Ready
 from exercises.exam.ex6_structured_logging import fields, levels
 from exercises.exam.ex6_structured_logging.crosstalk import find_mixup
 from exercises.exam.ex6_structured_logging.ids import (
@@ -22,6 +22,7 @@ from exercises.exam.ex6_structured_logging.leaks import finder, place
 from exercises.exam.ex6_structured_logging.planted import HOSTILE_PREFIX, mark, sent_id
 from exercises.exam.ex6_structured_logging.prints import service_files
 from exercises.exam.ex6_structured_logging.records import parse, records, written
+from exercises.exam.ex6_structured_logging.starting import configured
 from lab.control import interrupted
 from lab.reading import excerpt
 from lab.verdict import Verdict, all_of, failed, not_judged, passed
@@ -174,8 +175,10 @@ def hostile_id_does_no_harm(every_kind: History) -> Verdict:
     return passed(f"{len(hostile)} hostile ids did no harm", ends[-1])
 
 
-def nothing_is_printed(source_files: History) -> Verdict:
-    files = service_files(source_files.of(File), source_files.contract)
+def nothing_is_printed(source_files: History, run: Sequence[History]) -> Verdict:
+    launched = (history.instance().first(Launched) for history in run)
+    commands = [one.command for one in launched if one] or [configured(source_files.file("pyproject.toml"))]
+    files = service_files(source_files.of(File), source_files.contract, commands)
     if not files:
         return not_judged("no Python file of the service was found", blame="harness")
     for file, lines in files:

@@ -6,7 +6,7 @@ import json
 import random
 from typing import Any
 
-from chaos.history import File
+from chaos.history import Tree
 from chaos.llm import Answer, EmptyObject, Step
 from chaos.raw_connection import RawConnection
 from exercises.exam.ex6_structured_logging.axes import (
@@ -36,6 +36,7 @@ from exercises.exam.ex6_structured_logging.planted import (
     hostile_header,
     request_id,
 )
+from exercises.exam.ex6_structured_logging.prints import folders_of_code
 from exercises.exam.promises import PATIENCE_SECONDS
 from lab.axes import plain
 from lab.experiment import experiment
@@ -65,10 +66,9 @@ async def source_files(lab: Lab) -> None:
     """Read the service's Python files."""
     for _ in lab.vary(PRINTS):
         pass
-    main = lab.contract.start.main
-    lab.record_files(f"{main.parts[0]}/**/*.py")
-    if not any(file.path.startswith(f"{main.parent}/") for file in lab.history.of(File)):
-        lab.record_files("**/*.py")
+    lab.record_tree()
+    [tree] = lab.history.of(Tree)
+    lab.record_files("pyproject.toml", "*.py", *(f"{name}/**/*.py" for name in folders_of_code(tree.paths)))
 
 
 @experiment(seconds=12, needs="start")

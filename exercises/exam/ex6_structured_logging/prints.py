@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from chaos.contract import Contract
 from chaos.history import File
+from exercises.exam.ex6_structured_logging.starting import main_module
 
 KINDS = (
     "a call of print",
@@ -46,17 +47,31 @@ class _Module:
             yield parts[-1]
 
 
-def service_files(files: Iterable[File], contract: Contract) -> list[tuple[File, list[int]]]:
+def folders_of_code(paths: Iterable[str]) -> list[str]:
+    """Return the outermost folders that may have the service's files, by their names, of a repository with these paths."""
+    found = {
+        path.parts[0] for path in map(PurePosixPath, paths) if path.suffix == ".py" and len(path.parts) > 1
+    }
+    return sorted(found - _NOT_THE_SERVICE - _AROUND_THE_SERVICE)
+
+
+def service_files(
+    files: Iterable[File], contract: Contract, commands: Iterable[str] = ()
+) -> list[tuple[File, list[int]]]:
     """Return the service's files with the lines of each that print.
 
     They are all below the folder of its main module, and what those import from elsewhere in the repository; without
-    such a folder, all that have no other purpose by their names. Files that cannot be parsed are left out.
+    such a folder, all that have no other purpose by their names. `commands` say which module that is, if it is not the
+    contract's. Files that cannot be parsed are left out.
     """
     served = (file for file in files if not _is_test(PurePosixPath(file.path)))
     modules = [module for file in served if (module := _parsed(file))]
-    home = contract.start.main.parent
-    inside = [one for one in modules if one.path.is_relative_to(PurePosixPath(home))]
-    chosen = inside or [one for one in modules if _AROUND_THE_SERVICE.isdisjoint(one.path.parts[:-1])]
+    usual = PurePosixPath(contract.start.main)
+    main = main_module(commands, [one.path for one in modules], usual) or usual
+    inside = [one for one in modules if one.path.is_relative_to(main.parent)]
+    if not inside or main.parent == PurePosixPath():
+        inside = [one for one in modules if _AROUND_THE_SERVICE.isdisjoint(one.path.parts[:-1])]
+    chosen = inside
     chosen = _with_imported(chosen, modules)
     imported = _imported(chosen)
     return [(one.file, _prints(one)) for one in chosen if not _is_script(one, imported)]

@@ -1,11 +1,14 @@
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from chaos.history import Answer, Began, Call, Event, Given, History, Request
+from chaos.history import Answer, Began, Call, Event, Given, History, Reply, Request
 from chaos.keys import expected_answer
 from exercises.assignment1 import plan
 from exercises.assignment1.part5_endpoint import checks
+from exercises.catalogue import assessment
 from lab.verdict import Verdict
 from tests.exam import CONTRACT
 
@@ -151,3 +154,82 @@ def test_an_address_that_comes_back_as_told_is_served() -> None:
     assert limited(200).passed
     assert limited(None).passed
     assert limited(429).expected.startswith("an address that comes back after Retry-After is served")
+
+
+OTHER = f"conversation{plan.OF_THE_OTHER}"
+
+
+def of_the_other(change: Callable[[dict[str, Any]], object]) -> Verdict:
+    """Judge a conversation that has reached the second provider, changed in some way."""
+    sent = plan.conversation_body(KEY, plan.OTHER_PROVIDERS_MODEL)
+    system, *messages = sent["messages"]
+    asked = {**sent, "system": system["content"], "messages": messages}
+    change(asked)
+    call = Call(
+        call=1,
+        upstream="anthropic",
+        method="POST",
+        path="/v1/messages",
+        connection=1,
+        key=KEY,
+        asked=json.dumps(asked),
+    )
+    history = told("requests", (OTHER, 200, "{}", ID))
+    contract = assessment("assignment1").contract
+    began = Began(experiment="requests", seed=1, contract=contract)
+    history = History([began, call, *history.events[1:]])
+    return checks._reached_the_other(history, history.exchanges(OTHER)[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        (lambda _: None, True),
+        (lambda asked: asked.update(system=[{"type": "text", "text": asked["system"]}]), True),
+        (lambda asked: asked.update(temperature=1.0, model="claude-3-5-sonnet-20241022"), True),
+        (lambda asked: asked.pop("temperature"), True),
+        (lambda asked: asked.pop("system"), False),
+        (lambda asked: asked["messages"].pop(0), False),
+        (lambda asked: asked.update(max_tokens=1024), False),
+    ],
+)
+def test_a_conversation_reaches_the_second_provider_whole(
+    change: Callable[[dict[str, Any]], object], *, passes: bool
+) -> None:
+    assert of_the_other(change).passed is passes
+
+
+def spent_by_a_stream(stream: tuple[int, int] | None, beyond: int) -> Verdict:
+    """Judge a service that was asked for a stream, which used these tokens, and at last for one more completion."""
+    completion = json.dumps({"content": "Hello"})
+    history = told(
+        "budget",
+        ("cheap", 200, completion, ID),
+        ("spending stream", 200 if stream else 400, "", ID),
+        ("spending", 200, completion, ID),
+        ("beyond", beyond, completion, ID),
+    )
+    key = "ref-0b0b0b0b0b0b"
+    events: list[Event] = [
+        event.model_copy(update={"key": key if event.label == "spending stream" else f"{KEY}-{event.label}"})
+        if isinstance(event, Request)
+        else event
+        for event in history.events[1:]
+    ]
+    if stream:
+        events[:0] = [
+            Call(call=1, upstream="openai", method="POST", path="/", connection=1, key=key),
+            Reply(call=1, outcome="answered", status=200, usage=stream),
+        ]
+    began = Began(experiment="budget", seed=1, contract=assessment("assignment1").contract)
+    return checks.daily_cost_limit(History([began, *events]))
+
+
+def test_a_stream_spends_the_days_money_too() -> None:
+    assert spent_by_a_stream((9000, 900), 402).passed
+    assert spent_by_a_stream(None, 429).passed
+    assert (
+        spent_by_a_stream((9000, 900), 200).expected
+        == "402 or 429 once the day's money is spent, half of it by a stream"
+    )
+    assert spent_by_a_stream(None, 200).expected == "402 or 429 once the day's money is spent"

@@ -33,17 +33,22 @@ def test_a_refused_connection_that_is_answered_at_once_was_not_retried() -> None
     assert verdict.actual == "503 after 0.05 s; 2 of 3 answers came sooner"
 
 
-def told_apart(status: int) -> Verdict:
-    hanging = History(
+def given_up(**statuses: int) -> History:
+    """Return the history of a provider that hangs, with these answers by the first words of their labels."""
+    return History(
         [
             event
-            for number, label in enumerate(("hangs", "drips"))
+            for number, label in enumerate(checks.HANGING)
             for event in (
                 Request(request=number, label=label, method="POST", path="/x"),
-                Answer(request=number, status=504, headers={}, body="{}", elapsed=25.0),
+                Answer(request=number, status=statuses.get(label, 504), headers={}, body="{}", elapsed=25.0),
             )
         ]
     )
+
+
+def told_apart(status: int) -> Verdict:
+    hanging = given_up()
     failures = refused_connections(status, 1.5)
     lasting = [
         Request(request=9, label="lasting: 429", method="POST", path="/x"),
@@ -89,3 +94,55 @@ def test_429_is_the_answer_if_the_fallback_is_rate_limited_too() -> None:
     assert fallback(504).status == fallback(503, seconds=20.0).status == "failed"
     verdict = fallback(503)
     assert (verdict.status, verdict.expected) == ("failed", "429 if every model is rate limited")
+
+
+def failing(label: str, status: int) -> History:
+    lasting = [
+        Request(request=9, label="lasting: 429", method="POST", path="/x"),
+        Answer(request=9, status=429, headers={}, body="{}", elapsed=1.5),
+    ]
+    one = [
+        Request(request=1, label=label, method="POST", path="/x"),
+        Answer(request=1, status=status, headers={}, body="{}", elapsed=1.5),
+    ]
+    return History([*lasting, *one])
+
+
+@pytest.mark.parametrize(
+    ("label", "status", "passes"),
+    [
+        ("rubbish: no choices", 502, True),
+        ("rubbish: no choices", 503, True),
+        ("rubbish: no choices", 500, False),
+        (f"rubbish: an empty object{plan.OF_THE_OTHER}", 500, False),
+        (f"lasting: 429{plan.OF_THE_OTHER}", 500, False),
+        (f"refused: 400{plan.OF_THE_OTHER}", 400, True),
+        (f"refused: 401{plan.OF_THE_OTHER}", 401, False),
+    ],
+)
+def test_rubbish_and_a_second_provider_have_their_statuses(label: str, status: int, *, passes: bool) -> None:
+    assert checks.errors_are_told_apart(failing(label, status), given_up()).passed is passes
+
+
+def test_a_second_provider_that_hangs_is_given_up() -> None:
+    second = {f"hangs{plan.OF_THE_OTHER}": 500}
+
+    assert checks.errors_are_told_apart(failing("refused: 400", 400), given_up()).passed
+    verdict = checks.errors_are_told_apart(failing("refused: 400", 400), given_up(**second))
+    assert verdict.expected == f"504 if the provider hangs{plan.OF_THE_OTHER}"
+
+
+@pytest.mark.parametrize(("calls", "passes"), [(3, True), (4, True), (1, False), (12, False)])
+def test_a_second_provider_is_called_again_as_often(calls: int, *, passes: bool) -> None:
+    key = next(Keys(1, "failures"))
+    label = f"lasting: 500{plan.OF_THE_OTHER}"
+    events: list[Event] = [Began(experiment="failures", seed=1, contract=assessment("assignment1").contract)]
+    events.append(Request(request=1, label=label, method="POST", path="/x", key=key))
+    events += [
+        Call(call=number, upstream="anthropic", method="POST", path="/", connection=1, key=key, model="m")
+        for number in range(calls)
+    ]
+    events.append(Answer(request=1, status=502, headers={}, body="{}", elapsed=4.0))
+    history = History(events)
+
+    assert (checks._wrong_number(history, history.exchanges(label)[0], "retries") is None) is passes

@@ -271,6 +271,21 @@ def test_real_answers_waits_for_half_a_body_as_long_as_the_service_does_without_
     assert checks.real_answers(cut, _patient(408, "patient-body")).passed
 
 
+def test_real_answers_waits_for_another_attempt_if_the_service_makes_one_without_a_signal() -> None:
+    story = Stop("drain")
+    first, retried = story.in_flight(), story.ask("in-flight-retried")
+    story.call(retried, status=503)
+    story.terminate()
+    story.at(2)
+    story.answer(first)
+    story.answer(retried, 502)
+    story.exit()
+    cut = story.end()
+
+    assert "1 of 2: 502" in checks.real_answers(cut, _patient(200, "patient-retried")).actual
+    assert checks.real_answers(cut, _patient(502, "patient-retried")).passed
+
+
 def test_real_answers_blames_the_machine_for_what_it_could_not_have_in_time() -> None:
     story = Stop("drain")
     request = story.in_flight()

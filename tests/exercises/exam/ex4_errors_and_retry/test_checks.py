@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -347,6 +347,30 @@ def test_errors_have_context_fails_other_timestamps(timestamp: Any, actual: str)
 
     assert verdict.status == "failed"
     assert actual in verdict.actual
+
+
+@pytest.mark.parametrize(
+    ("timestamps", "passes"),
+    [
+        (("2026-11-21T10:00:00+00:00", "2026-11-21T10:00:20+00:00"), True),
+        (("2026-11-21T05:43:00", "2026-11-21T05:43:20"), True),
+        (("2026-11-21T05:43:00Z", "2026-11-21T10:43:20"), True),
+        ((1795255200, 1795255219.5), True),
+        (("2026-11-21T10:00:00+00:00", "2026-11-21T10:00:00+00:00"), False),
+        (("2026-11-21T05:43:00", "2026-11-21T05:43:00"), False),
+        (("2026-11-21T10:00:00+00:00", "2026-11-21T10:01:30+00:00"), False),
+    ],
+)
+def test_timestamps_without_a_date_go_on_as_time_does(timestamps: Sequence[Any], *, passes: bool) -> None:
+    story = Service("refusals")
+    for number, timestamp in enumerate(timestamps):
+        story.now = 20.0 * number
+        request = story.ask("wrong: no JSON")
+        story.log(f'{{"incident_id": "incident-of-{number}"}}')
+        body = {"error": "e", "message": "m", "incident_id": f"incident-of-{number}", "timestamp": timestamp}
+        story.answer(request, 400, body=body)
+
+    assert _context(story.end()).passed is passes
 
 
 @pytest.mark.parametrize("field", ["error", "message", "incident_id", "timestamp"])

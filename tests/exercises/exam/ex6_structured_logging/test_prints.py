@@ -1,16 +1,17 @@
 import pytest
 
-from chaos.history import File
+from chaos.history import File, History, Launched
 from exercises.exam.ex6_structured_logging import checks
 from lab.verdict import Verdict
 from tests.lab.story import Story
 
 
-def _files(files: dict[str, str]) -> Verdict:
+def _files(files: dict[str, str], command: str = "") -> Verdict:
     story = Story("source_files")
     for path, text in files.items():
         story.add(File(path=path, text=text))
-    return checks.nothing_is_printed(story.end())
+    launched = [History([Launched(command=command, cwd="/x")])] if command else []
+    return checks.nothing_is_printed(story.end(), run=launched)
 
 
 def _one(text: str, path: str = "src/api/main.py", **others: str) -> Verdict:
@@ -74,6 +75,37 @@ def test_nothing_is_printed_looks_at_what_the_service_imports(text: str) -> None
 )
 def test_nothing_is_printed_leaves_what_is_not_the_service(path: str) -> None:
     assert _one("print('x')\n", path).passed
+
+
+MOVED = "/venv/bin/python -m uvicorn app.main:app --app-dir src --host 127.0.0.1 --port 8000"
+
+
+@pytest.mark.parametrize(
+    ("printing", "command", "passes"),
+    [
+        ("src/app/llm.py", MOVED, False),
+        ("src/api/main.py", MOVED, True),
+        ("src/api/main.py", "", False),
+        ("app/llm.py", "gunicorn -c gunicorn.conf.py app.main:create_app()", False),
+        ("src/api/main.py", "gunicorn -c gunicorn.conf.py app.main:create_app()", True),
+        ("service/llm.py", "python -m service --port 8000", False),
+        ("service/llm.py", "granian --interface asgi ./service/run.py", False),
+        ("src/app/llm.py", "uvicorn main:app --app-dir src/api", True),
+    ],
+)
+def test_nothing_is_printed_looks_at_what_was_started(printing: str, command: str, *, passes: bool) -> None:
+    clean = ("src/api/main.py", "src/app/main.py", "app/main.py", "service/__main__.py", "service/run.py")
+    files = dict.fromkeys((*clean, "gunicorn.conf.py"), "log.info('x')\n") | {printing: "print('x')\n"}
+
+    assert _files(files, command).passed is passes
+
+
+def test_nothing_is_printed_reads_the_start_from_pyproject_if_nothing_was_started() -> None:
+    text = '[tool.grading]\ncommand = ["uvicorn", "app.main:app", "--app-dir", "src"]\n'
+    files = {"src/app/main.py": "print('x')\n", "src/api/main.py": "", "pyproject.toml": text}
+
+    assert _files(files).status == "failed"
+    assert _files({**files, "pyproject.toml": "[tool.grading"}).passed
 
 
 SCRIPT = "def main():\n    print('x')\n\n\nif __name__ == '__main__':\n    main()\n"
