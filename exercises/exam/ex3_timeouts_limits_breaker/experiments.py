@@ -57,6 +57,7 @@ async def drip(lab: Lab) -> None:
         _try(lab, axes.DRIP_PROBES)
         await _meet(lab, axes.CLIENT_ERRORS.values["429"], "rate limit of a probe", PROBES_AT_ONCE)
         await asyncio.sleep(axes.RATE_LIMIT_SECONDS)
+        await circuit.heal()  # a client error may begin another cool-down
         await circuit.settle()
 
 

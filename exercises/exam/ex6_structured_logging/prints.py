@@ -68,10 +68,11 @@ def service_files(
     modules = [module for file in served if (module := _parsed(file))]
     usual = PurePosixPath(contract.start.main)
     main = main_module(commands, [one.path for one in modules], usual) or usual
-    inside = [one for one in modules if one.path.is_relative_to(main.parent)]
-    if not inside or main.parent == PurePosixPath():
-        inside = [one for one in modules if _AROUND_THE_SERVICE.isdisjoint(one.path.parts[:-1])]
-    chosen = inside
+    # A program in the root may start the service by its name, and has other files beside it.
+    home = usual.parent if main.parent == PurePosixPath() else main.parent
+    chosen = [one for one in modules if one.path == main or one.path.is_relative_to(home)]
+    if not any(one.path.is_relative_to(home) for one in chosen):
+        chosen = [one for one in modules if _AROUND_THE_SERVICE.isdisjoint(one.path.parts[:-1])]
     chosen = _with_imported(chosen, modules)
     imported = _imported(chosen)
     return [(one.file, _prints(one)) for one in chosen if not _is_script(one, imported)]

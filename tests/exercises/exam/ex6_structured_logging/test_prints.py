@@ -91,11 +91,16 @@ MOVED = "/venv/bin/python -m uvicorn app.main:app --app-dir src --host 127.0.0.1
         ("service/llm.py", "python -m service --port 8000", False),
         ("service/llm.py", "granian --interface asgi ./service/run.py", False),
         ("src/app/llm.py", "uvicorn main:app --app-dir src/api", True),
+        ("run.py", "python run.py", False),
+        ("src/api/main.py", "python run.py", False),
+        ("seed.py", "python run.py", True),
     ],
 )
 def test_nothing_is_printed_looks_at_what_was_started(printing: str, command: str, *, passes: bool) -> None:
     clean = ("src/api/main.py", "src/app/main.py", "app/main.py", "service/__main__.py", "service/run.py")
-    files = dict.fromkeys((*clean, "gunicorn.conf.py"), "log.info('x')\n") | {printing: "print('x')\n"}
+    files = dict.fromkeys((*clean, "gunicorn.conf.py", "run.py"), "log.info('x')\n") | {
+        printing: "print('x')\n"
+    }
 
     assert _files(files, command).passed is passes
 
