@@ -11,8 +11,7 @@ AT_ONCE = {"1 s": 3, "6 s": 1, "13 s": 1}
 BODIES = Axis("bodies in the middle of which SIGTERM comes", {"a prompt": 6.0, "a login": 1.0})
 """How long after SIGTERM the rest of the body comes, in seconds."""
 
-ATTEMPTS = Axis("attempts under way at SIGTERM", {"the first": 0, "another one": 2})
-"""How many attempts have failed, or are about to, when SIGTERM comes."""
+ATTEMPTS = plain("attempts that are due at SIGTERM", ("the first", "another one"))
 
 LEFT = plain("callers who left before", ("in the middle of a body", "while the model was asked"))
 

@@ -189,12 +189,13 @@ async def _begin(
     lab.llm.script(keys[-1], Answer(delay=LENGTHS.values["6 s"] + HALF_ARRIVES_IN))
     work(lab, "a prompt", key=keys[-1]).send(reused)
     await _arrive(lab, keys)
-    for _, failures in lab.vary(ATTEMPTS):
-        if failures:
-            group.create_task(_retried(lab, failures, label="in-flight-retried"))
     for kind, connection in bodies:
         work(lab, kind).send(connection, share=0.5)
     await asyncio.sleep(HALF_ARRIVES_IN)
+    _say(lab, ATTEMPTS, *ATTEMPTS.values)
+    retried = lab.key()
+    group.create_task(_retried(lab, retried, label="in-flight-retried"))
+    await _arrive(lab, [retried])
 
 
 async def _slow(lab: Lab, seconds: float, key: str | None = None, *, label: str) -> None:
@@ -203,10 +204,10 @@ async def _slow(lab: Lab, seconds: float, key: str | None = None, *, label: str)
     await lab.generate(key, label=label, timeout=PATIENCE_SECONDS)
 
 
-async def _retried(lab: Lab, failures: int = ATTEMPTS.values["another one"], *, label: str) -> None:
-    """Ask for what the model answers after so many failures: some seconds later, for there are pauses between them."""
-    key = lab.key()
-    lab.llm.script(key, *[Status(503)] * failures, Answer())
+async def _retried(lab: Lab, key: str | None = None, *, label: str) -> None:
+    """Ask for what the model answers at the second attempt: after a pause."""
+    key = key or lab.key()
+    lab.llm.script(key, Status(503), Answer())
     await lab.generate(key, label=label, timeout=PATIENCE_SECONDS)
 
 

@@ -23,7 +23,7 @@ _PRINTERS = {"builtins", "rich"}
 _NOT_THE_SERVICE = {"test", "tests", "script", "scripts", "venv", ".venv", "site-packages", "node_modules"}
 _AROUND_THE_SERVICE = {
     "testing", "tools", "bin", "example", "examples", "demo", "docs", "doc", "notebooks", "benchmark", "benchmarks",
-    "migrations", "alembic", "evaluation", "exercises", "grading", "chaos", "lab", "env", "build", "dist",
+    "migrations", "alembic", "evaluation", "exercises", "grading", "chaos", "lab", "calibration", "env", "build", "dist",
 }  # fmt: skip
 _STARTED = {"main.py", "__main__.py", "app.py", "server.py", "asgi.py", "wsgi.py"}
 
