@@ -1,5 +1,6 @@
 """Judges request ids on recorded answers, for every assessment that asks for them."""
 
+import itertools
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -7,6 +8,8 @@ from chaos.history import Answer, Exchange, History
 from exercises.chat.request_id import HEADER, request_id
 from lab.reading import excerpt, outcome
 from lab.verdict import Verdict, failed, passed
+
+SHARED_BY_CHANCE = 3
 
 
 def present(history: History) -> Verdict:
@@ -67,6 +70,27 @@ def unique(history: History) -> Verdict:
             )
         seen[found] = end
     return passed(f"{len(seen)} responses have ids of their own", answers[-1][1])
+
+
+def apart(histories: Sequence[History]) -> Verdict:
+    """Judge that two instances do not make the same ids. One may be the same by chance, if ids are short."""
+    made = [_made(history) for history in histories]
+    for one, other in itertools.combinations(made, 2):
+        if len(shared := one.keys() & other.keys()) > SHARED_BY_CHANCE:
+            first = min(shared)
+            return failed(
+                "an id of its own for each response, also of two instances",
+                f"two instances have made {len(shared)} ids that are the same, such as {excerpt(first, 40)!r}",
+                one[first],
+                other[first],
+            )
+    return passed(f"{len(made)} instances make ids of their own")
+
+
+def _made(history: History) -> dict[str, Answer]:
+    """Return the answers to requests without an id, by the ids that the service has made."""
+    asked = (pair for pair in _answers(history) if HEADER not in pair[0].request.headers)
+    return {found: end for _, end in asked if (found := request_id(end))}
 
 
 def _unanswered(history: History, label: str) -> Verdict | None:

@@ -95,7 +95,8 @@ def statuses_are_right(requests: History, run: Sequence[History]) -> Verdict:
 def request_ids(requests: History, run: Sequence[History]) -> Verdict:
     judged = (id_checks.present, id_checks.kept, id_checks.replaced, id_checks.unique)
     lacking = [verdict for verdict in map(id_checks.present, _failing(run)) if not verdict.passed]
-    return all_of([*(judge(requests) for judge in judged), *lacking])
+    apart = id_checks.apart([requests, *_failing(run)])
+    return all_of([*(judge(requests) for judge in judged), *lacking, apart])
 
 
 def token_limit(limits: History) -> Verdict:

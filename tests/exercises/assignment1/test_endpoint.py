@@ -9,6 +9,7 @@ from chaos.keys import expected_answer
 from exercises.assignment1 import plan
 from exercises.assignment1.part5_endpoint import checks
 from exercises.catalogue import assessment
+from exercises.chat import id_checks
 from lab.verdict import Verdict
 from tests.exam import CONTRACT
 
@@ -50,6 +51,17 @@ def test_ids_are_on_errors_of_every_experiment_that_has_some() -> None:
 
     assert checks.request_ids(ids, run=[ids, told("limits", ("beyond 1", 429, "{}", ID))]).passed
     assert checks.request_ids(ids, run=[ids, without]).status == "failed"
+
+
+@pytest.mark.parametrize(("first", "passes"), [(1, False), (3, True), (100, True)])
+def test_two_instances_do_not_make_the_same_ids(first: int, *, passes: bool) -> None:
+    one = told("requests", *(("no id", 404, "{}", {"x-request-id": str(number)}) for number in range(1, 6)))
+    other = told(
+        "limits",
+        *(("no id", 404, "{}", {"x-request-id": str(number)}) for number in range(first, first + 5)),
+    )
+
+    assert id_checks.apart([one, other]).passed is passes
 
 
 def test_the_content_is_the_providers_whole_text_and_nothing_else() -> None:
