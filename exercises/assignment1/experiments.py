@@ -159,9 +159,17 @@ async def limits(lab: Lab) -> None:
     most = int(lab.settings.variables["MAX_TOKENS_PER_REQUEST"] or 0)
     lab.phase("fault")
     addresses = await try_limit(lab, allowed)
-    for label, tokens in (("most tokens", most), ("more tokens", most + 1)):
+    for _ in range(plan.STREAMS_BEYOND):
+        await _streamed(lab, "streams beyond", Answered(), source=addresses[-1])
+    await lab.generate(label="after the streams", source=addresses[-1], timeout=PATIENCE)
+    for label, tokens, stream in (
+        ("most tokens", most, {}),
+        ("more tokens", most + 1, {}),
+        ("more tokens of a stream", most + 1, {"stream": True}),
+    ):
         key = lab.key()
-        await _post(lab, {"messages": [bounds.user(prompt(key))], "max_tokens": tokens}, label=label, key=key)
+        body = {"messages": [bounds.user(prompt(key))], "max_tokens": tokens, **stream}
+        await _post(lab, body, label=label, key=key)
     key = lab.key()
     body = {"messages": [bounds.user(prompt(key))], "max_tokens": most}
     await _post(lab, body, label="no model", key=key)
@@ -514,12 +522,14 @@ def _released() -> asyncio.Event:
     return released
 
 
-async def _streamed(lab: Lab, label: str, step: Step, *, model: str | None = None) -> str:
+async def _streamed(
+    lab: Lab, label: str, step: Step, *, model: str | None = None, source: str | None = None
+) -> str:
     """Ask for a stream of something new that meets a step; return its key."""
     key = lab.key()
     script(lab, key, step)
     body = _stream_body(lab, key, model)
-    await lab.client.json("POST", lab.ask_path, body, label=label, key=key, timeout=PATIENCE)
+    await lab.client.json("POST", lab.ask_path, body, label=label, key=key, source=source, timeout=PATIENCE)
     return key
 
 

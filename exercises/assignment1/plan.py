@@ -40,6 +40,8 @@ FIRST_PAUSE = 0.1
 """Seconds before the first retry, at least and on average."""
 PAUSED_SAMPLES = 2
 """So many of the requests that meet refused connections have to take as long as a pause."""
+STREAMS_BEYOND = 3
+"""So many streams are asked for beyond a limit of requests. A bucket may have room for one of them by then."""
 DELAY = 0.4
 """Seconds that the provider takes for the answer whose latency is looked at."""
 

@@ -107,8 +107,9 @@ def token_limit(limits: History) -> Verdict:
         return failed(
             "400 or 422 for one token more than MAX_TOKENS_PER_REQUEST", outcome(more.end), more.end
         )
-    if calls(limits, more.request.key):
-        return failed("the provider is not called for it", "it was called", more.end)
+    for one in (more, *limits.exchanges("more tokens of a stream")):
+        if calls(limits, one.request.key):
+            return failed(f"the provider is not called for {one.request.label}", "it was called", one.end)
     return all_of([passed("the limit lies where it was set", more.end), _default_below(limits)])
 
 
@@ -125,6 +126,7 @@ def request_limit(limits: History) -> Verdict:
             limit_checks.sequence(limits, allowed),
             limit_checks.served(others, "another address is served"),
             limit_checks.not_forged(limits),
+            _streams_count(limits),
             *(limit_checks.not_called(limits, one) for one in refused),
             *(limit_checks.retry_after(one, window) for one in refused),
             limit_checks.crowd(limits, allowed),
@@ -176,6 +178,20 @@ def endpoints_are_tested(own_tests: History) -> Verdict:
         LEAST_TESTS,
         "send a request to the application and assert something",
     )
+
+
+def _streams_count(limits: History) -> Verdict:
+    """Judge that streams of an address beyond its limit are refused like any other request.
+
+    If a window has ended meanwhile, or is about to be filled anew, a request after them is served.
+    """
+    asked = limits.exchanges("streams beyond")
+    reached = [one for one in asked if calls(limits, one.request.key)]
+    if len(reached) > 1 and all(one.status == 429 for one in limits.exchanges("after the streams")):
+        return failed(
+            "429 for streams beyond the limit", f"{len(reached)} reached the provider", reached[-1].end
+        )
+    return passed("streams are counted")
 
 
 def _default_below(limits: History) -> Verdict:

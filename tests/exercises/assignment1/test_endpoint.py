@@ -245,3 +245,24 @@ def test_a_stream_spends_the_days_money_too() -> None:
         == "402 or 429 once the day's money is spent, half of it by a stream"
     )
     assert spent_by_a_stream(None, 200).expected == "402 or 429 once the day's money is spent"
+
+
+@pytest.mark.parametrize(
+    ("reached", "after", "passes"), [(0, 429, True), (1, 429, True), (3, 200, True), (3, 429, False)]
+)
+def test_streams_count_for_the_limit_of_requests(reached: int, after: int, *, passes: bool) -> None:
+    events: list[Event] = [
+        Began(experiment="limits", seed=1, contract=assessment("assignment1").contract),
+        Request(request=9, label="after the streams", method="POST", path="/x"),
+        Answer(request=9, status=after, headers={}, body="{}", elapsed=0.1),
+    ]
+    for number in range(plan.STREAMS_BEYOND):
+        key = f"ref-0a0a0a0a0a0{number}"
+        events.append(Request(request=number, label="streams beyond", method="POST", path="/x", key=key))
+        if number < reached:
+            events.append(
+                Call(call=number, upstream="openai", method="POST", path="/", connection=1, key=key)
+            )
+        events.append(Answer(request=number, status=200, headers={}, body="", elapsed=0.1))
+
+    assert checks._streams_count(History(events)).passed is passes
