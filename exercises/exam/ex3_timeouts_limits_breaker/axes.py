@@ -111,13 +111,21 @@ _PROBES = "ends of a probe"
 FIRST_PROBES = plain(_PROBES, ("failed",))
 SECOND_PROBES = plain(_PROBES, ("answered",))
 MIDDLE_PROBES = plain(_PROBES, ("answered from the cache", "refused as a client error"))
-LAST_PROBES = plain(_PROBES, ("left by its caller", "answered with rubbish"))
-DRIP_PROBES = plain(_PROBES, ("rate limited",))
+LIMITED_PROBES = plain(_PROBES, ("rate limited",))
+LAST_PROBES = plain(_PROBES, ("left by its caller",))
+RUBBISH_PROBES = plain(_PROBES, ("answered with rubbish",))
 PROBES = plain(
     _PROBES,
     [
         name
-        for axis in (FIRST_PROBES, SECOND_PROBES, MIDDLE_PROBES, LAST_PROBES, DRIP_PROBES)
+        for axis in (
+            FIRST_PROBES,
+            SECOND_PROBES,
+            MIDDLE_PROBES,
+            LIMITED_PROBES,
+            LAST_PROBES,
+            RUBBISH_PROBES,
+        )
         for name in axis.values
     ],
 )

@@ -113,12 +113,12 @@ def breaker_closes(
     verdicts: list[Verdict] = []
     for history, when in (
         (breaker, "once the model was healthy again"),
-        (half_open, "after cached prompts, or client errors, as the first requests"),
+        (half_open, "after cached prompts, rate limits or client errors as the first requests"),
         (callers, "after callers that hung up as the first"),
     ):
         verdicts += list(_closes(history, at_once, when))
     # Whether the deadline opens a breaker is for another criterion to tell.
-    when = "after requests that met the deadline"
+    when = "after requests that met the deadline, and answers that cannot be read"
     verdicts += [closing.recovers(drip, kind, at_once, when) for kind in closing.recoveries(drip)]
     return all_of(verdicts)
 

@@ -54,10 +54,9 @@ async def drip(lab: Lab) -> None:
     if await circuit.outlast(lab.vary(axes.DRIP), dripping):
         await circuit.heal()
         await circuit.cool()
-        _try(lab, axes.DRIP_PROBES)
-        await _meet(lab, axes.CLIENT_ERRORS.values["429"], "rate limit of a probe", PROBES_AT_ONCE)
-        await asyncio.sleep(axes.RATE_LIMIT_SECONDS)
-        await circuit.heal()  # a client error may begin another cool-down
+        _try(lab, axes.RUBBISH_PROBES)
+        await _meet(lab, [EmptyObject()], "rubbish for a probe", PROBES_AT_ONCE)
+        await circuit.heal()  # rubbish may count as a failure, and begin another cool-down
         await circuit.settle()
 
 
@@ -94,7 +93,7 @@ async def breaker(lab: Lab) -> None:
 
 @experiment(seconds=DEADLINE_SECONDS)
 async def half_open(lab: Lab) -> None:
-    """After one outage the first requests meet cached prompts, after another one client errors."""
+    """After one outage the first requests meet cached prompts and a rate limit, after another one client errors."""
     outages = lab.vary(axes.MIDDLE_OUTAGES)
     circuit = await Circuit.of(lab)
     requests = FAILED_REQUESTS
@@ -135,8 +134,6 @@ async def callers(lab: Lab) -> None:
         _try(lab, axes.LAST_PROBES)
         for _ in range(2):
             await _leave(lab, Answer(delay=PROBE_SECONDS), "abort of a probe", PROBES_AT_ONCE)
-        await _meet(lab, [EmptyObject()], "rubbish for a probe", PROBES_AT_ONCE)
-        await circuit.heal()  # rubbish may count as a failure, and begin a cool-down of its own
         if not await circuit.settle():
             return
     await circuit.open(outages, requests=LATEST_FAILED_REQUESTS)
@@ -178,7 +175,7 @@ async def _ask_elsewhere(lab: Lab) -> None:
 
 
 async def _cached(lab: Lab, circuit: Circuit) -> None:
-    """Have the first requests after the cool-down meet the cache."""
+    """Have the first requests after the cool-down meet the cache, and the next ones a rate limit."""
     await circuit.cool()
     for _ in range(PROBES_IN_A_ROW):
         await lab.generate(lab.control_key, label="cached", timeout=PATIENCE_SECONDS)
@@ -188,6 +185,10 @@ async def _cached(lab: Lab, circuit: Circuit) -> None:
             for _ in range(PROBES_AT_ONCE)
         )
     )
+    _try(lab, axes.LIMITED_PROBES)
+    await _meet(lab, axes.CLIENT_ERRORS.values["429"], "rate limit of a probe", PROBES_AT_ONCE)
+    await asyncio.sleep(axes.RATE_LIMIT_SECONDS)
+    await circuit.heal()  # a client error may begin another cool-down
 
 
 async def _refused(lab: Lab, circuit: Circuit) -> None:
