@@ -347,7 +347,7 @@ def _failures_of_the_other(lab: Lab) -> list[Coroutine[Any, Any, None]]:
         *passing,
         *lasting,
         *(_of_the_other(lab, f"refused: {code}", Status(code)) for code in plan.FINAL),
-        *(_of_the_other(lab, f"rubbish: {name}", step) for name, step in plan.RUBBISH.items()),
+        *(_of_the_other(lab, f"rubbish: {name}", step) for name, step in plan.RUBBISH_OF_ALL.items()),
     ]
 
 

@@ -73,13 +73,13 @@ LASTING: dict[str, Step] = {
 }
 REFUSED_CONNECTION = "lasting: refused connection"
 FINAL = (400, 401, 403, 404)
-RUBBISH: dict[str, Step] = {
+RUBBISH_OF_ALL: dict[str, Step] = {
     "half of a JSON document": MalformedJson(),
     "an empty object": EmptyObject(),
-    "no choices": NoChoices(),
     "a page of HTML": WrongContentType(),
 }
-"""What the provider answers with 200, and is no completion."""
+RUBBISH: dict[str, Step] = {**RUBBISH_OF_ALL, "no choices": NoChoices()}
+"""What the provider answers with 200, and is no completion. Anthropic's may have no content at all, and be one."""
 OF_THE_OTHER = f" ({OTHER_PROVIDERS_MODEL})"
 """How labels end of requests that the second provider answers, if there is one."""
 
