@@ -102,8 +102,12 @@ def down(files: StackFiles) -> str | None:
             raise MachineError(f"The stack's supervisor (process {record.pid}) does not end.")
         files.forget()
         return "The stack did not end by itself, and was killed."
-    said = files.log("stack").read_text(encoding="utf-8", errors="replace").splitlines()
-    return said[-1] if said else ""
+    return end_of_service(files.log("stack").read_text(encoding="utf-8", errors="replace"))
+
+
+def end_of_service(log: str) -> str:
+    """Return the line of a stack's log that says how its service ended; the fault proxy may write there later."""
+    return next((line for line in reversed(log.splitlines()) if line.startswith("The service ")), "")
 
 
 def let_end(files: StackFiles) -> None:

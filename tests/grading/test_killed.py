@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -193,6 +194,7 @@ def test_a_grading_that_loses_a_part_comes_to_an_end(target: str, submission: Pa
         _, errors = one.keeper.communicate(timeout=WHOLE_SECONDS)
 
     assert one.keeper.returncode in {1, 3}
-    assert "Traceback" not in errors
+    # A log of the service's own, which the report shows, may have one.
+    assert not re.search(r"^Traceback", errors, re.MULTILINE)
     assert marked(ids) == []
     assert list(one.folder.glob("grading-*/*")) == []

@@ -99,6 +99,13 @@ def test_a_stack_serves_shows_itself_and_leaves_nothing(fork: Path, files: Stack
     assert control.down(files) is None
 
 
+def test_the_end_of_a_service_is_told_whatever_the_fault_proxy_writes_after_it() -> None:
+    told = "The service was ended by SIGTERM 0.2 s after it was told to stop."
+
+    assert control.end_of_service(f'started\n{told}\n{{"level":"trace","name":"litellm"}}\n') == told
+    assert not control.end_of_service("started\n")
+
+
 def test_secrets_are_the_users_alone_and_gone_with_the_stack(fork: Path, files: Stack) -> None:
     up(fork, files)
 

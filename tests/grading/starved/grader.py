@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ class Result:
         ]
         if (self.code == 3) != bool(self.open()):
             found.append(f"exit code {self.code} with {len(self.open())} open verdicts")
-        if "Traceback" in self.errors:
+        if re.search(r"^Traceback", self.errors, re.MULTILINE):  # the log of a service may have one
             found.append(self.errors)
         return found
 
