@@ -12,13 +12,13 @@ from typing import Final, Self
 
 from chaos.covered_lines import Lines, NotMeasuredError, missing_from, parse_lcov, read_report
 from chaos.files import replace_text
+from chaos.measured_tests import end_of_tests
 from chaos.node_tests import NODE, RUNNERS, TEST_FILE, Probes, Runner, find_runner, scripts_of, test_files
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service_files import file_among
 
 INSTANCE: Final = "own tests, measured"
-SECONDS: Final = 120.0
 MOST_BYTES: Final = 2**20
 REPORT: Final = "lcov.info"
 _SOURCE: Final = re.compile(r"(?<!\.d)\.[cm]?[jt]sx?$")
@@ -107,12 +107,7 @@ async def measure_node(
         instance=INSTANCE,
         recorder=recorder,
     )
-    async with service:
-        exited = await service.wait_exit(SECONDS)
-    if exited is None:
-        raise NotMeasuredError(f"the tests took longer than {SECONDS:.0f} s, with their lines counted")
-    if exited.cause:
-        raise NotMeasuredError(f"the tests were ended by the grader: they {exited.cause}")
+    exited = await end_of_tests(service)
     if exited.code == _NO_TOOL_FOUND:
         raise NotMeasuredError("mocha cannot say which lines it ran: install c8 or nyc")
     try:

@@ -13,13 +13,13 @@ from typing import Final
 from chaos import own_tests_runner, python_coverage_report
 from chaos.covered_lines import Lines, NotMeasuredError, parse_json, read_report
 from chaos.files import replace_text
+from chaos.measured_tests import end_of_tests
 from chaos.own_tests import FOLDER, RUNNER, ended_otherwise, read_codes
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service_files import file_among
 
 INSTANCE: Final = "own tests, measured"
-SECONDS: Final = 120.0
 REPORT_SECONDS: Final = 60.0
 HERE: Final = Path(__file__).parent
 PLUGIN: Final = HERE / "python_coverage_plugin.py"
@@ -102,12 +102,7 @@ async def _run_tests(
         instance=INSTANCE,
         recorder=recorder,
     )
-    async with service:
-        exited = await service.wait_exit(SECONDS)
-    if exited is None:
-        raise NotMeasuredError(f"the tests took longer than {SECONDS:.0f} s, with their lines counted")
-    if exited.cause:
-        raise NotMeasuredError(f"the tests were ended by the grader: they {exited.cause}")
+    exited = await end_of_tests(service)
     if exited.code == own_tests_runner.NO_PYTEST:
         raise NotMeasuredError("pytest is not installed: declare it in the group `dev` of pyproject.toml")
     [code] = read_codes(folder / "codes.json", 1)
