@@ -21,7 +21,8 @@ def told(history: History, labels: Sequence[str], *, hoped: bool = False) -> lis
     """Return those labels whose last request no breaker has turned away; all of them, if those would be too few.
 
     A breaker that counts what fails within a minute, and is open for as long, opens again and again. The experiment asks
-    anew each time, but not for ever. If a good answer is `hoped` for, any error says nothing while a breaker is open.
+    anew each time, but not for ever. If a good answer is `hoped` for, any error says nothing while a breaker is open; to
+    leave a caller without an answer is no breaker's way.
     """
     left = [label for label in labels if not _is_turned_away(history, label, hoped=hoped)]
     asked = [label for label in left if history.exchanges(label)]
@@ -32,9 +33,13 @@ def _is_turned_away(history: History, label: str, *, hoped: bool) -> bool:
     """Whether a breaker was open at the end of the last request of a kind."""
     return any(
         _is_rejected_uncalled(history, one)
-        or ((is_rejection(one.end) or (hoped and one.status != 200)) and _rejects_others(history, one))
+        or ((is_rejection(one.end) or (hoped and _is_error(one))) and _rejects_others(history, one))
         for one in history.exchanges(label)[-1:]
     )
+
+
+def _is_error(exchange: Exchange) -> bool:
+    return isinstance(exchange.end, Answer) and exchange.end.status != 200
 
 
 def _rejects_others(history: History, exchange: Exchange) -> bool:
