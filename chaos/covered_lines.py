@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from chaos.files import read_plain
 from chaos.history import CoveredFile
 from chaos.plain_text import encodable
 
@@ -32,11 +33,12 @@ class Lines:
 def read_report(report: Path) -> bytes:
     """Return what a report holds. Raises ValueError where it is missing, no plain file, or too large."""
     try:
-        if report.is_symlink() or not report.is_file() or report.stat().st_size > REPORT_BYTES:
-            raise ValueError("there is no report that could be read")
-        return report.read_bytes()
+        content = read_plain(report, REPORT_BYTES)
     except OSError as error:
         raise ValueError(f"the report cannot be read ({error.strerror})") from None
+    if content is None:
+        raise ValueError("there is no report that could be read")
+    return content
 
 
 def parse_json(report: bytes) -> dict[str, Lines]:

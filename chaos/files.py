@@ -86,6 +86,16 @@ def _open_folder(root: Path, path: Path) -> Iterator[int]:
         yield folder
 
 
+def read_plain(path: Path, most: int) -> bytes | None:
+    """Return what a file holds that a submission's process may have written; None where it is no plain file, or too large.
+
+    Raises OSError where it cannot be read.
+    """
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > most:
+        return None
+    return path.read_bytes()
+
+
 def replace_text(root: Path, path: Path, text: str) -> None:
     """Write the file `path`, relative to `root`, anew. Raises OSError where that would lead through a link."""
     with _open_folder(root, path.parent) as folder:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Self
 
-from chaos.files import replace_text
+from chaos.files import read_plain, replace_text
 from chaos.history import Exited, OwnTest, OwnTests
 from chaos.program import Program
 from chaos.recorder import Recorder
@@ -244,9 +244,9 @@ def _scripts_in(package: Path) -> Iterator[Path]:
 def _read(report: Path, runner: str, program: Program, probes: Probes) -> tuple[tuple[OwnTest, ...], str]:
     """Return the tests in a report, without the lab's own, or why it cannot be taken for one."""
     try:
-        if report.is_symlink() or not report.is_file() or report.stat().st_size > REPORT_BYTES:
+        if (content := read_plain(report, REPORT_BYTES)) is None:
             return (), f"{runner} wrote no report that could be read"
-        cases = parse(report.read_bytes(), runner, program.repository.name)
+        cases = parse(content, runner, program.repository.name)
     except (OSError, ValueError, RecursionError) as error:
         return (), f"the report of {runner} cannot be read ({error})"
     problem = probes.problem(cases)

@@ -17,7 +17,7 @@ from typing import Self
 from xml.etree import ElementTree as ET
 
 from chaos import own_tests_runner
-from chaos.files import replace_text
+from chaos.files import read_plain, replace_text
 from chaos.history import History, Log, OwnTest, OwnTests
 from chaos.node_tests import run_node_tests
 from chaos.program import Program
@@ -144,9 +144,9 @@ def _prepare(program: Program, probes: Probes, plugin: Path | None) -> Path:
 def read_codes(file: Path, count: int) -> list[int | None]:
     """Return the exit codes of the runs, as the runner wrote them; None for what is none."""
     try:
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > CODES_BYTES:
+        if (content := read_plain(file, CODES_BYTES)) is None:
             return [None] * count
-        codes = json.loads(file.read_text(encoding="utf-8"))
+        codes = json.loads(content.decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return [None] * count
     if not isinstance(codes, list) or len(codes) != count:
@@ -157,9 +157,9 @@ def read_codes(file: Path, count: int) -> list[int | None]:
 def _read(report: Path, probes: Probes) -> tuple[tuple[OwnTest, ...], str]:
     """Return the tests in a report, without the lab's own, or why it cannot be taken for one."""
     try:
-        if report.is_symlink() or not report.is_file() or report.stat().st_size > REPORT_BYTES:
+        if (content := read_plain(report, REPORT_BYTES)) is None:
             return (), "pytest wrote no report that could be read"
-        cases = parse(report.read_bytes())
+        cases = parse(content)
     except (OSError, ValueError) as error:
         return (), f"the report of pytest cannot be read ({error})"
     problem = probes.problem(cases)

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from chaos.contract import Contract, compose, field
 from chaos.covered import measure_coverage
-from chaos.files import matching_files, replace_text
+from chaos.files import matching_files, read_plain, replace_text
 from chaos.history import (
     SERVICE,
     Answer,
@@ -357,17 +357,18 @@ class Lab:
             prefix = f"{root.relative_to(self.root).as_posix()}/"
             inner = [f"{prefix}{pattern}" for pattern in patterns]
             for name, content in matching_files(self.root, inner, TEXT_BYTES):
-                text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace").read()
-                self.recorder.record(File(path=encodable(name.removeprefix(prefix)), text=text))
+                self._record_text(name.removeprefix(prefix), content)
             return
         inside = root.resolve()
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
             if not path.resolve().is_relative_to(inside):
                 continue  # a link has led out of the repository
-            if path.is_symlink() or not path.is_file() or path.stat().st_size > TEXT_BYTES:
-                continue
-            text = path.read_text(encoding="utf-8", errors="replace")
-            self.recorder.record(File(path=encodable(path.relative_to(root).as_posix()), text=text))
+            if (plain := read_plain(path, TEXT_BYTES)) is not None:
+                self._record_text(path.relative_to(root).as_posix(), plain)
+
+    def _record_text(self, path: str, content: bytes) -> None:
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace").read()
+        self.recorder.record(File(path=encodable(path), text=text))
 
     def record_tree(self) -> None:
         """Record the paths of the submission's files and folders, without what tools keep in folders of their own."""
