@@ -38,6 +38,9 @@ _IDLE = re.compile(
 """Commands that name the program that runs tests, and run none."""
 _COMMANDS = re.compile(r"&&|\|\|?|;")
 _FORGIVEN = re.compile(r"\|\| *[({; ]*(?:true|:|exit 0|(?:echo|printf)\b(?!.*exit [1-9$]).*)[ ;)}]*$")
+_SEQUENCE = re.compile(r"&&|\|\||;")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_PIPES_FAIL = re.compile(r"\bpipefail\b|PIPESTATUS")
 _BLOCK = re.compile(r"\|\| *[({][^(){}]*[)}]")
 """What is done on many lines where a command fails."""
 _MATRIX = re.compile(r"\$\{\{ *matrix\.(?P<name>[\w-]+) *\}\}")
@@ -133,9 +136,23 @@ def _runs_tests(step: Mapping[str, Any], *, is_strict: bool) -> bool:
     return _builds_tests(step) or any(
         _TESTS.search(command) and not _IDLE.search(command)
         for line in _lines(step)
-        if not (is_strict and _FORGIVEN.search(line))
+        if not (is_strict and (_FORGIVEN.search(line) or _is_piped_away(line, step)))
         for command in _commands(line)
     )
+
+
+def _is_piped_away(line: str, step: Mapping[str, Any]) -> bool:
+    """Whether the tests of a line are in a pipeline before its last command, whose end alone counts by default.
+
+    GitHub runs `shell: bash` with `-o pipefail`, but without `shell` it runs bash without it (workflow syntax of GitHub
+    Actions, "Exit codes and error action preference").
+    """
+    if str(step.get("shell")).strip() == "bash" or _PIPES_FAIL.search(
+        f"{step.get('shell')} {step.get('run')}"
+    ):
+        return False
+    pipelines = (part.split("|") for part in _SEQUENCE.split(_QUOTED.sub("", line)))
+    return any(_TESTS.search(command.strip()) for pipeline in pipelines for command in pipeline[:-1])
 
 
 def _builds_tests(step: Mapping[str, Any]) -> bool:
@@ -181,8 +198,14 @@ def _steps(workflow: dict[str, Any], actions: Actions) -> Iterator[Mapping[str, 
     for job in _jobs(workflow):
         if not _is_on(job.get("continue-on-error")):
             matrix = table(table(job.get("strategy")).get("matrix"))
+            shell = _default_shell(job) or _default_shell(workflow)
             for step in _with_actions(listed(job.get("steps")), actions, set()):
-                yield {**step, "run": "\n".join(_runs(str(step.get("run") or ""), matrix))}
+                yield {"shell": shell, **step, "run": "\n".join(_runs(str(step.get("run") or ""), matrix))}
+
+
+def _default_shell(one: Mapping[str, Any]) -> str:
+    """Return what a job or a workflow says about the shell of its steps."""
+    return str(table(table(one.get("defaults")).get("run")).get("shell") or "")
 
 
 def _runs(run: str, matrix: Mapping[str, Any]) -> Iterator[str]:

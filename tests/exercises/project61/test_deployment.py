@@ -1108,6 +1108,10 @@ def test_what_is_right_in_another_way_passes(case: str) -> None:
         "bazel test //...",
         "moon run :test",
         "pytest || { echo failed; exit 1; }",
+        "set -o pipefail\npytest | tee log",
+        "pytest | tee log; exit ${PIPESTATUS[0]}",
+        "pytest -k 'a|b'",
+        "yes | make test",
     ],
 )
 def test_commands_that_run_tests(command: str) -> None:
@@ -1131,6 +1135,9 @@ def test_commands_that_run_tests(command: str) -> None:
         "pytest --help",
         "pytest --fixtures",
         "which pytest",
+        "pytest | tee log",
+        "pip install . && pytest 2>&1 |& tee log || exit 1",
+        "npm test \\\n  | tee log",
     ],
 )
 def test_commands_that_run_none(command: str) -> None:
@@ -1147,6 +1154,18 @@ def test_commands_that_run_none(command: str) -> None:
 )
 def test_actions_that_run_tests(step: dict[str, object]) -> None:
     assert workflow.tests({"jobs": {"test": {"steps": [step]}}}, {})
+
+
+@pytest.mark.parametrize(("shell", "runs"), [("bash", True), ("bash -e {0}", False), ("sh", False)])
+@pytest.mark.parametrize("place", ["step", "job", "workflow"])
+def test_tests_before_a_pipe_count_in_a_shell_that_fails_with_them(
+    place: str, shell: str, *, runs: bool
+) -> None:
+    defaults = {"defaults": {"run": {"shell": shell}}}
+    step = {"run": "pytest | tee log", **({"shell": shell} if place == "step" else {})}
+    job = {"steps": [step], **(defaults if place == "job" else {})}
+
+    assert workflow.tests({"jobs": {"a": job}, **(defaults if place == "workflow" else {})}, {}) is runs
 
 
 CALLED = {"on": {"workflow_call": None}, "jobs": {"a": {"steps": [{"run": "pytest"}]}}}
