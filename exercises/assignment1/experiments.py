@@ -346,6 +346,7 @@ def _failures_of_the_other(lab: Lab) -> list[Coroutine[Any, Any, None]]:
     return [
         *passing,
         *lasting,
+        _of_the_other(lab, "asked to wait", RateLimited(plan.RETRY_AFTER), Answered()),
         *(_of_the_other(lab, f"refused: {code}", Status(code)) for code in plan.FINAL),
         *(_of_the_other(lab, f"rubbish: {name}", step) for name, step in plan.RUBBISH_OF_ALL.items()),
     ]

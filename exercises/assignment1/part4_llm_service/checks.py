@@ -55,7 +55,10 @@ def pauses_grow(failures: History) -> Verdict:
     return all_of(
         [
             passed(f"pauses of {_told(measured[0])} s", lasting[0].end),
-            _waits_as_told(failures),
+            *(
+                _waits_as_told(failures, label)
+                for label in ("asked to wait", f"asked to wait{plan.OF_THE_OTHER}")
+            ),
             _refused_connections_are_retried(failures),
         ]
     )
@@ -195,16 +198,17 @@ def _said(requests: History, exchanges: Sequence[Exchange], *, before: float = i
         )
 
 
-def _waits_as_told(failures: History) -> Verdict:
-    [one] = failures.exchanges("asked to wait")
+def _waits_as_told(failures: History, label: str) -> Verdict:
+    [one] = failures.exchanges(label)
     made = calls(failures, one.request.key)
     expected = f"a retry {plan.RETRY_AFTER} s after a 429 that asks for it"
+    model = f" of {plan.OTHER_PROVIDERS_MODEL}" if label.endswith(plan.OF_THE_OTHER) else ""
     if len(made) < 2 or read(one.end) is None:
-        return failed(expected, f"{len(made)} calls: {outcome(one.end)}", one.end)
+        return failed(expected, f"{len(made)} calls{model}: {outcome(one.end)}", one.end)
     [pause, *_] = pauses([one.call.t for one in made])
     if pause < plan.RETRY_AFTER - EARLY:
-        return failed(expected, f"a retry after {pause:.2f} s", made[1].call)
-    return passed(f"Retry-After of {plan.RETRY_AFTER} s: {pause:.2f} s", made[1].call)
+        return failed(expected, f"a retry{model} after {pause:.2f} s", made[1].call)
+    return passed(f"Retry-After of {plan.RETRY_AFTER} s{model}: {pause:.2f} s", made[1].call)
 
 
 def _refused_connections_are_retried(failures: History) -> Verdict:
