@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from chaos.files import replace_text
 from chaos.history import Exited, History, Linted, Log
-from chaos.node_tests import scripts_of
+from chaos.own_tests.node import scripts_of
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service_files import file_among, service_files

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from chaos.history import File, OwnTest
-from chaos.node_tests import TEST_FILE, TEST_FOLDERS
+from chaos.own_tests.node import TEST_FILE, TEST_FOLDERS
 
 ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx")
 _EXTENSIONS = ("*.[jt]s", "*.[cm][jt]s", "*.[jt]sx")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from chaos.contract import Contract, compose, field
-from chaos.covered import measure_coverage
 from chaos.files import matching_files, read_plain, replace_text
 from chaos.history import (
     SERVICE,
@@ -39,7 +38,8 @@ from chaos.linter import run_linter
 from chaos.llm import ScriptedLLM
 from chaos.mlflow import MlflowStandIn
 from chaos.network import LOOPBACK, Network
-from chaos.own_tests import run_tests
+from chaos.own_tests.covered import measure_coverage
+from chaos.own_tests.run import run_tests
 from chaos.plain_text import encodable
 from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.program import Program

@@ -1,6 +1,6 @@
 """Puts a small fault into the service under test, in the process that runs its tests.
 
-It is loaded by `chaos/own_tests_runner.py` in the submission's environment, and changes what an application answers by
+It is loaded by `chaos/own_tests/own_tests_runner.py` in the submission's environment, and changes what an application answers by
 ASGI, whatever framework it is of.
 """
 

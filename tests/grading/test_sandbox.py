@@ -17,7 +17,7 @@ import pytest
 from chaos.files import small_files
 from chaos.history import Answer, Cleared, Exited, History, Log
 from chaos.http_client import Client
-from chaos.own_tests import run_tests
+from chaos.own_tests.run import run_tests
 from chaos.recorder import Recorder
 from chaos.sandbox.bubblewrap import (
     TMP_BYTES,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Self
 
-from chaos.covered_lines import Lines, NotMeasuredError, missing_from, parse_lcov, read_report
 from chaos.files import replace_text
-from chaos.measured_tests import end_of_tests
-from chaos.node_tests import NODE, RUNNERS, TEST_FILE, Probes, Runner, find_runner, scripts_of, test_files
+from chaos.own_tests.covered_lines import Lines, NotMeasuredError, missing_from, parse_lcov, read_report
+from chaos.own_tests.measured import end_of_tests
+from chaos.own_tests.node import NODE, RUNNERS, TEST_FILE, Probes, Runner, find_runner, scripts_of, test_files
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service_files import file_among

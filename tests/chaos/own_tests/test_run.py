@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chaos import own_tests
 from chaos.history import Log, OwnTests
-from chaos.own_tests import parse, run_tests
+from chaos.own_tests.run import parse, run_tests
 from chaos.program import ProcessProgram
 from chaos.recorder import Recorder
 
@@ -225,7 +224,7 @@ async def test_a_report_that_was_replaced_is_no_report(tmp_path: Path) -> None:
 
 
 async def test_a_suite_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_tests, "SECONDS", 1.0)
+    monkeypatch.setattr("chaos.own_tests.run.SECONDS", 1.0)
 
     seen = await run(tmp_path, {"tests/test_a.py": "def test_a():\n    while True:\n        pass\n"})
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from chaos import own_tests_runner, python_coverage_report
-from chaos.covered_lines import Lines, NotMeasuredError, parse_json, read_report
 from chaos.files import replace_text
-from chaos.measured_tests import end_of_tests
-from chaos.own_tests import FOLDER, RUNNER, ended_otherwise, read_codes
+from chaos.own_tests import own_tests_runner, python_coverage_report
+from chaos.own_tests.covered_lines import Lines, NotMeasuredError, parse_json, read_report
+from chaos.own_tests.measured import end_of_tests
+from chaos.own_tests.run import FOLDER, RUNNER, ended_otherwise, read_codes
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service_files import file_among

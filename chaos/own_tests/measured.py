@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from chaos.covered_lines import NotMeasuredError
 from chaos.history import Exited
+from chaos.own_tests.covered_lines import NotMeasuredError
 from chaos.service import Service
 
 SECONDS: Final = 120.0

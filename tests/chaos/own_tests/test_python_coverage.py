@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chaos import measured_tests, python_coverage
-from chaos.covered import measure_coverage
 from chaos.history import Covered
+from chaos.own_tests import python_coverage
+from chaos.own_tests.covered import measure_coverage
 from chaos.program import ProcessProgram
 from chaos.recorder import Recorder
 
@@ -196,7 +196,7 @@ async def test_what_tells_nothing(files: dict[str, str], problem: str, tmp_path:
 
 
 async def test_a_suite_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measured_tests, "SECONDS", 2.0)
+    monkeypatch.setattr("chaos.own_tests.measured.SECONDS", 2.0)
     files = {"src/price.py": PRICE, "tests/test_a.py": "def test_a():\n    while True:\n        pass\n"}
     assert "longer than 2 s" in (await measured(tmp_path, files)).problem
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chaos.covered import measure_coverage
 from chaos.history import Covered
-from chaos.node_coverage import covering, is_source_of_node
-from chaos.node_tests import Runner
+from chaos.own_tests.covered import measure_coverage
+from chaos.own_tests.node import Runner
+from chaos.own_tests.node_coverage import covering, is_source_of_node
 from chaos.program import ProcessProgram
 from chaos.recorder import Recorder
 

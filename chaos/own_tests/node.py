@@ -1,7 +1,7 @@
 """Runs a submission's own tests by Node.js, and records how each ended.
 
 The script `test` of its package.json names the runner: `node --test`, Vitest, Jest or Mocha, each of which can write a
-report. What it says is trusted as far as pytest's is (`chaos.own_tests`): two tests of the lab's have to be in it.
+report. What it says is trusted as far as pytest's is (`chaos.own_tests.run`): two tests of the lab's have to be in it.
 """
 
 import asyncio

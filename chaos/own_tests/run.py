@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Self
 from xml.etree import ElementTree as ET
 
-from chaos import own_tests_runner
 from chaos.files import read_plain, replace_text
 from chaos.history import History, Log, OwnTest, OwnTests
-from chaos.node_tests import run_node_tests
+from chaos.own_tests import own_tests_runner
+from chaos.own_tests.node import run_node_tests
 from chaos.program import Program
 from chaos.recorder import Recorder
 
@@ -78,7 +78,7 @@ async def run_tests(
     """Run what is in `tests/` with these variables, once for each fault, and record how each run went.
 
     An empty fault is the service as it is. `plugin` is a Python file that puts the others into the service:
-    `chaos/own_tests_runner.py` says how. Its packages are imported once for all runs. The tests of a service of Node.js are
+    `chaos/own_tests/own_tests_runner.py` says how. Its packages are imported once for all runs. The tests of a service of Node.js are
     those of its package.json, and no plugin reaches them.
     """
     if program.package is not None and plugin is None:

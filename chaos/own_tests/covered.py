@@ -1,6 +1,6 @@
 """Runs a submission's own tests once more, and records which lines of its service they run.
 
-How the tests end is no matter here. What a report says is trusted as far as that of results is (`chaos.own_tests`): it has
+How the tests end is no matter here. What a report says is trusted as far as that of results is (`chaos.own_tests.run`): it has
 to tell of a module of the lab's, beside the service's, what is so.
 """
 
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from chaos.covered_lines import NotMeasuredError
 from chaos.history import Covered
-from chaos.node_coverage import is_source_of_node, measure_node
+from chaos.own_tests.covered_lines import NotMeasuredError
+from chaos.own_tests.node_coverage import is_source_of_node, measure_node
+from chaos.own_tests.python_coverage import is_source_of_python, measure_python
 from chaos.program import Program
-from chaos.python_coverage import is_source_of_python, measure_python
 from chaos.recorder import Recorder
 from chaos.service_files import service_files
 

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from chaos.covered_lines import REPORT_BYTES, Lines, missing_from, parse_json, parse_lcov, read_report
+from chaos.own_tests.covered_lines import (
+    REPORT_BYTES,
+    Lines,
+    missing_from,
+    parse_json,
+    parse_lcov,
+    read_report,
+)
 
 LCOV = """TN:
 SF:src/app.js

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaos.history import OwnTests
-from chaos.node_tests import find_runner, parse, run_node_tests
+from chaos.own_tests.node import find_runner, parse, run_node_tests
 from chaos.program import ProcessProgram
 from chaos.recorder import Recorder
 
