@@ -14,7 +14,7 @@ INPUT_TOKENS, OUTPUT_TOKENS = 2_000, 500
 DAYS = 30
 TOLERANCE = 0.01
 
-_NUMBER = re.compile(r"(?P<dollars>\$\s*)?(?P<digits>\d[\d,_]*(?:\.\d+)?)")
+_NUMBER = re.compile(r"(?P<dollars>\$\s*)?(?P<digits>\d[\d,_]*(?:\.\d+)?)(?P<thousands>\s?[kK](?!\w))?")
 _GROUPED = re.compile(
     r"(?<![\d.,])(?P<dollars>\$\s*)?(?P<digits>\d{1,3}(?P<mark>[ .'\u2019\u00a0\u202f])\d{3}(?:(?P=mark)\d{3})*(?:,\d+)?)(?!\d)"
 )
@@ -104,7 +104,7 @@ def _value(number: re.Match[str]) -> float:
     if number.re is _GROUPED:
         whole, _, fraction = number["digits"].partition(",")
         return float(f"{re.sub(r'[^0-9]', '', whole)}.{fraction or 0}")
-    return float(re.sub(r"[,_]", "", number["digits"]))
+    return float(re.sub(r"[,_]", "", number["digits"])) * (1_000 if number["thousands"] else 1)
 
 
 def _right(value: float, right: float) -> bool:

@@ -24,6 +24,8 @@ def passes(line: str) -> bool:
         "gpt-4o: $1000 token cost a day",
         "gpt-4o: per day $1000",
         "gpt-4o costs about 1_000 dollars",
+        "gpt-4o: $1k a day",
+        "gpt-4o: about 1.0 K USD",
     ],
 )
 def test_the_amount_of_a_day(line: str) -> None:
@@ -38,6 +40,8 @@ def test_the_amount_of_a_day(line: str) -> None:
         "gpt-4o: 2,000\N{DIVISION SIGN}1000 \N{MULTIPLICATION SIGN} 2.50 = 5",
         "gpt-4o: 1000 input tokens and 500 output tokens, $700",
         "gpt-4o-mini: $1000 a day",
+        "gpt-4o: $10 for 1k tokens",
+        "gpt-4o: 0.01 $ per 1k",
     ],
 )
 def test_other_numbers_are_no_amount(line: str) -> None:
