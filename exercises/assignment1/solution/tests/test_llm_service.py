@@ -46,7 +46,7 @@ async def test_a_failure_that_passes_is_retried_after_growing_pauses(error: Prov
 
     assert completion.content == "At last."
     assert len(provider.prompts) == 3
-    assert 0.1 <= sleep.pauses[0] < sleep.pauses[1]
+    assert 0.1 <= sleep.pauses[0] < 1.0 <= sleep.pauses[1]
 
 
 async def test_a_failure_that_stays_is_raised_after_two_retries() -> None:
