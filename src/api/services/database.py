@@ -44,6 +44,7 @@ class Database:
         self._migrated = False
         self._up = asyncio.Event()
         self._failed = asyncio.Event()
+        self._closing = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._operations: set[asyncio.Task[Any]] = set()
 
@@ -53,12 +54,20 @@ class Database:
         self._watch = asyncio.create_task(self._keep_up(), name="database")
 
     async def close(self) -> None:
-        """Disconnect, within about CLOSE_SECONDS."""
+        """Disconnect, within a few CLOSE_SECONDS.
+
+        What goes on may end first: of an operation that is cancelled SQLAlchemy leaves the connection behind, and
+        aiosqlite's thread then reports to a loop that is closed.
+        """
+        self._closing.set()
+        self._failed.set()
         tasks = [*self._operations, *([self._watch] if self._watch else [])]
-        for task in tasks:
-            task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=CLOSE_SECONDS)
         if self._store is not None:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -102,18 +111,21 @@ class Database:
         self._failed.set()
 
     async def _keep_up(self) -> None:
-        while True:
-            if (error := await self._try_to_connect()) is not None:
+        while not self._closing.is_set():
+            error = await self._try_to_connect()
+            if error is not None:
                 if not self._failed.is_set():
                     log.error("database unavailable", reason=type(error).__name__)
                     self._failed.set()
-                await asyncio.sleep(self._retry)
-                continue
-            self._failed.clear()
-            self._up.set()
-            DATABASE_UP.set(1)
-            log.info("database connected")
-            await self._failed.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._retry):
+                        await self._closing.wait()
+            elif not self._closing.is_set():
+                self._failed.clear()
+                self._up.set()
+                DATABASE_UP.set(1)
+                log.info("database connected")
+                await self._failed.wait()
 
     async def _try_to_connect(self) -> Exception | None:
         try:
