@@ -30,6 +30,11 @@ def sequence(history: History, allowed: int) -> Verdict:
     )
 
 
+def about(history: History, allowed: int) -> Verdict:
+    """Judge that an address has as many answers as allowed, or one more or less: whether it counts right is judged elsewhere."""
+    return _either_round(lambda number: _about(history, allowed, number))
+
+
 def crowd(history: History, allowed: int) -> Verdict:
     """Judge that of requests at once exactly `allowed` are answered, and the others refused."""
     return _either_round(lambda number: _crowd(history.exchanges(f"at once {number}"), allowed))
@@ -43,6 +48,15 @@ def not_forged(history: History) -> Verdict:
             for one in history.exchanges(f"forged {number}")
         )
     )
+
+
+def _about(history: History, allowed: int, number: int) -> Verdict:
+    asked = [one for label in ("allowed", "beyond") for one in history.exchanges(f"{label} {number}")]
+    answered = sum(read(one.end) is not None for one in asked)
+    if abs(answered - allowed) > 1:
+        expected = f"{allowed} requests of an address are answered, and then no more"
+        return failed(expected, f"{answered} of {len(asked)} were answered", asked[-1].end)
+    return passed(f"{answered} requests of an address were answered", asked[-1].end)
 
 
 def _either_round(judge: Callable[[int], Verdict]) -> Verdict:

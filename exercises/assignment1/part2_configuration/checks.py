@@ -28,7 +28,7 @@ def environment_counts(limits: History) -> Verdict:
         [
             _default_model(limits, "no model", plan.OTHER_MODEL),
             _token_limit(limits, "most tokens", "more tokens"),
-            limit_checks.in_time(limits, limit_checks.sequence(limits, allowed), share),
+            limit_checks.in_time(limits, limit_checks.about(limits, allowed), share),
         ]
     )
 
