@@ -1,20 +1,34 @@
 """Which processes accept connections on a port: whose it is, and how many workers a server has."""
 
 import contextlib
+import time
 from pathlib import Path
 
+PATIENCE_SECONDS = 5.0
+"""How long a worker may take to open a socket of its own when another one has begun to answer."""
+_PAUSE_SECONDS = 0.1
 _LISTENING = "0A"
+_NOBODY = "0"
+"""The parent of a container's first process, and of those that are started in it from outside."""
 
 
-def count_workers(port: int, proc: Path = Path("/proc"), net: Path | None = None) -> int:
+def count_workers(
+    port: int, proc: Path = Path("/proc"), net: Path | None = None, patience: float = PATIENCE_SECONDS
+) -> int:
     """Return how many processes accept connections on a TCP port; 1 where that cannot be seen.
 
     The port is one of this machine, or of the network whose tables are in the folder `net`.
 
-    A process that has handed the socket on to its children is their parent and does not count.
+    A process that has handed the socket on to its children is their parent and does not count. Some servers have each
+    worker open a socket, which it does when it is ready. So the siblings of a worker have time for that.
     """
-    parents = _holders(port, proc, net)
-    return max(1, len(parents.keys() - set(parents.values())))
+    until = time.monotonic() + patience
+    while True:
+        parents = _holders(port, proc, net)
+        workers = parents.keys() - set(parents.values())
+        if time.monotonic() >= until or not _siblings(workers, parents, proc):
+            return max(1, len(workers))
+        time.sleep(_PAUSE_SECONDS)
 
 
 def find_listeners(port: int, proc: Path = Path("/proc")) -> list[int]:
@@ -36,6 +50,24 @@ def _holders(port: int, proc: Path, net: Path | None = None) -> dict[str, str]:
                 with contextlib.suppress(OSError):
                     parents[folder.name] = _parent(folder)
     return parents
+
+
+def _siblings(workers: set[str], parents: dict[str, str], proc: Path) -> set[str]:
+    """Return the processes that have a worker's parent, and hold no socket of the port nor have a child that does."""
+    shared = {parents[worker] for worker in workers} - {_NOBODY}
+    found = set()
+    for folder in proc.iterdir() if shared else ():
+        if folder.name.isdecimal() and folder.name not in parents.keys() | set(parents.values()):
+            with contextlib.suppress(OSError):
+                if _parent(folder) in shared and not _is_helper(folder):
+                    found.add(folder.name)
+    return found
+
+
+def _is_helper(folder: Path) -> bool:
+    """Whether a process has ended, or is the one with which Python's multiprocessing cleans up."""
+    command = (folder / "cmdline").read_bytes()
+    return not command or b"resource_tracker" in command
 
 
 def _listening_sockets(port: int, net: Path) -> set[str]:
