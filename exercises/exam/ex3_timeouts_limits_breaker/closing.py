@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from chaos.history import Answer, Call, Exchange, History
+from chaos.history import Answer, Call, Exchange, History, Phase
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import SERVED_AT_ONCE, labelled
 from exercises.exam.ex3_timeouts_limits_breaker.opening import count_workers, failing, is_open, rejected
 from exercises.exam.ex3_timeouts_limits_breaker.outage import kinds_tried
@@ -17,6 +17,7 @@ PROBE_SECONDS = 1.0
 """How long the model takes to answer a probe."""
 RETRY_AFTER_TOLERANCE = 2.0
 """Whole seconds, the lab's own margin, and a poll a second."""
+_ILL = "the model fails its first probes, after a prompt from the cache and callers that hung up"
 
 
 def recoveries(history: History) -> list[str]:
@@ -48,7 +49,7 @@ def recovers(history: History, kind: str, at_once: int, when: str) -> Verdict:
 def bounded_probes(history: History, kind: str) -> Iterator[Verdict]:
     """Judge how many callers a half-open breaker lets through to a model that is still ill, and to a healthy one."""
     limit = PROBES * count_workers(history)
-    for label, told in (("ill", "the model fails its first probes"), ("caller", "one of them has succeeded")):
+    for label, told in (("ill", _ILL), ("caller", "one of them has succeeded")):
         callers = history.exchanges(labelled(label, kind))
         if callers:
             until = "while" if label == "ill" else "before"
@@ -121,17 +122,20 @@ def _first_probe(history: History, kind: str) -> Call | None:
     return next((call for call in later if call.key not in let_in), None)
 
 
+def _first_success(history: History) -> float:
+    """Return when the model answered first after an outage: a call may have outlived the caller who left it."""
+    healed = next((event.t for event in history.of(Phase) if event.name == "recovery"), float("inf"))
+    replies = (call.reply for call in history.calls() if call.reply)
+    return min(
+        (one.t for one in replies if one.t >= healed and one.outcome == "answered" and one.status == 200),
+        default=float("inf"),
+    )
+
+
 def _bounded(history: History, callers: Sequence[Exchange], limit: int, expectation: str) -> Verdict:
     keys = {one.request.key for one in callers}
     calls = [call for call in history.calls() if call.call.key in keys]
-    first_success = min(
-        (
-            call.reply.t
-            for call in calls
-            if call.reply and call.reply.outcome == "answered" and call.reply.status == 200
-        ),
-        default=float("inf"),
-    )
+    first_success = _first_success(history)
     # A caller who was let in may have retries: the page counts callers.
     firsts = {call.call.key: call.call for call in reversed(calls)}
     probes = sorted((call for call in firsts.values() if call.t < first_success), key=lambda call: call.t)

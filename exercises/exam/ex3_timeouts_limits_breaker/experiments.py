@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from chaos.history import Answer as ServiceAnswer
-from chaos.llm import Answer, EmptyObject, Hang, RateLimited, Status, Step
+from chaos.llm import After, Answer, EmptyObject, Hang, RateLimited, Status, Step
 from exercises.exam.ex3_timeouts_limits_breaker import axes
 from exercises.exam.ex3_timeouts_limits_breaker.bodies import send_bodies
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import LATER_FAILED_REQUESTS, Circuit, labelled
@@ -74,12 +74,17 @@ async def blackhole(lab: Lab) -> None:
 
 @experiment(seconds=DEADLINE_SECONDS + 1)
 async def breaker(lab: Lab) -> None:
-    """The model fails for all, also for the first probes; then it recovers and meets 50 callers at once."""
+    """The model fails for all, also for the first probes; then it recovers and meets 50 callers at once.
+
+    Before it fails the first probes, others have learned nothing from it.
+    """
     caller_token = await lab.login("user")
     outages = lab.vary(axes.FIRST_OUTAGES)
     circuit = await Circuit.of(lab, caller_token)
     if await circuit.open(outages, requests=FAILED_REQUESTS):
         await circuit.cool()
+        await lab.generate(lab.control_key, label="cached", timeout=PATIENCE_SECONDS)
+        await _leave(lab, After(PROBE_SECONDS, Status(503)), "abort of a probe", PROBES_AT_ONCE)
         _try(lab, axes.FIRST_PROBES)
         await circuit.fail_on(ILL_CALLERS)
         await circuit.heal()

@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import Call, History, Reply, Stall, Workers
+from chaos.history import Call, History, Phase, Reply, Stall, Workers
 from exercises.exam.ex3_timeouts_limits_breaker import checks
 from exercises.exam.ex3_timeouts_limits_breaker.axes import CLIENT_ERRORS, OTHERS_DOWN
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import labelled
@@ -34,7 +34,13 @@ def _recovery(
     calls_each: int = 1,
     callers: int = 50,
     turned_away_with: int = 503,
+    never_arrives: bool = False,
+    outlived: bool = False,
 ) -> History:
+    """Of those who meet the outage, `never_arrives` leaves what the model answers on its way.
+
+    `outlived` has a call go on whose caller has left, and be answered when the model is healthy again.
+    """
     story = Story("breaker")
     story.add(Workers(count=workers))
     fail(story)
@@ -43,8 +49,13 @@ def _recovery(
     for number in range(12):
         request = story.ask(labelled("ill", USUAL))
         for _ in range(calls_each if number < ill else 0):
-            story.call(request, status=503)
+            story.call(request, status=200 if never_arrives else 503)
         story.answer(request, 502 if number < ill else 503)
+    left = story.ask("abort of a probe")
+    story.fail(left, "aborted")
+    story.add(Phase(name="recovery"))
+    if outlived:
+        story.call(left)
     story.now += 10
     asked = [story.ask(labelled("caller", USUAL)) for _ in range(callers)]
     for caller in asked[:probes]:
@@ -131,6 +142,15 @@ def test_breaker_closes_fails_where_all_reach_a_model_that_is_still_ill() -> Non
 
     assert verdict.status == "failed"
     assert "fails its first probes" in verdict.expected
+
+
+def test_breaker_closes_counts_whom_a_model_fails_whose_answers_never_arrive() -> None:
+    assert _judge(_recovery(ill=10, never_arrives=True)).passed
+    assert _judge(_recovery(ill=12, never_arrives=True)).status == "failed"
+
+
+def test_breaker_closes_passes_all_callers_once_a_call_that_outlived_its_caller_has_closed_it() -> None:
+    assert _judge(_recovery(probes=50, outlived=True)).passed
 
 
 def test_breaker_closes_fails_a_breaker_that_stays_open() -> None:
@@ -239,6 +259,7 @@ def test_breaker_closes_is_not_judged_where_the_order_of_many_calls_is_not_known
     story = Story("breaker")
     fail(story)
     reject(story)
+    story.add(Phase(name="recovery"))
     callers = [story.ask(labelled("caller", USUAL)) for _ in range(50)]
     story.call(callers[0], lasting=3.0)
     story.add(Stall(seconds=3.0))
