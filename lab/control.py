@@ -193,7 +193,8 @@ def _no_control(reason: str, event: Event | None) -> Verdict:
 
 def _describe(history: History, end: Event | None) -> str:
     if isinstance(end, Answer):
-        return f"answered {end.status} with nothing broken"
+        instead = " instead of 200" if 200 < end.status < 300 else ""
+        return f"answered {end.status}{instead} with nothing broken"
     own = history.instance()
     launched = max((one.t for one in own.of(Launched)), default=0.0)
     exited = [one for one in own.of(Exited) if end is not None and launched <= one.t <= end.t]

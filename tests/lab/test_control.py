@@ -141,6 +141,16 @@ def test_a_service_that_ends_by_a_login_is_told(code: int, ending: str) -> None:
     assert f"got no answer with nothing broken, because the service {ending}" in verdict.actual
 
 
+def test_a_login_that_creates_something_is_told_what_its_status_should_be() -> None:
+    story = _started()
+    story.answer(story.ask("login", path="/auth/login"), 201)
+
+    verdict = control.problem(story.end())
+
+    assert verdict
+    assert verdict.actual.endswith("/auth/login answered 201 instead of 200 with nothing broken")
+
+
 def test_a_service_that_is_stopped_after_a_login_is_not_blamed_for_its_exit() -> None:
     story = _started()
     request = story.ask("login", path="/auth/login")
