@@ -22,6 +22,9 @@ COMMAND_LENGTH: Final = 1500
 _ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _OWN_ADDRESS: Final = "127.0.0.1"
 """The service's and the upstreams', so it tells nothing about who has asked."""
+_ID_HEADER: Final = "x-request-id"
+_LEAST_ID: Final = 8
+"""Shorter ids, such as counted ones, stand in lines by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ def curl(request: Request) -> str:
 def logged_around(event: Event, history: History) -> tuple[str, ...]:
     """Return the last lines that the service wrote during a request, or before another event, and right after it.
 
-    Lines that name the address of another request are about that one. So may others be, once a later one has begun.
+    Lines that name the address or the id of another request are about that one. So may others be, once a later one has
+    begun.
     """
     if isinstance(event, Log):
         return ()  # it is shown itself
@@ -78,12 +82,24 @@ def logged_around(event: Event, history: History) -> tuple[str, ...]:
 def _about(request: Request, end: float, history: History, lines: Iterable[Log]) -> Iterator[str]:
     requests = history.of(Request)
     others = {one.source for one in requests} - {_OWN_ADDRESS, request.source}
+    own_id, other_ids = _ids(request, history)
     later = max(min((one.t for one in requests if one.t > end), default=float("inf")), end + AT_ONCE_SECONDS)
     for line in lines:
         named = set(_ADDRESS.findall(line.text))
-        is_own = line.t < later or (request.source in named and request.source != _OWN_ADDRESS)
-        if request.t <= line.t <= end + AFTER_SECONDS and is_own and not others & named:
+        has_id = bool(own_id) and own_id in line.text
+        is_own = line.t < later or has_id or (request.source in named and request.source != _OWN_ADDRESS)
+        if not is_own or not request.t <= line.t <= end + AFTER_SECONDS or others & named:
+            continue
+        if has_id or not any(one in line.text for one in other_ids):
             yield line.text
+
+
+def _ids(request: Request, history: History) -> tuple[str, set[str]]:
+    """Return the id that a request's answer has, empty if it has none, and those of all other answers."""
+    ids = {answer.request: answer.headers.get(_ID_HEADER, "") for answer in history.of(Answer)}
+    told = {number: one for number, one in ids.items() if len(one) >= _LEAST_ID}
+    own = told.get(request.request, "")
+    return own, set(told.values()) - {own}
 
 
 def _answered(request: Request, history: History) -> float:

@@ -74,8 +74,9 @@ def log(t: float, text: str, instance: str = "service") -> Log:
     return Log(t=t, stream="stdout", text=text, instance=instance)
 
 
-def answer(t: float, number: int = 1) -> Answer:
-    return Answer(t=t, request=number, status=500, headers={}, body="", elapsed=1)
+def answer(t: float, number: int = 1, request_id: str = "") -> Answer:
+    headers = {"x-request-id": request_id} if request_id else {}
+    return Answer(t=t, request=number, status=500, headers=headers, body="", elapsed=1)
 
 
 def test_the_log_is_that_of_the_request_and_right_after_it() -> None:
@@ -107,6 +108,22 @@ def test_lines_about_other_requests_are_left_out(mine: str, another: str, upstre
     found = clues(request(source=mine), request(source=another, number=2), *lines, end, evidence=end)
 
     assert found.log == (f'{mine}:1 - "GET /mine"', f"{upstream}:80")
+
+
+def test_lines_with_the_ids_of_other_requests_are_left_out() -> None:
+    end = answer(20, request_id="6f1c2a0e-mine")
+    others = [answer(15, 2, "6f1c2a0e-another"), answer(15, 3, "1")]
+    lines = [
+        log(12, '{"request_id": "6f1c2a0e-another", "message": "generated"}'),
+        log(13, '{"request_id": "6f1c2a0e-mine", "message": "failed 1 time"}'),
+        log(14, '{"request_id": null, "message": "the cache is 1 day old"}'),
+        log(20.2, '{"request_id": "6f1c2a0e-mine", "message": "access"}'),
+    ]
+
+    next_one = request(number=4).model_copy(update={"t": 20.05})
+    found = clues(request(), request(number=2), *others, *lines[:3], end, next_one, lines[3], evidence=end)
+
+    assert found.log == tuple(line.text for line in lines[1:])
 
 
 def test_lines_of_what_came_after_a_request_do_not_crowd_out_its_own() -> None:
