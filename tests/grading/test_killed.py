@@ -114,6 +114,12 @@ def await_ends(opened: list[int], seconds: float) -> None:
         os.close(handle)
 
 
+def mounts() -> set[str]:
+    """Return what is mounted here, but for Docker's: other tests have containers."""
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    return {line for line in lines if "/docker/" not in line}
+
+
 def marked(run_ids: set[str]) -> list[str]:
     """Return the command lines of the processes that carry the mark of a run."""
     found = []
@@ -151,7 +157,7 @@ KILLED: dict[str, Callable[[Grading], list[tuple[int, int]]]] = {
 @pytest.mark.parametrize("runtime", ["process", pytest.param("sandbox", marks=NO_BOX)])
 @pytest.mark.parametrize("target", KILLED)
 def test_a_grading_that_is_killed_ends_at_once(target: str, runtime: str, submission: Path) -> None:
-    mounts = Path("/proc/self/mounts").read_text()
+    before = mounts()
     with grading(submission, runtime) as one:
         one.wait_for_lines(Random(f"{target}/{runtime}").randrange(8))
         ids, running = run_ids(one.folder), handles(descendants(one.keeper.pid))
@@ -165,7 +171,7 @@ def test_a_grading_that_is_killed_ends_at_once(target: str, runtime: str, submis
     sweep(one.folder)
     assert marked(ids) == []
     assert list(one.folder.glob("grading-*/*")) == []
-    assert Path("/proc/self/mounts").read_text() == mounts
+    assert mounts() <= before
 
 
 LOST: dict[str, tuple[str, Callable[[Grading], list[int]], int]] = {
