@@ -20,7 +20,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,7 @@ from typing import cast
 
 import aiohttp
 
+from chaos.ports import free_port
 from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.recorder import Recorder
 from chaos.redis import server_program
@@ -112,11 +112,6 @@ class Stub(asyncio.Protocol):
 async def serve_stub(port: int) -> None:
     server = await asyncio.get_running_loop().create_server(Stub, "127.0.0.1", port)
     await server.serve_forever()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def tree(pid: int) -> Iterator[int]:
@@ -257,6 +252,7 @@ def portkey_headers(backend: str) -> dict[str, str]:
 
 async def start_stores(stack: AsyncExitStack, folder: Path) -> list[str]:
     """Start a Redis and a PostgreSQL, and return the settings by which this service uses them."""
+    # Not by `RedisServer`: its relay would run in the loop of the load, and each request goes to Redis and back.
     port = free_port()
     command = [str(server_program()), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     await stack.enter_async_context(running(command, cpu=0, log=folder / "redis.log"))

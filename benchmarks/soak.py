@@ -33,7 +33,7 @@ from typing import Any
 
 from chaos.toxiproxy import ProxyHandle
 from tests.api.deployment import Backends, Instance, Paced, identify, run_backends, run_instance
-from tests.api.load import Asked, Callers
+from tests.api.load import NO_LIMITS, Asked, Callers
 
 PEAK_SECONDS = 10.0
 CYCLE_SECONDS = 200.0
@@ -52,9 +52,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 VARIABLES = {
     "LLM_DEADLINE": "5",
     "BREAKER_COOLDOWN": "1",
-    "RATE_LIMITS": '{"enterprise": "100000000/minute"}',
-    "TOKEN_LIMITS": '{"enterprise": "100000000000/minute"}',
-    "DAILY_BUDGETS": '{"enterprise": 1000000}',
+    **NO_LIMITS,
 }
 MODELS, STALLED = "litellm", "stalled"
 BACKENDS = {MODELS, "qdrant", "redis", "postgres"}

@@ -26,7 +26,7 @@ def count_workers(
     while True:
         parents = _holders(port, proc, net)
         workers = parents.keys() - set(parents.values())
-        if time.monotonic() >= until or not _siblings(workers, parents, proc):
+        if time.monotonic() >= until or not _may_become_more(workers, parents, proc):
             return max(1, len(workers))
         time.sleep(_PAUSE_SECONDS)
 
@@ -52,16 +52,16 @@ def _holders(port: int, proc: Path, net: Path | None = None) -> dict[str, str]:
     return parents
 
 
-def _siblings(workers: set[str], parents: dict[str, str], proc: Path) -> set[str]:
-    """Return the processes that have a worker's parent, and hold no socket of the port nor have a child that does."""
+def _may_become_more(workers: set[str], parents: dict[str, str], proc: Path) -> bool:
+    """Whether a process has a worker's parent, and holds no socket of the port nor has a child that does."""
     shared = {parents[worker] for worker in workers} - {_NOBODY}
-    found = set()
+    known = parents.keys() | set(parents.values())
     for folder in proc.iterdir() if shared else ():
-        if folder.name.isdecimal() and folder.name not in parents.keys() | set(parents.values()):
+        if folder.name.isdecimal() and folder.name not in known:
             with contextlib.suppress(OSError):
                 if _parent(folder) in shared and not _is_helper(folder):
-                    found.add(folder.name)
-    return found
+                    return True
+    return False
 
 
 def _is_helper(folder: Path) -> bool:

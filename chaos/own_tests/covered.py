@@ -1,7 +1,7 @@
 """Runs a submission's own tests once more, and records which lines of its service they run.
 
-How the tests end is no matter here. What a report says is trusted as far as that of results is (`chaos.own_tests.run`): it has
-to tell of a module of the lab's, beside the service's, what is so.
+How the tests end is no matter here. What a report says is trusted as far as that of results is (`chaos.own_tests.run`):
+it has to tell of a module of the lab's, beside the service's, what is so.
 """
 
 import asyncio

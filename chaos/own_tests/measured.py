@@ -6,6 +6,7 @@ from chaos.history import Exited
 from chaos.own_tests.covered_lines import NotMeasuredError
 from chaos.service import Service
 
+INSTANCE: Final = "own tests, measured"
 SECONDS: Final = 120.0
 
 

@@ -12,13 +12,12 @@ from typing import Final, Self
 
 from chaos.files import replace_text
 from chaos.own_tests.covered_lines import Lines, NotMeasuredError, missing_from, parse_lcov, read_report
-from chaos.own_tests.measured import end_of_tests
+from chaos.own_tests.measured import INSTANCE, end_of_tests
 from chaos.own_tests.node import NODE, RUNNERS, TEST_FILE, Probes, Runner, find_runner, scripts_of, test_files
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service_files import file_among
 
-INSTANCE: Final = "own tests, measured"
 MOST_BYTES: Final = 2**20
 REPORT: Final = "lcov.info"
 _SOURCE: Final = re.compile(r"(?<!\.d)\.[cm]?[jt]sx?$")

@@ -13,13 +13,12 @@ from typing import Final
 from chaos.files import replace_text
 from chaos.own_tests import own_tests_runner, python_coverage_report
 from chaos.own_tests.covered_lines import Lines, NotMeasuredError, parse_json, read_report
-from chaos.own_tests.measured import end_of_tests
+from chaos.own_tests.measured import INSTANCE, end_of_tests
 from chaos.own_tests.run import FOLDER, RUNNER, ended_otherwise, read_codes
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service_files import file_among
 
-INSTANCE: Final = "own tests, measured"
 REPORT_SECONDS: Final = 60.0
 HERE: Final = Path(__file__).parent
 PLUGIN: Final = HERE / "python_coverage_plugin.py"

@@ -78,8 +78,8 @@ async def run_tests(
     """Run what is in `tests/` with these variables, once for each fault, and record how each run went.
 
     An empty fault is the service as it is. `plugin` is a Python file that puts the others into the service:
-    `chaos/own_tests/own_tests_runner.py` says how. Its packages are imported once for all runs. The tests of a service of Node.js are
-    those of its package.json, and no plugin reaches them.
+    `chaos/own_tests/own_tests_runner.py` says how. Its packages are imported once for all runs. The tests of a service of
+    Node.js are those of its package.json, and no plugin reaches them.
     """
     if program.package is not None and plugin is None:
         return (await run_node_tests(program, program.package, recorder, variables=variables),)

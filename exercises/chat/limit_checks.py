@@ -31,7 +31,7 @@ def sequence(history: History, allowed: int) -> Verdict:
 
 
 def about(history: History, allowed: int) -> Verdict:
-    """Judge that an address has as many answers as allowed, or one more or less: whether it counts right is judged elsewhere."""
+    """Judge that an address has as many answers as allowed, or one more or less: `sequence` judges whether that is right."""
     return _either_round(lambda number: _about(history, allowed, number))
 
 

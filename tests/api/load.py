@@ -17,6 +17,12 @@ ANSWER_SECONDS = 60.0
 KEEP_SECONDS = 2.0
 """Less than a server keeps idle connections: a request that meets its closing would be lost between the two."""
 MODEL = "gpt-4o-secondary"
+NO_LIMITS = {
+    "RATE_LIMITS": '{"enterprise": "100000000/minute"}',
+    "TOKEN_LIMITS": '{"enterprise": "100000000000/minute"}',
+    "DAILY_BUDGETS": '{"enterprise": 1000000}',
+}
+"""The environment of a service that turns none of the callers away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,6 @@ _IDLE = re.compile(
     r"|^(?!make|just|task|mise|pytest)(?:\S+ ){1,4}?(?:install|add)\b"
 )
 """Commands that name the program that runs tests, and run none."""
-_COMMANDS = re.compile(r"&&|\|\|?|;")
 _FORGIVEN = re.compile(r"\|\| *[({; ]*(?:true|:|exit 0|(?:echo|printf)\b(?!.*exit [1-9$]).*)[ ;)}]*$")
 _SEQUENCE = re.compile(r"&&|\|\||;")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -151,8 +150,8 @@ def _is_piped_away(line: str, step: Mapping[str, Any]) -> bool:
         f"{step.get('shell')} {step.get('run')}"
     ):
         return False
-    pipelines = (part.split("|") for part in _SEQUENCE.split(_QUOTED.sub("", line)))
-    return any(_TESTS.search(command.strip()) for pipeline in pipelines for command in pipeline[:-1])
+    pipelines = _pipelines(_QUOTED.sub("", line))
+    return any(_TESTS.search(command) for pipeline in pipelines for command in pipeline[:-1])
 
 
 def _builds_tests(step: Mapping[str, Any]) -> bool:
@@ -189,8 +188,14 @@ def _lines(step: Mapping[str, Any]) -> Iterator[str]:
 
 def _commands(line: str) -> Iterator[str]:
     """Yield the commands of a line, without variables before them."""
-    for command in _COMMANDS.split(line):
-        yield re.sub(r"^(?:[A-Za-z_]\w*=\S* )+", "", command.strip())
+    for command in chain.from_iterable(_pipelines(line)):
+        yield re.sub(r"^(?:[A-Za-z_]\w*=\S* )+", "", command)
+
+
+def _pipelines(line: str) -> Iterator[list[str]]:
+    """Yield the commands of a line, those together of which each reads what the one before writes."""
+    for pipeline in _SEQUENCE.split(line):
+        yield [command.strip() for command in pipeline.split("|")]
 
 
 def _steps(workflow: dict[str, Any], actions: Actions) -> Iterator[Mapping[str, Any]]:
