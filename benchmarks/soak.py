@@ -170,7 +170,7 @@ async def soak(minutes: float, rate: float | None) -> bool:
             final = measure(service, backends)
             print(f"at the end        {final}")
             await service.wait_until_delivered()
-            rows = Counter((await backends.database.query("SELECT request_id FROM usage")).split())
+            rows = await backends.counted()
             exit_status = await service.stop()
             logged = service.log.read_text()
     problems = [

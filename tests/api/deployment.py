@@ -5,11 +5,13 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import httpx
 
 from api.services.callers import Permission, Tier
@@ -57,6 +59,15 @@ class Backends:
             "REDIS_URL": f"redis://{self.proxies['redis'].listen}/0",
             "DATABASE_URL": self.database.url(self.proxies["postgres"].listen),
         }
+
+    async def counted(self) -> Counter[str]:
+        """The ids of the requests that the usage in the database is about, with how many rows each has."""
+        connection = await asyncpg.connect(self.database.url())
+        try:
+            rows = await connection.fetch("SELECT request_id FROM usage")
+        finally:
+            await connection.close()
+        return Counter(str(row["request_id"]) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ async def _become_ready(instance: Instance) -> None:
 async def _usage(backends: Backends, instances: list[Instance]) -> Counter[str]:
     for instance in instances:
         await instance.wait_until_delivered()
-    return Counter((await backends.database.query("SELECT request_id FROM usage")).split())
+    return await backends.counted()
 
 
 def _drained(folder: Path) -> int:

@@ -7,6 +7,7 @@ down.
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Coroutine
 from importlib import import_module
 from pathlib import Path
@@ -141,6 +142,7 @@ class Database:
         if not self._migrated:
             await self._store.migrate()
             self._migrated = True
+            gc.freeze()  # SQLAlchemy is there to stay, and too large to be visited while callers wait
             return
         await self._store.close_connections()  # those that hung would each cost somebody a timeout
         await self._store.ping()
