@@ -87,6 +87,9 @@ def _environment(start: StartPlan, host: str, port: int) -> dict[str, str]:
         **LOCALE,
         "HOME": str(MOUNTED / "home"),
         "TMPDIR": str(MOUNTED / "tmp"),
+        # The image knows no user of this number, whom getpass.getuser() would look for.
+        "USER": "service",
+        "LOGNAME": "service",
         "PYTHONUNBUFFERED": "1",
         **start.environment(MOUNTED / "repository", host, port),
     }

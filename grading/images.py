@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import os
 import re
+import secrets
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ TOXIPROXY_IMAGE: Final = "TOXIPROXY_IMAGE"
 _DEFAULTS: Final = {PYTHON_IMAGE: "python:3.11-slim", TOXIPROXY_IMAGE: "ghcr.io/shopify/toxiproxy:2.12.0"}
 
 BUILD_SECONDS: Final = 1200.0
+TOO_LONG: Final = f"it took longer than {BUILD_SECONDS:.0f} s"
 BUILD_MEMORY: Final = 4 * 2**30
 """Bytes for each step of a build; BuildKit, which removes what is left of a failed one by itself, knows no such bound."""
 _FORMAT: Final = "1"
@@ -40,10 +42,19 @@ _ENVIRONMENT: Final = "/opt/venv"
 _INHERITED: Final = re.compile(
     r"PATH|HOME|LANG|XDG_\w+|DOCKER_\w+|BUILDKIT_\w+|((https?|all|no)_proxy)", re.IGNORECASE
 )
-_MACHINE: Final = re.compile(
-    r"pull access denied|manifest unknown|failed to resolve source metadata|no such host|connection (refused|reset)"
-    r"|i/o timeout|tls: |cannot connect to the docker daemon|no space left|client\.timeout|error response from daemon: get",
+_NETWORK: Final = re.compile(
+    r"no such host|connection (refused|reset)|i/o timeout|timed? ?out|tls: |unreachable|resolution|toomanyrequests|too many requests"
+    r"|no space left|docker daemon|dns error|error sending request|certificate|\beof\b|\b50[0-9]\b",
     re.IGNORECASE,
+)
+_REGISTRY: Final = re.compile(
+    r"""^(?:ERROR:\ failed\ to\ solve:\ \S+:\ failed\ to\ resolve\ source\ metadata\ for\ \S+:\ [^"]*)?
+    (?:Get|Head)\ "https?://([^/"]+)/""",
+    re.VERBOSE,
+)
+"""How Docker says that it could not ask a registry for a base image, the legacy builder or BuildKit."""
+_PUBLIC_REGISTRIES: Final = re.compile(
+    r"(\w[\w-]*\.)?docker\.io|(\w[\w-]*\.)?gcr\.io|ghcr\.io|quay\.io|mcr\.microsoft\.com|public\.ecr\.aws"
 )
 
 _LAB: Final = """\
@@ -65,6 +76,8 @@ WORKDIR /project
 RUN uv venv {environment}
 {commands}
 """
+_CONTROL: Final = "FROM {python}\nRUN pip download --no-cache-dir --no-deps --dest /tmp pip\n"
+"""Whatever the grader's own image can do, a submission's may blame on nobody else."""
 
 
 class Images:
@@ -123,9 +136,8 @@ class Images:
             target = ["--target", build.target] if build.target else []
             code, output = await self._build(tag, submission.root / build.dockerfile, context, target)
             if code:
-                raise _failure(
-                    f"{build.dockerfile} cannot be built; fix it until `docker build` succeeds.", output
-                )
+                message = f"{build.dockerfile} cannot be built; fix it until `docker build` succeeds."
+                raise await self._failure(message, output)
         return tag
 
     async def _standard(self, submission: Submission, start: StartPlan) -> str:
@@ -144,7 +156,8 @@ class Images:
             code, output = await self._build(tag, context / "Dockerfile", context)
             if code:
                 described = start.requirements.described
-                raise _failure(f"{described} cannot be installed; fix it until `uv` can install it.", output)
+                message = f"{described} cannot be installed; fix it until `uv` can install it."
+                raise await self._failure(message, output)
         return tag
 
     async def _has(self, tag: str) -> bool:
@@ -159,7 +172,10 @@ class Images:
     async def _build(
         self, tag: str, dockerfile: Path, context: Path, more: Sequence[str] = ()
     ) -> tuple[int, str]:
-        """Run `docker build`, which has what the bare engine lacks: BuildKit, where it is installed."""
+        """Run `docker build`, which has what the bare engine lacks: BuildKit, where it is installed.
+
+        Returns its exit code and output; one that takes too long has failed.
+        """
         docker = shutil.which("docker")
         if docker is None:
             raise MachineError("There is no `docker` to build images with; install Docker's command line.")
@@ -169,10 +185,45 @@ class Images:
         try:
             ended = await run([docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS)
         except TimeoutError:
-            raise MachineError(
-                f"Building an image took longer than {BUILD_SECONDS:.0f} s; try again."
-            ) from None
+            return 1, TOO_LONG
         return ended.code, ended.output
+
+    async def _failure(self, message: str, output: str) -> SubmissionError | MachineError:
+        """Whose failure a build is. What a build prints is the submission's, so the grader's own has to fail too."""
+        if names_a_public_registry(output) or (may_be_the_network(output) and not await self._can_build()):
+            return MachineError(
+                "The image could not be built: a base image or the network is missing; try again.",
+                detail=output,
+            )
+        return SubmissionError(message, detail=output)
+
+    async def _can_build(self) -> bool:
+        """Whether an image that needs the package index can be built now."""
+        tag = f"llm-grading/control:{secrets.token_hex(8)}"
+        context = self._workspace.folder("control-image")
+        (context / "Dockerfile").write_text(_CONTROL.format(python=_image(PYTHON_IMAGE)), encoding="utf-8")
+        code, _ = await self._build(tag, context / "Dockerfile", context, ["--no-cache"])
+        if code:
+            return False
+        await self._engine.call("DELETE", f"/images/{tag}")
+        return True
+
+
+def names_a_public_registry(output: str) -> bool:
+    """Whether a build ended since Docker could not ask one of those registries that everybody uses.
+
+    Only Docker's last line counts: those before it may be a program's.
+    """
+    last = output.rstrip().rpartition("\n")[2]
+    found = _REGISTRY.match(last)
+    return last.startswith("toomanyrequests:") or (
+        found is not None and bool(_PUBLIC_REGISTRIES.fullmatch(found[1]) and _NETWORK.search(last))
+    )
+
+
+def may_be_the_network(output: str) -> bool:
+    """Whether a build says anything of networks and disks, or took too long."""
+    return output == TOO_LONG or bool(_NETWORK.search(output))
 
 
 def _run_lines(recipe: Recipe) -> Iterator[str]:
@@ -202,12 +253,3 @@ def _digest(parts: Sequence[bytes]) -> str:
 def _environment() -> Mapping[str, str]:
     # An allow-list: what is in ours is none of a submission's business.
     return {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
-
-
-def _failure(message: str, output: str) -> SubmissionError | MachineError:
-    """Whose fault a failed build is, told by Docker's words."""
-    if _MACHINE.search(output):
-        return MachineError(
-            "The image could not be built: a base image or the network is missing; try again.", detail=output
-        )
-    return SubmissionError(message, detail=output)

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from chaos.toxiproxy import find_server
+from tests.docker import PYTHON
+
 ROOT = Path(__file__).parents[2]
 GRADER = ("grading", "lab", "chaos", "exercises")
 REAPER = Path(__file__).parent / "reaper.py"
@@ -23,7 +26,8 @@ VARIABLES = (
     *("UV_INDEX_CLASS_USERNAME", "UV_INDEX_CLASS_PASSWORD"),
 )
 PASSED_ON = re.compile(
-    r"LANG|SSL_CERT_\w+|UV_\w*INDEX\w*|PIP_\w+|UV_PYTHON_\w+|((https?|no)_proxy)", re.IGNORECASE
+    r"LANG|SSL_CERT_\w+|UV_\w*INDEX\w*|PIP_\w+|UV_PYTHON_\w+|((https?|no)_proxy)|DOCKER_\w+|(PYTHON|TOXIPROXY)_IMAGE",
+    re.IGNORECASE,
 )
 GRACE_SECONDS = 30.0
 
@@ -75,15 +79,19 @@ class Surroundings:
             "@OUT@": str(self.out),
             "@MARK@": str(self.marks),
             "@PATH@": os.environ["PATH"],
+            "@IMAGE@": PYTHON,
         }
 
     def run(self, *words: str, seconds: float) -> Ended:
         """Run the grader to its end. Raises subprocess.TimeoutExpired after `seconds` and a grace."""
         report = self.root / "left.json"
         argv = [sys.executable, str(REAPER), str(report), sys.executable, "-m", "grading", *words]
+        environment = self._environment()
+        if "docker" in words and (server := find_server()):
+            environment["TOXIPROXY_SERVER"] = str(server)
         began = time.monotonic()
         with subprocess.Popen(
-            argv, cwd=ROOT, env=self._environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            argv, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             try:
                 stdout, stderr = process.communicate(timeout=seconds + GRACE_SECONDS)
@@ -133,7 +141,10 @@ class Surroundings:
 def empty_cgroups() -> set[str]:
     """Return the control groups that nothing runs in."""
     files = CGROUPS.rglob("cgroup.events")
-    return {str(file.parent) for file in files if "populated 0" in _text(file)}
+    groups = {str(file.parent) for file in files if "populated 0" in _text(file)}
+    return {
+        group for group in groups if not group.endswith("/docker")
+    }  # the engine keeps that one between containers
 
 
 def _text(file: Path) -> str:
