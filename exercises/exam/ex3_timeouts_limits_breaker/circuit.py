@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 
 from chaos.history import Answer as ServiceAnswer
 from chaos.history import Failure
-from chaos.llm import Answer
+from chaos.llm import After, Answer
 from exercises.exam.ex3_timeouts_limits_breaker.outage import (
     FAILED_REQUESTS,
     REJECTED_REQUESTS,
@@ -33,7 +33,7 @@ SERVED_IN_A_ROW = 3
 SERVED_AT_ONCE = 6
 SERVING_ROUNDS = 6
 """So often, with all that was served in between, a breaker may still turn callers away; one that has closed does not."""
-OVERLAP_SECONDS = 0.3
+OVERLAP_SECONDS = 0.5
 """How long the model takes over each of the requests that have to be under way at once."""
 
 
@@ -94,9 +94,17 @@ class Circuit:
         return opened
 
     async def fail_on(self, callers: int) -> None:
-        """Meet the outage again after the cool-down: its probes fail, and the breaker opens once more."""
+        """Have so many callers for each worker meet the outage again: the probes fail, and the breaker opens once more.
+
+        The model is slow to fail. So all callers are there before a breaker that has closed by mistake has met failures
+        enough to open again.
+        """
         await self._begin()
-        await self._ask_at_once("ill", callers)
+        if isinstance(self.outage, Scripted):
+            self._lab.llm.default(After(OVERLAP_SECONDS, self.outage.step))
+        await self._ask_at_once("ill", callers * self._workers)
+        if isinstance(self.outage, Scripted):
+            self._lab.llm.default(self.outage.step)
         last = await self._ask("ill")  # those who came during the probe were not told how long it is open now
         await self._end()
         self.cool_down = _longest([last]) or self.cool_down
