@@ -1,6 +1,7 @@
 """Which tests run when and beside which others, and what tests of every folder ask of the machine."""
 
 import contextlib
+import gc
 import os
 import tempfile
 import time
@@ -83,6 +84,11 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     config.option.loadscopereorder = False
     return ByFile(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Keep thousands of collected tests from the garbage collector, which would take a tenth of the time."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
