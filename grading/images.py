@@ -43,7 +43,8 @@ _INHERITED: Final = re.compile(
     r"PATH|HOME|LANG|XDG_\w+|DOCKER_\w+|BUILDKIT_\w+|((https?|all|no)_proxy)", re.IGNORECASE
 )
 _NETWORK: Final = re.compile(
-    r"no such host|connection (refused|reset)|i/o timeout|timed? ?out|tls: |unreachable|resolution|toomanyrequests|too many requests"
+    r"no such host|connection (refused|reset)|i/o timeout|timed? ?out|tls: |unreachable|name resolution|failure resolving"
+    r"|not resolve host|toomanyrequests|too many requests"
     r"|no space left|docker daemon|dns error|error sending request|certificate|\beof\b|\b50[0-9]\b",
     re.IGNORECASE,
 )

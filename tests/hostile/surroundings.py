@@ -139,12 +139,10 @@ class Surroundings:
 
 
 def empty_cgroups() -> set[str]:
-    """Return the control groups that nothing runs in."""
+    """Return the control groups that nothing runs in, but for the one that Docker's engine keeps between containers."""
     files = CGROUPS.rglob("cgroup.events")
     groups = {str(file.parent) for file in files if "populated 0" in _text(file)}
-    return {
-        group for group in groups if not group.endswith("/docker")
-    }  # the engine keeps that one between containers
+    return {group for group in groups if not group.endswith("/docker")}
 
 
 def _text(file: Path) -> str:
