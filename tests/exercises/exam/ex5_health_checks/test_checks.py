@@ -326,6 +326,34 @@ def test_hanging_is_bounded_blames_the_machine_where_the_lab_stood_still() -> No
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
 
 
+@pytest.mark.parametrize(
+    ("alone", "stall", "together", "status"),
+    [
+        (3.1, 0.0, 3.2, "passed"),
+        (3.1, 2.2, 3.2, "not judged"),
+        (3.1, 2.2, 9.0, "failed"),
+        (8.0, 6.0, 9.0, "not judged"),
+    ],
+)
+def test_a_stall_makes_the_measure_uncertain_that_others_are_held_to(
+    alone: float, stall: float, together: float, status: str
+) -> None:
+    story = Story("swallowed")
+    ask(story, "healthy", ALL_UP)
+    story.add(Fault(name="hang", upstream="qdrant", on=True))
+    request = story.ask("qdrant silent", path="/health/detailed", method="GET")
+    begun = story.now
+    story.now += alone - 1
+    if stall:
+        story.add(Stall(seconds=stall))
+    story.answer(request, 503, after=1, started=begun, body=report(["qdrant"])[1])
+    for upstream in DEPENDENCIES[1:]:
+        story.add(Fault(name="hang", upstream=upstream, on=True))
+    ask(story, "all silent", report(DEPENDENCIES), after=together)
+
+    assert checks.hanging_is_bounded(blackholes(), story.end()).status == status
+
+
 @pytest.mark.parametrize("more", [(13.0, 0.0), (13.0, 1.0)])
 def test_a_stall_excuses_no_other_late_answer(more: tuple[float, float]) -> None:
     assert checks.hanging_is_bounded(blackholes(), _stalled(more)).status == "failed"
