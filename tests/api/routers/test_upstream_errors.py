@@ -18,7 +18,7 @@ MESSAGE = (
     "Incorrect API key provided: sk-proj-4f9aQmZ27. Traceback (most recent call last): "
     'File "/app/litellm/proxy.py", line 7, in call: POST http://10.0.0.7:4000/v1 as redis://admin:hunter2@cache'
 )
-SECRETS = ("sk-proj", "Traceback", "/app/", "10.0.0.7", "4000", "hunter2", "redis", "litellm")
+SECRETS = ("sk-proj", "Traceback", "/app/", "10.0.0.7", ":4000", "hunter2", "redis", "litellm")
 ERROR = {
     "message": MESSAGE,
     "type": "http://10.0.0.7:4000",
