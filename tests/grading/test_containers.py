@@ -78,7 +78,8 @@ def test_what_a_killed_run_has_left_is_removed_by_the_next(tmp_path: Path) -> No
         killed.kill()
     assert len(left) > 1
 
-    assert grading(ROOT, "-e", "1").returncode == 0
+    # The next run may be of anything; this one has little to do.
+    assert grading(ROOT / "exercises/week1/solution", "-a", "week1", "-e", "5").returncode == 0
 
     assert marked(tmp_path) == []
 

@@ -185,7 +185,13 @@ LOST: dict[str, tuple[str, Callable[[Grading], list[int]], int]] = {
 }
 
 
-@pytest.mark.parametrize("target", LOST)
+SLOW = {"stopped-proxy", "nest", "stopped-warden"}
+"""What is given up only after many waits."""
+
+
+@pytest.mark.parametrize(
+    "target", [pytest.param(one, marks=pytest.mark.long) if one in SLOW else one for one in LOST]
+)
 def test_a_grading_that_loses_a_part_comes_to_an_end(target: str, submission: Path) -> None:
     runtime, find, number = LOST[target]
     if runtime == "sandbox" and refusal(find_bubblewrap()):

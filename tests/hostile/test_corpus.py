@@ -33,7 +33,10 @@ def _cases() -> list[object]:
             one,
             runtime,
             id=f"{group}-{one.name}" + (f"-{runtime}" if runtime != "sandbox" else ""),
-            marks=[pytest.mark.xfail(reason=one.flaw, strict=True)] if one.flaw else [],
+            marks=[
+                *([pytest.mark.xfail(reason=one.flaw, strict=True)] if one.flaw else []),
+                *([pytest.mark.long] if runtime == "docker" else []),
+            ],
         )
         for group, one in corpus()
         for runtime in one.runtimes
