@@ -47,7 +47,8 @@ def test_the_reference_solution_is_complete_in_containers_too() -> None:
     ended = grading(ROOT, "--format", "json")
 
     [report] = json.loads(ended.stdout)
-    assert {number: status for number, status in verdicts(report).items() if status != "passed"} == {}
+    criteria = [one for part in report["exercises"] for one in part["criteria"]]
+    assert [one for one in criteria if one["status"] != "passed"] == []
     assert report["fault_proxy"].endswith("in containers")
 
 

@@ -770,6 +770,23 @@ def test_levels_fit_fails_warnings_at_a_usual_pace_that_is_slow() -> None:
     assert checks.levels_fit(alone, alone, (alone,)).status == "failed"
 
 
+@pytest.mark.parametrize(
+    ("warned", "after", "status"),
+    [(1, 0.3, "not judged"), (2, 0.3, "failed"), (1, 0.2, "failed"), (0, 0.3, "passed")],
+)
+def test_levels_fit_leaves_one_warning_open_where_all_are_slow(
+    warned: int, after: float, status: str
+) -> None:
+    story = Service("every_kind")
+    for number in range(5):
+        story.do("own-id", level="warning" if number < warned else "info", after=after)
+    story.add(Phase(name="fault"))
+    story.do("malformed-json", 502)
+    alone = story.end()
+
+    assert checks.levels_fit(alone, alone, (alone,)).status == status
+
+
 @pytest.mark.parametrize(("later", "passes"), [(0.1, False), (2.0, True)])
 def test_levels_fit_allows_a_warning_of_work_behind_an_answer(*, later: float, passes: bool) -> None:
     story = Service("every_kind")
