@@ -41,7 +41,7 @@ class Grading:
 
     def find(self, words: str) -> list[int]:
         """Return the processes of the grading whose command lines hold these words."""
-        return [pid for pid in descendants(self.keeper.pid) if words in command_line(pid)]
+        return find_below(self.keeper.pid, words)
 
     def wardens(self, words: str) -> list[int]:
         """Return the wardens of the processes whose command lines hold these words."""
@@ -94,6 +94,11 @@ def command_line(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     return ""
+
+
+def find_below(pid: int, words: str) -> list[int]:
+    """Return the descendants of a process whose command lines hold these words."""
+    return [one for one in descendants(pid) if words in command_line(one)]
 
 
 def handles(pids: list[int]) -> list[int]:

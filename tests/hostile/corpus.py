@@ -2,8 +2,8 @@
 
 One file of `corpus/` for each class. A submission is the honest service of `kit/` with an `attack.py`, or `files` of its
 own; a `script` may make a repository of them. In all of these `@HOME@` is the instructor's home, `@CACHE@` the grader's
-cache, `@OUT@` the folder of results, `@IMAGE@` an image of Python, and `@MARK@` a folder that stays empty unless a program of the submission's
-runs where none may.
+cache, `@OUT@` the folder of results, `@IMAGE@` an image of Python, and `@MARK@` a folder that stays empty unless a
+program of the submission's runs where none may.
 """
 
 import subprocess

@@ -18,17 +18,21 @@ from tests.grading.classroom.toy_students import (
     write_exports,
 )
 from tests.grading.test_cli import descendants
-from tests.grading.test_killed import ENDED_SECONDS, await_ends, command_line, handles
+from tests.grading.test_killed import ENDED_SECONDS, await_ends, find_below, handles
 from tests.toy_class import SOLUTION
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("grading_slot", "short_temporary_folder")]
+
+
+GRADER = "grading.classroom.student"
+"""What the command line of a process that grades a student holds."""
 
 
 def wait_for_graders(pid: int, count: int) -> list[int]:
     """Return the processes that grade for a class, once there are so many: between two students there are fewer."""
     deadline = time.monotonic() + ENDED_SECONDS
     while True:
-        found = [one for one in descendants(pid) if "grading.classroom.student" in command_line(one)]
+        found = find_below(pid, GRADER)
         if len(found) >= count:
             return found
         assert time.monotonic() < deadline, f"only {len(found)} students are graded at once"
@@ -136,9 +140,7 @@ def test_a_killed_grader_costs_one(tmp_path: Path) -> None:
         for line in process.stderr:
             if "grace: starting" in line:
                 break
-        [victim] = [
-            pid for pid in descendants(process.pid) if "grading.classroom.student" in command_line(pid)
-        ][:1]
+        [victim, *_] = find_below(process.pid, GRADER)
         os.kill(victim, signal.SIGKILL)
         _, errors = process.communicate(timeout=WHOLE_SECONDS)
 

@@ -305,18 +305,23 @@ def test_hanging_is_bounded_fails_where_a_crowd_waits() -> None:
     assert "crowd" in verdict.expected
 
 
+def _wait_for_silent(story: Story, seconds: float, stall: float) -> None:
+    """Have a report take so many seconds while Qdrant is silent, in `stall` of which the lab stands still."""
+    request = story.ask("qdrant silent", path="/health/detailed", method="GET")
+    begun = story.now
+    story.now += seconds - 1
+    if stall:
+        story.add(Stall(seconds=stall))
+    story.answer(request, 503, after=1, started=begun, body=report(["qdrant"])[1])
+
+
 def _stalled(*more: tuple[float, float]) -> History:
     """Tell of a late answer that a stall made late, and of `more`: the seconds of others, and of stalls in them."""
     story = Story("swallowed")
     ask(story, "healthy", ALL_UP)
     story.add(Fault(name="hang", upstream="qdrant", on=True))
     for seconds, stall in ((13.0, 6.0), *more):
-        request = story.ask("qdrant silent", path="/health/detailed", method="GET")
-        begun = story.now
-        story.now += seconds - 1
-        if stall:
-            story.add(Stall(seconds=stall))
-        story.answer(request, 503, after=1, started=begun, body=report(["qdrant"])[1])
+        _wait_for_silent(story, seconds, stall)
     return story.end()
 
 
@@ -341,12 +346,7 @@ def test_a_stall_makes_the_measure_uncertain_that_others_are_held_to(
     story = Story("swallowed")
     ask(story, "healthy", ALL_UP)
     story.add(Fault(name="hang", upstream="qdrant", on=True))
-    request = story.ask("qdrant silent", path="/health/detailed", method="GET")
-    begun = story.now
-    story.now += alone - 1
-    if stall:
-        story.add(Stall(seconds=stall))
-    story.answer(request, 503, after=1, started=begun, body=report(["qdrant"])[1])
+    _wait_for_silent(story, alone, stall)
     for upstream in DEPENDENCIES[1:]:
         story.add(Fault(name="hang", upstream=upstream, on=True))
     ask(story, "all silent", report(DEPENDENCIES), after=together)

@@ -759,15 +759,19 @@ def test_levels_fit_allows_a_warning_of_what_was_slower_than_usual(*, after: flo
     assert verdict.passed == passes
 
 
-def test_levels_fit_fails_warnings_at_a_usual_pace_that_is_slow() -> None:
+def _at_a_pace(levels: Sequence[str], *, after: float) -> str:
+    """Return the verdict where good requests are recorded at these levels and each takes `after` seconds."""
     story = Service("every_kind")
-    for _ in range(3):
-        story.do("own-id", level="warning", after=0.3)
+    for level in levels:
+        story.do("own-id", level=level, after=after)
     story.add(Phase(name="fault"))
     story.do("malformed-json", 502)
     alone = story.end()
+    return checks.levels_fit(alone, alone, (alone,)).status
 
-    assert checks.levels_fit(alone, alone, (alone,)).status == "failed"
+
+def test_levels_fit_fails_warnings_at_a_usual_pace_that_is_slow() -> None:
+    assert _at_a_pace(["warning"] * 3, after=0.3) == "failed"
 
 
 @pytest.mark.parametrize(
@@ -777,14 +781,9 @@ def test_levels_fit_fails_warnings_at_a_usual_pace_that_is_slow() -> None:
 def test_levels_fit_leaves_one_warning_open_where_all_are_slow(
     warned: int, after: float, status: str
 ) -> None:
-    story = Service("every_kind")
-    for number in range(5):
-        story.do("own-id", level="warning" if number < warned else "info", after=after)
-    story.add(Phase(name="fault"))
-    story.do("malformed-json", 502)
-    alone = story.end()
+    levels = ["warning"] * warned + ["info"] * (5 - warned)
 
-    assert checks.levels_fit(alone, alone, (alone,)).status == status
+    assert _at_a_pace(levels, after=after) == status
 
 
 @pytest.mark.parametrize(("later", "passes"), [(0.1, False), (2.0, True)])
