@@ -4,44 +4,86 @@ import contextlib
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-MOST_ENTRIES: Final = 20_000
-"""Files and folders that are looked at; a service that writes down its traces has a few."""
+MOST_ENTRIES: Final = 70_000
+"""Files and folders that are looked at: a submission has 50,000 at most, a service that writes down its traces a few."""
 MOST_DEPTH: Final = 32
 MOST_BYTES: Final = 256 * 2**20
 """Read in one go through a folder."""
 
 
-def small_files(root: Path, most: int) -> Iterator[tuple[str, bytes]]:
+Version = tuple[int, int]
+"""A file's inode, and when it last changed in nanoseconds, which no program can set."""
+
+
+def versions(root: Path) -> dict[str, Version]:
+    """Return what there is of files below `root`, by their names relative to it, within the bounds above."""
+    return {
+        _name(place, name): _version(found)
+        for place, folder, names in _walk(root)
+        for name in names
+        if (found := _stat(name, folder))
+    }
+
+
+def small_files(
+    root: Path, most: int, without: Mapping[str, Version] | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Yield the files of at most `most` bytes below `root`, by their names relative to it, within the bounds above.
 
-    No link is followed, and nothing but a regular file is opened, even if the program swaps one for the other meanwhile.
+    Those that still are of the version that `without` has for their name are left out. No link is followed, and nothing
+    but a regular file is opened, even if the program swaps one for the other meanwhile.
     """
-    entries, left = MOST_ENTRIES, MOST_BYTES
-    for folder, folders, files, descriptor in os.fwalk(root, onerror=None, follow_symlinks=False):
-        place = Path(folder).relative_to(root)
-        entries -= len(folders) + len(files)
-        if entries < 0:
-            return
-        if len(place.parts) >= MOST_DEPTH:
-            folders.clear()
-        for name in sorted(files):
-            content = _read(name, descriptor, most)
+    left = MOST_BYTES
+    for place, folder, names in _walk(root):
+        for name in names:
+            content = _read(name, folder, most, (without or {}).get(_name(place, name)))
             if content is None:
                 continue
             left -= len(content)
             if left < 0:
                 return
-            yield (place / name).as_posix(), content
+            yield _name(place, name), content
 
 
-def _read(name: str, folder: int, most: int) -> bytes | None:
-    """Return the content of a regular file in the open folder `folder`; None if it is something else or too large."""
+def _walk(root: Path) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield each folder's place relative to `root`, its descriptor, and its files by name."""
+    entries = MOST_ENTRIES
+    for path, folders, files, descriptor in os.fwalk(root, onerror=None, follow_symlinks=False):
+        place = Path(path).relative_to(root)
+        entries -= len(folders) + len(files)
+        if entries < 0:
+            return
+        if len(place.parts) >= MOST_DEPTH:
+            folders.clear()
+        yield place.as_posix(), descriptor, sorted(files)
+
+
+def _name(place: str, name: str) -> str:
+    return name if place == "." else f"{place}/{name}"
+
+
+def _stat(name: str, folder: int) -> os.stat_result | None:
     with contextlib.suppress(OSError):
-        if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return None
+
+
+def _version(found: os.stat_result) -> Version:
+    return found.st_ino, found.st_ctime_ns
+
+
+def _read(name: str, folder: int, most: int, without: Version | None = None) -> bytes | None:
+    """Return the content of a regular file in the open folder `folder`; None if it is something else or too large.
+
+    Also None if it is of the version `without`.
+    """
+    with contextlib.suppress(OSError):
+        before = _stat(name, folder)
+        if before is None or not stat.S_ISREG(before.st_mode) or _version(before) == without:
             return None
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         with os.fdopen(file, "rb") as opened:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from chaos.files import MOST_BYTES, small_files
+from chaos.files import MOST_BYTES, Version, small_files, versions
 from chaos.history import Trace, TracePart
 from chaos.keys import answer_code
 from chaos.traces import MAX_BYTES, Generation, TraceBook, decompressed, documents, names_a_run
@@ -19,6 +19,11 @@ class TraceFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._found: dict[str, tuple[TracePart, ...]] = {}
+        self._without: dict[str, Version] = {}
+
+    def leave_out_present(self) -> None:
+        """Do not look into the files that are there now, unless they change: a submission may have thousands."""
+        self._without = versions(self._root)
 
     def look(self, known: Iterable[Generation]) -> list[Trace]:
         """Return what the files hold of these requests' traces, as far as that is news."""
@@ -28,7 +33,7 @@ class TraceFiles:
         book = TraceBook()
         places: dict[str, str] = {}
         unpacked, read = MOST_BYTES, READ_BYTES
-        for name, packed in small_files(self._root, MAX_BYTES):
+        for name, packed in small_files(self._root, MAX_BYTES, self._without):
             content = decompressed(packed, min(MAX_BYTES, unpacked))
             unpacked -= len(content) if content is not packed else 0
             if unpacked <= 0:

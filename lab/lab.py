@@ -134,6 +134,7 @@ class Lab:
                 if self.secrets[name] not in self._given.values():
                     self.recorder.record(Planted(name=name, value=self.secrets[name]))
         await self._stack.enter_async_context(self.upstreams)
+        await asyncio.to_thread(self._trace_files.leave_out_present)
         self._give(self.settings)
         return self
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chaos import files
-from chaos.files import matching_files, replace_text, small_files
+from chaos.files import matching_files, replace_text, small_files, versions
 
 MOST = 1000
 
@@ -64,6 +64,22 @@ def test_too_much_content_ends_the_search(tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / str(number)).write_text("1" * 10)
 
     assert len(list(small_files(tmp_path, MOST))) == 2
+
+
+def test_files_of_a_known_version_are_left_out_until_they_change(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("kept", "a/kept", "written", "a/replaced"):
+        (tmp_path / name).write_text("1")
+    before = versions(tmp_path)
+    with (tmp_path / "written").open("r+") as file:
+        file.write("2")
+    os.utime(tmp_path / "written", (0, 0))
+    (tmp_path / "copy").write_text("3")
+    (tmp_path / "copy").rename(tmp_path / "a/replaced")
+    (tmp_path / "new").write_text("4")
+
+    found = dict(small_files(tmp_path, MOST, before))
+    assert found == {"written": b"2", "a/replaced": b"3", "new": b"4"}
 
 
 def test_text_is_written_anew(tmp_path: Path) -> None:

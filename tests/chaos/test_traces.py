@@ -205,3 +205,12 @@ def test_what_was_found_is_told_once_and_again_when_there_is_more(tmp_path: Path
     log.write_text(f"{KEY}\n")
     (tmp_path / "traces.jsonl").write_text(json.dumps(WHOLE))
     assert [trace.holds for trace in files.look([GENERATION])] == [TRACE_PARTS]
+
+
+def test_what_a_submission_brings_along_is_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "brought.jsonl").write_text(json.dumps(WHOLE))
+    files = TraceFiles(tmp_path)
+    files.leave_out_present()
+    assert files.look([GENERATION]) == []
+    (tmp_path / "written.jsonl").write_text(json.dumps(WHOLE))
+    assert [trace.detail for trace in files.look([GENERATION])] == ["written.jsonl"]
