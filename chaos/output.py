@@ -35,10 +35,15 @@ class Output:
             "stderr": LineSplitter(lambda text, cut: self._log("stderr", text, cut)),
         }
 
+    @property
+    def is_too_much(self) -> bool:
+        """Whether more was printed than is recorded."""
+        return self._bytes_left < 0 or self._lines_left < 0
+
     def feed(self, stream: Stream, data: bytes, at: float | None = None) -> None:
         """Take what was printed, at `at` seconds of the recorder's clock or else now."""
         self._bytes_left -= len(data)
-        if self._bytes_left < 0 or self._lines_left < 0:
+        if self.is_too_much:
             self._flooded()
         else:
             self._at = at
@@ -50,7 +55,9 @@ class Output:
 
     def _log(self, stream: Stream, text: str, cut: bool) -> None:  # noqa: FBT001
         self._lines_left -= 1
-        if self._lines_left >= 0:
+        if self._lines_left < 0:
+            self._flooded()
+        else:
             self._recorder.record(
                 Log(instance=self._instance, stream=stream, text=text, cut=cut), at=self._at
             )

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from chaos.history import Cleared, Log, Upstream
 from chaos.network import LOOPBACK, LOOPBACK_ADDRESS, Network
+from chaos.output import TOO_MUCH_OUTPUT
 from chaos.process import Process
 from chaos.recorder import Recorder
 from chaos.relay import Relay
@@ -54,6 +55,10 @@ call(libc.capset, (ctypes.c_uint32 * 2)(VERSION, 0), (ctypes.c_uint32 * 6)(*sets
 call(libc.prctl, AMBIENT, RAISE, OVERRIDE, 0, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+class TooMuchOutputError(OSError):
+    """A program has printed more than is kept of it."""
 
 
 class PostgresServer:
@@ -129,13 +134,16 @@ class PostgresServer:
     async def query(self, sql: str, *, database: str = "postgres") -> str:
         """Run a statement as the superuser; returns its rows as psql prints them, with `|` between columns.
 
-        Raises OSError with PostgreSQL's message if it fails.
+        Raises OSError with PostgreSQL's message if it fails, and TooMuchOutputError if there are too many rows to return.
         """
         options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1")
         return (await self._run("psql", *options, *self._to(database), "--command", sql)).strip()
 
     async def dump(self, database: str) -> str:
-        """Return a database as pg_dump writes it."""
+        """Return a database as pg_dump writes it.
+
+        Raises OSError if that fails, and TooMuchOutputError if the database holds more than can be returned.
+        """
         return await self._run("pg_dump", *self._to(database))
 
     def _to(self, database: str) -> list[str]:
@@ -188,6 +196,8 @@ class PostgresServer:
         log = Recorder()
         async with await self._launch(program, *arguments, recorder=log) as process:
             ended = await process.wait_exit(PROGRAM_SECONDS)
+        if process.printed_too_much:
+            raise TooMuchOutputError(f"{program} {TOO_MUCH_OUTPUT}")
         if ended is None or ended.code != 0:
             raise OSError(f"{program} failed: {_last_lines(log) or 'no message'}")
         return "\n".join(line.text for line in log.history().of(Log) if line.stream == "stdout")

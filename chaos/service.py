@@ -30,6 +30,11 @@ class Service(ABC):
     def running(self) -> bool:
         return not self.exited.done()
 
+    @property
+    def printed_too_much(self) -> bool:
+        """Whether it has printed more than is recorded."""
+        return self._output.is_too_much
+
     @abstractmethod
     def signal(self, name: Signal) -> None:
         """Send a signal to the program itself (not to what it started), if it still runs."""

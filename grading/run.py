@@ -132,6 +132,9 @@ def again_side_by_side(experiments: int) -> int:
 
 async def run_all(experiments: Iterable[Experiment], run: Run) -> dict[str, History]:
     """Run all experiments, in the order of `in_turn`; returns the history of each by its name."""
+    # What was recorded is frozen below, so what earlier runs of this process have left is only collected here.
+    gc.unfreeze()
+    gc.collect()
     gc.freeze()
     ordered = in_turn(experiments)
     for experiment in ordered:

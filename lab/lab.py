@@ -41,7 +41,7 @@ from chaos.network import LOOPBACK, Network
 from chaos.own_tests.covered import measure_coverage
 from chaos.own_tests.run import run_tests
 from chaos.plain_text import encodable
-from chaos.postgres import PostgresDatabase, PostgresServer
+from chaos.postgres import PostgresDatabase, PostgresServer, TooMuchOutputError
 from chaos.program import Program
 from chaos.recorder import Recorder
 from chaos.service import Service
@@ -388,6 +388,8 @@ class Lab:
         database = self.upstreams.of(PostgresDatabase)
         try:
             text = await database.dump()
+        except TooMuchOutputError:
+            self.recorder.record(Database(upstream=database.name, cut=True))
         except OSError as error:
             self.recorder.record(Database(upstream=database.name, problem=str(error)))
         else:

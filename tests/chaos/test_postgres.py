@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from chaos.history import Cleared, Connection
-from chaos.postgres import PostgresDatabase, PostgresServer
+from chaos.output import OUTPUT_LINES
+from chaos.postgres import PostgresDatabase, PostgresServer, TooMuchOutputError
 from chaos.recorder import Recorder
 
 pytestmark = pytest.mark.medium
@@ -73,6 +74,13 @@ async def test_what_fails_is_told_with_postgresql_s_message(server: PostgresServ
         await server.query("SELECT * FROM nowhere")
     with pytest.raises(ValueError, match="no name for a database"):
         await server.create_database("one; DROP DATABASE two")
+
+
+async def test_rows_are_returned_whole_or_not_at_all(server: PostgresServer) -> None:
+    whole = await server.query(f"SELECT generate_series(1, {OUTPUT_LINES - 1})")
+    assert whole.splitlines()[-1] == str(OUTPUT_LINES - 1)
+    with pytest.raises(TooMuchOutputError, match=f"psql printed more than .* {OUTPUT_LINES} lines"):
+        await server.query(f"SELECT generate_series(1, {OUTPUT_LINES + 1})")
 
 
 async def test_its_folder_may_lie_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from chaos.contract import Contract
 from chaos.history import (
     SERVICE,
     Answer,
+    Database,
     Exited,
     Failure,
     Fault,
@@ -25,10 +27,12 @@ from chaos.history import (
     Request,
 )
 from chaos.http_client import Client
-from chaos.postgres import PostgresServer
+from chaos.output import OUTPUT_LINES
+from chaos.postgres import PostgresDatabase, PostgresServer
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.recorder import Recorder
+from exercises.catalogue import assessment
 from lab.axes import Axis, missed
 from lab.lab import RESTARTED, SECOND, Lab
 from lab.settings import Draw, Settings, no_settings
@@ -68,7 +72,9 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 
 
 @contextlib.asynccontextmanager
-async def open_lab(tmp_path: Path, settings: Draw = no_settings) -> AsyncIterator[Lab]:
+async def open_lab(
+    tmp_path: Path, settings: Draw = no_settings, contract: Contract = CONTRACT
+) -> AsyncIterator[Lab]:
     repository = tmp_path / "repository"
     (repository / "src").mkdir(parents=True)
     program = ProcessProgram(
@@ -83,7 +89,7 @@ async def open_lab(tmp_path: Path, settings: Draw = no_settings) -> AsyncIterato
         lab = Lab(
             "lab",
             seed=1,
-            contract=CONTRACT,
+            contract=contract,
             program=program,
             toxiproxy=server.client,
             recorder=Recorder(),
@@ -255,3 +261,13 @@ async def test_pairs_meet_every_value_of_both_axes_and_are_on_record(lab: Lab) -
     assert {number for number, _ in met} == {1, 2, 3}
     assert {letter for _, letter in met} == {"A", "B"}
     assert missed([numbers, letters], [lab.history]) == {}
+
+
+async def test_a_database_that_holds_more_than_a_record_is_on_record_as_cut(tmp_path: Path) -> None:
+    async with open_lab(tmp_path, contract=assessment("project61").contract) as lab:
+        filler = f"CREATE TABLE filler AS SELECT generate_series(1, {OUTPUT_LINES}) AS number"
+        await lab.upstreams.of(PostgresDatabase).query(filler)
+        await lab.record_database()
+
+    [dump] = lab.history.of(Database)
+    assert (dump.cut, dump.problem) == (True, "")

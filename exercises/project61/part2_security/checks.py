@@ -73,7 +73,9 @@ def keys_are_unreadable(access: History) -> Verdict:
         return failed("200 or 201 with `id` and `key` for POST /v1/api-keys", "no key was made")
     if dump.cut:
         return failed(
-            "a database of a few rows", "it holds more than a megabyte after some hundred requests", dump
+            "a database of a few rows",
+            "it holds more than a megabyte, or 50,000 lines, after some hundred requests",
+            dump,
         )
     passwords = {user.password: f"the password of {user.name}" for user in access.contract.users.values()}
     planted = {event.name: event.value for event in access.of(Planted)}
