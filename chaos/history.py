@@ -563,11 +563,8 @@ class History:
 
     def exchanges(self, label: str | None = None, *, key: str | None = None) -> list[Exchange]:
         """Requests with their answers, in the order of sending; only those with this label and key, if given."""
-        return [
-            Exchange(event, self._ends.get(event.request))
-            for event in self._all(Request)
-            if label in {None, event.label} and key in {None, event.key}
-        ]
+        asked = self._all(Request) if label is None else self._by_label.get(label, [])
+        return [Exchange(event, self._ends.get(event.request)) for event in asked if key in {None, event.key}]
 
     def calls(self, upstream: Upstream | None = None, *, key: str | None = None) -> list[UpstreamCall]:
         """The counted calls that reached an upstream, by default the model, in the order of arrival."""
@@ -577,6 +574,13 @@ class History:
             for event in self._all(Call)
             if event.upstream == upstream and event.counted and key in {None, event.key}
         ]
+
+    @cached_property
+    def _by_label(self) -> dict[str, list[Request]]:
+        asked: dict[str, list[Request]] = {}
+        for event in self._all(Request):
+            asked.setdefault(event.label, []).append(event)
+        return asked
 
     @cached_property
     def _ends(self) -> dict[int, Answer | Failure]:

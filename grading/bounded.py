@@ -138,7 +138,8 @@ def read_files(work: Callable[[], T]) -> T:
 def _answer(work: Callable[[], object], end: int, seconds: int) -> NoReturn:
     code = 1
     try:
-        gc.freeze()  # what the parent has dropped is the parent's to finish: here that could close files of others
+        # What the parent has dropped is the parent's to finish: here that could close files of others. And this ends soon.
+        gc.disable()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)

@@ -28,7 +28,7 @@ class Search:
 
     def find(self, text: str) -> str | None:
         """Return the name of the first piece that is in a text; None if none is."""
-        if not any(mark in text for mark in self._marks):
+        if not any(map(text.__contains__, self._marks)):
             return None
         return next((name for piece, name in self._names.items() if piece in text), None)
 
