@@ -71,10 +71,22 @@ def conversation(prompt: str) -> list[dict[str, Any]]:
     ]
 
 
-_DEFAULTS = {"temperature": 1, "top_p": 1, "n": 1, "presence_penalty": 0, "frequency_penalty": 0}
-_ADDED = {"model", "messages", "stream", "stream_options", "user", "metadata", "store", "service_tier"}
+_DEFAULTS: Mapping[str, tuple[Any, ...]] = {
+    "temperature": (1,),
+    "top_p": (1,),
+    "n": (1,),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+    "logprobs": (False,),
+    "parallel_tool_calls": (True,),
+    "tool_choice": ("none", "auto"),
+    "response_format": ({"type": "text"},),
+    "modalities": (["text"],),
+}
+_CALLER = {"user", "safety_identifier", "prompt_cache_key"}
+"""OpenAI has the latter two in place of the first."""
+_ADDED = {"model", "messages", "stream", "stream_options", "metadata", "store", "service_tier"} | _CALLER
 _CAPS = {"max_tokens", "max_completion_tokens"}
-_KNOWN = {name for fields in PARAMETERS.values() for name in fields} | set(_DEFAULTS)
 
 
 def changed(sent: Fields, asked: Fields) -> str:
@@ -88,9 +100,9 @@ def changed(sent: Fields, asked: Fields) -> str:
             return f"'{name}' is missing"
         if not same(value, asked[name]):
             return f"'{name}' is {asked[name]!r} instead of {value!r}"
-    for name in _KNOWN - set(sent) - _ADDED - _CAPS:
-        value = asked.get(name)
-        if value is not None and value != _DEFAULTS.get(name):
+    for name in asked.keys() - sent.keys() - _ADDED - _CAPS:
+        value = asked[name]
+        if value is not None and not any(same(value, usual) for usual in _DEFAULTS.get(name, ())):
             return f"'{name}' was added: {value!r}"
     return ""
 

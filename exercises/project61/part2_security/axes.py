@@ -55,7 +55,17 @@ PRESENTED = plain("ways to present a key", ("Bearer", "X-API-Key"))
 MODELS_ONLY, CHAT_ONLY = "models", "chat"
 DENIED = Axis(
     "endpoints without the permission",
-    {"chat": MODELS_ONLY, "embeddings": MODELS_ONLY, "usage": MODELS_ONLY, "models": CHAT_ONLY},
+    {
+        f"{endpoint}, with {permission} alone": (endpoint, permission)
+        for endpoint, permission in (
+            ("chat", MODELS_ONLY),
+            ("embeddings", MODELS_ONLY),
+            ("usage", MODELS_ONLY),
+            ("models", CHAT_ONLY),
+            ("embeddings", CHAT_ONLY),
+            ("usage", CHAT_ONLY),
+        )
+    },
 )
 """With the only permission of the user who asks."""
 OUTAGES = plain("failures of Redis", ("down", "silent"))

@@ -11,7 +11,7 @@ from exercises.project61.part2_security.limits import limits_hold_across_instanc
 from exercises.project61.part2_security.plan import REFUSED, REVOKED_SECONDS
 from exercises.project61.part2_security.readable import readable_form
 from exercises.project61.part2_security.second import no_second
-from exercises.project61.usage_report import TOKENS, unread, usage_of
+from exercises.project61.usage_report import TOKENS, tokens_reported, unread, usage_of
 from lab.reading import as_json, outcome
 from lab.timing import blur, too_busy
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
@@ -124,11 +124,21 @@ def usage_is_private(access: History) -> Verdict:
     [used] = access.exchanges("private: still works")
     if used.status != 200:
         return failed("a key that another user tried to revoke still works", outcome(used.end), used.end)
+    return _told_to_the_admin(access)
+
+
+def _told_to_the_admin(access: History) -> Verdict:
+    """Judge what an admin is told of the usage of a user who has asked once."""
     seen = access.exchanges("private: usage for the admin")
     usage = usage_of(seen[-1].end)
     if usage is None or usage.requests < 1:
         actual = unread(seen[-1].end, *TOKENS, "requests") or "0 requests"
         return failed("the user's requests in GET /v1/usage?user= for an admin", actual, seen[-1].end)
+    [asked] = access.exchanges("private: asked")
+    spent = tokens_reported(access.calls(key=asked.request.key))
+    if asked.status == 200 and usage.tokens != spent:
+        expected = f"that user's usage alone in GET /v1/usage?user= for an admin: {spent} tokens"
+        return failed(expected, f"{usage.tokens:g} tokens", seen[-1].end)
     return passed("another user's usage and keys were refused, and an admin saw the usage", seen[-1].end)
 
 

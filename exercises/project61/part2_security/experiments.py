@@ -35,7 +35,7 @@ from exercises.project61.part2_security.plan import (
     small_limits_and_users,
 )
 from exercises.project61.readiness import wait_for_database
-from exercises.project61.usage_report import usage_of
+from exercises.project61.usage_report import tokens_reported, usage_of
 from lab.experiment import experiment
 from lab.lab import Lab
 
@@ -181,8 +181,8 @@ async def _overstep(lab: Lab, permission: str, token: str) -> None:
     for how, credential in (("token", token), ("key", key.text)):
         if credential:
             await call(lab, permission, label="permission: allowed", token=credential)
-            for endpoint, needed in lab.vary(DENIED):
-                if needed == permission:
+            for _, (endpoint, only) in lab.vary(DENIED):
+                if only == permission:
                     await call(lab, endpoint, label=f"permission: denied by {how}", token=credential)
 
 
@@ -196,10 +196,12 @@ async def _pry(lab: Lab, free: str, premium: str) -> None:
     await call(lab, "keys", label="private: keys", token=premium)
     await keys.revoke(lab, key, premium, label="private: revoke another's")
     await keys.use(lab, key, "Bearer", "models", label="private: still works")
+    [asked] = lab.history.exchanges("private: asked")
+    spent = tokens_reported(lab.history.calls(key=asked.request.key))
     deadline = lab.recorder.now() + PATIENCE_SECONDS
     while lab.recorder.now() < deadline:
         usage = usage_of(await lab.get(of_another, label="private: usage for the admin", token=lab.token))
-        if usage and usage.requests:
+        if usage and usage.requests and usage.tokens == spent:
             break
         await asyncio.sleep(0.5)
 

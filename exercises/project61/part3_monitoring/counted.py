@@ -37,6 +37,8 @@ def requests_are_counted(traffic: History) -> Verdict:
             if len(work) - unanswered <= total <= len(work) + position + 1
         ]
         told = [name for name in totals if _tells(found, name, refused, broken)]
+        if not (told or broken):
+            told = _telling_of_the_outage(traffic)
         if right and told:
             actual = f"{right[0]} grew by {totals[right[0]]:.0f}; {told[0]} has {refused + broken} failures among them"
             return passed(actual, scraped.end)
@@ -65,7 +67,7 @@ def counts(found: Iterable[Growth]) -> dict[str, float]:
 def _tells(found: Sequence[Growth], name: str, refused: int, broken: int) -> bool:
     """Whether a counter tells failures apart: by the values of a label, or by being one of errors."""
     own = [one for one in found if one.series.name == name]
-    if _ERROR_NAME.search(name) and sum(one.by for one in own) in {refused + broken, broken}:
+    if _ERROR_NAME.search(name) and sum(one.by for one in own) in _failures(refused, broken):
         return True
     labels = {label for one in own for label, _ in one.series.labels}
     return any(_splits(own, label, refused, broken) for label in labels)
@@ -80,4 +82,26 @@ def _splits(own: Sequence[Growth], label: str, refused: int, broken: int) -> boo
     if (seen_refused, seen_broken) == (refused, broken):
         return True
     named = sum(by for value, by in sums.items() if _ERROR_NAME.search(value))
-    return named in {refused + broken, broken}
+    return named in _failures(refused, broken)
+
+
+def _failures(refused: int, broken: int) -> set[int]:
+    """Return how many failures a counter may tell of: all, or those of the server's. None at all tells nothing."""
+    return {refused + broken, broken} - {0}
+
+
+def _telling_of_the_outage(traffic: History) -> list[str]:
+    """Return the counters of failures that have grown without a backend: there may have been no failure before.
+
+    A service may pass a malformed answer on as it is.
+    """
+    try:
+        closed, opened = (read(scrapes(traffic, name)[-1].end) for name in ("closed", "open"))
+    except (IndexError, ValueError):
+        return []
+    return [
+        one.series.name
+        for one in growth(closed, opened)
+        if _ERROR_NAME.search(one.series.name)
+        or any(_SERVER_ERROR.fullmatch(value) or _ERROR_NAME.search(value) for _, value in one.series.labels)
+    ]

@@ -4,7 +4,8 @@ import re
 from collections import defaultdict
 
 from chaos.history import Answer, Event, History
-from exercises.project61.part3_monitoring.counted import worked
+from exercises.project61.part3_monitoring.axes import FAILING
+from exercises.project61.part3_monitoring.counted import WORK, worked
 from exercises.project61.part3_monitoring.experiments import IN_FLIGHT_STREAMS, IN_FLIGHT_WHOLE
 from exercises.project61.part3_monitoring.scrape import Growth, Scrape, growth, read, scrapes, sums_of
 from lab.verdict import Verdict, all_of, failed, passed
@@ -49,8 +50,14 @@ def _tokens(traffic: History, found: list[Growth], event: Event | None) -> Verdi
 
 
 def _reported(traffic: History) -> dict[str, tuple[int, int]]:
-    """Return the tokens that the backend has reported for answered requests, by model."""
-    keys = {one.request.key for one in worked(traffic) if one.status == 200}
+    """Return the tokens that the backend has reported for answered requests, by model.
+
+    A malformed answer, which may be passed on as it is, breaks off before its usage.
+    """
+    malformed = f"{WORK}{FAILING}"
+    keys = {
+        one.request.key for one in worked(traffic) if one.status == 200 and one.request.label != malformed
+    }
     used: dict[str, tuple[int, int]] = {}
     for call in traffic.calls():
         if call.call.key in keys and call.reply and call.reply.usage and call.call.model:

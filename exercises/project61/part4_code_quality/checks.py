@@ -7,7 +7,7 @@ from chaos.history import Answer, Covered, Exchange, Exited, File, History, Lint
 from chaos.keys import answer_code
 from chaos.linter import INSTANCE as LINTER
 from exercises.project61.part4_code_quality.axes import OUTAGES
-from exercises.project61.part4_code_quality.plan import ARRIVAL_SECONDS, is_rejection
+from exercises.project61.part4_code_quality.plan import ARRIVAL_SECONDS, AT_ONCE, is_rejection
 from exercises.project61.usage_report import TOKENS, tokens_reported, unread, usage_of
 from lab.lab import RESTARTED
 from lab.own_tests import Suite, tampering
@@ -95,8 +95,14 @@ def _says_something(line: Log) -> bool:
     return bool(line.text.strip()) and not line.text.startswith("> ")
 
 
-def failures_are_retried(failures: History) -> Verdict:
-    verdicts = [*_passing(failures), _pauses(failures), *_refusals(failures), _broken_stream(failures)]
+def failures_are_retried(failures: History, breaker: History) -> Verdict:
+    verdicts = [
+        *_passing(failures),
+        _pauses(failures),
+        *_refusals(failures),
+        _broken_stream(failures),
+        _lasting(breaker),
+    ]
     return in_short(
         all_of(verdicts), "failures that pass were retried after growing pauses, refusals were not"
     )
@@ -182,6 +188,20 @@ def _passing(history: History) -> Iterator[Verdict]:
             yield failed(expected, f"{outcome(one.end)} and {calls} calls of the backend", one.end)
         else:
             yield passed("", one.end)
+
+
+def _lasting(history: History) -> Verdict:
+    """Judge how often the first requests whose failures do not pass reach the backend: layers multiply their attempts."""
+    first = history.exchanges("failing")[:AT_ONCE]
+    ends = [one.end for one in first if one.end]
+    if len(ends) < AT_ONCE:
+        return passed("")
+    last = max(ends, key=lambda end: end.t)
+    calls = sum(one.call.t < last.t for one in history.calls(key=first[0].request.key))
+    if calls > AT_ONCE * MOST_CALLS:
+        expected = f"{MOST_CALLS} calls of the backend at most for a request that fails"
+        return failed(expected, f"{calls} for {AT_ONCE} requests", last)
+    return passed("", last)
 
 
 def _pauses(history: History) -> Verdict:

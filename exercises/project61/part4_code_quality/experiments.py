@@ -9,6 +9,7 @@ from exercises.project61.part4_code_quality.asking import ask, ask_streamed
 from exercises.project61.part4_code_quality.axes import OUTAGES, PASSING, REFUSALS
 from exercises.project61.part4_code_quality.plan import (
     ARRIVAL_SECONDS,
+    AT_ONCE,
     COOL_DOWN_SECONDS,
     EXIT_SECONDS,
     FAILURES_IN_A_ROW,
@@ -24,7 +25,6 @@ from lab.lab import Lab
 __all__ = ["breaker", "covered", "database_down", "failures", "killed", "linted", "own_suite"]
 
 REQUESTS = 4
-AT_ONCE = 4
 STREAM_SECONDS = 15.0
 AGREEMENT_POLLS = 3
 """Reports that agree before usage is taken for final: what is delivered twice comes late."""

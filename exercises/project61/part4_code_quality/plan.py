@@ -4,6 +4,8 @@ from chaos.history import Answer, Failure, History
 
 FAILURES_IN_A_ROW = 40
 """Requests that fail before a breaker must have opened."""
+AT_ONCE = 4
+"""How many of them are sent at the same time."""
 COOL_DOWN_SECONDS = 60.0
 EXIT_SECONDS = 33.0
 OUTAGE_SECONDS = 5.0

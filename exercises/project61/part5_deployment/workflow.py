@@ -11,9 +11,9 @@ from lab import compose_file
 
 _TESTS = re.compile(
     r"\bpytest\b|\bunittest\b|\btox\b|\bnox\b|\b(?:npx|pnpm|pnpm exec|yarn|npm exec) (?:-\S+ )*(?:jest|vitest|mocha)\b"
-    r"|\b(?:node|tsx) (?:\S+ )*--test\b|\bmanage\.py test\b"
+    r"|\b(?:node|tsx) (?:\S+ )*--test\b|\bnode (?:-\S+ )*--run[ =](?:\S+:)?test\S*|\bmanage\.py test\b"
     # A task that is called test, of any program that runs tasks, with its options before it.
-    r"|\b(?:npm|pnpm|yarn|bun|deno|pdm|rye|hatch|poe|nx|turbo|inv|invoke|just|task|mise|earthly|pixi|moon|pants"
+    r"|\b(?:npm|pnpm|yarn|bun|deno|pipenv|pdm|rye|hatch|poe|nx|turbo|inv|invoke|just|task|mise|earthly|pixi|moon|pants"
     r"|bazel|dagger call|make)(?: -\S+(?: (?!-|run\b|r\b|t\b|test|workspace)[\w@./-]+)?| (?:run|run-script|r)| workspace [\w@./-]+)*"
     r" (?:\S*:)?\+?t(?:est\S*)?(?!\S)"
     r"|\b(?:npm|pnpm|yarn|bun) run (?:\S+:)?(?:coverage|ci|verify)\b"
@@ -42,6 +42,10 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PIPES_FAIL = re.compile(r"\bpipefail\b|PIPESTATUS")
 _BLOCK = re.compile(r"\|\| *[({][^(){}]*[)}]")
 """What is done on many lines where a command fails."""
+_GOES_ON = re.compile(r"^set (?:-\S+ )*\+(?:\w*e|o errexit)\b")
+_STOPS = re.compile(r"^set (?:\+\S+ )*-(?:\w*e|o errexit)\b")
+_HEEDS = re.compile(r"\$\?|PIPESTATUS|\bexit +[\"']?\$")
+"""What a script says from where it goes on after a failure, and where it stops again, or looks how a command ended."""
 _MATRIX = re.compile(r"\$\{\{ *matrix\.(?P<name>[\w-]+) *\}\}")
 _MOST_VALUES = 20
 """Of a matrix, and references to it in a step."""
@@ -132,12 +136,25 @@ def _runs_tests(step: Mapping[str, Any], *, is_strict: bool) -> bool:
     """Whether a step runs tests; if `is_strict`, it also has to fail where they fail."""
     if is_strict and _is_on(step.get("continue-on-error")):
         return False
+    lines = list(_lines(step))
     return _builds_tests(step) or any(
         _TESTS.search(command) and not _IDLE.search(command)
-        for line in _lines(step)
-        if not (is_strict and (_FORGIVEN.search(line) or _is_piped_away(line, step)))
+        for position, line in enumerate(lines)
+        if not (
+            is_strict
+            and (_FORGIVEN.search(line) or _is_piped_away(line, step) or _is_unheeded(lines, position))
+        )
         for command in _commands(line)
     )
+
+
+def _is_unheeded(lines: Sequence[str], position: int) -> bool:
+    """Whether a script goes on after a line that fails, and does not look at how it ended."""
+    goes_on = False
+    for line in lines[:position]:
+        goes_on = bool(_GOES_ON.search(line)) or (goes_on and not _STOPS.search(line))
+    later = lines[position + 1 :]
+    return goes_on and bool(later) and not any(map(_HEEDS.search, (lines[position], *later)))
 
 
 def _is_piped_away(line: str, step: Mapping[str, Any]) -> bool:

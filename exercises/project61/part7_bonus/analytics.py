@@ -2,6 +2,7 @@
 
 import math
 import urllib.parse
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,7 @@ def usage_is_analysed(rules_and_spending: History) -> Verdict:
         return failed(expected, f"{NOT_BUILT}its answer has no list `data`", own.end)
     verdicts = [
         _compare(history, own, ("premium",), "a user's own"),
+        _is_grouped(own),
         _adds_up(own),
         _compare(history, up_to_today, ("premium",), "a user's own, until today, which is included"),
         _bounded(history),
@@ -91,6 +93,15 @@ def _wrong_fields(exchange: Exchange) -> str:
     objects = [one for one in report_of(exchange.end)["data"] if isinstance(one, dict)]
     wrong = next(filter(None, (not_numbers(one, (*TOKENS, "requests")) for one in objects)), "")
     return f"; {wrong}" if wrong else ""
+
+
+def _is_grouped(own: Exchange) -> Verdict:
+    counts = Counter((one.day, one.model, one.user) for one in groups_of(own.end) or ())
+    for group, count in counts.items():
+        if count > 1:
+            actual = f"{count} for {excerpt(' '.join(group), 80)}"
+            return failed("one object for each day, model and user", actual, own.end)
+    return passed("", own.end)
 
 
 def _adds_up(own: Exchange) -> Verdict:

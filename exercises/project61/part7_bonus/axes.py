@@ -43,9 +43,21 @@ SPLITS = plain("pairs of weights", (EVEN, UNEVEN))
 PARAPHRASE, OPPOSITE, ANOTHER_USER = "a paraphrase", "an opposite", "another user"
 ANOTHER_MODEL, TEMPERATURE, EXPIRED = "another model", "a temperature of 1", "the time to live"
 ANOTHER_SYSTEM_MESSAGE = "another system message"
+STREAM, TOOLS, FORMAT = "a stream", "a tool", "another response format"
 SIMILAR = plain(
     "similar requests",
-    (PARAPHRASE, OPPOSITE, ANOTHER_USER, ANOTHER_MODEL, ANOTHER_SYSTEM_MESSAGE, TEMPERATURE, EXPIRED),
+    (
+        PARAPHRASE,
+        OPPOSITE,
+        ANOTHER_USER,
+        ANOTHER_MODEL,
+        ANOTHER_SYSTEM_MESSAGE,
+        TEMPERATURE,
+        STREAM,
+        TOOLS,
+        FORMAT,
+        EXPIRED,
+    ),
 )
 
 AXES: Axes = {

@@ -19,13 +19,16 @@ from exercises.project61.part7_bonus.axes import (
     ANOTHER_USER,
     CASES,
     EXPIRED,
+    FORMAT,
     KINDS,
     OPPOSITE,
     PARAPHRASE,
     ROLES,
     SIMILAR,
     SPLITS,
+    STREAM,
     TEMPERATURE,
+    TOOLS,
     Case,
 )
 from exercises.project61.part7_bonus.plan import (
@@ -65,6 +68,7 @@ SCRAPES = 3
 """How often is looked after traffic: a counter may move when the answer has already arrived."""
 SCRAPE_GAP_SECONDS = 0.4
 AT_ONCE = 4
+TOOL = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
 
 
 @experiment(seconds=8, settings=rules_and_budgets)
@@ -122,6 +126,9 @@ async def paraphrases(lab: Lab) -> None:
             ANOTHER_SYSTEM_MESSAGE: (question.asked, owner, {"messages": _instructed(question.asked, key)}),
             ANOTHER_MODEL: (question.asked, owner, {"model": lab.choose(lab.other_models)}),
             TEMPERATURE: (question.asked, owner, {"temperature": 1}),
+            STREAM: (question.asked, owner, {"stream": True}),
+            TOOLS: (question.asked, owner, {"tools": [TOOL]}),
+            FORMAT: (question.asked, owner, {"response_format": {"type": "json_object"}}),
         }
         for change, _ in lab.vary(SIMILAR):
             if change in changed:
@@ -163,6 +170,9 @@ async def _be_analysed(lab: Lab, signed_in: Mapping[str, str]) -> None:
                 key = lab.key()
                 lab.llm.script(key, Answer(usage=usage_to_report(key)))
                 await ask(lab, kind, label=f"analysed: {role}", token=signed_in[role], key=key, model=model)
+    # One that a rule leads to another model, which is the one that answers.
+    named = given(lab.history, ROUTES)[0]["task"]
+    await ask(lab, label="analysed: premium", token=signed_in["premium"], headers={"x-task": named})
     asked = {one.request.key for one in lab.history.exchanges("analysed: premium")}
     spent = tokens_reported(call for call in lab.history.calls() if call.call.key in asked)
     own = _usage(lab, since=first, until=first + timedelta(days=1))

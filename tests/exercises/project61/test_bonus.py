@@ -176,6 +176,10 @@ def test_usage_is_analysed(own: Any) -> None:
         (analysed([OWN[0], group("paul", A, day="2026-02-27")]), "'2026-02-27'"),
         (analysed([OWN[0], group("paul", A, cost=0)]), "it is 0"),
         (analysed([OWN[0], group("paul", A, cost=float("nan"))]), "it is 0"),
+        (
+            analysed([OWN[0], *[group("paul", A, requests=1, tokens=42, cost=0.25)] * 2]),
+            f"2 for {DAY} {A} paul",
+        ),
         (analysed(cost=3.0), "$1.000000 in groups and $3.000000 in all"),
         (analysed(everybody=OWN), "0 requests and 0 tokens"),
         (

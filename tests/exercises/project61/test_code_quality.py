@@ -144,8 +144,22 @@ def retried(
     return record.asked("broken stream", key=next(keys), calls=stream_calls, after=2.0).history
 
 
+def lasting(attempts: int) -> History:
+    record = Record()
+    for _ in range(4):
+        record.asked(
+            "failing", 503, key="ref-1", calls=tuple(0.1 * one for one in range(attempts)), after=2.0
+        )
+    return record.asked("failing", 503, key="ref-1", calls=(0.0,), after=0.2).history
+
+
 def test_failures_that_pass_are_retried() -> None:
-    assert checks.failures_are_retried(retried()).passed
+    assert checks.failures_are_retried(retried(), lasting(8)).passed
+    assert checks.failures_are_retried(retried(), lasting(1)).passed
+
+
+def test_layers_multiply_their_attempts() -> None:
+    assert_failed(checks.failures_are_retried(retried(), lasting(9)), "36 for 4 requests")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +174,7 @@ def test_failures_that_pass_are_retried() -> None:
     ],
 )
 def test_other_retries_are_found_out(changes: dict[str, Any], actual: str) -> None:
-    assert_failed(checks.failures_are_retried(retried(**changes)), actual)
+    assert_failed(checks.failures_are_retried(retried(**changes), lasting(3)), actual)
 
 
 def broken(

@@ -1112,6 +1112,12 @@ def test_what_is_right_in_another_way_passes(case: str) -> None:
         "pytest | tee log; exit ${PIPESTATUS[0]}",
         "pytest -k 'a|b'",
         "yes | make test",
+        "node --run test",
+        "node --run=unit:test",
+        "pipenv run test",
+        "set +e\npytest",
+        "set +e\nrm -r old\nset -e\npytest\necho done",
+        "set +e\npytest\ncode=$?\necho done\nexit $code",
     ],
 )
 def test_commands_that_run_tests(command: str) -> None:
@@ -1138,6 +1144,9 @@ def test_commands_that_run_tests(command: str) -> None:
         "pytest | tee log",
         "pip install . && pytest 2>&1 |& tee log || exit 1",
         "npm test \\\n  | tee log",
+        "node --run build",
+        "set +e\npytest --junitxml=report.xml\nexit 0",
+        "set -x +e\nnpm test\necho done",
     ],
 )
 def test_commands_that_run_none(command: str) -> None:

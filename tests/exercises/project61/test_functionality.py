@@ -272,6 +272,7 @@ def test_parameters_that_arrive_pass() -> None:
 def test_what_a_gateway_may_add_or_leave_out_passes() -> None:
     def add(sent: dict[str, Any]) -> dict[str, Any]:
         usual = {"temperature": 1.0, "n": 1, "max_tokens": 4096, "tools": None, "user": "7"}
+        usual |= {"logprobs": False, "parallel_tool_calls": True, "tool_choice": "auto", "stop": None}
         return {**usual, **sent, "stream_options": {"include_usage": True}}
 
     assert checks.parameters_are_passed_on(parameters(add)).passed
@@ -281,6 +282,7 @@ ON_THE_WAY: dict[str, Change] = {
     "unknown fields are dropped": lambda sent: {k: v for k, v in sent.items() if k != "min_p"},
     "zeros are dropped": lambda sent: {k: v for k, v in sent.items() if v},
     "a default is added": lambda sent: {"temperature": 0.7, **sent},
+    "a parameter of the backend's is added": lambda sent: {"num_retries": 0, **sent},
     "a value is changed": lambda sent: {**sent, "stop": ["END"]} if "stop" in sent else sent,
     "a tool is changed": lambda sent: {**sent, "tools": []} if "tools" in sent else sent,
     "parts become texts": lambda sent: {**sent, "messages": sent["messages"][-1:]},

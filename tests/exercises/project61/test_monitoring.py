@@ -184,6 +184,7 @@ class Told:
         self.scrape("after strangers")
         self.scrape("closed")
         self.metrics.open_breaker()
+        self.metrics.count(503, 0.01)
         self.exchange("no backend", status=503)
         self.scrape("open")
         self.add(Ended())
@@ -284,6 +285,19 @@ class CountsTwice(Metrics):
 class TellsNoFailures(Metrics):
     def count(self, status: int, seconds: float) -> None:
         super().count(200, seconds)
+
+
+class TellsTheServersFailures(Metrics):
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain = self.counter("answers", "Answers.", ["route"])
+        self.errors = self.counter("answers_failed", "Answers of 5xx.", ["route"])
+
+    def count(self, status: int, seconds: float) -> None:
+        super().count(200, seconds)
+        self.plain.labels("/").inc()
+        if status >= 500:
+            self.errors.labels("/").inc()
 
 
 class Milliseconds(Metrics):
@@ -804,3 +818,24 @@ def test_an_expression_that_would_take_the_parser_too_long_is_refused(text: str)
 )
 def test_variables_of_grafanas_stand_for_something(text: str) -> None:
     assert promql.read(text).metrics == {"a_total"}
+
+
+@pytest.mark.parametrize("metrics", [Metrics, TellsTheServersFailures])
+def test_a_malformed_answer_may_be_passed_on(metrics: type[Metrics], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STATUSES, FAILING, 200)
+    history = PassesOn(metrics()).whole()
+    assert checks.requests_are_counted(history).passed
+    assert checks.tokens_and_cost_are_counted(history).passed
+
+
+def test_a_counter_without_failures_tells_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STATUSES, FAILING, 200)
+    verdict = checks.requests_are_counted(told(TellsNoFailures))
+    assert (verdict.status, verdict.actual.endswith("others do not")) == ("failed", True)
+
+
+class PassesOn(Told):
+    """Told by a gateway that hands on a malformed answer, which breaks off before its usage."""
+
+    def call(self, key: str, model: str, *, count: bool) -> None:
+        super().call(key, model, count=count and not key.startswith(FAILING))

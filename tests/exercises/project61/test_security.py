@@ -174,6 +174,8 @@ def private(**changes: tuple[int, Any]) -> History:
         ("usage for the admin", 200, used(30)),
     ):
         change = changes.get(label.replace(" ", "_").replace("'", ""), (status, body))
+        if label == "create":
+            record.asked("private: asked", key="ref-1", calls=(0.001,), usage=(20, 10))
         record.asked(f"private: {label}", change[0], body=change[1])
     return record.history
 
@@ -191,6 +193,7 @@ def test_what_another_user_has_is_private() -> None:
         ({"still_works": (401, "")}, "401 after"),
         ({"usage_for_the_admin": (200, used(0, 0))}, "0 requests"),
         ({"usage_for_the_admin": (403, "")}, "403 after"),
+        ({"usage_for_the_admin": (200, used(72, 2))}, "72 tokens"),
     ],
 )
 def test_what_is_not_is_found_out(changes: dict[str, tuple[int, Any]], actual: str) -> None:
