@@ -121,6 +121,13 @@ def inside(keys: Iterator[str], source: random.Random) -> Iterator[tuple[str, Ca
     for length in (2, 3, source.randrange(40, 60), MAX_MESSAGES - 1, MAX_MESSAGES):
         key = next(keys)
         yield key, Case(f"{length} messages", "messages", {"messages": conversation(key, length)})
+    key = next(keys)
+    largest = [
+        {**one, "content": str(one["content"]).ljust(MAX_CONTENT, ".")}
+        for one in conversation(key, MAX_MESSAGES)
+    ]
+    what = f"{MAX_MESSAGES} messages of {MAX_CONTENT} characters each"
+    yield key, Case(what, "messages", {"messages": largest})
     for temperature in (0, 2, 2.0, round(source.uniform(0.1, 1.9), 2)):
         key = next(keys)
         yield key, _field("temperature", temperature, user(prompt(key)))

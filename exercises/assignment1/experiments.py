@@ -222,6 +222,7 @@ async def refusals(lab: Lab) -> None:
     source = random.Random(lab.key())  # noqa: S311 - must be replayable
     for name, value in plan.malformed(lab.history, source):
         changes[f"{name}={value}"] = {name: value}
+    changes[plan.FREE] = {"DAILY_COST_LIMIT": "0"}
     await asyncio.gather(*(lab.attempt(label, change) for label, change in changes.items()))
 
 
@@ -299,8 +300,11 @@ async def streams(lab: Lab) -> None:
     await _streamed(lab, f"whole{plan.OF_THE_OTHER}", Answered(), model=plan.OTHER_PROVIDERS_MODEL)
     lab.phase("fault")
     await asyncio.gather(
-        _streamed(lab, "error event", ErrorInStream()),
-        _streamed(lab, "cut off", Held(_released(), broken=True)),
+        *(
+            _streamed(lab, f"{label}{whose}", step, model=model)
+            for whose, model in (("", lab.model), (plan.OF_THE_OTHER, plan.OTHER_PROVIDERS_MODEL))
+            for label, step in (("error event", ErrorInStream()), ("cut off", Held(_released(), broken=True)))
+        )
     )
     await _abandoned_stream(lab)
 

@@ -53,6 +53,8 @@ OTHER_PROVIDERS_MODEL = "claude-3-5-sonnet"
 UNKNOWN = "lab-model-"
 LIMITED_MODEL = "gpt-4o"
 SPENDING_MODEL = "gpt-4o"
+FREE = "a cost limit of 0"
+"""The instance that is started with it."""
 FALLBACK_USAGE = (41_000, 2_300)
 SHARE_OF_BUDGET = 0.6
 """Of the daily limit, what one spending request costs: two of them go beyond it."""
@@ -86,6 +88,9 @@ OF_THE_OTHER = f" ({OTHER_PROVIDERS_MODEL})"
 HEALTH_NAMES = {"provider": ("openai", "provider", "llm", "model")}
 """What the entry of the provider may be called in a health report."""
 
+_CALLED = ("name", "service", "component", "dependency", "check", "id")
+"""The fields of an entry in a list that say what it is about."""
+_DEPTH = 6
 _POSITIVE = ("RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW", "MAX_TOKENS_PER_REQUEST")
 _NO_NUMBERS = ("many", "1O0", "1e", "ten")
 _NEGATIVE = ("-1", "-20")
@@ -237,7 +242,21 @@ def tells(end: Answer | Failure | None, *, up: bool) -> bool:
     if not isinstance(end, Answer) or end.status not in {200, 503} or json_object(end) is None:
         return False
     flag = flags(end.body, HEALTH_NAMES)["provider"]
-    return (end.status == 200 and flag is True) if up else (end.status == 503 or flag is False)
+    if up:
+        # Where the status says whether the provider is up, its entry may say anything else of it.
+        return end.status == 200 and flag is not False and _has_entry(json_object(end))
+    return end.status == 503 or flag is False
+
+
+def _has_entry(report: Any, depth: int = _DEPTH) -> bool:
+    """Whether a part of a report is called after the provider."""
+    if not depth or not isinstance(report, dict | list):
+        return False
+    if isinstance(report, list):
+        return any(_has_entry(one, depth - 1) for one in report)
+    called = (*report, *(str(report[name]) for name in _CALLED if name in report))
+    named = any(name in one.lower() for one in called for name in HEALTH_NAMES["provider"])
+    return named or any(_has_entry(one, depth - 1) for one in report.values())
 
 
 def early_word(key: str) -> str:

@@ -39,7 +39,10 @@ def request_id(answer: Answer) -> str:
 
 
 async def send_ids(lab: Lab, source: random.Random) -> None:
-    """Send ids that are sane, and ids that are not, with requests for the health."""
-    for label, values in (("sane id", sane(source)), ("insane id", INSANE)):
+    """Send ids that are sane, and twice each those that are not, with requests for the health.
+
+    An id of the service's own is another one the second time; one that is made of the caller's is not.
+    """
+    for label, values in (("sane id", sane(source)), ("insane id", INSANE * 2)):
         for value in values:
             await lab.get(lab.endpoint("health"), label=label, headers={HEADER: value})

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from chaos.history import Answer, Event, Exited, File, History, Log, Ready
+from chaos.history import Answer, Event, Exited, File, History, Launched, Log, Ready
 from exercises.assignment1 import plan
 from exercises.assignment1.part1_setup import sources
 from exercises.assignment1.provider import asked_of
@@ -50,7 +50,9 @@ def key_is_required(refusals: History) -> Verdict:
 
 def malformed_values_are_refused(refusals: History) -> Verdict:
     labels = [name for name in plan.attempts(refusals) if "=" in name]
-    return all_of(_refuses(refusals, label, label.partition("=")[0]) for label in labels)
+    return all_of(
+        [*(_refuses(refusals, label, label.partition("=")[0]) for label in labels), _starts(refusals)]
+    )
 
 
 def keys_are_shown_nowhere(leaks: History, refusals: History, requests: History) -> Verdict:
@@ -105,6 +107,19 @@ def _token_limit(history: History, most: str, more: str) -> Verdict:
     if refused.status not in REFUSED:
         return failed(expected, f"one more: {outcome(refused.end)}", refused.end)
     return passed("the token limit is the one that was set", refused.end)
+
+
+def _starts(refusals: History) -> Verdict:
+    """Judge that the service starts with the least cost limit that is right."""
+    if any(event.instance == plan.FREE for event in refusals.of(Ready)):
+        return passed("")
+    ended = next((event for event in refusals.of(Exited) if event.instance == plan.FREE), None)
+    if ended and not ended.cause:
+        return failed("DAILY_COST_LIMIT=0: the service starts", f"it exited with code {ended.code}", ended)
+    begun = next((event.t for event in refusals.of(Launched) if event.instance == plan.FREE), 0.0)
+    if stalled(refusals, begun, ended.t if ended else float("inf")) > 1:
+        return too_busy("start with a cost limit of 0", ended)
+    return failed("DAILY_COST_LIMIT=0: the service starts", "it did not answer", ended)
 
 
 def _refuses(refusals: History, label: str, variable: str) -> Verdict:

@@ -1,6 +1,7 @@
 """The checks of part 4."""
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from math import inf
 
@@ -25,6 +26,7 @@ RATE_LIMITED, TIMED_OUT, FAILING, BAD_REQUEST = {429}, {504}, {502, 503}, {400}
 LATE_LINE = 1.0
 """Seconds after its answer within which a line of a request's may be read."""
 _NO_NOTES = {"content", "model"}
+_DATE = re.compile(r"-(?:\d{4}-?\d\d-?\d\d|latest)$")
 HANGING = ("hangs", f"hangs{plan.OF_THE_OTHER}", "drips")
 OWN_PROBLEM = {500, 502, 503}
 """What the provider's 401, 403 and 404 may end in: the caller can do nothing about them."""
@@ -152,7 +154,7 @@ def falls_back(failures: History) -> Verdict:
             one.end,
         )
     answering = asked[-1] if asked else None
-    if not answering or not chat.names(answering):
+    if not answering or not (chat.names(answering) or chat.names(_undated(answering))):
         return failed(f"the model that answered, {answering}", f"the answer names {chat.model!r}", one.end)
     usage, price = reported_usage(failures, one.request.key), _price(answering)
     if usage and price and not near(chat.cost, price.cost(*usage)):
@@ -249,6 +251,11 @@ def _told(measured: list[float]) -> str:
 
 def _either(statuses: set[int]) -> str:
     return " or ".join(map(str, sorted(statuses)))
+
+
+def _undated(model: str) -> str:
+    """Return a model's name without the date, or `-latest`, that a provider's API has at its end."""
+    return _DATE.sub("", model)
 
 
 def _price(model: str) -> Price | None:

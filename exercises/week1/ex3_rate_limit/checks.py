@@ -2,8 +2,9 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import PurePosixPath
 
 from chaos.history import Answer, Exchange, File, History
 from exercises.chat import limit_checks
@@ -14,6 +15,9 @@ from lab.reading import excerpt, outcome
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 WINDOW = 60.0
+_SOURCES = PurePosixPath("src")
+"""A module here is found before a library of its name."""
+_LITESTARS_OWN = "litestar.middleware.rate_limit"
 _FRACTION = re.compile(r"\s*\d*\.\d+\s*")
 _LIMITER = re.compile(
     r"(?:rate|request).?limit|limiter|throttl|too.?many.?requests|retry.?after|\b429\b", re.IGNORECASE
@@ -34,7 +38,7 @@ _LIBRARIES = {
         "throttled",
         "expiringdict",
     ),
-    *("diskcache", "aiocache", "redis", "litestar"),
+    *("diskcache", "aiocache", "redis"),
 }
 """Libraries that remove what has expired by themselves. aiolimiter knows no addresses: they are kept by who uses it."""
 
@@ -90,16 +94,50 @@ def forgets(sources: History) -> Verdict:
     ]
     if not limiters:
         return failed(expected, "there is no limiter in src/")
-    for file, tree in parsed(limiters):
+    paths = [PurePosixPath(file.path) for file in sources.of(File)]
+    libraries = _LIBRARIES - {path.stem for path in paths if path.parent == _SOURCES}
+    for file, tree in _of_the_limiter(limiters):
         module = _module_names(tree)
         if (
-            _imports(tree) & _LIBRARIES
+            _uses(tree, libraries)
             or any(_removes(node, module) for node in ast.walk(tree))
             or _begins_anew(tree)
         ):
             return passed(f"{file.path} removes entries", file)
     return failed(
         expected, f"nothing in {', '.join(file.path for file in limiters[:3])} removes an entry", limiters[0]
+    )
+
+
+def _of_the_limiter(files: Sequence[File]) -> list[tuple[File, ast.Module]]:
+    """Return what may remove entries: the modules that are called after a limit and keep something, and their users.
+
+    Where there are none, all that have a word of limits in them: a client of the provider has, for its 429s.
+    """
+    modules = list(parsed(files))
+    own = [(file, tree) for file, tree in modules if _LIMITER_PATH.search(file.path) and _keeps(tree)]
+    if not own:
+        return modules
+    names = {PurePosixPath(file.path).stem for file, _ in own}
+    users = [
+        (file, tree)
+        for file, tree in modules
+        if (file, tree) not in own and any(not names.isdisjoint(name.split(".")) for name in _imports(tree))
+    ]
+    return own + users
+
+
+def _keeps(tree: ast.Module) -> bool:
+    """Whether a module is more than a stub: it assigns to an entry or to an attribute."""
+    targets = (
+        target for node in ast.walk(tree) if isinstance(node, Assignment) for target in targets_of(node)
+    )
+    return any(isinstance(target, ast.Subscript | ast.Attribute) for target in targets)
+
+
+def _uses(tree: ast.Module, libraries: AbstractSet[str]) -> bool:
+    return any(
+        name.partition(".")[0] in libraries or name.startswith(_LITESTARS_OWN) for name in _imports(tree)
     )
 
 
@@ -113,9 +151,12 @@ def _whole_seconds(one: Exchange) -> Verdict:
 
 
 def _imports(tree: ast.Module) -> set[str]:
-    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    names += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    return {name.partition(".")[0] for name in names}
+    """Return the full names of all that a module imports."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {f"{'.' * node.level}{node.module or ''}.{alias.name}" for node in found for alias in node.names}
+    return names | {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
 
 
 def _module_names(tree: ast.Module) -> set[str]:

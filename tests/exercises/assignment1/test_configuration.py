@@ -1,6 +1,7 @@
 import pytest
 
-from chaos.history import File, History
+from chaos.history import Event, Exited, File, History, Launched, Log, Ready
+from exercises.assignment1 import plan
 from exercises.assignment1.part2_configuration import checks
 
 SETTINGS = """
@@ -62,3 +63,28 @@ def test_who_reads_the_environment_for_each_request(code: str, reading: str | No
     )
 
     assert [name for _, name in checks._read_per_request(told)] == ([reading] if reading else [])
+
+
+def started(*events: Event) -> History:
+    refused = "DEBUG=2"
+    return History(
+        [
+            Launched(instance=refused, command="", cwd="/"),
+            Log(instance=refused, stream="stderr", text="DEBUG: no"),
+            Exited(instance=refused, code=1),
+            Launched(instance=plan.FREE, command="", cwd="/"),
+            *events,
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (Ready(instance=plan.FREE), "passed"),
+        (Exited(instance=plan.FREE, code=1), "failed"),
+        (Exited(instance=plan.FREE, code=-9, cause="killed by the lab"), "failed"),
+    ],
+)
+def test_a_service_without_money_starts(event: Event, status: str) -> None:
+    assert checks.malformed_values_are_refused(started(event)).status == status

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from chaos.history import File, History
+from chaos.history import Answer, File, History
 from exercises.assignment1 import bounds, plan
 from exercises.catalogue import assessment
 
@@ -38,6 +38,33 @@ def test_the_default_of_max_tokens_is_more_than_the_limit_allows(seed: int) -> N
     usual = assessment("assignment1").contract.ask_body("Hello")["max_tokens"]
 
     assert usual < limit < plan.DEFAULT_TOKENS
+
+
+def report(body: str, status: int = 200) -> Answer:
+    return Answer(request=1, status=status, headers={}, body=body, elapsed=0.1)
+
+
+@pytest.mark.parametrize(
+    ("body", "up"),
+    [
+        ('{"status": "ok", "provider": "openai"}', True),
+        ('{"status": "ok", "provider": {"name": "openai", "latency_ms": 12.3}}', True),
+        ('{"status": "ok", "checks": [{"name": "openai", "base_url": "http://x"}]}', True),
+        ('{"status": "ok", "openai": true}', True),
+        ('{"status": "ok", "openai": "unreachable"}', False),
+        ('{"status": "ok"}', False),
+        ("ok", False),
+    ],
+)
+def test_where_the_status_tells_the_entry_may_say_anything(body: str, *, up: bool) -> None:
+    assert plan.tells(report(body), up=True) is up
+    assert plan.tells(report(body, 503), up=False) is body.startswith("{")
+    assert not plan.tells(report(body, 503), up=True)
+
+
+def test_a_status_that_stays_tells_of_no_outage() -> None:
+    assert not plan.tells(report('{"status": "ok", "provider": "openai"}'), up=False)
+    assert plan.tells(report('{"status": "ok", "provider": "down"}'), up=False)
 
 
 def test_a_content_with_white_space_around_it_is_part_of_the_conversation() -> None:

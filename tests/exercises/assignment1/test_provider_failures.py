@@ -64,9 +64,11 @@ def test_a_provider_that_cannot_be_reached_has_its_statuses() -> None:
     assert told_apart(504).status == "failed"
 
 
-def fallback(all_limited: int, seconds: float = 1.0) -> Verdict:
+def fallback(
+    all_limited: int, seconds: float = 1.0, *, called: str = "gpt-4o-mini", named: str = "gpt-4o-mini"
+) -> Verdict:
     key = next(Keys(7, "fallback"))
-    body = f'{{"content": "{expected_answer(key)}", "model": "gpt-4o-mini", "cost_usd": {COST}}}'
+    body = f'{{"content": "{expected_answer(key)}", "model": "{named}", "cost_usd": {COST}}}'
     events = [
         Began(experiment="failures", seed=1, contract=assessment("assignment1").contract),
         Request(request=1, label="fallback", method="POST", path="/x", key=key),
@@ -78,7 +80,7 @@ def fallback(all_limited: int, seconds: float = 1.0) -> Verdict:
             method="POST",
             path="/v1",
             step="answer",
-            model="gpt-4o-mini",
+            model=called,
         ),
         Reply(call=1, outcome="answered", status=200, usage=plan.FALLBACK_USAGE),
         Answer(request=1, status=200, headers={}, body=body, elapsed=1.0),
@@ -94,6 +96,19 @@ def test_429_is_the_answer_if_the_fallback_is_rate_limited_too() -> None:
     assert fallback(504).status == fallback(503, seconds=20.0).status == "failed"
     verdict = fallback(503)
     assert (verdict.status, verdict.expected) == ("failed", "429 if every model is rate limited")
+
+
+@pytest.mark.parametrize(
+    ("called", "named", "passes"),
+    [
+        ("gpt-4o-mini-2024-07-18", "gpt-4o-mini", True),
+        ("gpt-4o-mini-latest", "gpt-4o-mini", True),
+        ("gpt-4o-mini", "gpt-4o", False),
+        ("gpt-4o-mini-2024-07-18", "gpt-4o", False),
+    ],
+)
+def test_a_model_may_be_named_without_its_date(called: str, named: str, *, passes: bool) -> None:
+    assert fallback(429, called=called, named=named).passed is passes
 
 
 def failing(label: str, status: int) -> History:

@@ -14,6 +14,8 @@ DONE = "data: [DONE]\n\n"
     [
         ('data: {"error": {"message": "broken off"}}\n\n', True),
         ('event: error\ndata: {"message": "broken off"}\n\n', True),
+        ('data: {"type": "error", "message": "broken off"}\n\n', True),
+        ('data: {"content": " two", "error": null}\n\n', False),
         ('data: {"message": "broken off"}\n\n', False),
         (DONE, False),
         ('data: {"error": "broken off"}\n\n' + DONE, False),
@@ -22,7 +24,8 @@ DONE = "data: [DONE]\n\n"
 )
 def test_a_break_is_an_event_with_an_error(end: str, *, passes: bool) -> None:
     events = []
-    for number, label in enumerate(("error event", "cut off")):
+    labels = ("error event", "cut off")
+    for number, label in enumerate([*labels, *(f"{one}{plan.OF_THE_OTHER}" for one in labels)]):
         events += [
             Request(request=number, label=label, method="POST", path="/x"),
             Answer(request=number, status=200, headers={}, body=WORD + end, elapsed=0.1),
@@ -36,7 +39,8 @@ def test_a_break_is_an_event_with_an_error(end: str, *, passes: bool) -> None:
     [
         (200, "{text}" + DONE, ""),
         (200, "{text}", "data: [DONE] at the end"),
-        (200, WORD + DONE, "the provider's whole text in the events"),
+        (200, WORD + DONE, "the provider's whole text in the events, each piece once"),
+        (200, WORD + "{text}" + DONE, "the provider's whole text in the events, each piece once"),
         (502, "", "a stream"),
     ],
 )

@@ -63,6 +63,35 @@ def test_a_limiter_need_not_call_itself_so(path: str, text: str) -> None:
     assert checks.forgets(History([endpoint, limiter])).passed
 
 
+KEEPS = "from collections import defaultdict\n" + method("self._counts[client] = [1]")
+CLIENT = """
+from openai import RateLimitError
+payload = {name: value for name, value in fields.items() if value is not None}
+model = kwargs.pop("model", None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limiter", "other", "passes"),
+    [
+        (KEEPS, CLIENT, False),
+        (f"from litestar.exceptions import TooManyRequestsException\n{KEEPS}", "", False),
+        ("from litestar.middleware.rate_limit import RateLimitConfig\nlimit = RateLimitConfig(('minute', 10))", CLIENT, True),
+        ("from limits.strategies import MovingWindowRateLimiter\n" + KEEPS, CLIENT, True),
+        (KEEPS, "from services.limits import limiter\ndel limiter.counts[client]  # its rate limit", True),
+        (KEEPS, "from .limits import limiter\ndel limiter.counts[client]  # its rate limit", True),
+        (KEEPS, "from .limits import limiter\nlimiter.check()  # its rate limit", False),
+        ("def check():\n    raise NotImplementedError", "del rate_limits[client]", True),
+    ],
+)  # fmt: skip
+def test_what_others_remove_is_not_the_limiters(limiter: str, other: str, *, passes: bool) -> None:
+    files = [
+        File(path="src/services/limits.py", text=limiter),
+        File(path="src/services/llm.py", text=other),
+    ]
+    assert checks.forgets(History(files)).passed is passes
+
+
 def test_a_limit_of_the_size_of_bodies_is_no_limiter() -> None:
     limiter = File(path="src/services/limits.py", text=method("self._counts[client] = 1"))
     size = File(path="src/middleware/body_limit.py", text="headers.pop('content-length', None)")
