@@ -7,7 +7,8 @@ from typing import Final, Literal
 from chaos.history import Log
 from chaos.recorder import Recorder
 
-LINE_BYTES: Final = 16 * 1024
+LINE_BYTES: Final = 64 * 1024
+"""A record of an error with the values of local variables, as loguru and structlog write it, has some 25 KB."""
 OUTPUT_BYTES: Final = 16 * 1024 * 1024
 OUTPUT_LINES: Final = 50_000
 TOO_MUCH_OUTPUT: Final = f"printed more than {OUTPUT_BYTES // 2**20} MiB or {OUTPUT_LINES} lines"

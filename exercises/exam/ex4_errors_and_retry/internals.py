@@ -12,10 +12,12 @@ from lab.verdict import Verdict, failed, not_judged, passed
 EXPECTED = "no traceback, file path or upstream address in an error answer"
 
 _ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|\blocalhost):\d{2,5}\b"
+_POOL = r"\bHTTPS?Connection(?:Pool)?\(host=|\('\d{1,3}(?:\.\d{1,3}){3}', \d{2,5}\)"
+"""How urllib3, and errors of sockets, write an address."""
 _INTERNALS = re.compile(
     r"Traceback \(most recent call last\)|File \\?\"[^\"]+\"|\bsite-packages\b|\b[\w/.-]+\.py\b"
     r"|(?<![\w.])/(?:home|usr|srv|app|root|tmp|var|opt)/[\w./-]+"
-    rf"|{_ADDRESS}|\b{re.escape(GATEWAY)}\b",
+    rf"|{_ADDRESS}|{_POOL}|\b{re.escape(GATEWAY)}\b",
     re.IGNORECASE,
 )
 _UNESCAPED = re.compile(r"\\/")

@@ -1,6 +1,6 @@
 """The checks of exercise 5. Each judges recorded histories alone; its parameters name the experiments."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from chaos.history import Answer, Exchange, Failure, Fault, File, History, Upstream
 from exercises.exam.ex5_health_checks import compose, probes, reports
@@ -65,7 +65,7 @@ def hanging_is_bounded(blackholes: History, swallowed: History) -> Verdict:
             *(_in_time(history, state) for history in histories for state in states(history) if state.hangs),
             *(_crowds_in_time(history) for history in histories),
             *(verdict for history in histories for verdict in _all_shown(history, hanging=True)),
-            *(_side_by_side(history) for history in histories),
+            *(_side_by_side(history, histories) for history in histories),
         ]
     )
 
@@ -223,24 +223,33 @@ def _waited(exchange: Exchange) -> bool:
     return not isinstance(exchange.end, Failure) or exchange.end.error == "timeout"
 
 
-def _side_by_side(history: History) -> Verdict:
-    """Judge that with all hanging a report takes about as long as with the slowest of them, and not all of them."""
-    hanging = [state for state in states(history) if state.hangs]
-    alone = [one for state in hanging if len(state.down) == 1 for one in state.asked]
-    together = [one for state in hanging if len(state.down) == len(DEPENDENCIES) for one in state.asked]
-    if not alone or not together:
+def _side_by_side(history: History, histories: Sequence[History]) -> Verdict:
+    """Judge that with all hanging a report takes about as long as with the slowest of them, and not all of them.
+
+    Where reports are kept for long there is no time for each to hang alone. Which is the slowest is known if each did, in
+    whichever history.
+    """
+    together = [
+        one for state in _hanging(history) if len(state.down) == len(DEPENDENCIES) for one in state.asked
+    ]
+    alone = [(each, state) for each in histories for state in _hanging(each) if len(state.down) == 1]
+    if not together or {name for _, state in alone for name in state.down} != set(DEPENDENCIES):
         return passed("")
-    asked = [one for one in alone if one.end]
-    longest = max(map(_seconds, asked))
+    asked = [(each, one) for each, state in alone for one in state.asked if one.end]
+    longest = max(_seconds(one) for _, one in asked)
     slowest = max(together, key=lambda one: undisturbed(history, one))
     if undisturbed(history, slowest) > _about(longest):
         expected = f"with all hanging an answer after about {longest:.1f} s, as with the slowest one"
         return failed(expected, outcome(slowest.end), slowest.end)
     # A stall may have stretched the measure that the others are held to.
-    certain = _about(max(undisturbed(history, one) for one in asked))
+    certain = _about(max(undisturbed(each, one) for each, one in asked))
     if late := [one for one in together if _seconds(one) > certain]:
         return too_busy("time the answer", late[0].end)
     return passed(f"all hanging: {_seconds(slowest):.1f} s, one of them: {longest:.1f} s", slowest.end)
+
+
+def _hanging(history: History) -> list[State]:
+    return [state for state in states(history) if state.hangs]
 
 
 def _about(seconds: float) -> float:

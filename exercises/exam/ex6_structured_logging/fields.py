@@ -91,8 +91,9 @@ def carried(history: History) -> AbstractSet[str]:
 
 
 def has_record(carried: AbstractSet[str], exchange: Exchange) -> bool:
-    """Whether one of these ids is the request's."""
-    return not carried.isdisjoint({known_id(exchange), sent_id(exchange.request)} - {None})
+    """Whether one of these ids is the request's, which records may have in small letters."""
+    own = [one for one in (known_id(exchange), sent_id(exchange.request)) if one]
+    return not carried.isdisjoint([*own, *map(str.lower, own)])
 
 
 def _missing(record: Record) -> str | None:

@@ -155,10 +155,11 @@ def _failure_is_told(told: _Told, exchange: Exchange, known: set[str]) -> Verdic
     expected = "a record of WARNING or above with its id for every request that failed"
     end = exchange.end
     fields = error_fields(end) if isinstance(end, Answer) else {}
-    ids = [answered_id(end), sent_id(exchange.request), str(fields.get("incident_id") or "")]
-    if any(one and one in told.loud for one in ids):
+    named = (answered_id(end), sent_id(exchange.request), str(fields.get("incident_id") or ""))
+    ids = {spelled for one in named if one for spelled in (one, one.lower())}
+    if any(one in told.loud for one in ids):
         return passed(f"{exchange.request.label}: {outcome(end)}, told")
-    own = [record for record in told.found if any(one and one in record.line.text for one in ids)]
+    own = [record for record in told.found if any(one in record.line.text for one in ids)]
     if not answered_id(end) and not own:
         # Without an id all that ties a record to its request is the time.
         until = end.t + LATE if end else float("inf")

@@ -1,6 +1,7 @@
 """Finds what prints in the service's Python files, and which files those are."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,6 +26,7 @@ _AROUND_THE_SERVICE = {
     "testing", "tools", "bin", "example", "examples", "demo", "docs", "doc", "notebooks", "benchmark", "benchmarks",
     "migrations", "alembic", "evaluation", "exercises", "grading", "chaos", "lab", "calibration", "env", "build", "dist",
 }  # fmt: skip
+_DOTTED = re.compile(r"(?P<quote>[\"'])(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?P=quote)")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """The fields of statements, and of their clauses, that hold statements or clauses."""
 _STARTED = {"main.py", "__main__.py", "app.py", "server.py", "asgi.py", "wsgi.py"}
@@ -87,7 +89,7 @@ def _parsed(file: File) -> _Module | None:
         tree = ast.parse(file.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return _Module(file, PurePosixPath(file.path), tree, frozenset(_imports(tree)))
+    return _Module(file, PurePosixPath(file.path), tree, frozenset((*_imports(tree), *_named(file.text))))
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
@@ -100,6 +102,12 @@ def _imports(tree: ast.Module) -> Iterator[str]:
                 yield from _prefixes(node.module or "")
                 for alias in node.names:
                     yield f"{node.module}.{alias.name}" if node.module else alias.name
+
+
+def _named(text: str) -> Iterator[str]:
+    """Yield the modules that stand in quotes: `include("llm.urls")` imports one."""
+    for found in _DOTTED.finditer(text):
+        yield from _prefixes(found["name"])
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:

@@ -584,6 +584,8 @@ def test_errors_hide_internals_passes() -> None:
         "openai.InternalServerError: gateway-7.internal:4000",
         "gateway-7.internal did not answer",
         "see /app/src/api/main",
+        "HTTPConnectionPool(host='litellm', port=4000): Max retries exceeded with url: /v1/chat/completions",
+        "[Errno 111] Connect call failed ('127.0.0.1', 41233)",
     ],
 )
 @pytest.mark.parametrize("where", ["body", "header"])

@@ -351,7 +351,25 @@ def test_a_stall_makes_the_measure_uncertain_that_others_are_held_to(
         story.add(Fault(name="hang", upstream=upstream, on=True))
     ask(story, "all silent", report(DEPENDENCIES), after=together)
 
-    assert checks.hanging_is_bounded(blackholes(), story.end()).status == status
+    assert checks.hanging_is_bounded(_each_alone(), story.end()).status == status
+
+
+def _each_alone() -> History:
+    return blackholes(times={**{f"{one} hangs": 0.5 for one in DEPENDENCIES}, "all hang": 0.5})
+
+
+def test_the_slowest_is_not_known_where_one_was_never_alone() -> None:
+    """A report that is kept for long leaves no time for each; the one that hung first may have the shortest limit."""
+    story = Story("swallowed")
+    ask(story, "healthy", ALL_UP)
+    story.add(Fault(name="hang", upstream=DEPENDENCIES[0], on=True))
+    ask(story, "one silent", report(DEPENDENCIES[:1]), after=1.0)
+    for upstream in DEPENDENCIES[1:]:
+        story.add(Fault(name="hang", upstream=upstream, on=True))
+    ask(story, "all silent", report(DEPENDENCIES), after=5.0)
+
+    assert checks.hanging_is_bounded(Story("blackholes").end(), story.end()).passed
+    assert checks.hanging_is_bounded(_each_alone(), story.end()).status == "failed"
 
 
 @pytest.mark.parametrize("more", [(13.0, 0.0), (13.0, 1.0)])

@@ -496,6 +496,16 @@ def test_incoming_id_is_kept_allows_small_letters_for_capitals() -> None:
     assert judge_incoming_id_is_kept(story.end()).passed
 
 
+def test_records_may_have_an_id_in_small_letters() -> None:
+    story = _tour()
+    sent = KEPT["UUID in capitals"]("ref-1")
+    story.do("own-id", sent=sent, logged=sent.lower())
+    every = story.end()
+
+    assert judge_incoming_id_is_kept(every).passed
+    assert checks.records_have_fields(every, _crowd(), [every]).passed
+
+
 def test_incoming_id_is_kept_allows_an_odd_one_to_be_replaced() -> None:
     story = _tour()
     story.do(f"{ODD_PREFIX}ULID", sent="01J9Z3NDEKTSV4RRFFQ69G5FAV", answered="other", logged="other")

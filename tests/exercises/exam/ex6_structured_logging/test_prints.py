@@ -69,6 +69,20 @@ def test_nothing_is_printed_looks_at_what_the_service_imports(text: str) -> None
     assert _files({"src/api/main.py": "import json\n", **printing}).passed
 
 
+@pytest.mark.parametrize(("named", "status"), [("llm.urls", "failed"), ("other.urls", "passed")])
+def test_nothing_is_printed_looks_at_what_a_text_imports(named: str, status: str) -> None:
+    """Django reaches its apps by the names of their modules."""
+    files = {
+        "config/asgi.py": "from config import urls\n",
+        "config/urls.py": f"urlpatterns = [path('', include('{named}'))]\n",
+        "llm/urls.py": "from . import views\n",
+        "llm/views.py": "print('x')\n",
+        "src/api/main.py": "import config.asgi\n",
+    }
+
+    assert _files(files).status == status
+
+
 @pytest.mark.parametrize(
     "path",
     ["src/api/tests/a.py", "src/api/test_a.py", "scripts/seed.py", "grading/cli.py", "src/api/notes.md"],
