@@ -117,10 +117,30 @@ class Anthropic:
             )
 
     async def stream(self, ask: Ask) -> AsyncGenerator[str | Answer]:
-        # Claude's answers come whole: its stream has another format, and no one has asked for it.
-        answer = await self.complete(ask)
-        yield answer.content
-        yield Answer("", answer.model, answer.usage)
+        model, tokens, complete = ask.model, {"input_tokens": 0, "output_tokens": 0}, False
+        async with failures(self.name):
+            body = self.body(ask) | {"stream": True}
+            async with self.http.stream("POST", "/v1/messages", json=body) as response:
+                check(self.name, response)
+                async for line in response.aiter_lines():
+                    if not line.startswith("data:"):
+                        continue
+                    data = msgspec.json.decode(line[5:])
+                    match data["type"]:
+                        case "message_start":
+                            model = data["message"]["model"]
+                            tokens |= data["message"]["usage"]
+                        case "content_block_delta" if text := data["delta"].get("text"):
+                            yield text
+                        case "message_delta":
+                            tokens |= data["usage"]
+                        case "message_stop":
+                            complete = True
+                        case "error":
+                            raise Failing(self.name)
+        if not complete:
+            raise Unreachable(self.name)
+        yield Answer("", model, self.usage(tokens))
 
     async def reachable(self) -> bool:
         async with failures(self.name):
