@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -66,8 +67,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give every run a folder of its own: what a killed one left in pytest's usual folder would fail this one.
 
     Nothing of what is collected is garbage, so the collector rests until then: to visit it all takes half of the time.
+    A shell ignores Ctrl-C in what it runs in the background, and whoever inherits that cannot be tested with it.
     """
     gc.disable()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.basetemp is None and not hasattr(config, "workerinput"):
         config.option.basetemp = tempfile.mkdtemp(prefix="tests-")
         config.stash[OWN_FOLDER] = Path(config.option.basetemp)
