@@ -37,16 +37,17 @@ def small_files(
     Those that still are of the version that `without` has for their name are left out. No link is followed, and nothing
     but a regular file is opened, even if the program swaps one for the other meanwhile.
     """
-    left = MOST_BYTES
+    left, known = MOST_BYTES, without or {}
     for place, folder, names in _walk(root):
         for name in names:
-            content = _read(name, folder, most, (without or {}).get(_name(place, name)))
+            inner = _name(place, name)
+            content = _read(name, folder, most, known.get(inner))
             if content is None:
                 continue
             left -= len(content)
             if left < 0:
                 return
-            yield _name(place, name), content
+            yield inner, content
 
 
 def _walk(root: Path) -> Iterator[tuple[str, int, list[str]]]:

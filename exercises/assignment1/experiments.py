@@ -299,11 +299,12 @@ async def streams(lab: Lab) -> None:
     await _held_stream(lab)
     await _streamed(lab, f"whole{plan.OF_THE_OTHER}", Answered(), model=plan.OTHER_PROVIDERS_MODEL)
     lab.phase("fault")
+    broken: tuple[Step, ...] = (ErrorInStream(), Held(_released(), broken=True))
     await asyncio.gather(
         *(
             _streamed(lab, f"{label}{whose}", step, model=model)
             for whose, model in (("", lab.model), (plan.OF_THE_OTHER, plan.OTHER_PROVIDERS_MODEL))
-            for label, step in (("error event", ErrorInStream()), ("cut off", Held(_released(), broken=True)))
+            for label, step in zip(plan.BREAKS, broken, strict=True)
         )
     )
     await _abandoned_stream(lab)

@@ -85,6 +85,9 @@ RUBBISH: dict[str, Step] = {**RUBBISH_OF_ALL, "no choices": NoChoices()}
 OF_THE_OTHER = f" ({OTHER_PROVIDERS_MODEL})"
 """How labels end of requests that the second provider answers, if there is one."""
 
+BREAKS = ("error event", "cut off")
+"""How a stream breaks in the middle."""
+BROKEN_STREAMS = tuple(f"{how}{whose}" for how in BREAKS for whose in ("", OF_THE_OTHER))
 HEALTH_NAMES = {"provider": ("openai", "provider", "llm", "model")}
 """What the entry of the provider may be called in a health report."""
 
@@ -239,12 +242,13 @@ def _examples(section: str) -> tuple[list[Any], str]:
 
 def tells(end: Answer | Failure | None, *, up: bool) -> bool:
     """Whether a health report says that the provider is up, or that it is not."""
-    if not isinstance(end, Answer) or end.status not in {200, 503} or json_object(end) is None:
+    report = json_object(end) if isinstance(end, Answer) and end.status in {200, 503} else None
+    if not isinstance(end, Answer) or report is None:
         return False
     flag = flags(end.body, HEALTH_NAMES)["provider"]
     if up:
         # Where the status says whether the provider is up, its entry may say anything else of it.
-        return end.status == 200 and flag is not False and _has_entry(json_object(end))
+        return end.status == 200 and flag is not False and _has_entry(report)
     return end.status == 503 or flag is False
 
 

@@ -38,9 +38,7 @@ def streams_as_it_comes(streams: History) -> Verdict:
 
 
 def tells_of_breaks(streams: History) -> Verdict:
-    for label in (
-        name for broken in ("error event", "cut off") for name in (broken, f"{broken}{plan.OF_THE_OTHER}")
-    ):
+    for label in plan.BROKEN_STREAMS:
         [one] = streams.exchanges(label)
         expected = f"an event with an error, and no [DONE] after it ({label})"
         if not isinstance(one.end, Answer) or one.end.status != 200:

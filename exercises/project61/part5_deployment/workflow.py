@@ -139,22 +139,20 @@ def _runs_tests(step: Mapping[str, Any], *, is_strict: bool) -> bool:
     lines = list(_lines(step))
     return _builds_tests(step) or any(
         _TESTS.search(command) and not _IDLE.search(command)
-        for position, line in enumerate(lines)
-        if not (
-            is_strict
-            and (_FORGIVEN.search(line) or _is_piped_away(line, step) or _is_unheeded(lines, position))
-        )
+        for line in (_heeded(lines) if is_strict else lines)
+        if not (is_strict and (_FORGIVEN.search(line) or _is_piped_away(line, step)))
         for command in _commands(line)
     )
 
 
-def _is_unheeded(lines: Sequence[str], position: int) -> bool:
-    """Whether a script goes on after a line that fails, and does not look at how it ended."""
+def _heeded(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the lines whose failure ends a script, or whose end it looks at later."""
+    looks = max((position for position, line in enumerate(lines) if _HEEDS.search(line)), default=-1)
     goes_on = False
-    for line in lines[:position]:
+    for position, line in enumerate(lines):
+        if not goes_on or position <= looks or position == len(lines) - 1:
+            yield line
         goes_on = bool(_GOES_ON.search(line)) or (goes_on and not _STOPS.search(line))
-    later = lines[position + 1 :]
-    return goes_on and bool(later) and not any(map(_HEEDS.search, (lines[position], *later)))
 
 
 def _is_piped_away(line: str, step: Mapping[str, Any]) -> bool:

@@ -24,8 +24,7 @@ DONE = "data: [DONE]\n\n"
 )
 def test_a_break_is_an_event_with_an_error(end: str, *, passes: bool) -> None:
     events = []
-    labels = ("error event", "cut off")
-    for number, label in enumerate([*labels, *(f"{one}{plan.OF_THE_OTHER}" for one in labels)]):
+    for number, label in enumerate(plan.BROKEN_STREAMS):
         events += [
             Request(request=number, label=label, method="POST", path="/x"),
             Answer(request=number, status=200, headers={}, body=WORD + end, elapsed=0.1),
