@@ -14,7 +14,7 @@ class Charge(NamedTuple):
     """What a request takes from one counter.
 
     The request is admitted if `need` is left of `limit` in the window of `seconds`; then `amount` is counted. `base` is
-    what a window begins with; None if that must be found out first.
+    the least that is used of a window, before this request; None if that must be found out for a new one.
     """
 
     key: str
@@ -76,9 +76,10 @@ class MemoryCounters:
         status = Status.ADMITTED
         for charge in charges:
             start, counters = self._window(charge.seconds, now)
-            used = counters.get(charge.key, charge.base)
-            if used is None:
+            known = [used for used in (counters.get(charge.key), charge.base) if used is not None]
+            if not known:
                 return Reservation(Status.UNKNOWN, now, ())
+            used = max(known)
             counters[charge.key] = used
             counts.append(Count(used, start))
             if used + charge.need > charge.limit:

@@ -8,9 +8,10 @@ together, and settled by what was used after it.
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from api.services.callers import Caller, Tier
@@ -47,7 +48,10 @@ class Limits:
 
 
 class Admission:
-    """A request that may go ahead; `headers` tell its caller what is left. To be settled when it has ended."""
+    """A request that may go ahead; `headers` tell its caller what is left. To be settled when it has ended.
+
+    `on_uncounted` is called if it has cost something, and there was no counter to reserve that in.
+    """
 
     def __init__(
         self,
@@ -56,16 +60,20 @@ class Admission:
         *,
         tokens: Adjustment | None = None,
         cost: Adjustment | None = None,
+        on_uncounted: Callable[[], None] | None = None,
     ) -> None:
         self.headers = headers
         self._counters = counters
         self._tokens = tokens
         self._cost = cost
+        self._on_uncounted = on_uncounted
 
     def settle(self, *, tokens: int, cost: float) -> None:
         """Replace the estimates by the tokens and US dollars that were used. Only the first call counts."""
+        if cost and self._on_uncounted is not None:
+            self._on_uncounted()
         used = ((self._tokens, tokens), (self._cost, round(cost * MICRODOLLARS)))
-        self._tokens = self._cost = None
+        self._tokens = self._cost = self._on_uncounted = None
         adjustments = [
             reserved._replace(amount=amount - reserved.amount)
             for reserved, amount in used
@@ -137,7 +145,14 @@ class Limiter:
             name: Adjustment(charges[name].key, count.start, charges[name].seconds, charges[name].amount)
             for name, count in zip(names, reservation.counts, strict=True)
         }
-        return Admission(self._counters, headers, tokens=reserved.get("tokens"), cost=reserved.get("budget"))
+        uncounted = "budget" in charges and "budget" not in reserved
+        return Admission(
+            self._counters,
+            headers,
+            tokens=reserved.get("tokens"),
+            cost=reserved.get("budget"),
+            on_uncounted=partial(self._spending.add_uncounted, caller.user) if uncounted else None,
+        )
 
     async def close(self) -> None:
         await self._spending.close()
@@ -171,12 +186,18 @@ class Limiter:
         self, caller: Caller, charges: Mapping[str, Charge], deadline: float
     ) -> tuple[Sequence[str], Reservation]:
         """What became of the charges, and which those were: a budget that nobody knows in time is left out."""
+        charges = dict(charges)
+        spent = None
+        if asked := "budget" in charges and self._spending.is_uncounted(caller.user):
+            # Half of the time is for the counters: they must not look slow because the database is.
+            spent = await self._spending.today(caller.user, deadline - self._timeout / 2)
+        if spent is not None:
+            charges["budget"] = charges["budget"]._replace(base=spent)
         reservation = await self._counters.reserve(list(charges.values()), deadline)
         if reservation.status is not Status.UNKNOWN:
             return list(charges), reservation
-        charges = dict(charges)
         budget = charges.pop("budget")
-        if (spent := await self._spending.today(caller.user, deadline)) is not None:
+        if not asked and (spent := await self._spending.today(caller.user, deadline)) is not None:
             charges["budget"] = budget._replace(base=spent)
         if not charges:
             return [], Reservation(Status.ADMITTED, 0.0, [])

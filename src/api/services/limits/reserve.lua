@@ -1,7 +1,7 @@
 -- Count all charges of a request, or none.
 --
 -- KEYS: the counters: hashes of the `start` of their window, in Unix seconds, and what is `used` of it.
--- ARGV, for each counter: limit, seconds, amount, need, and base, which is empty if unknown.
+-- ARGV, for each counter: limit, seconds, amount, need, and base: the least that is used, or empty if unknown.
 -- Returns the status, the time in microseconds, and for each counter what is used and the window's start.
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -12,9 +12,9 @@ for i, key in ipairs(KEYS) do
   local limit, seconds, amount, need, base = unpack(ARGV, 5 * i - 4, 5 * i)
   local start = now - now % tonumber(seconds)
   local counter = redis.call('HMGET', key, 'start', 'used')
-  stored[i] = tonumber(counter[1]) == start
-  local used = tonumber(stored[i] and counter[2] or base)
-  if not used then
+  stored[i] = tonumber(counter[1]) == start and tonumber(counter[2])
+  local used = math.max(stored[i] or -math.huge, tonumber(base) or -math.huge)
+  if used == -math.huge then
     return {-1, answer[2]}
   end
   if used + tonumber(need) > tonumber(limit) then
@@ -29,7 +29,7 @@ for i, key in ipairs(KEYS) do
   if answer[1] == 1 then
     answer[2 * i + 1] = answer[2 * i + 1] + tonumber(amount)
   end
-  if answer[1] == 1 or not stored[i] then
+  if answer[2 * i + 1] ~= stored[i] then
     redis.call('HSET', key, 'start', answer[2 * i + 2], 'used', answer[2 * i + 1])
     redis.call('EXPIREAT', key, answer[2 * i + 2] + tonumber(seconds))
   end

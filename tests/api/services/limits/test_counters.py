@@ -90,6 +90,15 @@ async def test_a_base_is_kept_when_it_leads_to_a_refusal(counters: Counters) -> 
     assert (await counters.reserve([charge(base=None)])).status is Status.REFUSED
 
 
+async def test_a_base_is_the_least_that_is_used(counters: Counters) -> None:
+    assert used(await counters.reserve([charge(limit=9)])) == [1]
+
+    assert used(await counters.reserve([charge(limit=9, base=7)])) == [8]
+    assert used(await counters.reserve([charge(limit=10, base=7)])) == [9]
+    assert (await counters.reserve([charge(limit=10, base=10)])).status is Status.REFUSED
+    assert (await counters.reserve([charge(limit=10, base=None)])).status is Status.REFUSED
+
+
 async def test_adjustments_count_in_the_window_that_they_are_of(counters: Counters) -> None:
     first = await counters.reserve([charge(limit=100, amount=10)])
     counters.adjust([adjustment(first, -4), adjustment(first, 100, key="never seen")])

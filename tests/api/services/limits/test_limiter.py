@@ -221,9 +221,32 @@ async def test_what_is_known_too_late_counts_for_the_next_request(clock: Clock) 
     limiter = make(limits(budgets=Budgets({Tier.FREE: 1.0}, {})), clock, spending)
     await limiter.admit(FREE)
     known.set()
-    await spending._asking["alice"][0]
+    await spending._asking["alice"].task
 
     assert isinstance(await refusal(limiter), BudgetExceededError)
+    await limiter.close()
+
+
+async def test_what_was_spent_while_nobody_knew_is_counted_as_soon_as_it_is_known(clock: Clock) -> None:
+    spent, slow = 0.0, asyncio.Event()
+
+    async def spent_today(_user: str) -> float:
+        answer = spent
+        await slow.wait()
+        return answer
+
+    spending = Spending(spent_today)
+    limiter = make(limits(budgets=Budgets({Tier.FREE: 1.0}, {})), clock, spending)
+    uncounted = await limiter.admit(FREE, cost=0.1)
+    spent = 5.0
+    uncounted.settle(tokens=0, cost=spent)
+    slow.set()
+    await spending._asking["alice"].task
+
+    # The answer is of before: it makes the counter, and is not the last word.
+    (await limiter.admit(FREE, cost=0.1)).settle(tokens=0, cost=0.1)
+    assert isinstance(await refusal(limiter), BudgetExceededError)
+    assert not spending.is_uncounted("alice")
     await limiter.close()
 
 
