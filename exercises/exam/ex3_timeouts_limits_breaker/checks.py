@@ -266,7 +266,8 @@ def _closes(history: History, at_once: int, when: str) -> Iterable[Verdict]:
     for kind in closing.recoveries(history):
         yield closing.recovers(history, kind, at_once, when)
         yield from closing.bounded_probes(history, kind)
-    yield from (fault for kind in opened if (fault := closing.names_cool_down(history, kind)))
+    for judge in (closing.names_cool_down, closing.lasts):
+        yield from (fault for kind in opened if (fault := judge(history, kind)))
 
 
 def _served(history: History, asked: Sequence[Exchange], after: str) -> Iterable[Verdict]:

@@ -4,7 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from chaos.history import Answer, Call, Exchange, History, Phase
 from exercises.exam.ex3_timeouts_limits_breaker.circuit import SERVED_AT_ONCE, labelled
-from exercises.exam.ex3_timeouts_limits_breaker.opening import count_workers, failing, is_open, rejected
+from exercises.exam.ex3_timeouts_limits_breaker.opening import (
+    LEAST_COOL_DOWN,
+    count_workers,
+    failing,
+    is_open,
+    rejected,
+)
 from exercises.exam.ex3_timeouts_limits_breaker.outage import kinds_tried
 from lab.reading import outcome
 from lab.retry_after import seconds_of
@@ -17,6 +23,8 @@ PROBE_SECONDS = 1.0
 """How long the model takes to answer a probe."""
 RETRY_AFTER_TOLERANCE = 2.0
 """Whole seconds, the lab's own margin, and a poll a second."""
+_CLOCKS_APART = 0.1
+"""Seconds by which a service's timer may run ahead of the lab's."""
 _ILL = "the model fails its first probes, after a prompt from the cache and callers that hung up"
 
 
@@ -84,6 +92,31 @@ def names_cool_down(history: History, kind: str) -> Verdict | None:
     if polled and probe.t - first.t < named / 2 - RETRY_AFTER_TOLERANCE:
         return failed(expectation, f"it was called after {probe.t - first.t:.1f} s ({kind})", first, probe)
     return None
+
+
+def lasts(history: History, kind: str) -> Verdict | None:
+    """Return what is wrong if the model was called again sooner than any cool-down is over; None for nothing.
+
+    The breaker cannot have opened before the first call failed.
+    """
+    if count_workers(history) > 1 or not is_open(history, kind):
+        return None
+    calls = [
+        one.call for failed_one in failing(history, kind) for one in history.calls(key=failed_one.request.key)
+    ]
+    probe = _first_probe(history, kind)
+    begin = min(calls, key=lambda call: call.t, default=None)
+    if (
+        begin is None
+        or probe is None
+        or probe.key not in {one.request.key for one in _asked_after(history, kind)}
+    ):
+        return None
+    if (after := probe.t - begin.t) >= LEAST_COOL_DOWN - _CLOCKS_APART:
+        return None
+    expectation = f"an open breaker keeps calls from the model for {LEAST_COOL_DOWN:.0f} s at least"
+    actual = f"it was called {after:.1f} s after the first call that failed ({kind})"
+    return failed(expectation, actual, begin, probe)
 
 
 def _last_in_outage(history: History, kind: str) -> float:

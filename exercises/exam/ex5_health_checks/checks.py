@@ -1,6 +1,6 @@
 """The checks of exercise 5. Each judges recorded histories alone; its parameters name the experiments."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from chaos.history import Answer, Exchange, Failure, Fault, File, History, Upstream
 from exercises.exam.ex5_health_checks import compose, probes, reports
@@ -25,6 +25,8 @@ from lab.verdict import Verdict, all_of, failed, not_judged, passed
 
 HANGING_SECONDS = 10.0
 HANGING_TOLERANCE = 1.0
+PLAINLY_LONGER = 1.5
+"""Seconds by which all one after the other take longer than the slowest of them, where that can be told."""
 
 
 def liveness(outages: History, blackholes: History, swallowed: History) -> Verdict:
@@ -238,7 +240,8 @@ def _side_by_side(history: History, histories: Sequence[History]) -> Verdict:
     asked = [(each, one) for each, state in alone for one in state.asked if one.end]
     longest = max(_seconds(one) for _, one in asked)
     slowest = max(together, key=lambda one: undisturbed(history, one))
-    if undisturbed(history, slowest) > _about(longest):
+    taken = undisturbed(history, slowest)
+    if taken > _about(longest) or _is_sum(taken, _each_alone(state for _, state in alone)):
         expected = f"with all hanging an answer after about {longest:.1f} s, as with the slowest one"
         return failed(expected, outcome(slowest.end), slowest.end)
     # A stall may have stretched the measure that the others are held to.
@@ -246,6 +249,21 @@ def _side_by_side(history: History, histories: Sequence[History]) -> Verdict:
     if late := [one for one in together if _seconds(one) > certain]:
         return too_busy("time the answer", late[0].end)
     return passed(f"all hanging: {_seconds(slowest):.1f} s, one of them: {longest:.1f} s", slowest.end)
+
+
+def _each_alone(alone: Iterable[State]) -> list[float]:
+    """Return how many seconds a report took at most while each dependency hung alone."""
+    seconds: dict[Upstream, float] = {}
+    for state in alone:
+        for name in state.down:
+            seconds[name] = max([seconds.get(name, 0.0), *(_seconds(one) for one in state.asked if one.end)])
+    return list(seconds.values())
+
+
+def _is_sum(seconds: float, parts: Sequence[float]) -> bool:
+    """Whether a time is that of all parts one after the other, and plainly not that of the longest."""
+    more = sum(parts) - max(parts)
+    return more >= PLAINLY_LONGER and seconds >= sum(parts) - more / 4
 
 
 def _hanging(history: History) -> list[State]:

@@ -72,10 +72,13 @@ def _basic(key: str) -> Careless:
     return Careless("me", {typed: what, encoded: what}, headers={"authorization": f"Basic {encoded}"})
 
 
-def _extra_field(key: str) -> Careless:
-    value = secret("field", key)
-    body = json.dumps({"model": 1, "prompt": None, "api_key": f"sk-{value}"}).encode()
-    return Careless("ask", {value: "an API key in a body that is not valid"}, headers=_JSON, body=body)
+def _extra_field(name: str, form: str) -> Callable[[str], Careless]:
+    def careless(key: str) -> Careless:
+        value = secret(name, key)
+        body = json.dumps({"model": 1, "prompt": None, name: form.format(value)}).encode()
+        return Careless("ask", {value: f"the {name} of a body that is not valid"}, headers=_JSON, body=body)
+
+    return careless
 
 
 PLACES: dict[str, Callable[[str], Careless]] = {
@@ -87,11 +90,13 @@ PLACES: dict[str, Callable[[str], Careless]] = {
     "Proxy-Authorization": _header("proxy-authorization", "Bearer {}"),
     "X-Auth-Token": _header("x-auth-token", "{}"),
     "a provider's key in a header": _header("x-goog-api-key", "AIza{}"),
+    "a session in a header": _header("x-session-id", "{}"),
     "the query of /health": _query("alive", "access_token"),
     "the query of /auth/me": _query("me", "token"),
     "the query of /llm/models": _query("models", "api_key"),
     "the query of an unknown path": _query("unknown", "password"),
     "the query of a prompt": _query("ask", "key"),
+    "the query of who one is": _query("me", "sig"),
     "the query of a login": _query("login", "secret"),
     "a wrong login": _login(lambda typed: {"username": "admin", "password": typed}),
     "a login of nobody": _login(lambda typed: {"username": "nobody", "password": typed}),
@@ -105,6 +110,7 @@ PLACES: dict[str, Callable[[str], Careless]] = {
     "a login that is too long": _login(lambda typed: {"username": "admin", "password": typed * 100}),
     "a login as a form": _login(lambda typed: f"username=admin&password={typed}".encode()),
     "a login that breaks off": _login(lambda typed: f'{{"username": "admin", "password": "{typed}"'.encode()),
-    "a prompt that is not valid": _extra_field,
+    "a prompt that is not valid": _extra_field("api_key", "sk-{}"),
+    "a prompt with an unknown field": _extra_field("credentials", "{}"),
 }
 """Where a secret is, and the request with it that follows from a key."""

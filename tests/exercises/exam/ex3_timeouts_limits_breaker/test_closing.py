@@ -254,11 +254,41 @@ def test_breaker_closes_fails_a_retry_after_that_is_made_up(named: str, actual: 
     assert "Retry-After" in verdict.expected
 
 
+@pytest.mark.parametrize(("rested", "fine"), [(1.2, False), (2.5, False), (3.0, True)])
+def test_breaker_closes_fails_a_cool_down_that_is_over_at_once(rested: float, *, fine: bool) -> None:
+    story = Story("breaker")
+    fail(story)
+    reject(story, retry_after="1")
+    story.now += rested
+    story.add(Phase(name="recovery"))
+    _recovered(story)
+
+    verdict = _judge(story.end())
+
+    assert verdict.passed is fine
+    assert fine or "for 3 s at least" in verdict.expected
+
+
+def test_breaker_closes_is_not_told_of_the_cool_down_by_a_request_that_was_let_in_before() -> None:
+    story = Story("breaker")
+    fail(story)
+    let_in = story.ask(labelled("failing", USUAL))
+    reject(story)
+    story.call(let_in)
+    story.answer(let_in)
+    story.now += 10
+    story.add(Phase(name="recovery"))
+    _recovered(story)
+
+    assert _judge(story.end()).passed
+
+
 def test_breaker_closes_is_not_judged_where_the_order_of_many_calls_is_not_known() -> None:
     """After a stall, the first probe's answer may go out before the calls that came with it are seen."""
     story = Story("breaker")
     fail(story)
     reject(story)
+    story.now += 10
     story.add(Phase(name="recovery"))
     callers = [story.ask(labelled("caller", USUAL)) for _ in range(50)]
     story.call(callers[0], lasting=3.0)

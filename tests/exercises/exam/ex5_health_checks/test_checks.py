@@ -354,6 +354,24 @@ def test_a_stall_makes_the_measure_uncertain_that_others_are_held_to(
     assert checks.hanging_is_bounded(_each_alone(), story.end()).status == status
 
 
+@pytest.mark.parametrize(
+    ("limits", "together", "fine"),
+    [
+        ((1.0, 1.0, 5.0), 7.0, False),
+        ((1.0, 1.0, 5.0), 6.4, True),
+        ((2.0, 2.0, 2.0), 3.9, True),
+        ((0.5, 0.5, 5.0), 6.0, True),
+    ],
+)
+def test_hanging_is_bounded_knows_the_sum_of_all_limits(
+    limits: tuple[float, ...], together: float, *, fine: bool
+) -> None:
+    alone = {f"{one} hangs": seconds for one, seconds in zip(DEPENDENCIES, limits, strict=True)}
+    walked = blackholes(times={**alone, "all hang": together})
+
+    assert checks.hanging_is_bounded(walked, Story("swallowed").end()).passed is fine
+
+
 def _each_alone() -> History:
     return blackholes(times={**{f"{one} hangs": 0.5 for one in DEPENDENCIES}, "all hang": 0.5})
 
