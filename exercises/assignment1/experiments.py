@@ -185,16 +185,20 @@ async def limits(lab: Lab) -> None:
 
 @experiment(seconds=6, settings=plan.budget)
 async def budget(lab: Lab) -> None:
-    """The day's money is spent in a stream and another request; others follow."""
+    """The day's money is spent in a stream of each provider and another request; others follow."""
     lab.phase("fault")
     limit = float(lab.settings.variables["DAILY_COST_LIMIT"] or 0)
-    spending = Answered(usage=plan.usage_for(limit * plan.SHARE_OF_BUDGET))
+    dollars = limit * plan.SHARE_OF_BUDGET
+    spending = Answered(usage=plan.usage_for(dollars, plan.SPENDING_MODEL))
     await _spent(lab, "cheap", Answered(usage=(20, 10)))
-    key = await _streamed(lab, "spending stream", spending, model=plan.SPENDING_MODEL)
+    streamed = [
+        await _streamed(lab, label, Answered(usage=plan.usage_for(dollars, model)), model=model)
+        for label, model in plan.SPENDING_STREAMS.items()
+    ]
     await asyncio.sleep(CHARGED_SECONDS)
-    # A service that does not stream may have refused it, and spent nothing.
-    missing = () if answering(calls(lab.history, key)) else ("spending",)
-    for label in ("spending", *missing, "beyond", "beyond"):
+    # A service that does not stream, or not that model, may have refused it, and spent nothing.
+    spent = sum(bool(answering(calls(lab.history, key))) for key in streamed)
+    for label in (*["spending"] * (plan.SPENDING_REQUESTS - spent), "beyond", "beyond"):
         await _spent(lab, label, spending)
     await _streamed(lab, "stream beyond", spending)
     await lab.get(lab.endpoint("health"), label="health")
@@ -296,8 +300,8 @@ async def broken_tests(lab: Lab) -> None:
 @experiment(seconds=12)
 async def streams(lab: Lab) -> None:
     """Streams that are held in the middle, that break there, and whose callers leave."""
-    await _held_stream(lab)
-    await _streamed(lab, f"whole{plan.OF_THE_OTHER}", Answered(), model=plan.OTHER_PROVIDERS_MODEL)
+    for label, model in plan.HELD_STREAMS.items():
+        await _held_stream(lab, label, model)
     lab.phase("fault")
     broken: tuple[Step, ...] = (ErrorInStream(), Held(_released(), broken=True))
     await asyncio.gather(
@@ -539,19 +543,19 @@ async def _streamed(
     return key
 
 
-async def _open_stream(lab: Lab, label: str, key: str) -> RawConnection:
+async def _open_stream(lab: Lab, label: str, key: str, model: str | None = None) -> RawConnection:
     connection = await RawConnection.open(lab.client, label)
-    body = json.dumps(_stream_body(lab, key)).encode()
+    body = json.dumps(_stream_body(lab, key, model)).encode()
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     connection.send("POST", lab.ask_path, body=body, headers=headers, key=key)
     return connection
 
 
-async def _held_stream(lab: Lab) -> None:
+async def _held_stream(lab: Lab, label: str, model: str) -> None:
     """Let the provider wait in the middle of its answer until the caller has the beginning."""
     key, release = lab.key(), asyncio.Event()
     script(lab, key, Held(release))
-    connection = await _open_stream(lab, "held", key)
+    connection = await _open_stream(lab, label, key, model)
     await connection.wait_for_part(plan.early_word(key), plan.STREAM_SECONDS)
     release.set()
     await connection.answer(PATIENCE)

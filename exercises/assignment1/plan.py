@@ -56,8 +56,10 @@ SPENDING_MODEL = "gpt-4o"
 FREE = "a cost limit of 0"
 """The instance that is started with it."""
 FALLBACK_USAGE = (41_000, 2_300)
-SHARE_OF_BUDGET = 0.6
-"""Of the daily limit, what one spending request costs: two of them go beyond it."""
+SHARE_OF_BUDGET = 0.4
+"""Of the daily limit, what one spending request costs."""
+SPENDING_REQUESTS = 3
+"""So many go beyond the limit, and no fewer: each has to count."""
 
 PASSING: dict[str, Step] = {
     "429": Status(429),
@@ -85,6 +87,12 @@ RUBBISH: dict[str, Step] = {**RUBBISH_OF_ALL, "no choices": NoChoices()}
 OF_THE_OTHER = f" ({OTHER_PROVIDERS_MODEL})"
 """How labels end of requests that the second provider answers, if there is one."""
 
+HELD_STREAMS = {"held": OTHER_MODEL, f"held{OF_THE_OTHER}": OTHER_PROVIDERS_MODEL}
+"""The streams whose providers wait in the middle, with their models."""
+SPENDING_STREAMS = {
+    "spending stream": SPENDING_MODEL,
+    f"spending stream{OF_THE_OTHER}": OTHER_PROVIDERS_MODEL,
+}
 BREAKS = ("error event", "cut off")
 """How a stream breaks in the middle."""
 BROKEN_STREAMS = tuple(f"{how}{whose}" for how in BREAKS for whose in ("", OF_THE_OTHER))
@@ -131,9 +139,9 @@ def budget(source: random.Random) -> Settings:
     return Settings(variables={"DAILY_COST_LIMIT": f"{source.uniform(0.2, 0.9):.2f}"})
 
 
-def usage_for(dollars: float) -> tuple[int, int]:
-    """Return input and output tokens of the spending model that cost so much, half of it each."""
-    price = PRICES[SPENDING_MODEL]
+def usage_for(dollars: float, model: str) -> tuple[int, int]:
+    """Return input and output tokens of a model that cost so much, half of it each."""
+    price = PRICES[model]
     each = dollars / 2 * MILLION
     return round(each / price.input), round(each / price.output)
 

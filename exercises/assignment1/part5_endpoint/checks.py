@@ -149,11 +149,15 @@ def daily_cost_limit(budget: History) -> Verdict:
     for one in [*budget.exchanges("cheap"), *budget.exchanges("spending")]:
         if read(one.end) is None:
             return failed("requests are answered until the day's money is spent", outcome(one.end), one.end)
-    streams = budget.exchanges("spending stream")
-    by_a_stream = any(answering(calls(budget, one.request.key)) for one in streams)
+    streamed = [
+        model
+        for label, model in plan.SPENDING_STREAMS.items()
+        for one in budget.exchanges(label)
+        if answering(calls(budget, one.request.key))
+    ]
     for one in budget.exchanges("beyond"):
         if one.status not in MONEY_SPENT:
-            how = ", half of it by a stream" if by_a_stream else ""
+            how = f", a part of it by streams of {' and '.join(streamed)}" if streamed else ""
             return failed(f"402 or 429 once the day's money is spent{how}", outcome(one.end), one.end)
         if calls(budget, one.request.key):
             return failed("the provider is not called any more", "it was called", one.end)

@@ -17,24 +17,11 @@ _NO_ERROR = re.compile(r'"error"\s*:\s*(?:null|false|"")')
 
 
 def streams_as_it_comes(streams: History) -> Verdict:
-    [held] = streams.exchanges("held")
-    end = held.end
-    if not isinstance(end, Answer) or end.status != 200:
-        return failed("a stream", outcome(end), end)
-    content_type = end.headers.get("content-type", "")
-    if not content_type.startswith("text/event-stream"):
-        return failed("an answer of the type text/event-stream", content_type or "no type", end)
-    if not any(part.request == held.request.request for part in streams.of(Part)):
-        return failed(
-            f"the first words within {plan.STREAM_SECONDS:.0f} s, while the provider waits in the middle of its answer",
-            "nothing came before the provider went on",
-            end,
-        )
-    found = events(end.body)
-    for one in (held, *streams.exchanges(f"whole{plan.OF_THE_OTHER}")):
-        if fault := _not_whole(one):
+    held = [one for label in plan.HELD_STREAMS for one in streams.exchanges(label)]
+    for one in held:
+        if fault := _not_as_it_comes(streams, one) or _not_whole(one):
             return fault
-    return passed(f"{len(found)} events, as they came", end)
+    return passed(f"{len(held)} streams came as their providers sent them", held[0].end)
 
 
 def tells_of_breaks(streams: History) -> Verdict:
@@ -92,12 +79,28 @@ def tests_notice_faults(broken_tests: History) -> Verdict:
     return passed(f"the suite fails for {len(noticed)} of {len(faults.FAULTS)} faults", plain)
 
 
-def _not_whole(exchange: Exchange) -> Verdict | None:
-    """Return what a stream lacks at its end; None if it is whole."""
+def _not_as_it_comes(streams: History, exchange: Exchange) -> Verdict | None:
+    """Return what is wrong with a stream whose provider waits in the middle of its answer; None for nothing."""
     end, where = exchange.end, f" ({exchange.request.label})"
     if not isinstance(end, Answer) or end.status != 200:
         return failed(f"a stream{where}", outcome(end), end)
-    found = events(end.body)
+    content_type = end.headers.get("content-type", "")
+    if not content_type.startswith("text/event-stream"):
+        return failed(f"an answer of the type text/event-stream{where}", content_type or "no type", end)
+    if not any(part.request == exchange.request.request for part in streams.of(Part)):
+        return failed(
+            f"the first words within {plan.STREAM_SECONDS:.0f} s, while the provider waits in the middle of its "
+            f"answer{where}",
+            "nothing came before the provider went on",
+            end,
+        )
+    return None
+
+
+def _not_whole(exchange: Exchange) -> Verdict | None:
+    """Return what a stream lacks at its end; None if it is whole."""
+    end, where = exchange.end, f" ({exchange.request.label})"
+    found = events(end.body) if isinstance(end, Answer) else []
     if text_of(found).strip() != expected_answer(exchange.request.key or ""):
         expected = f"the provider's whole text in the events, each piece once{where}"
         return failed(expected, excerpt(text_of(found), 100) or "no text", end)

@@ -242,7 +242,7 @@ def test_a_stream_spends_the_days_money_too() -> None:
     assert spent_by_a_stream(None, 429).passed
     assert (
         spent_by_a_stream((9000, 900), 200).expected
-        == "402 or 429 once the day's money is spent, half of it by a stream"
+        == "402 or 429 once the day's money is spent, a part of it by streams of gpt-4o"
     )
     assert spent_by_a_stream(None, 200).expected == "402 or 429 once the day's money is spent"
 
