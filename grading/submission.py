@@ -66,7 +66,7 @@ class Submission:
         try:
             if inner is not None and (self.root / inner).stat().st_size > TEXT_LIMIT:
                 raise SubmissionError(f"{inner} holds more than {TEXT_LIMIT >> 20} MB; make it smaller.")
-            return None if inner is None else (self.root / inner).read_text(errors="replace")
+            return None if inner is None else (self.root / inner).read_text("utf-8-sig", errors="replace")
         except (OSError, ValueError):
             return None
 

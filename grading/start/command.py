@@ -7,8 +7,10 @@ left out: a signal has to reach the service itself.
 
 import re
 import shlex
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from grading.start import installs, package_json, shell
@@ -18,7 +20,13 @@ from grading.start.requirements import Requirements
 from grading.start.servers import SERVERS, find_server, with_address
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_ACTIVATION = re.compile(r"(?:source|\.)\s+\S*/bin/activate")
+_OWN_PATH = re.compile(r"\$\{?BASH_SOURCE(?:\[0\])?\}?")
+"""How bash calls the file that it runs; a text that is given to it has the name $0 alone."""
+_KEYWORD = re.compile(r"(?:then|else|do)\s+")
 _APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
+_CONFIGURATIONS = frozenset({"-c", "--config"})
+"""Options whose value may look like an application: `gunicorn -c python:api.gunicorn_conf`."""
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 _INITS = frozenset({"tini", "dumb-init", "catatonit"})
 _RUNNERS = frozenset({"poetry", "pipenv", "pdm", "hatch", "rye"})
@@ -55,9 +63,9 @@ class StartCommand:
     """What a start command comes down to: `words`, a template with `{root}`, `{host}` and `{port}`.
 
     `directory` is the folder of the container that it starts in. `shell` names the shell that it needs, if any: to run
-    `before` first, and to read the words themselves if they are `raw`. `installed` is what it installs on the way,
-    `extras` and `groups` are what it adds to the project's dependencies. `package` is the folder of the package.json whose
-    script it runs, if it runs one.
+    `before` first, and to read the words themselves if they are `raw`; `script` is the file whose text that is, if any.
+    `installed` is what it installs on the way, `extras` and `groups` are what it adds to the project's dependencies.
+    `package` is the folder of the package.json whose script it runs, if it runs one.
     """
 
     directory: PurePosixPath
@@ -65,6 +73,7 @@ class StartCommand:
     raw: bool = False
     before: str = ""
     shell: str = ""
+    script: Path | None = None
     env: dict[str, str] = field(default_factory=dict)
     installed: list[Requirements] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
@@ -76,7 +85,8 @@ class StartCommand:
         """The application that a server loads, as `module:attribute`."""
         server = find_server(self.words)
         after = self.words[server + 1 :] if server is not None else []
-        return next((word for word in after if _APP.fullmatch(word)), None)
+        values = {following for word, following in pairwise(after) if word in _CONFIGURATIONS}
+        return next((word for word in after if _APP.fullmatch(word) and word not in values), None)
 
     def option(self, *names: str) -> str | None:
         """Return the value of an option of the server."""
@@ -177,7 +187,8 @@ class _Reader:
         if file.suffix == ".py" or "python" in first:
             self._finish(["python", f"{{root}}/{file}", *arguments], "")
         else:
-            self._script(text, "bash" if "bash" in first else "sh", arguments)
+            self._start.script = file
+            self._script(_OWN_PATH.sub("$0", text), "bash" if "bash" in first else "sh", arguments)
 
     def _script(self, text: str, name: str, arguments: list[str]) -> None:
         found = shell.commands(text)
@@ -201,20 +212,46 @@ class _Reader:
         self._words(words, name)
 
     def _preparations(self, commands: Sequence[tuple[str, str]]) -> str:
-        """Return what a shell has to run before the last command: installations and folders are taken from it."""
+        """Return what a shell has to run before the last command: installations and folders are taken from it.
+
+        What is taken out counts as done: nothing happens of what follows it after `||`, and where something stands before
+        it, a command that does nothing takes its place.
+        """
         kept, settings = "", ""
-        for text, operator in commands:
-            folder = re.fullmatch(r"cd\s+([^\s$`]+)", text)
-            install = installs.read(text, self._start.directory, self._container)
-            if install is not None:
-                self._start.installed.append(install)
-            elif folder and not kept:
-                self._start.directory /= folder[1].strip("\"'")
-            elif re.match(r"set\s+[-+]", text):
+        waiting = deque(commands)
+        while waiting:
+            text, operator = waiting.popleft()
+            keyword = _KEYWORD.match(text)
+            command = text[keyword.end() :] if keyword else text
+            if self._is_taken(command, first=not kept):
+                while operator == "||" and waiting:
+                    _, operator = waiting.popleft()
+                if kept:
+                    kept += f"{keyword[0] if keyword else ''}: {operator} "
+            elif re.match(r"set\s+[-+]", text) and not kept:
                 settings += f"{text}; "
             else:
                 kept += f"{text} {operator} "
         return settings + kept if kept else ""
+
+    def _is_taken(self, command: str, *, first: bool) -> bool:
+        """Whether a command has been taken over: what it installs, where it goes, and what it sets for those after it.
+
+        A folder or a variable is only known where it is set before anything else.
+        """
+        install = installs.read(command, self._start.directory, self._container)
+        if install is not None:
+            self._start.installed.append(install)
+            return True
+        if _ACTIVATION.fullmatch(command):
+            return True
+        if first and (folder := re.fullmatch(r"cd\s+([^\s$`]+)", command)):
+            self._start.directory /= folder[1].strip("\"'")
+            return True
+        if first and (exported := re.fullmatch(r"export\s+([A-Za-z_]\w*=[^\s$`]*)", command)):
+            self._assign(exported[1])
+            return True
+        return False
 
     def _unwrap(self, words: list[str]) -> list[str]:
         """Return `words` without the wrappers that only start the rest of them."""

@@ -37,13 +37,15 @@ def container(submission: Submission, service: str) -> Container | None:
     found = _image(submission, settings.get("build"), origin)
     if found.build and command is None and entrypoint is None:
         origin = str(found.build.dockerfile)
+    mounts = _mounts(settings.get("volumes"))
     if entrypoint is not None:
         found.entrypoint, found.command = entrypoint, None
     return replace(
         found,
         source="compose",
         origin=origin,
-        files=[*found.files, *_mounts(settings.get("volumes"))],
+        files=[*found.files, *((target, place) for target, place in mounts if place is not None)],
+        volumes=[*found.volumes, *(target for target, place in mounts if place is None)],
         workdir=found.workdir / _plain(settings.get("working_dir") or ""),
         env=found.env | _environment(settings.get("environment"), {str(name) for name in services}),
         command=found.command if command is None else command,
@@ -86,8 +88,9 @@ def _pairs(given: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _mounts(given: Any) -> list[tuple[PurePosixPath, Path]]:
-    found = []
+def _mounts(given: Any) -> list[tuple[PurePosixPath, Path | None]]:
+    """Return the folders that are mounted, each with what of the repository is there; None if that is nothing."""
+    found: list[tuple[PurePosixPath, Path | None]] = []
     for volume in given if isinstance(given, list) else []:
         if isinstance(volume, dict):
             source, target = str(volume.get("source", "")), str(volume.get("target", ""))
@@ -96,9 +99,8 @@ def _mounts(given: Any) -> list[tuple[PurePosixPath, Path]]:
             source, _, rest = _plain(volume).partition(":")
             target = rest.partition(":")[0]
             is_bind = source.startswith(".")
-        place = inside(source) if is_bind else None
-        if place is not None and target.startswith("/"):
-            found.append((PurePosixPath(target), place))
+        if target.startswith("/"):
+            found.append((PurePosixPath(target), inside(source) if is_bind else None))
     return found
 
 

@@ -31,14 +31,16 @@ class Container:
     """What runs in a container, and where the repository's files are in it.
 
     `origin` names the file behind it in error messages. `files` pairs paths of the container with the files or folders
-    of the repository that are there; without any, the root of the container is the repository. `runs` holds the
-    commands of the image's build with the folder each runs in. `requirements` is set if the submission names them.
+    of the repository that are there; without any, the root of the container is the repository. `volumes` are folders for
+    what the service itself writes. `runs` holds the commands of the image's build with the folder each runs in.
+    `requirements` is set if the submission names them.
     """
 
     submission: Submission
     source: Source
     origin: str
     files: list[tuple[PurePosixPath, Path]] = field(default_factory=list)
+    volumes: list[PurePosixPath] = field(default_factory=list)
     workdir: PurePosixPath = ROOT
     env: dict[str, str] = field(default_factory=dict)
     entrypoint: Command | None = None

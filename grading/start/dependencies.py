@@ -50,8 +50,18 @@ def _packages(container: Container, start: StartCommand, around: list[Path]) -> 
 def _installed(container: Container, start: StartCommand, folders: list[Path]) -> Requirements:
     built = [installs.read(text, directory, container) for directory, text in container.runs]
     own = [one for one in [*built, *start.installed] if one is not None and one != Requirements()]
+    # Beside a lock, other files only tell again what it has; a package by its name is one more.
     locked = [one for one in own if one.locked]
-    found = requirements.merge(locked or own) if own else requirements.find(container.submission, folders)
+    more = [
+        Requirements(packages=one.packages, options=one.options)
+        for one in own
+        if not one.locked and one.packages
+    ]
+    found = (
+        requirements.merge([*locked, *more] if locked else own)
+        if own
+        else requirements.find(container.submission, folders)
+    )
     return replace(found, extras=(*found.extras, *start.extras), groups=(*found.groups, *start.groups))
 
 

@@ -93,6 +93,9 @@ class _Reader:
                 self._copy(stage, rest)
             case "RUN":
                 self._run(stage, rest, body)
+            case "VOLUME":
+                names = _json_words(rest) or shlex.split(rest)
+                stage.volumes += [_normal(stage.workdir / self._expand(name)) for name in names]
             case "CMD":
                 stage.command = _command(rest)
             case "ENTRYPOINT":
@@ -115,7 +118,13 @@ class _Reader:
         return Container(self._submission, "dockerfile", str(self._path), python=tag[1] if tag else None)
 
     def _child(self, base: Container) -> Container:
-        return replace(base, files=list(base.files), env=dict(base.env), runs=list(base.runs))
+        return replace(
+            base,
+            files=list(base.files),
+            volumes=list(base.volumes),
+            env=dict(base.env),
+            runs=list(base.runs),
+        )
 
     def _copy(self, stage: Container, rest: str) -> None:
         words, flags = _flags(rest)
@@ -199,7 +208,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str, str]]:
         line = _next(lines)
         while line.endswith("\\"):
             line = f"{line[:-1]} {_next(lines)}"
-        name, _, rest = line.partition(" ")
+        name, rest = (*line.split(maxsplit=1), "", "")[:2]
         body = ""
         if name.upper() in {"RUN", "COPY", "ADD"} and (heredoc := _HEREDOC.search(rest)):
             taken = []

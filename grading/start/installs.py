@@ -13,7 +13,10 @@ from grading.submission import inside
 
 _PYTHON = re.compile(r"(.*/)?python[\d.]*")
 _PIP = re.compile(r"(.*/)?pip[\d.]*")
-_TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "build"})
+_TOOLS = frozenset(
+    {"pip", "setuptools", "wheel", "uv", "pipenv", "pdm", "build", "hatch", "pip-tools", "virtualenv"}
+    | {"poetry", "poetry-core", "poetry-plugin-export"}
+)
 _WITH_VALUE = frozenset(
     [
         "-t",
@@ -99,7 +102,8 @@ def _sync(words: list[str], directory: PurePosixPath, container: Container) -> R
     lock = next((one for one in found if one is not None and one.locked), None)
     if lock is None:
         return Requirements()
-    return replace(lock, extras=tuple(values["--extra"]), groups=tuple(values["--group"]))
+    extras = requirements.extras(container.submission, lock) if "--all-extras" in words else values["--extra"]
+    return replace(lock, extras=tuple(extras), groups=tuple(values["--group"]))
 
 
 def _pip(

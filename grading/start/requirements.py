@@ -143,6 +143,15 @@ def with_groups(submission: Submission, wanted: Requirements, names: Sequence[st
     )
 
 
+def extras(submission: Submission, wanted: Requirements) -> list[str]:
+    """Return the names of all extras of the project."""
+    table = (
+        (pyproject(submission, wanted.project) or {}).get("project") if wanted.project is not None else None
+    )
+    found = table.get("optional-dependencies") if isinstance(table, dict) else None
+    return [*found] if isinstance(found, dict) else []
+
+
 def python_version(submission: Submission, requirements: Requirements) -> str | None:
     """Return the version of Python, such as "3.12", that a `.python-version` near the dependencies asks for."""
     for folder in dict.fromkeys([requirements.project or Path(), Path()]):

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-_OPERATOR = re.compile(r"&&|\|\||;|\n|\||(?<![<>&])&(?![>&])")
-_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_OPERATOR = re.compile(r"&&|\|\||;;|;|\n|\||(?<![<>&])&(?![>&])")
+_COMMENT = re.compile(r"(?<![^\s;&|()])#[^\n]*")
 _WORD = re.compile(r"""(?:\$\([^)]*\)|\$\{[^}]*\}|'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+""")
 _SPECIAL = re.compile(r"[$`<>*?~|&;()\[\]]")
 _VARIABLE = re.compile(
@@ -18,9 +18,9 @@ EXPANDED_LIMIT = 1 << 14
 def commands(script: str) -> list[tuple[str, str]]:
     """Return the commands of `script`, each with the operator that follows it ("" at the end).
 
-    Splits only outside of quotes and brackets.
+    Splits only outside of quotes and brackets. Comments are left out.
     """
-    script = _COMMENT.sub("", script.replace("\\\n", " "))
+    script = script.replace("\\\n", " ")
     found: list[tuple[str, str]] = []
     start = position = depth = 0
     quote = ""
@@ -30,6 +30,9 @@ def commands(script: str) -> list[tuple[str, str]]:
         if operator:
             found.append((script[start:position].strip(), operator[0]))
             start = position = operator.end()
+            continue
+        if not quote and (comment := _COMMENT.match(script, position)):
+            script = script[:position] + script[comment.end() :]
             continue
         if character == "\\" and quote != "'":
             position += 1

@@ -18,7 +18,8 @@ class StartPlan:
 
     `command` and `env` are templates with `{root}`, `{host}` and `{port}`; `cwd` is relative to the root of the copy.
     `shell` names the shell that the command needs, if any: to run `before` first, and to read the words of the command
-    themselves if they are `raw`. `build` is the image that the command is meant for, if the submission has one.
+    themselves if they are `raw`. `script` is the file that this text is from, if any, as seen from `cwd`. `build` is the image
+    that the command is meant for, if the submission has one.
     """
 
     command: tuple[str, ...]
@@ -29,6 +30,7 @@ class StartPlan:
     shell: str = ""
     before: str = ""
     raw: bool = False
+    script: str = ""
     build: Build | None = None
 
     def argv(self, host: str, port: int, env_bin: Path) -> list[str]:
@@ -69,4 +71,5 @@ class StartPlan:
             return [program, *rest]
         if not self.raw:
             rest = [shlex.quote(word) for word in rest]
-        return [shell, "-c", f"{prefix}{self.before}exec {' '.join([shlex.quote(program), *rest])}"]
+        text = f"{prefix}{self.before}exec {' '.join([shlex.quote(program), *rest])}"
+        return [shell, "-c", text, *filter(None, [self.script])]

@@ -48,6 +48,7 @@ def translate(container: Container, main: Path, reserved: Collection[str]) -> St
         start.shell,
         start.before,
         start.raw,
+        os.path.relpath(start.script, cwd) if start.shell and start.script else "",
         container.build,
     )
 
@@ -72,6 +73,10 @@ def _from_root(container: Container, value: str) -> str:
         # A folder that the service makes, such as /app/data, is in none that was copied.
         if (place := container.rebase(folder)) is not None:
             return f"{{root}}/{place / path.relative_to(folder)}"
+    for volume in container.volumes:
+        if path.is_relative_to(volume):
+            # The copy itself is there and writable, as a volume is.
+            return f"{{root}}/{path.relative_to(volume)}"
     return value
 
 
@@ -104,7 +109,7 @@ def _finds(container: Container, start: StartCommand, folder: Path, pythonpath: 
             return _finds_entry(container, _path(container, entry, folder), folder)
         script = _script(start)
         return script is None or container.submission.has(folder / _path(container, script, folder))
-    app_dir = start.option("--app-dir", "--chdir")
+    app_dir = start.option("--app-dir", "--chdir", "--pythonpath")
     paths = [Path(entry.removeprefix("{root}/")) for entry in pythonpath.split(":") if entry]
     places = [
         folder / (_path(container, app_dir, folder) if app_dir else "."),

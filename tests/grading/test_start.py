@@ -300,6 +300,23 @@ DOCKERFILES: dict[str, tuple[dict[str, str], StartPlan]] = {
         PACKAGE | {"pyproject.toml": "[project]\ndependencies = ['uvicorn']\n", "Dockerfile": "FROM base\nWORKDIR /app\nCOPY . .\nRUN pip install -e '.[prod]'\nCMD uvicorn api.main:app --app-dir src\n"},
         StartPlan(DEFAULT, Path(), Requirements(project=Path(), extras=("prod",)), "dockerfile"),
     ),
+    "a package beside a lock": (
+        PACKAGE | {"uv.lock": "", "pyproject.toml": "[project]\n[project.optional-dependencies]\nmetrics = []\n", "Dockerfile": 'FROM base\nWORKDIR /app\nCOPY . .\nRUN pip install uv poetry-plugin-export\nRUN uv sync --frozen --all-extras && uv pip install gunicorn\nCMD\t["gunicorn", "-c", "python:api.conf", "--pythonpath", "src", "api.main:app"]\n'},
+        StartPlan(
+            ("gunicorn", "-c", "python:api.conf", "--pythonpath", "src", "api.main:app", "--bind", "{host}:{port}"),
+            Path(),
+            Requirements(project=Path(), locked=True, extras=("metrics",), packages=("gunicorn",)),
+            "dockerfile",
+        ),
+    ),
+    "a volume": (
+        MODULES | {"src/api/Dockerfile": 'FROM base\nWORKDIR /app\nCOPY . .\nVOLUME ["/data"]\nENV TRACES=/data/traces FILES=/app/files\nCMD uvicorn main:app\n'},
+        StartPlan(FLAT, Path("src/api"), IN_API, "dockerfile", {"TRACES": "{root}/traces", "FILES": "{root}/src/api/files"}),
+    ),
+    "a byte order mark": (
+        MODULES | {"src/api/Dockerfile": "\ufeffFROM base\nWORKDIR /app\nCOPY . .\nCMD uvicorn main:app\n"},
+        StartPlan(FLAT, Path("src/api"), IN_API, "dockerfile"),
+    ),
     "no command": (
         PACKAGE | ROOT_FILE | {"Dockerfile": "FROM base\n"},
         StartPlan(DEFAULT, Path(), IN_ROOT, "default"),
@@ -455,8 +472,10 @@ def test_compose_overrides_the_dockerfile(repository: Repository) -> None:
 
 
 def test_compose_without_a_build_mounts_the_files(repository: Repository) -> None:
-    service = "image: python:3.11\nworking_dir: /code\nvolumes: ['./src/api:/code:ro', 'data:/data']\ncommand: sh -c 'pip install -r requirements.txt && uvicorn main:app --host 0.0.0.0'"
-    assert planned(repository, MODULES | api(service)) == StartPlan(FLAT, Path("src/api"), IN_API, "compose")
+    service = "image: python:3.11\nworking_dir: /code\nvolumes: ['./src/api:/code:ro', 'data:/data']\ncommand: sh -c 'pip install -r requirements.txt && uvicorn main:app --host 0.0.0.0'\nenvironment: {TRACES: /data/traces}"
+    assert planned(repository, MODULES | api(service)) == StartPlan(
+        FLAT, Path("src/api"), IN_API, "compose", {"TRACES": "{root}/traces"}
+    )
 
 
 def test_the_stage_that_compose_names(repository: Repository) -> None:

@@ -148,7 +148,7 @@ CONFIGURED = "configured"
 
 FILES = plain("files", (".env.example", "*/.env.example", "*/*/.env.example"))
 
-WITHOUT_KEY = plain("ways to be without a key", ("not set",))
+WITHOUT_KEY = plain("ways to be without a key", ("not set", "not set, nor is ENVIRONMENT"))
 PUBLISHED = plain("insecure keys", starts.PUBLISHED)
 
 AXES: Axes = {

@@ -8,6 +8,8 @@ from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 _REQUEST, _PREFLIGHT = "origin: ", "preflight: "
 _SAFELISTED_METHODS = {"get", "head", "post"}
 """What a page may send from anywhere, so that no preflight has to allow it."""
+_ABSENT = {404, 405, 501}
+"""Answers of an endpoint that the service does not have: a cache is none that it needs."""
 
 
 def cors_is_an_allow_list(exposed: History) -> Verdict:
@@ -15,12 +17,20 @@ def cors_is_an_allow_list(exposed: History) -> Verdict:
     variable = exposed.contract.origin.variable
     own = [one for one in asked if one.request.label in {_REQUEST + CONFIGURED, _PREFLIGHT + CONFIGURED}]
     foreign = sorted((one for one in asked if one not in own), key=_plainness)
+    absent = {(one.request.method, one.request.path) for one in own if one.status in _ABSENT}
+    own = [one for one in own if _asked_for(one) not in absent]
     verdict = all_of(
         [*(_kept_out(one, variable) for one in foreign), *(_let_in(one, variable) for one in own)]
     )
     origins = len({one.request.headers["origin"] for one in own})
     kinds = len({one.request.headers["origin"] for one in foreign})
     return in_short(verdict, f"the {origins} configured origins are let in, {kinds} foreign ones are not")
+
+
+def _asked_for(exchange: Exchange) -> tuple[str, str]:
+    """Return the method and path that a request is about, or a preflight asks for."""
+    request = exchange.request
+    return request.headers.get("access-control-request-method", request.method), request.path
 
 
 def _plainness(exchange: Exchange) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 # What is written where a value has to be put in: by marks, or by having nothing in it.
 _MARKED = re.compile(
     r"^n/?a$|^(vault|op|ssm|sops|file)://?|<[^<>]+>|\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|^\{.*\}$|^\[.*\]$|^\$[A-Z_]+$|^%\w+%$|^@\w+@$|^__\w+__$"
-    r"|\.\.\.|…|\*{3,}|(?<![^\W_])x{3,}(?![^\W_])",
+    r"|\bnot[\W_]?for[\W_]?prod|\.\.\.|…|\*{3,}|(?<![^\W_])x{3,}(?![^\W_])",
     re.IGNORECASE,
 )
 _VOCABULARY = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """Judges starts that must fail: by themselves, in time, with a code other than 0, naming the variable."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from chaos.history import Exited, History, Launched, Log, Ready
 from exercises.exam.ex1_secure_configuration import starts
@@ -10,14 +10,25 @@ KILLED = "killed by the lab"
 
 
 def needs_its_key(exposed: History) -> Verdict:
-    variable = starts.key_variable(exposed.contract)
-    return _refused(exposed, starts.missing_key(exposed.contract), [variable])
+    contract = exposed.contract
+    missing = starts.missing_key(contract)
+    return all_of(
+        [
+            _refused(exposed, missing, [starts.key_variable(contract)]),
+            *_refused_elsewhere(exposed, lambda instance: instance.startswith(missing)),
+        ]
+    )
 
 
 def refuses_insecure_keys(exposed: History) -> Verdict:
     variable = starts.key_variable(exposed.contract)
     instances = starts.published_names(exposed.contract)
-    verdict = all_of(_refused(exposed, instance, [variable]) for instance in instances)
+    verdict = all_of(
+        [
+            *(_refused(exposed, instance, [variable]) for instance in instances),
+            *_refused_elsewhere(exposed, lambda instance: "=" in instance),
+        ]
+    )
     return in_short(verdict, f"{len(instances)} insecure keys, all refused by name")
 
 
@@ -39,6 +50,17 @@ def refuses_malformed_values(exposed: History) -> Verdict:
         return not_judged("the grader did not try every variable")
     verdict = all_of(_refused(exposed, name, starts.named_in(name, wanted)) for name in groups)
     return in_short(verdict, f"bad values of {len(wanted)} variables, all refused by name")
+
+
+def _refused_elsewhere(history: History, is_meant: Callable[[str], bool]) -> Iterator[Verdict]:
+    """Judge instances for which other variables were forgotten too; the service may name those instead."""
+    contract = history.contract
+    if not starts.elsewhere(contract):
+        return
+    named = [starts.key_variable(contract), *starts.elsewhere(contract)]
+    for instance in starts.keys_elsewhere(contract):
+        if is_meant(instance):
+            yield _refused(history, instance, named)
 
 
 def _instances(history: History) -> list[str]:

@@ -32,7 +32,13 @@ class Attempts:
         for kind, make in self._lab.vary(starts.LONGER_KEYS):
             key = make(self._lab.choose)
             keys[starts.longer_key(self._lab.contract, kind, key)] = key
-        await asyncio.gather(*(self._attempt(name, {self._key: key}) for name, key in keys.items()))
+        contract = self._lab.contract
+        elsewhere = starts.elsewhere(contract)
+        forgotten = starts.keys_elsewhere(contract) if elsewhere else {}
+        await asyncio.gather(
+            *(self._attempt(name, {self._key: key}) for name, key in keys.items()),
+            *(self._attempt(name, {**elsewhere, self._key: key}) for name, key in forgotten.items()),
+        )
 
     async def with_bad_values(self) -> None:
         """Start without the key and with one bad value, then with several, until each has been named or accepted.

@@ -113,6 +113,25 @@ def missing_key(contract: Contract) -> str:
     return f"no {key_variable(contract)}"
 
 
+def elsewhere(contract: Contract) -> dict[str, str | None]:
+    """Return the environment of somebody who has forgotten what is the same for all instances, such as ENVIRONMENT."""
+    return dict.fromkeys(contract.variables, None)
+
+
+def named_elsewhere(contract: Contract, instance: str) -> str:
+    """Return the name of the instance that meets the same as another one, with these variables forgotten too."""
+    return f"{instance} and no {', '.join(elsewhere(contract))}"
+
+
+def keys_elsewhere(contract: Contract) -> dict[str, str | None]:
+    """Return keys that are refused whatever is forgotten, by the names of the instances that get them."""
+    key = key_variable(contract)
+    return {
+        named_elsewhere(contract, missing_key(contract)): None,
+        named_elsewhere(contract, f"{key}={WELL_KNOWN_WORDS[1]}"): WELL_KNOWN_WORDS[1],
+    }
+
+
 def published_keys(contract: Contract, secrets: Mapping[str, str]) -> dict[str, str]:
     """Return insecure keys that every run tries, by the names of the instances that get them."""
     short = secrets[TOKEN_KEY][: MINIMUM_LENGTH - 1]

@@ -52,7 +52,7 @@ def _is_id(value: Any) -> bool:
         isinstance(value, str | int)
         and len(text) >= _MIN_ID_LENGTH
         and any(char.isdigit() for char in text)
-        and bool(set(text) - {"0", "-"})
+        and bool(set(text) - {"0", "-", "x"})
     )
 
 

@@ -66,6 +66,26 @@ def test_cors_passes_any_good_preflight(preflight: int) -> None:
     assert checks.cors_is_an_allow_list(_origins({}, preflight=preflight)).passed
 
 
+def test_cors_asks_for_no_preflight_of_an_endpoint_that_is_not_there() -> None:
+    story = Story("exposed")
+    for status in (405, 404):
+        for origin in CONFIGURED:
+            headers = {"origin": origin}
+            story.answer(
+                story.ask("origin: configured", path="/llm/cache/clear", method="DELETE", headers=headers),
+                status,
+            )
+            headers |= {"access-control-request-method": "DELETE", **ASKED}
+            story.answer(
+                story.ask(
+                    "preflight: configured", path="/llm/cache/clear", method="OPTIONS", headers=headers
+                ),
+                status,
+            )
+
+    assert checks.cors_is_an_allow_list(story.end()).passed
+
+
 def test_cors_does_not_judge_the_headers_of_an_error() -> None:
     history = _origins({axes.CONFIGURED: NOTHING}, status=500, preflight=0)
 

@@ -3,6 +3,15 @@ import pytest
 from exercises.exam.ex1_secure_configuration.placeholders import is_placeholder, random_part
 
 PLACEHOLDERS = [
+    "to_be_changed",
+    "to-be-filled",
+    "TO_BE_REPLACED",
+    "DO_NOT_COMMIT",
+    "not-for-production",
+    "NOT_FOR_PROD",
+    "stored-in-secrets-manager",
+    "put-48-random-hex-digits-here",
+    "random-48-hex-string",
     "à remplir",
     "run: openssl rand -hex 32",
     "op://team/api/password",
@@ -121,6 +130,9 @@ WORKING = [
     "love-your-dog-77",
     "Set4Life!",
     "here2stay99",
+    "manager",
+    "Manager2024!",
+    "committed2024",
 ]
 
 

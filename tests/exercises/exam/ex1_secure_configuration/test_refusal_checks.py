@@ -1,5 +1,5 @@
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -12,6 +12,7 @@ from tests.lab.story import Story
 SECRETS = CONTRACT.draw(random.Random(1))
 MISSING_KEY = starts.missing_key(CONTRACT)
 PUBLISHED = starts.published_names(CONTRACT)
+ELSEWHERE = tuple(starts.keys_elsewhere(CONTRACT))
 LONGER = tuple(starts.longer_key(CONTRACT, kind, "secret0") for kind in starts.LONGER_KEYS.values)
 ROWS = {starts.group(row): list(row) for row in starts.rows(CONTRACT, SECRETS, random.Random(1).choice)}
 
@@ -35,7 +36,7 @@ def _told(
     story = Story("exposed", started=False)
     story.now = usual
     story.add(Ready())
-    keys = (MISSING_KEY, *PUBLISHED, *LONGER)
+    keys = (MISSING_KEY, *PUBLISHED, *ELSEWHERE, *LONGER)
     variables = {**{key: ["JWT_SECRET_KEY"] for key in keys}, **ROWS}
     for instance, named in variables.items():
         _start(story, instance, *((outcomes or {}).get(instance) or _refusal(*named)), after=after)
@@ -72,6 +73,18 @@ def test_the_variable_may_be_named_in_the_service_s_own_words(text: str) -> None
     refusal = _refusal("JWT_SECRET_KEY", text=text)
 
     assert checks.needs_its_key(_told({MISSING_KEY: refusal})).passed
+
+
+@pytest.mark.parametrize("judge", [checks.needs_its_key, checks.refuses_insecure_keys])
+def test_a_key_is_refused_where_the_environment_is_not_named_either(
+    judge: Callable[[History], Verdict],
+) -> None:
+    assert judge(_told({instance: _refusal("ENVIRONMENT") for instance in ELSEWHERE})).passed
+
+    verdict = judge(_told({instance: [Ready()] for instance in ELSEWHERE}))
+
+    assert verdict.status == "failed"
+    assert "and no ENVIRONMENT" in verdict.expected
 
 
 BAD_STARTS = [
@@ -160,7 +173,8 @@ def test_an_instance_that_was_not_started_is_not_judged() -> None:
 def test_the_last_start_counts_where_the_port_was_lost_to_another_program() -> None:
     story = Story("exposed")
     _start(story, MISSING_KEY, Log(stream="stderr", text="address already in use"), Exited(code=1))
-    _start(story, MISSING_KEY, *_refusal("JWT_SECRET_KEY"))
+    for instance in (MISSING_KEY, *ELSEWHERE):
+        _start(story, instance, *_refusal("JWT_SECRET_KEY"))
 
     assert checks.needs_its_key(story.end()).passed
 

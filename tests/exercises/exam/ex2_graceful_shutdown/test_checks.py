@@ -710,6 +710,7 @@ def _says_so(*lines: str, before: bool = False) -> Verdict:
         '{"message": "stopping", "request_id": "-"}',
         '{"message": "Waiting for application shutdown.", "request_id": "startup"}',
         '{"message": "exiting", "trace_id": "00000000000000000000000000000000"}',
+        '{"message": "exiting", "trace_id": "0x00000000000000000000000000000000"}',
         "[2026-11-27 00:31:12 +0000] [7] [INFO] Handling signal: term",
         '{"event": "closed http client"}',
         '{"message": "2 connections to the upstreams are closed"}',
