@@ -114,7 +114,7 @@ async def sandbox(
                 workdir=root / "repository" / start.cwd,
                 package=None if plain.package is None else root / plain.package.relative_to(folder),
                 folder=folder,
-                box=Box(bubblewrap, settings, readable, (folder,), links, temporary=folder / "tmp"),
+                box=Box(bubblewrap, settings, readable, (folder,), links),
                 services=inside.services,
                 address=inside.address_of_services,
                 ports=ports,

@@ -49,9 +49,7 @@ def find_bubblewrap() -> Path | None:
 class Box:
     """What a program in a box may read (`readable`) and write (`writable`).
 
-    `settings` holds its own files of /etc, `links` are symbolic ones outside of these folders, with what they lead to. It
-    has a /dev/shm of its own, in memory and small, and so it has a /tmp and a /var/tmp, unless these are to lead to the
-    folder `temporary`, one of those that it may write.
+    `settings` holds its own files of /etc, `links` are symbolic ones outside of these folders, with what they lead to. It has a /tmp, a /var/tmp and a /dev/shm of its own, in memory and small.
     What it may write lies in no folder that it may write itself: else it could put a link there, and the next box would
     have what that leads to.
     """
@@ -61,7 +59,6 @@ class Box:
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
     links: tuple[tuple[Path, Path], ...] = ()
-    temporary: Path | None = None
 
     def words(self, workdir: Path, *, network: bool) -> list[str]:
         """Return the words to put before a command. Without `network` it has a loopback of its own alone."""
@@ -81,7 +78,7 @@ class Box:
             ),
             *("--proc", "/proc", "--dev", "/dev"),
             *("--size", str(TMP_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
-            *(word for folder in _TEMPORARY for word in self._temporary_folder(folder)),
+            *(word for folder in _TEMPORARY for word in ("--size", str(TMP_BYTES), "--tmpfs", folder)),
             *_bind("--ro-bind-try", _KERNEL_SETTINGS),
             *_bind("--ro-bind", self.readable),
             *_bind("--bind", self.writable),
@@ -92,12 +89,6 @@ class Box:
             ),
             *("--remount-ro", "/", "--chdir", str(workdir), "--"),
         ]
-
-    def _temporary_folder(self, folder: str) -> tuple[str, ...]:
-        # A link is followed inside of the box: what somebody puts in the place of its folder leads nowhere else.
-        if self.temporary is not None:
-            return ("--symlink", str(self.temporary), folder)
-        return ("--size", str(TMP_BYTES), "--tmpfs", folder)
 
     def _missing_links(self) -> Iterator[tuple[Path, Path]]:
         there = (*map(Path, _SYSTEM), Path("/etc"), *self.readable, *self.writable)
