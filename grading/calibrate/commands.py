@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from grading.calibrate.busy import busy_loops
-from grading.calibrate.corpus import ROOT, Case, Corpus, sample
-from grading.calibrate.document import DOCUMENT, document, latest
+from grading.calibrate.corpus import Case, Corpus, sample
+from grading.calibrate.document import document, latest
 from grading.calibrate.generated.cases import GENERATED, cases
 from grading.calibrate.generated.section import line
 from grading.calibrate.generated.starts import stillborn
@@ -59,7 +59,9 @@ def calibrate(
             "--out", help="Folder of the outcomes. Cases whose outcomes are there are not run again."
         ),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help=f"Write {DOCUMENT}.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the assessment's page CALIBRATION.md.")
+    ] = False,
     generated: Annotated[
         bool,
         typer.Option(
@@ -116,7 +118,7 @@ def calibrate(
         machine_made = cases(places)
         made = (machine_made, latest(journals[True], machine_made))
         page = document(places.cases(), journals[False], assessment.exercises, made)
-        (ROOT / DOCUMENT).write_text(page, encoding="utf-8")
+        places.page.write_text(page, encoding="utf-8")
     raise typer.Exit(0 if all(_is_right(case, journal) for case in chosen) else 1)
 
 

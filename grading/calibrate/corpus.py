@@ -146,6 +146,12 @@ class Corpus:
     submitted: tuple[str, ...]
     added: Path | None = None
 
+    @property
+    def page(self) -> Path:
+        """What the runs of its cases have shown, for readers. The exam's page is one of the course's."""
+        is_exams = self.folder.name == CALIBRATION
+        return (self.folder.parent / "docs" if is_exams else self.folder) / "CALIBRATION.md"
+
     @classmethod
     def of(cls, assessment: Assessment, root: Path = ROOT) -> "Corpus":
         """Return the corpus of an assessment in the repository at `root`."""

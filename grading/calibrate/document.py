@@ -1,4 +1,4 @@
-"""docs/CALIBRATION.md: what the calibration has shown, failures and what was not run included."""
+"""The page CALIBRATION.md of an assessment: what the calibration has shown, failures and what was not run included."""
 
 import os
 import platform
@@ -13,7 +13,6 @@ from grading.calibrate.outcome import Journal, Outcome
 from grading.calibrate.tally import Accuracy, accuracies, as_expected, caught, flakes
 from lab.exercise import Exercise
 
-DOCUMENT = "docs/CALIBRATION.md"
 KINDS: Mapping[Kind, str] = {
     "reference": "the reference solution",
     "mutant": "mutants written by hand",
@@ -27,6 +26,7 @@ ROUND_COLUMNS = (
     "services in",
     "busy loops beside",
     "cases",
+    "graded in whole",
     "as expected",
     "verdicts",
     "unexpected",
@@ -40,7 +40,7 @@ NONE: Generated = ((), ())
 
 
 def newest(journal: Journal, case: Case) -> Outcome | None:
-    """Return the run of a case that tells most: of the present code, of the whole exam, and the latest, in that order."""
+    """Return the run of a case that tells most: of the present code, of the whole assessment, and the latest, in that order."""
     fingerprint = case.fingerprint()
     return max(
         journal.of(case.name),
@@ -103,7 +103,7 @@ def _summary(corpus: Sequence[Case], runs: Sequence[Run], count: int, generated:
             "",
             f"Last run {day} on {os.cpu_count()} cores, {platform.system()}.",
             f"{len(runs)} of {len(corpus)} cases were run, and {right} of them came out as expected in every verdict.",
-            f"{whole} were graded in the whole exam, the others (`--quick`) in the exercises that the fault is about.",
+            f"{whole} were graded in whole, the others (`--quick`) in the exercises that the fault is about.",
             f"{stale} of the runs are of an earlier state of the code.",
             "",
             "| cases | in the corpus | run | as expected |",
@@ -117,34 +117,34 @@ def _summary(corpus: Sequence[Case], runs: Sequence[Run], count: int, generated:
 
 
 def _rounds(every: Iterable[Run], count: int) -> str:
-    """Tell of repeated runs of the whole exam: the n-th of each case, under the same conditions, make up a round."""
+    """Tell of repeated runs: the n-th of each case, under the same conditions, make up a round."""
     rounds: dict[tuple[str, int, int], list[Run]] = {}
     seen: Counter[tuple[str, str, int]] = Counter()
     for case, outcome in every:
-        if len(outcome.exercises) == count:
-            seen[case.name, outcome.runtime, outcome.busy] += 1
-            number = seen[case.name, outcome.runtime, outcome.busy]
-            rounds.setdefault((outcome.runtime, outcome.busy, number), []).append((case, outcome))
+        seen[case.name, outcome.runtime, outcome.busy] += 1
+        number = seen[case.name, outcome.runtime, outcome.busy]
+        rounds.setdefault((outcome.runtime, outcome.busy, number), []).append((case, outcome))
     rows = [
-        _round(runtime, busy, rounds[runtime, busy, number])
+        _round(runtime, busy, rounds[runtime, busy, number], count)
         for runtime, busy, number in sorted(rounds, reverse=True)
     ]
     if not rows:
         return ""
     head = f"| {' | '.join(ROUND_COLUMNS)} |"
     rule = "|" + "---|" * len(ROUND_COLUMNS)
-    return "\n".join(["## Rounds of the whole exam", "", head, rule, *sorted(rows)])
+    return "\n".join(["## Rounds", "", head, rule, *sorted(rows)])
 
 
-def _round(runtime: str, busy: int, runs: Sequence[Run]) -> str:
+def _round(runtime: str, busy: int, runs: Sequence[Run], count: int) -> str:
     begun = min(outcome.started for _, outcome in runs)[:16].replace("T", " ")
     right = sum(as_expected(case, outcome) for case, outcome in runs)
     verdicts = sum(len(outcome.verdicts) for _, outcome in runs)
     wrong = sum(len(surprises(case, outcome)) for case, outcome in runs)
     again = sum(bool(outcome.repeated) for _, outcome in runs)
     seconds = median(outcome.seconds for _, outcome in runs)
+    whole = sum(len(outcome.exercises) == count for _, outcome in runs)
     kind = {"process": "processes", "sandbox": "boxes", "docker": "containers"}[runtime]
-    cells = [begun, kind, busy, len(runs), right, verdicts, wrong, again, f"{seconds:.0f}"]
+    cells = [begun, kind, busy, len(runs), whole, right, verdicts, wrong, again, f"{seconds:.0f}"]
     return f"| {' | '.join(map(str, cells))} |"
 
 
@@ -184,7 +184,7 @@ def _baseline(runs: Sequence[Run]) -> str:
         [
             "## Beside a smoke script",
             "",
-            "Such exams are usually verified by a script that asks whether the service is up, whether a request is",
+            "Such assessments are usually verified by a script that asks whether the service is up, whether a request is",
             'answered with 200, and whether the log has the word "retry". It is given the logs of all experiments here;',
             f"{len(told)} mutants were run with an experiment in which the model fails.",
             "",

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from exercises.catalogue import NAMES, assessment
-from grading.calibrate.corpus import Case, Corpus, sample
+from grading.calibrate.corpus import ROOT, Case, Corpus, sample
 from grading.calibrate.files import Change, StaleChangeError, apply
 from grading.errors import UsageError
 from tests.exam import EXAM
@@ -159,6 +159,13 @@ def test_a_sample_is_spread_over_exercises_and_kinds() -> None:
     assert about == {1, 2, 3, 4, 5, 6}
     assert sample(CORPUS, len(CORPUS)) == tuple(sorted(CORPUS, key=sample(CORPUS, len(CORPUS)).index))
     assert sample(CORPUS, 0) == ()
+
+
+def test_every_assessment_has_a_page_of_its_own() -> None:
+    pages = [Corpus.of(assessment(name)).page.relative_to(ROOT) for name in NAMES]
+
+    assert Path("docs/CALIBRATION.md") in pages
+    assert len(set(pages)) == len(NAMES)
 
 
 def test_without_a_corpus_there_is_nothing_to_calibrate(tmp_path: Path) -> None:

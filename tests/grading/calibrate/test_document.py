@@ -124,7 +124,7 @@ def test_rounds_are_told_by_their_conditions(tmp_path: Path) -> None:
     page = document([MUTANT], journal, EXAM.exercises)
 
     count = len(NUMBERS)
-    assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
-    assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 0 | {count} | 1 | 0 | 35 |" in page
-    assert f"| 2026-01-01 00:00 | processes | 2 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
-    assert f"| 2026-01-01 00:00 | boxes | 0 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
+    assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
+    assert f"| 2026-01-01 00:00 | processes | 0 | 1 | 1 | 0 | {count} | 1 | 0 | 35 |" in page
+    assert f"| 2026-01-01 00:00 | processes | 2 | 1 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
+    assert f"| 2026-01-01 00:00 | boxes | 0 | 1 | 1 | 1 | {count} | 0 | 0 | 35 |" in page
