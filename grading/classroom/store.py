@@ -178,7 +178,7 @@ class Store:
             return False
         folder = self.folder(record.id)
         last = read_record(folder)
-        if last and last.run >= record.run:
+        if last and _supersedes(last, record):
             remove_tree(draft)
         elif last and last.graded and not record.graded and last.request == record.request:
             remark = f"Run {record.run} could not grade it again: {record.reason}"
@@ -246,6 +246,14 @@ def write_whole(path: Path, text: str) -> None:
         raise MachineError(
             f"{path} cannot be written ({error.strerror}); make room, and run the same command again."
         ) from error
+
+
+def _supersedes(last: Record, record: Record) -> bool:
+    """Whether a student's last grading is a later one, or one of the same run for the same request.
+
+    A run that was interrupted can go on with another request, such as another deadline.
+    """
+    return last.run > record.run or (last.run, last.request) == (record.run, record.request)
 
 
 def _report(folder: Path) -> Report:

@@ -95,6 +95,24 @@ def test_a_student_graded_twice_in_a_run_counts_once(tmp_path: Path) -> None:
         assert names(tmp_path) == {"s1"}
 
 
+def test_a_run_that_goes_on_with_another_request_counts(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        store.take(write_draft(store, 70))
+        store.take(write_draft(store, 80, request="with a deadline"))
+        store.take(write_draft(store, 90, request="with a deadline"))
+
+        assert (record(store).points, record(store).request) == (80, "with a deadline")
+        assert names(tmp_path) == {"s1"}
+
+
+def test_a_draft_of_an_earlier_run_takes_the_place_of_no_later_one(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        store.take(write_draft(store, 80, run=2))
+        store.take(write_draft(store, 70, request="another"))
+
+        assert record(store).points == 80
+
+
 def test_a_failed_regrade_costs_no_grade(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         store.take(write_draft(store, 70))
