@@ -228,7 +228,13 @@ def _final(verdict: Verdict, histories: Collection[History], every: Iterable[His
 
 
 def _was_held_up(verdict: Verdict, histories: Collection[History]) -> bool:
-    """Whether the machine may have left this open: a check says so, or the lab had no processor time when a part failed."""
+    """Whether a lack of processor time may have left this open: a check says so, or a part failed while the lab had none.
+
+    A port that another program has taken is no matter of processor time.
+    """
+    taken = [control.port_taken(history) for history in histories]
+    if any(event in taken for event in verdict.evidence):
+        return False
     if verdict.blame == "machine":
         return any(history.of(Stall) for history in histories)
     return max(map(starved, histories)) >= STARVED_SECONDS

@@ -20,6 +20,7 @@ from chaos.history import (
     Overran,
     Ready,
     Reply,
+    Signalled,
     Skipped,
 )
 from chaos.keys import answer_code
@@ -42,7 +43,7 @@ _USAGE_CODE = 2
 """With this code programs exit that miss an option or do not know one."""
 _USAGE_HELP = "code 2 is often about options, and only known servers have `--host` and `--port` added"
 PORT_TAKEN = "address already in use"
-"""What a server says, among other words, that cannot bind its port."""
+"""Part of what a server prints that cannot bind its port."""
 
 
 def problem(history: History, need: Need = "answer") -> Verdict | None:
@@ -95,20 +96,28 @@ def log_tail(history: History, lines: int = LOG_LINES) -> list[str]:
     return [event.text for event in history.instance().of(Log)[-lines:]]
 
 
-def _port_taken(history: History) -> Exited | None:
-    """Return the exit of a service that could not bind its port, whatever answered there instead."""
-    exited = history.of(Exited)
-    launched = history.of(Launched)
+def port_taken(history: History) -> Exited | None:
+    """Return the exit of a service that could not bind its port, whatever answered there instead; None if it could.
+
+    A service can say of another address that it is in use, and go on. It then does not exit before the lab ends it, or
+    one of the lab's prompts has come through it.
+    """
+    own = history.instance()
+    exited, launched = own.of(Exited), own.of(Launched)
     if not exited or not launched or exited[-1].cause or exited[-1].t < launched[-1].t:
         return None
-    lines = (event.text.lower() for event in history.of(Log) if event.t >= launched[-1].t)
-    return exited[-1] if any(PORT_TAKEN in line for line in lines) else None
+    since = History(event for event in own.events if event.t >= launched[-1].t)
+    if any(event.t <= exited[-1].t for event in since.of(Signalled)):
+        return None
+    if any(call.key for call in since.of(Call)):
+        return None
+    return exited[-1] if any(PORT_TAKEN in event.text.lower() for event in since.of(Log)) else None
 
 
 def _not_started(history: History) -> Verdict | None:
     path = history.contract.endpoints["alive"]
     expected = f"the service starts and answers GET {path} within 60 s"
-    if taken := _port_taken(history):
+    if taken := port_taken(history):
         return _not_bound(history, taken)
     if history.of(Ready):
         return None

@@ -436,10 +436,12 @@ def test_a_check_that_trips_over_the_same_submission_twice_is_its_failure() -> N
     assert "KeyError" in reason
 
 
-def test_a_port_that_is_taken_twice_is_the_submissions_failure() -> None:
-    story = Story("hang")
+@pytest.mark.parametrize("stalled", [0.0, 5.0])
+def test_a_port_that_is_taken_twice_is_the_submissions_failure(stalled: float) -> None:
+    story = Story("hang", started=False)
+    story.now = 10.0
     story.crash(1, "[Errno 98] address already in use")
-    history = story.end()
+    history = held_up(story.end(), 9.0, stalled) if stalled else story.end()
 
     assert verdict_on(history)[:2] == ("not judged", "machine")
     assert verdict_on(second(history))[:2] == ("failed", "submission")

@@ -1,6 +1,6 @@
 import pytest
 
-from chaos.history import Call, Failure, HarnessFault, Launched, Phase, Ready, Reply, Skipped
+from chaos.history import Call, Failure, HarnessFault, Launched, Phase, Ready, Reply, Signalled, Skipped
 from lab import control
 from tests.lab.story import Story
 
@@ -50,6 +50,35 @@ def test_a_service_that_lost_its_port_to_another_program_is_not_judged() -> None
 
     assert verdict
     assert (verdict.status, verdict.blame) == ("not judged", "machine")
+
+
+def _not_bound(story: Story) -> bool:
+    return control.port_taken(story.end()) is not None
+
+
+def test_a_service_that_the_lab_has_ended_had_its_port() -> None:
+    story = _started()
+    story.log("metrics port 9090 not opened: [Errno 98] Address already in use")
+    story.add(Signalled(signal="SIGTERM"))
+    story.crash(0)
+
+    assert not _not_bound(story)
+
+
+def test_a_service_that_exits_before_the_lab_ends_it_may_have_had_no_port() -> None:
+    story = _started()
+    story.crash(1, BIND_ERROR)
+    story.now = 2.0
+    story.add(Signalled(signal="SIGTERM"))
+
+    assert _not_bound(story)
+
+
+def test_a_service_that_a_prompt_has_come_through_had_its_port() -> None:
+    story = Story()
+    story.crash(1, "metrics port 9090 not opened: [Errno 98] Address already in use")
+
+    assert not _not_bound(story)
 
 
 def test_a_service_that_lost_its_first_port_is_judged_on_its_second() -> None:
