@@ -181,7 +181,7 @@ def read_roster(path: Path, *, deadline: datetime | None = None, late: LateRule 
         )
         for one in found.students
     )
-    return Roster(tuple(students), late, tuple(found.remarks))
+    return Roster(tuple(students), late, (*found.remarks, *_shared_addresses(found.students)))
 
 
 def _place(repository: str, folder: Path) -> str:
@@ -284,11 +284,22 @@ def _add(values: Mapping[str, Any], place: str, found: _Findings) -> None:
     except ValidationError as error:
         found.problems.append(f"{place}: {'; '.join(_told(error))}")
         return
-    if student.id in found.places:
-        found.problems.append(f"{place}: the id {student.id} is that of {found.places[student.id]}")
+    if other := found.places.get(student.id.casefold()):
+        # Course tools and some file systems do not tell capitals from small letters.
+        found.problems.append(f"{place}: the id {student.id} is that of {other}")
         return
-    found.places[student.id] = place
+    found.places[student.id.casefold()] = place
     found.students.append(student)
+
+
+def _shared_addresses(students: Sequence[Student]) -> Iterator[str]:
+    owners: dict[str, list[str]] = {}
+    for one in students:
+        if one.email:
+            owners.setdefault(one.email.casefold(), []).append(one.id)
+    for address, ids in owners.items():
+        if len(ids) > 1:
+            yield f"{', '.join(ids)} have the same e-mail address {address}: no gradebook is matched by it."
 
 
 def _told(error: ValidationError) -> Iterator[str]:

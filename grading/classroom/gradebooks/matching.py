@@ -1,29 +1,33 @@
 """Which row of a course tool's export is which student of the roster."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
+from grading.classroom.gradebooks.names import comparable, comparable_name
 from grading.classroom.grades import Grade
 from lab.reading import excerpt
-
-T = TypeVar("T")
 
 MOST_NAMED = 10
 """Students that a remark names."""
 
+Row = Mapping[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Rows with their grades, in the order of the export; `strangers` are rows of nobody, `missing` students without one."""
+    """Rows with their grades, in the order of the export.
 
-    pairs: tuple[tuple[Mapping[str, str], Grade], ...]
+    `strangers` are rows of nobody, `missing` students without a row. `shared` are the ids, e-mail addresses and names
+    that could not match these, because several rows or students have them.
+    """
+
+    pairs: tuple[tuple[Row, Grade], ...]
     strangers: tuple[str, ...]
     missing: tuple[str, ...]
+    shared: tuple[str, ...]
 
     def remarks(self, tool: str) -> list[str]:
-        """Say who is in one of the two lists only."""
+        """Say who is in one of the two lists only, and what more than one has."""
         found = []
         if self.strangers:
             found.append(
@@ -31,43 +35,60 @@ class Matching:
             )
         if self.missing:
             found.append(f"The roster has students who are not in {tool}'s export: {_listed(self.missing)}.")
+        if self.shared:
+            found.append(f"More than one student has these, so they match nobody: {_listed(self.shared)}.")
         return found
 
 
-def match(
-    rows: Sequence[Mapping[str, str]], grades: Sequence[Grade], ids: Sequence[str], name: str
-) -> Matching:
-    """Match rows with students: by the columns `ids`, one after the other, or else by a name that only one has.
+def match(rows: Sequence[Row], grades: Sequence[Grade], ids: Sequence[str], name: str) -> Matching:
+    """Match rows with students: by the roster's ids in each of the columns `ids`, then by e-mail addresses, then by names.
 
-    A cell of these columns may hold the roster's id or e-mail address.
+    The whole export is searched for one kind of key before the next, so that a weaker one takes no row from a stronger
+    one. A key that several rows or several students have matches nobody.
     """
+    matched: dict[int, int] = {}
+    shared: dict[str, list[int]] = {}
+    for row_keys, grade_keys in _passes(rows, grades, ids, name):
+        owners = _places(grade_keys)
+        for key, places in _places(row_keys).items():
+            if len(places) == len(owners.get(key, [])) == 1:
+                [place], [owner] = places, owners[key]
+                if place not in matched and owner not in matched.values():
+                    matched[place] = owner
+            elif key in owners:
+                shared[key] = places
+    return Matching(
+        pairs=tuple((rows[place], grades[matched[place]]) for place in sorted(matched)),
+        strangers=tuple(_told(row, ids, name) for place, row in enumerate(rows) if place not in matched),
+        missing=tuple(one.student.id for owner, one in enumerate(grades) if owner not in matched.values()),
+        shared=tuple(key for key, places in shared.items() if not matched.keys() >= set(places)),
+    )
+
+
+def _passes(
+    rows: Sequence[Row], grades: Sequence[Grade], ids: Sequence[str], name: str
+) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the keys of all rows and of all students that are to be compared, the surest first."""
     keys: list[Callable[[Grade], str]] = [lambda one: one.student.id, lambda one: one.student.email]
-    by_id = {key(one).casefold(): one for key in keys for one in grades if key(one)}
-    names = _unique([one.student.name.casefold() for one in grades], list(grades))
-    row_names = _unique([row.get(name, "").strip().casefold() for row in rows], list(range(len(rows))))
-    pairs, strangers = [], []
-    taken: set[str] = set()
-    for place, row in enumerate(rows):
-        cells = [row.get(column, "").strip().casefold() for column in ids]
-        found = next((by_id[cell] for cell in cells if cell in by_id), None)
-        own_name = row.get(name, "").strip().casefold()
-        if found is None and row_names.get(own_name) == place:
-            found = names.get(own_name)
-        if found is None or found.student.id in taken:
-            strangers.append(_told(row, ids, name))
-        else:
-            taken.add(found.student.id)
-            pairs.append((row, found))
-    missing = tuple(one.student.id for one in grades if one.student.id not in taken)
-    return Matching(tuple(pairs), tuple(strangers), missing)
+    for key in keys:
+        for column in ids:
+            yield [comparable(row.get(column, "")) for row in rows], [comparable(key(one)) for one in grades]
+    yield (
+        [comparable_name(row.get(name, "")) for row in rows],
+        [comparable_name(one.student.name) for one in grades],
+    )
 
 
-def _unique(keys: Sequence[str], values: Sequence[T]) -> dict[str, T]:
-    counts = Counter(keys)
-    return {key: value for key, value in zip(keys, values, strict=True) if counts[key] == 1}
+def _places(keys: Sequence[str]) -> dict[str, list[int]]:
+    """Return where each key stands; an empty one is none."""
+    places: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        if key:
+            places.setdefault(key, []).append(place)
+    return places
 
 
-def _told(row: Mapping[str, str], ids: Sequence[str], name: str) -> str:
+def _told(row: Row, ids: Sequence[str], name: str) -> str:
     named = next(
         (cell for column in (*ids, name) if (cell := row.get(column, "").strip())), "a row without a name"
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from grading.classroom.gradebooks.names import split_name
 from grading.classroom.gradebooks.table import Row, guard, number, write
 from grading.classroom.grades import Grade
 
@@ -34,15 +35,6 @@ def _row(grade: Grade, assignment: str) -> Row:
         "score": number(grade.points),
         "max_score": number(grade.max_points),
     }
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Return first and last name of `Ada Lovelace` or `Lovelace, Ada`."""
-    last, comma, first = name.partition(",")
-    if comma:
-        return first.strip(), last.strip()
-    first, _, last = name.rpartition(" ")
-    return first, last
 
 
 def _time(value: datetime | None) -> str:

@@ -123,6 +123,22 @@ def test_all_bad_rows_are_told_with_their_lines(tmp_path: Path) -> None:
     ]
 
 
+def test_capitals_make_no_other_id(tmp_path: Path) -> None:
+    message = refusal(tmp_path, HEADER + "ab1,Ada,ada,,,\nAB1,Bob,bob,,,\n")
+
+    assert message.splitlines()[1:] == ["  line 3: the id AB1 is that of line 2"]
+
+
+def test_an_address_that_two_students_have_is_told(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, HEADER + "s1,Ada,ada,,,team@x.org\ns2,Bob,bob,,,Team@x.org\ns3,Cy,cy,,,cy@x.org\n"
+    )
+
+    assert read_roster(path).remarks == (
+        "s1, s2 have the same e-mail address team@x.org: no gradebook is matched by it.",
+    )
+
+
 def test_bad_rows_of_a_toml_file_have_lines_too(tmp_path: Path) -> None:
     text = '[[student]]\nid = "s1"\nname = "Ada"\nrepository = "a"\n\n[[student]]\nid = 7\nrepository = "b"\n'
 

@@ -108,6 +108,54 @@ def test_a_name_is_matched_only_if_one_student_has_it(grades: list[Grade], tmp_p
 
     assert text.splitlines()[2:] == ['"Hopper, Grace",4,67.5']
     assert remarks[0] == "Canvas's export has students who are not in the roster: 1, 2."
+    assert remarks[2] == "More than one student has these, so they match nobody: ada lovelace."
+
+
+CANVAS = "Student,ID,SIS User ID,SIS Login ID,Exam (77)\n"
+
+
+@pytest.mark.parametrize(
+    ("students", "rows", "expected"),
+    [
+        pytest.param(
+            [make_grade("Ada Lovelace", 100, id="10234")],
+            '"Zed, Zoe",10234,20001,zz,\n"Lovelace, Ada",501,10234,al,\n',
+            ['"Lovelace, Ada",501,10234,al,100'],
+            id="an id of one column that a stranger has in another",
+        ),
+        pytest.param(
+            [make_grade("Jan Smith", 100, id="js1")],
+            'Jan Smith,500,js9,js9@x,\n"Smith, Jan-Erik",501,js1,js1@x,\n',
+            ['"Smith, Jan-Erik",501,js1,js1@x,100'],
+            id="a name above the row with the id",
+        ),
+        pytest.param(
+            [
+                make_grade("Ada", 100, id="a", email="team@x.org"),
+                make_grade("Bob", 20, id="b", email="team@x.org"),
+            ],
+            "Ada X,1,,team@x.org,\nBob Y,2,b,bob@x.org,\n",
+            ["Bob Y,2,b,bob@x.org,20"],
+            id="an address of two students",
+        ),
+        pytest.param(
+            [make_grade("Ada Lovelace", 100, id="gh-ada"), make_grade("de la Cruz, Ana", 80, id="gh-ana")],
+            '"Lovelace, Ada",1,77,al77,\nAna de la Cruz,2,78,ac78,\n',
+            ['"Lovelace, Ada",1,77,al77,100', "Ana de la Cruz,2,78,ac78,80"],
+            id="last and first name the other way round",
+        ),
+        pytest.param(
+            [make_grade("Jos\u00e9 N\u00fa\u00f1ez", 100, id="gh")],
+            "Jose\u0301 Nu\u0301n\u0303ez,1,77,jn,\n",
+            ["Jose\u0301 Nu\u0301n\u0303ez,1,77,jn,100"],
+            id="accents composed otherwise",
+        ),
+    ],
+)
+def test_who_is_matched(students: list[Grade], rows: str, expected: list[str], tmp_path: Path) -> None:
+    text, _ = canvas.render(students, "Exam", 100, written(tmp_path, CANVAS + rows))
+
+    assert text.splitlines()[2:] == expected
 
 
 def test_moodle_worksheet(grades: list[Grade], tmp_path: Path) -> None:
