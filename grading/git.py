@@ -96,6 +96,12 @@ class Repository:
                 return answer.stdout.decode().strip()
         return None
 
+    async def branch(self, name: str) -> str | None:
+        """Return the full name of the branch that a name stands for; None for a commit, a tag or what is unknown."""
+        words = ["rev-parse", "--symbolic-full-name", "--verify", "--quiet", "--end-of-options", name]
+        full = (await self._ask(*words)).stdout.decode().strip()
+        return full if full.startswith(("refs/heads/", "refs/remotes/")) or full == "HEAD" else None
+
     async def last_commit(self, name: str, before: int | None = None) -> tuple[str, int] | None:
         """Return the last commit of a branch, and when it was made (seconds since 1970, as its committer says).
 

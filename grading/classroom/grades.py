@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from grading.classroom.handed_in import last_moment
 from grading.classroom.record import Difference, Record, State
 from grading.classroom.roster import LateRule, Student
 from grading.classroom.store import Entry
@@ -80,6 +81,13 @@ class Grade:
         return max(reached, key=lambda name: self.mentions[name], default=NOT_PASSED)
 
     @property
+    def _counts_by_name(self) -> bool:
+        """Whether the commit is later than the last one that would count if the roster did not name it."""
+        until = last_moment(self.student, self.late_rule) if self.student.commit else None
+        committed = self.record.committed if self.record else None
+        return until is not None and committed is not None and committed > until
+
+    @property
     def remarks(self) -> str:
         """What is to be known of the grade, in a line."""
         if self.record is None:
@@ -87,6 +95,10 @@ class Grade:
         told = [self.record.reason, self.record.remark]
         if self.penalty:
             told.append(f"{describe(self.late)} late: -{self.penalty:g} points")
+        if self._counts_by_name:
+            told.append(
+                f"committed {describe(self.late)} after the deadline, and counts because the roster names it"
+            )
         return "; ".join(one for one in told if one)
 
 

@@ -1,4 +1,4 @@
-"""What of a student's repository is graded: a folder as it is, a commit, or the last commit before the deadline."""
+"""What of a student's repository is graded: a folder as it is, a commit, or a branch's last commit before the deadline."""
 
 import asyncio
 import urllib.parse
@@ -39,10 +39,11 @@ def last_moment(student: Student, late: LateRule | None) -> datetime | None:
 
 
 async def find(student: Student, until: datetime | None, workspace: Workspace) -> HandedIn:
-    """Find what a student has handed in: the commit of the roster, or the default branch's last one not after `until`.
+    """Find what a student has handed in: the last commit not after `until` of the roster's branch, or of the default one.
 
-    Nothing of the repository is run. Raises UsageError where there is no such repository or commit, SubmissionError
-    where git cannot read it, and MachineError if the network, the disk or a time limit came between.
+    A commit or tag of the roster counts whenever it was made. Nothing of the repository is run. Raises UsageError where
+    there is no such repository or commit, SubmissionError where git cannot read it, and MachineError if the network, the
+    disk or a time limit came between.
     """
     folder = _folder(student.repository)
     if folder and student.commit is None and student.deadline is None:
@@ -58,23 +59,26 @@ async def _find(
     student: Student, until: datetime | None, repository: git.Repository, *, remote: bool
 ) -> HandedIn:
     where = without_credentials(student.repository)
-    before = int(until.timestamp()) if until else None
-    found = None
-    if student.commit:
-        ref = student.commit
-        names = [f"refs/remotes/origin/{ref}", f"refs/tags/{ref}", ref] if remote else [ref]
-        if commit := await repository.resolve(*names):
-            found = await repository.last_commit(commit)
-        if found is None:
-            raise UsageError(f"{where} has no commit, branch or tag {ref}.")
-    else:
-        found = await repository.last_commit("HEAD", before)
-        if found is None and until and await repository.resolve("HEAD"):
-            raise UsageError(_NEVER.format(where, until))
-        if found is None:
-            raise UsageError(f"{where} has no commit yet; nothing was handed in.")
+    name = await _name(student.commit, repository, remote=remote) if student.commit else "HEAD"
+    if name is None:
+        raise UsageError(f"{where} has no commit, branch or tag {student.commit}.")
+    before = int(until.timestamp()) if until and await repository.branch(name) else None
+    found = await repository.last_commit(name, before)
+    if found is None and until and await repository.resolve(name):
+        raise UsageError(_NEVER.format(where, until))
+    if found is None:
+        raise UsageError(f"{where} has no commit yet; nothing was handed in.")
     commit, seconds = found
     return HandedIn(f"{student.repository}@{commit}", commit, datetime.fromtimestamp(seconds, UTC))
+
+
+async def _name(ref: str, repository: git.Repository, *, remote: bool) -> str | None:
+    """Return the name by which a repository knows a commit, branch or tag; None where it does not."""
+    names = [f"refs/remotes/origin/{ref}", f"refs/tags/{ref}", ref] if remote else [ref]
+    for name in names:
+        if await repository.resolve(name):
+            return await repository.branch(name) or name
+    return None
 
 
 def _folder(repository: str) -> Path | None:

@@ -35,6 +35,24 @@ def test_what_is_in_time_loses_nothing(late: timedelta | None) -> None:
     assert (grade.points, grade.mention, grade.remarks) == (85, "distinction", "")
 
 
+NAMED = "22 d 0 h after the deadline, and counts because the roster names it"
+
+
+@pytest.mark.parametrize(
+    ("rule", "remarks"),
+    [
+        (None, f"committed {NAMED}"),
+        (RULE.model_copy(update={"days": 7}), f"22 d 0 h late: -40 points; committed {NAMED}"),
+        (RULE.model_copy(update={"days": 30}), "22 d 0 h late: -40 points"),
+        (RULE, "22 d 0 h late: -40 points"),
+    ],
+)
+def test_a_late_commit_that_the_roster_names_is_told(rule: LateRule | None, remarks: str) -> None:
+    grade = make_grade("Ada", 85, late=timedelta(days=22), rule=rule, commit="v1.0")
+
+    assert grade.remarks == remarks
+
+
 def test_what_was_not_graded_has_no_points() -> None:
     grade = make_grade("Ada", None, late=timedelta(days=1), rule=RULE, reason="there is no folder")
 

@@ -116,6 +116,35 @@ async def test_a_commit_of_the_roster_counts_whenever_it_was_made(
     assert found.committed == NOON + HOUR
 
 
+@pytest.mark.parametrize("cloned", [False, True])
+@pytest.mark.parametrize("name", ["main", "aside", "HEAD"])
+async def test_the_deadline_counts_on_a_branch_of_the_roster(
+    name: str, *, cloned: bool, repository: Repository, commits: list[str], workspace: Workspace
+) -> None:
+    repository.git("branch", "aside")
+    repository.git("update-server-info")
+    with served(repository.root) as address:
+        place = f"{address}/.git" if cloned else repository
+        found = await find(student(place, commit=name, deadline=NOON), NOON, workspace)
+        with pytest.raises(UsageError, match="nothing was handed in"):
+            await find(student(place, commit=name, deadline=NOON), NOON - 2 * HOUR, workspace)
+
+    assert (found.commit, found.committed) == (commits[1], NOON)
+
+
+@pytest.mark.parametrize("cloned", [False, True])
+async def test_a_tag_of_the_roster_counts_whenever_it_was_made(
+    *, cloned: bool, repository: Repository, commits: list[str], workspace: Workspace
+) -> None:
+    repository.git("tag", "-a", "-m", "handed in", "v1")
+    repository.git("update-server-info")
+    with served(repository.root) as address:
+        place = f"{address}/.git" if cloned else repository
+        found = await find(student(place, commit="v1", deadline=NOON), NOON, workspace)
+
+    assert found.commit == commits[2]
+
+
 async def test_what_is_not_there_is_told(
     repository: Repository, commits: list[str], workspace: Workspace
 ) -> None:
