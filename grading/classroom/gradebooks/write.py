@@ -52,4 +52,6 @@ def write_gradebooks(run: ClassRun, grades: Sequence[Grade], exports: Exports) -
         worksheet, more = moodle.render_worksheet(grades, max_points, exports.moodle)
         write_whole(root / MOODLE_WORKSHEET, worksheet)
         remarks += more
+    else:
+        (root / MOODLE_WORKSHEET).unlink(missing_ok=True)  # it has the grades of an earlier command
     return remarks

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from grading.classroom.choice import Choice
+from grading.classroom.class_run import ClassRun, Selection
 from grading.classroom.gradebooks import canvas, moodle, nbgrader, own
 from grading.classroom.gradebooks.table import guard
+from grading.classroom.gradebooks.write import Exports, write_gradebooks
 from grading.classroom.grades import Grade
-from grading.classroom.roster import LateRule
+from grading.classroom.roster import LateRule, read_roster
+from grading.classroom.store import Store
 from grading.errors import UsageError
+from grading.runtimes import choose_runtime
 from tests.grading.classroom.samples import make_grade
+from tests.toy_class import toy
 
 EVIL = '=HYPERLINK("http://evil.example/","look")'
 
@@ -183,6 +189,23 @@ def test_moodle_worksheet(grades: list[Grade], tmp_path: Path) -> None:
     assert rows[1]["Feedback comments"] == "passed. Failed: 2.1. 1 h 0 min late: -5 points"
     assert rows[2]["Full name"] == "'=cmd()"
     assert remarks == ["Moodle's export has students who are not in the roster: s@example.org."]
+
+
+def test_a_worksheet_of_an_earlier_command_does_not_stay(grades: list[Grade], tmp_path: Path) -> None:
+    worksheet = written(
+        tmp_path, "Identifier,Full name,Grade,Last modified (grade)\nParticipant 1,Nobody,,-\n"
+    )
+    roster = tmp_path / "roster.csv"
+    roster.write_text("id,name,repository\ns1,Ada,ada\n", encoding="utf-8")
+    with Store.open(tmp_path / "results") as store:
+        run = ClassRun(read_roster(roster), Choice(toy, "toy"), choose_runtime(None), store, Selection())
+        write_gradebooks(run, grades, Exports("Exam", moodle=worksheet))
+        first = {path.name for path in store.root.glob("*.csv")}
+        write_gradebooks(run, grades, Exports("Exam"))
+        second = {path.name for path in store.root.glob("*.csv")}
+
+    assert first - second == {"moodle-worksheet.csv"}
+    assert second == {"gradebook.csv", "canvas.csv", "moodle-import.csv", "nbgrader.csv"}
 
 
 def test_moodle_import_leaves_out_who_has_no_grade(grades: list[Grade]) -> None:
