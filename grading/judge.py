@@ -41,6 +41,7 @@ BURNT_SHARE = 0.2
 START_PROCESSOR_SECONDS = 3.0
 """What an instance may use without being suspected: large libraries take seconds to import."""
 NONE_YET: Mapping[str, CriterionResult] = MappingProxyType({})
+TRIPPED = "the check could not read the history"
 STARVED_SECONDS = 2.0
 """So long the lab may have stood still in an experiment before a failure in it is the machine's as well."""
 
@@ -50,14 +51,21 @@ def judge(
     histories: Mapping[str, History],
     scoring: Scoring,
     judged: Mapping[str, CriterionResult] = NONE_YET,
+    *,
+    foreign: bool = False,
 ) -> tuple[ExerciseResult, ...]:
     """Judge exercises on the histories of their experiments, by experiment name.
 
-    `judged` are the criteria, by number, that have a verdict on the same histories already.
+    `judged` are the criteria, by number, that have a verdict on the same histories already. `foreign` are the histories
+    of another version of the grader.
     """
     return tuple(
         scoring.result(
-            exercise, [judged.get(one.number) or criterion(one, histories) for one in exercise.criteria]
+            exercise,
+            [
+                judged.get(one.number) or criterion(one, histories, foreign=foreign)
+                for one in exercise.criteria
+            ],
         )
         for exercise in exercises
     )
@@ -134,17 +142,26 @@ def so_far(one: Criterion, histories: Mapping[str, History]) -> CriterionResult:
     return result(one, _verdict(one, needed, histories), histories if one.reads_run else needed)
 
 
-def criterion(one: Criterion, histories: Mapping[str, History]) -> CriterionResult:
-    """Judge one criterion on the histories of a run."""
+def criterion(one: Criterion, histories: Mapping[str, History], *, foreign: bool = False) -> CriterionResult:
+    """Judge one criterion on the histories of a run; `foreign` ones are of another version of the grader."""
     needed = _needed(one, histories)
-    causes = [
-        histories[skipped.experiment]
-        for history in needed.values()
-        for skipped in history.of(Skipped)
-        if skipped.experiment in histories
-    ]
-    verdict = _final(_verdict(one, needed, histories), [*needed.values(), *causes], histories.values())
+    verdict = _verdict(one, needed, histories)
+    if not _is_gap(one, verdict, needed, foreign=foreign):
+        causes = [
+            histories[skipped.experiment]
+            for history in needed.values()
+            for skipped in history.of(Skipped)
+            if skipped.experiment in histories
+        ]
+        verdict = _final(verdict, [*needed.values(), *causes], histories.values())
     return result(one, verdict, histories if one.reads_run else needed)
+
+
+def _is_gap(one: Criterion, verdict: Verdict, needed: Mapping[str, History], *, foreign: bool) -> bool:
+    """Whether a criterion is open because the run that is judged was made before what it reads was recorded."""
+    if len(needed) < len(one.experiments):
+        return True
+    return foreign and verdict.status == "not judged" and verdict.actual.startswith(TRIPPED)
 
 
 def _needed(one: Criterion, histories: Mapping[str, History]) -> dict[str, History]:
@@ -167,7 +184,7 @@ def _verdict(criterion: Criterion, histories: dict[str, History], every: Mapping
         # No check needs much of either: what does is in the histories, and the submission's.
         return failed("answers and log lines that can be read", f"they cannot ({type(error).__name__})")
     except Exception as error:  # noqa: BLE001 - a check that trips is the grader's fault, never a lost point
-        return not_judged(f"the check could not read the history ({type(error).__name__}: {error})")
+        return not_judged(f"{TRIPPED} ({type(error).__name__}: {error})")
 
 
 def _problem(history: History, every: Mapping[str, History], need: Need) -> Verdict | None:

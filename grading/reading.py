@@ -51,19 +51,24 @@ def results(
     histories: Mapping[str, History],
     scoring: Scoring,
     judged: Mapping[str, CriterionResult] = judge.NONE_YET,
+    *,
+    foreign: bool = False,
 ) -> Judged:
     """Judge exercises, but for the criteria judged before; say why the service did not work, if so.
 
-    A criterion whose histories cannot be read within bounds fails: what they hold comes from the submission.
+    `foreign` are the histories of another version of the grader. A criterion whose histories cannot be read within bounds fails: what they hold comes from the submission.
     """
     try:
         return bounded(
-            lambda: (judge.judge(exercises, histories, scoring, judged), judge.control_failure(histories)),
+            lambda: (
+                judge.judge(exercises, histories, scoring, judged, foreign=foreign),
+                judge.control_failure(histories),
+            ),
             seconds=JUDGE_SECONDS,
         )
     except OverBoundsError:
         left = [one for each in exercises for one in each.criteria if one.number not in judged]
-        one_by_one = {one.number: _criterion(one, histories) for one in left}
+        one_by_one = {one.number: _criterion(one, histories, foreign=foreign) for one in left}
         return judge.judge(exercises, histories, scoring, {**judged, **one_by_one}), None
 
 
@@ -81,9 +86,11 @@ async def results_so_far(criteria: Sequence[Criterion], histories: Mapping[str, 
     )
 
 
-def _criterion(criterion: Criterion, histories: Mapping[str, History]) -> CriterionResult:
+def _criterion(criterion: Criterion, histories: Mapping[str, History], *, foreign: bool) -> CriterionResult:
     try:
-        return bounded(lambda: judge.criterion(criterion, histories), seconds=CRITERION_SECONDS)
+        return bounded(
+            lambda: judge.criterion(criterion, histories, foreign=foreign), seconds=CRITERION_SECONDS
+        )
     except OverBoundsError as error:
         verdict = failed("files, answers and log lines that can be read", str(error))
         return judge.result(criterion, verdict, {})

@@ -163,7 +163,8 @@ def rescored(report: Report, histories: Mapping[str, History], assessment: Asses
     if report.only:
         exercises = [one.only(report.only) for one in exercises]
     if not report.problem:
-        again, _ = reading.results(exercises, histories, assessment.scoring)
+        foreign = report.grader != grader_version()
+        again, _ = reading.results(exercises, histories, assessment.scoring, foreign=foreign)
         report = report.model_copy(update={"exercises": again, "changes": None})
     return concluded(report, assessment)
 

@@ -20,6 +20,8 @@ from chaos.history import (
 from chaos.http_client import TOO_MANY_PIECES
 from chaos.output import TOO_MUCH_OUTPUT
 from grading import judge as judging
+from grading.score import rescored
+from grading.version import grader_version
 from lab.control import Need
 from lab.exercise import Criterion, Exercise
 from lab.experiment import Experiment
@@ -27,7 +29,8 @@ from lab.lab import Lab
 from lab.result import ExerciseResult
 from lab.scoring import Scoring
 from lab.verdict import Verdict, failed, not_judged, passed
-from tests.exam import CONTRACT
+from tests.exam import CONTRACT, EXAM
+from tests.grading.classroom.samples import make_report
 from tests.lab.story import Story, held_up
 
 SCORING = Scoring(scheme="levels", functional=0.5, mentions={"passed": 60})
@@ -434,6 +437,36 @@ def test_a_check_that_trips_over_the_same_submission_twice_is_its_failure() -> N
 
     assert (status, blame) == ("failed", "submission")
     assert "KeyError" in reason
+
+
+def test_a_check_that_trips_over_what_another_grader_recorded_is_no_failure() -> None:
+    history = second(Story("hang").end())
+
+    again = judging.criterion(criterion("a", tripping), {"hang": history}, foreign=True)
+
+    assert (again.status, again.blame) == ("not judged", "harness")
+
+
+@pytest.mark.parametrize(("grader", "status"), [("another", "not judged"), (grader_version(), "failed")])
+def test_a_run_is_judged_again_as_what_recorded_it(grader: str, status: str) -> None:
+    one = replace(exercise(criterion("a", tripping)), number=1)
+    report = make_report(100, grader=grader)
+
+    again = rescored(report, {"hang": second(Story("hang").end())}, replace(EXAM, exercises=(one,)))
+
+    assert again.exercises[0].criteria[0].status == status
+
+
+def test_an_experiment_that_was_never_run_is_no_failure() -> None:
+    def both(hang: History, drip: History) -> Verdict:
+        return passed("fine")
+
+    one = criterion("a", both, HANG, DRIP)
+
+    again = judging.criterion(one, {"hang": second(Story("hang").end())})
+
+    assert (again.status, again.blame) == ("not judged", "harness")
+    assert "no history of the experiment 'drip'" in again.actual
 
 
 @pytest.mark.parametrize("stalled", [0.0, 5.0])
