@@ -172,7 +172,10 @@ def score(
         except Exception as error:  # noqa: BLE001 - as above
             codes.append(_complain(_reason(repository, error)))
     if output is not Format.TEXT:
-        _print(document(done, output))
+        try:
+            _print(document(done, output))
+        except GradingError as error:
+            _complain(error)  # what no format takes has its exit code already
     raise typer.Exit(max(codes))
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from chaos.plain_text import plain
-from grading.errors import UsageError
+from grading.errors import MachineError, UsageError
 from grading.formats.words import details, standing, title
 from grading.report import Report
 from lab.result import ExerciseResult
@@ -60,7 +60,14 @@ def take_runner(variables: Mapping[str, str] = os.environ) -> Runner:
 
 
 def render(report: Report, runner: Runner | None = None) -> str:
-    """Return the content of `result.json`; `runner` is by default what the environment says."""
+    """Return the content of `result.json`; `runner` is by default what the environment says.
+
+    Raises MachineError where something was not judged: Classroom 50 has no word for that, and would take 0 points.
+    """
+    if not report.judged:
+        raise MachineError(
+            "Not everything could be judged, so there is no result for Classroom 50; grade it again."
+        )
     runner = runner or take_runner()
     tests = list(_tests(report))
     result = {
@@ -93,7 +100,6 @@ def _test(exercise: ExerciseResult) -> dict[str, Any]:
         "passed": exercise.level == "complete",
         "score": round(exercise.points * PARTS),
         "max-score": round(exercise.max_points * PARTS),
-        "judged": exercise.judged,
         "output": "\n\n".join(told),
     }
 

@@ -1,11 +1,13 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from grading.errors import UsageError
+from grading.errors import MachineError, UsageError
 from grading.formats.classroom50 import render, take_runner
 from grading.report import Report
+from tests.grading.formats.samples import NAMES, sample
 
 pytestmark = pytest.mark.medium
 
@@ -30,6 +32,17 @@ TEXTS = {
     "datetime",
 }
 OTHERS = {"graded_at", "score", "max-score", "tests"}
+
+
+@pytest.fixture(params=[one for one in NAMES if one != "unfetched"])
+def report(request: pytest.FixtureRequest, tmp_path: Path) -> Report:
+    """One report of every sort that was judged."""
+    return sample(request.param, tmp_path)
+
+
+def test_what_was_not_judged_has_no_result(unfetched: Report) -> None:
+    with pytest.raises(MachineError, match="Not everything could be judged"):
+        render(unfetched, take_runner(RUNNER))
 
 
 def test_a_report_keeps_the_contract(report: Report) -> None:

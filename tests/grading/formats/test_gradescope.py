@@ -57,9 +57,11 @@ def test_a_report_keeps_the_rules(report: Report) -> None:
 
 
 def test_what_was_not_judged_is_neither_passed_nor_failed(unfetched: Report) -> None:
-    criteria = [one for one in json.loads(render(unfetched))["tests"] if "score" not in one]
+    tests = json.loads(render(unfetched))["tests"]
+    criteria = [one for one in tests if "score" not in one]
 
     assert criteria
+    assert all("status" not in one for one in tests)
     assert all("status" not in one and "not judged (harness)" in one["output"] for one in criteria)
 
 
