@@ -50,5 +50,9 @@ class SubmissionError(GradingError):
     """The submission's fault: it cannot be installed or started, so every criterion fails."""
 
 
+class NothingToStartError(SubmissionError):
+    """The submission is no service at all, mostly the wrong folder: whoever named it is told so (exit code 2)."""
+
+
 class MachineError(GradingError):
     """The machine's fault, such as the network or the disk: not judged (exit code 3)."""

@@ -10,7 +10,14 @@ from chaos.history import Cleared, History
 from chaos.plain_text import plain
 from grading import judge, reading
 from grading.attempts import Attempts
-from grading.errors import GradingError, MachineError, SubmissionError, UsageError, without_credentials
+from grading.errors import (
+    GradingError,
+    MachineError,
+    NothingToStartError,
+    SubmissionError,
+    UsageError,
+    without_credentials,
+)
 from grading.progress import Progress
 from grading.report import Report
 from grading.run import make_clock
@@ -22,7 +29,7 @@ from lab.assessment import Assessment
 from lab.exercise import Exercise
 from lab.reading import excerpt
 from lab.scoring import Scoring
-from lab.verdict import not_judged
+from lab.verdict import Verdict, not_judged
 
 LEFT = 5
 """Programs that a service left running, of which a report tells."""
@@ -58,7 +65,8 @@ async def score(
 
     With `fail_fast` the first failure ends it, and the report has the criteria that were judged by then. `fetched` is
     called with its files before anything of them is run.
-    What is the submission's fault ends in a report; raises UsageError where there is no submission at `spec`.
+    What is the submission's fault ends in a report; raises UsageError where there is no submission at `spec`, and
+    NothingToStartError where it is no service.
     """
     grader = grader_version()  # before anything of a submission's could change it
     started = datetime.now(UTC)
@@ -89,6 +97,8 @@ async def score(
             lambda: runtime.open(submission, plan, workspace, seed=seed, announce=progress.announce)
         )
         results = attempts.results
+    except NothingToStartError:
+        raise
     except SubmissionError as error:
         problem = _describe(error)
         results = judge.fail_all(attempts.exercises, judge.unrunnable(str(error)), scoring)
@@ -126,16 +136,16 @@ async def score(
 def not_graded(
     spec: str, error: GradingError, choose: Choose, *, seed: int, runtime: ChosenRuntime
 ) -> Report | None:
-    """Return the report on what could not be graded, so that it has a line among the others; no verdict is a failure.
+    """Return the report on what could not be graded, so that it has a line among the others.
 
-    None where it is the choice of assessment or exercises that is wrong.
+    No verdict in it is a failure, unless there was nothing to start. None where it is the choice of assessment or
+    exercises that is wrong.
     """
     try:
         assessment, exercises = choose(None)
     except UsageError:
         return None
-    verdict = not_judged(error.message, blame="machine" if isinstance(error, MachineError) else "harness")
-    return Report(
+    report = Report(
         submission=plain(without_credentials(spec)),
         assessment=assessment.name,
         scheme=assessment.scoring.scheme,
@@ -149,11 +159,19 @@ def not_graded(
         runtime_note=runtime.note,
         fault_proxy="none",
         control_failure=None,
-        exercises=judge.fail_all(exercises, verdict, assessment.scoring),
+        exercises=judge.fail_all(exercises, _verdict(error), assessment.scoring),
         only=_only(exercises, assessment),
         problem=f"{error.message}\n{error.detail}".strip(),
         machine_problem=isinstance(error, MachineError),
     )
+    return concluded(report, assessment) if report.judged else report
+
+
+def _verdict(error: GradingError) -> Verdict:
+    """Return the verdict on every criterion of what could not be graded."""
+    if isinstance(error, NothingToStartError):
+        return judge.unrunnable(error.message)
+    return not_judged(error.message, blame="machine" if isinstance(error, MachineError) else "harness")
 
 
 def rescored(report: Report, histories: Mapping[str, History], assessment: Assessment) -> Report:

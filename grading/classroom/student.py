@@ -98,9 +98,10 @@ def main() -> None:
         sys.exit(UNCHANGED)
 
 
-def write_failure(task: Task, error: GradingError) -> None:
+def write_failure(task: Task, error: GradingError, found: HandedIn | None = None) -> None:
     """Write the results of a student who could not be graded, in the place of what is in the draft.
 
+    `found` is what was handed in, if that is known.
     Raises UsageError if the choice itself is wrong, and OSError if there is no draft any more.
     """
     report = not_graded(task.student.repository, error, task.choice, seed=0, runtime=task.runtime)
@@ -108,7 +109,7 @@ def write_failure(task: Task, error: GradingError) -> None:
         raise error
     for path in task.draft.iterdir():
         remove_tree(path)
-    _write(task, Graded(report, {}), None, error)
+    _write(task, Graded(report, {}), found, error)
 
 
 def _be_silent() -> None:
@@ -144,7 +145,7 @@ async def _grade(task: Task, steps: Steps) -> bool:
             graded = await _score(task, found, steps, workspace)
         _write(task, graded, found, None)
     except Exception as error:  # noqa: BLE001 - whatever happens to one student, the class goes on
-        write_failure(task, _told(error))
+        write_failure(task, _told(error), found)
     return True
 
 
@@ -198,9 +199,9 @@ def _write_page(path: Path, report: Report, histories: dict[str, History]) -> No
 
 
 def _state(report: Report, error: GradingError | None) -> State:
-    if isinstance(error, UsageError | SubmissionError):
-        return State.NOT_FETCHED
-    return State.GRADED if report.judged and error is None else State.NOT_JUDGED
+    if report.judged:
+        return State.GRADED
+    return State.NOT_FETCHED if isinstance(error, UsageError | SubmissionError) else State.NOT_JUDGED
 
 
 def _reason(report: Report) -> str:

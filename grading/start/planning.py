@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from chaos.contract import StartDefaults
-from grading.errors import SubmissionError, UsageError
+from grading.errors import NothingToStartError, SubmissionError
 from grading.start import compose, default, dockerfile, package_json, requirements, table
 from grading.start.container import Container
 from grading.start.errors import UnclearStartError
@@ -28,8 +28,8 @@ def plan(submission: Submission, defaults: StartDefaults, reserved: Collection[s
     """Return how the service of `submission` is started, and what has to be installed for it.
 
     The variables in `reserved` are the grader's to set: what the submission's files set them to is left out.
-    Raises UsageError if nothing in the repository could start, and SubmissionError, saying what to write, if its files
-    do not say clearly how.
+    Raises NothingToStartError if nothing in the repository could start, and SubmissionError, saying what to write, if its
+    files do not say clearly how.
     """
     _check_files(submission, defaults)
     advice = f'write in pyproject.toml: [tool.grading] command = "{defaults.example}"'
@@ -49,7 +49,10 @@ def _check_files(submission: Submission, defaults: StartDefaults) -> None:
     names = ["pyproject.toml", "requirements.txt", package_json.FILE, *compose.FILES]
     names += map(str, [*defaults.dockerfiles, defaults.main.parent])
     if not any(submission.has(name) for name in names):
-        raise UsageError(f"{submission.spec} holds nothing to start; looked for {', '.join(names)}.")
+        raise NothingToStartError(
+            f"There is nothing to start in the folder '{submission.name}'; hand in the whole project, with one of these"
+            f" at its top: {', '.join(names)}."
+        )
 
 
 def _plan(submission: Submission, defaults: StartDefaults, reserved: Collection[str]) -> StartPlan:

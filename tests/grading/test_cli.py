@@ -87,6 +87,31 @@ def test_what_could_not_be_fetched_has_a_report_in_which_nothing_failed() -> Non
     assert {one["status"] for one in exercise["criteria"]} == {"not judged"}
 
 
+def test_what_was_not_judged_has_no_result_for_classroom50(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLASSROOM", "ASSIGNMENT", "OWNER", "SUBMISSION_TAG", "COMMIT_URL", "RELEASE_URL"):
+        monkeypatch.setenv(name, "x")
+
+    ended = grading("score", "/no/such/folder", "--format", "classroom50")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "no result for Classroom 50" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_without_a_service_is_the_submissions_failure(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/README.md").write_text("All that I have.\n")
+
+    ended = grading("score", tmp_path, "--format", "prairielearn", *PROCESS)
+
+    document = json.loads(ended.stdout)
+    assert ended.returncode == 2
+    assert "There is nothing to start in the folder" in ended.stderr
+    assert (document["gradable"], document["score"]) == (True, 0)
+    assert "There is nothing to start in the folder" in document["output"]
+    assert "no fault of the submission" not in ended.stdout
+
+
 def test_a_format_for_one_report_is_refused_before_two_are_graded() -> None:
     ended = grading("score", "one", "two", "--format", "gradescope")
 

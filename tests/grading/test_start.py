@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.errors import SubmissionError, UsageError
+from grading.errors import SubmissionError
 from grading.start import Build, Requirements, StartPlan, named_assessment, plan
 from grading.submission import Submission
 
@@ -89,8 +89,8 @@ def test_the_advice_is_the_assessments_example(repository: Repository) -> None:
         repository.write(ROOT_FILE).plan(other)
 
 
-def test_a_repository_without_anything_that_could_start_is_wrong_use(repository: Repository) -> None:
-    with pytest.raises(UsageError, match=r"nothing to start.*pyproject\.toml.*src/api"):
+def test_a_repository_without_anything_that_could_start(repository: Repository) -> None:
+    with pytest.raises(SubmissionError, match=r"nothing to start.*pyproject\.toml.*src/api"):
         planned(repository, {"docs/x.md": ""})
 
 
