@@ -102,8 +102,9 @@ def load_reports(folder: Path, submission: str) -> list[Report]:
 
 
 def is_named_after(folder: Path, submission: str) -> bool:
-    """Whether `save` could have given a folder its name for this submission."""
-    return re.fullmatch(rf"{re.escape(_slug(submission))}(-\d+)?", folder.name) is not None
+    """Whether `save`, or a class, which keeps the id of a student, could have given a folder its name for this submission."""
+    pattern = rf"{re.escape(_slug(submission))}(-\d+)?"
+    return folder.name == submission or re.fullmatch(pattern, folder.name) is not None
 
 
 def _dump(histories: dict[str, History], folder: Path) -> Iterator[tuple[str, str]]:

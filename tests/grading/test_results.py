@@ -83,6 +83,12 @@ def test_each_run_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
+@pytest.mark.parametrize("student", ["ada@example.org", "x.", "ada-", "a--b", "s_1"])
+def test_a_folder_of_a_class_is_named_after_its_student(student: str) -> None:
+    assert results.is_named_after(Path("results/students") / student, student)
+    assert not results.is_named_after(Path("results/students/another"), student)
+
+
 def test_a_full_disk_is_the_machines_fault_and_leaves_no_half_run(tmp_path: Path) -> None:
     written = histories(lines=50)
 
