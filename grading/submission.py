@@ -158,10 +158,12 @@ def _split_url(spec: str) -> tuple[str, str | None]:
     scheme = _SCHEME.match(spec)
     if scheme and not _CLONED.match(spec):
         raise UsageError(f"{scheme[0]} cannot be cloned from; use https://, ssh:// or file://, or a folder.")
-    # An @ before the path is the user's.
+    # An @ before the path is the user's; in the path it may be part of a folder's name.
     begin = spec.find("/", scheme.end()) if scheme else spec.index(":")
-    head, at, ref = spec[begin:].partition("@") if begin >= 0 else (spec, "", "")
-    return (spec[:begin] + head, _checked(ref)) if at else (spec, None)
+    head, at, ref = spec[begin:].rpartition("@") if begin >= 0 else ("", "", "")
+    if not at or ref.endswith(".git"):
+        return spec, None
+    return spec[:begin] + head, _checked(ref)
 
 
 def _checked(ref: str) -> str:
