@@ -13,10 +13,11 @@ def with_changes(report: Report, folder: Path) -> Report:
 
     A criterion is compared with the last run that it was graded in.
     """
+    key = (report.source, report.submission, report.assessment)
     earlier = [
         one
         for one in results.load_reports(folder, report.submission)
-        if (one.submission, one.assessment) == (report.submission, report.assessment)
+        if (one.source, one.submission, one.assessment) == key
     ]
     if not earlier:
         return report

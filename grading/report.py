@@ -61,6 +61,8 @@ class Report(Model):
     """
 
     submission: str
+    source: str = ""
+    """The folder or address that it was taken from: others of the same name are other submissions."""
     assessment: str
     scheme: Scheme
     commit: str | None

@@ -22,7 +22,7 @@ from grading.progress import Progress
 from grading.report import Report
 from grading.run import make_clock
 from grading.runtimes import ChosenRuntime
-from grading.submission import Submission, fetch
+from grading.submission import Submission, fetch, source
 from grading.version import grader_version
 from grading.workspace import Workspace
 from lab.assessment import Assessment
@@ -83,6 +83,7 @@ async def score(
     except SubmissionError as error:
         refused = error
         submission = Submission(spec, Path(spec).name, workspace.folder("nothing"))
+    where = source(spec)
     assessment, exercises = choose(named)
     contract, scoring = assessment.contract, assessment.scoring
     progress.begin(exercises)
@@ -107,6 +108,7 @@ async def score(
         results = judge.fail_all(attempts.exercises, not_judged(str(error), blame="machine"), scoring)
     report = Report(
         submission=plain(submission.name),
+        source=plain(where),
         assessment=assessment.name,
         scheme=scoring.scheme,
         commit=submission.commit,

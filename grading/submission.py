@@ -114,6 +114,15 @@ def inside(path: Path | str) -> Path | None:
     return None if plain.is_absolute() or plain.parts[:1] == ("..",) else plain
 
 
+def source(spec: str) -> str:
+    """Return the folder or the address that `spec` names, without the commit and without credentials.
+
+    Raises UsageError if it names neither.
+    """
+    path, _ = _split_path(spec)
+    return str(path) if path else without_credentials(_split_url(spec)[0])
+
+
 async def fetch(spec: str, workspace: Workspace) -> Submission:
     """Take a snapshot of what `spec` names (see the module's docstring) into the workspace.
 

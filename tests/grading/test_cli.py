@@ -112,6 +112,18 @@ def test_a_folder_without_a_service_is_the_submissions_failure(tmp_path: Path) -
     assert "no fault of the submission" not in ended.stdout
 
 
+def test_repositories_of_the_same_name_are_not_compared(tmp_path: Path) -> None:
+    for student in ("ada", "bob"):
+        (tmp_path / student / "exam").mkdir(parents=True)
+        (tmp_path / student / "exam/package.json").write_text("{}")
+    told = [
+        grading("score", tmp_path / student / "exam", "-e", "3", "--out", tmp_path / "out", *PROCESS).stdout
+        for student in ("ada", "bob", "ada")
+    ]
+
+    assert ["since the last run" in one for one in told] == [False, False, True]
+
+
 def test_a_format_for_one_report_is_refused_before_two_are_graded() -> None:
     ended = grading("score", "one", "two", "--format", "gradescope")
 

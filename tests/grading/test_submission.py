@@ -13,7 +13,7 @@ import pytest
 from grading import git
 from grading import submission as module
 from grading.errors import GradingError, MachineError, SubmissionError, UsageError
-from grading.submission import Submission, fetch
+from grading.submission import Submission, fetch, source
 from grading.workspace import Workspace
 
 from .conftest import IDENTITY, Repository
@@ -238,6 +238,38 @@ async def test_an_at_sign_in_a_path(tmp_path: Path, workspace: Workspace) -> Non
     commit = Repository(tmp_path / "a@b").write(FILES).commit()
     assert (await fetch(str(tmp_path / "a@b"), workspace)).commit == commit
     assert (await fetch(f"{tmp_path}/a@b@main", workspace)).commit == commit
+
+
+async def test_an_at_sign_in_the_path_of_a_url(tmp_path: Path, workspace: Workspace) -> None:
+    repository = Repository(tmp_path / "ada@uni.edu/exam.git").write(FILES)
+    commit = repository.commit()
+
+    for spec in (f"file://{repository.root}", f"file://{repository.root}@{commit}"):
+        found = await fetch(spec, workspace)
+        assert (found.name, found.commit) == ("exam", commit)
+
+
+@pytest.mark.parametrize(
+    ("spec", "address"),
+    [
+        ("https://example.org/ada/exam.git", "https://example.org/ada/exam.git"),
+        (
+            "https://me:secret@example.org/ada@uni.edu/exam.git@v1",
+            "https://***@example.org/ada@uni.edu/exam.git",
+        ),
+        ("https://example.org/@ada/exam.git", "https://example.org/@ada/exam.git"),
+        ("ssh://git@example.org/ada/exam@feature/x", "ssh://***@example.org/ada/exam"),
+        ("git@example.org:ada/exam.git@main", "git@example.org:ada/exam.git"),
+        ("git@example.org:ada/exam.git", "git@example.org:ada/exam.git"),
+        ("FOLDER", "FOLDER"),
+        ("FOLDER/../fork@main", "FOLDER"),
+    ],
+)
+def test_the_source_is_named_without_commit_and_credentials(spec: str, address: str, tmp_path: Path) -> None:
+    folder = tmp_path / "fork"
+    folder.mkdir()
+
+    assert source(spec.replace("FOLDER", str(folder))) == address.replace("FOLDER", str(folder))
 
 
 @pytest.mark.parametrize("ref", ["", "@main", "@v1", "@COMMIT"])
