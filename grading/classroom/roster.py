@@ -25,6 +25,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from chaos.plain_text import plain
+from grading.classroom.delimiters import find_delimiter
 from grading.errors import UsageError
 from grading.submission import is_url
 from lab.reading import excerpt
@@ -205,9 +206,7 @@ def _text(path: Path) -> str:
 
 
 def _read_csv(text: str, path: Path, found: _Findings) -> None:
-    header = text.partition("\n")[0]
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=find_delimiter(text))
     try:
         columns = [column.strip().lower() for column in next(reader, [])]
         _check_columns(columns, path, found)

@@ -31,7 +31,7 @@ def render(
         rows: list[Row] = [_from_roster(one, title) for one in grades if one.points is not None]
         possible: Row = {"Student": f"    {POSSIBLE}", title: number(max_points)}
         return write([*COLUMNS, title], [possible, *rows]), []
-    columns, found = read(export, COLUMNS[:2], "the gradebook of Canvas")
+    columns, found = read(export, COLUMNS[:2], "the gradebook", "Canvas")
     people = [row for row in found if row["Student"].strip() != POSSIBLE and any(map(row.get, COLUMNS))]
     matching = match(people, grades, IDS, "Student")
     remarks = matching.remarks("Canvas")
@@ -42,9 +42,10 @@ def render(
     kept = [name for name in COLUMNS if name in columns]
     above = [row for row in found if row["Student"].strip() == POSSIBLE]
     points = above[0].get(column, "") if above else ""
-    if points and as_number(points) != max_points:
+    possible = as_number(points)
+    if points and possible != max_points:
         remarks.append(f"'{column}' has {points} points in Canvas, and {number(max_points)} here.")
-    rows = [{"Student": f"    {POSSIBLE}", column: points or number(max_points)}]
+    rows = [{"Student": f"    {POSSIBLE}", column: number(max_points if possible is None else possible)}]
     rows += [
         {**{name: guard(row.get(name, "")) for name in kept}, column: number(grade.points)}
         for row, grade in matching.pairs

@@ -41,7 +41,7 @@ def render_worksheet(grades: Sequence[Grade], max_points: float, worksheet: Path
 
     Raises UsageError if it is none of Moodle.
     """
-    columns, found = read(worksheet, NEEDED, "the grading worksheet of Moodle")
+    columns, found = read(worksheet, NEEDED, "the grading worksheet", "Moodle")
     matching = match(found, grades, IDS, "Full name")
     remarks = matching.remarks("Moodle")
     maxima = {value for row in found if (value := as_number(row.get(MAXIMUM, ""))) is not None}

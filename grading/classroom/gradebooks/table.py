@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from chaos.plain_text import plain
+from grading.classroom.delimiters import find_delimiter
 from grading.errors import UsageError
 
 MOST_BYTES: Final = 32 << 20
@@ -29,9 +30,9 @@ def number(value: float | None) -> str:
 
 
 def as_number(text: str) -> float | None:
-    """Return the number that a cell holds, if it is one."""
+    """Return the number that a cell holds, if it is one; it may have a decimal comma."""
     try:
-        return float(text.strip())
+        return float(text.strip().replace(",", ".", 1))
     except ValueError:
         return None
 
@@ -45,23 +46,28 @@ def write(columns: Sequence[str], rows: Iterable[Row]) -> str:
     return stream.getvalue()
 
 
-def read(path: Path, needed: Sequence[str], what: str) -> tuple[list[str], list[dict[str, str]]]:
+def read(path: Path, needed: Sequence[str], what: str, tool: str) -> tuple[list[str], list[dict[str, str]]]:
     """Return the columns and rows of a table that a course tool has exported.
 
-    Raises UsageError if it cannot be read, or lacks a column of `needed`; `what` names it for people.
+    Raises UsageError if it cannot be read, or lacks a column of `needed`; `what` names it for people, with its `tool`.
     """
+    again = f"export {what} of {tool} again"
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path} is too large for {what}.")
+            raise UsageError(f"{path} is too large for {what} of {tool}.")
         text = path.read_text(encoding="utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
+        reader = csv.DictReader(
+            io.StringIO(text, newline=""), restkey="", restval="", delimiter=find_delimiter(text)
+        )
         columns = [name.strip() for name in reader.fieldnames or ()]
         reader.fieldnames = columns
         rows = [{name: str(value) for name, value in row.items() if name} for row in reader]
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); export {what} again.") from error
+        raise UsageError(f"{path} cannot be read ({error.strerror}); {again}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} is no CSV in UTF-8 ({error}); export {what} again.") from None
+        raise UsageError(f"{path} is no CSV in UTF-8 ({error}); {again}.") from None
     if missing := [name for name in needed if name not in columns]:
-        raise UsageError(f"{path} has no column {missing[0]!r}; export {what} again, and give that file.")
+        raise UsageError(
+            f"{path} has no column {missing[0]!r}; {again}, with the language of {tool} set to English, and give that file."
+        )
     return columns, rows

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from grading.classroom.choice import Choice
 from grading.classroom.class_run import ClassRun, Selection
 from grading.classroom.gradebooks import canvas, moodle, nbgrader, own
+from grading.classroom.gradebooks.feedback import feedback
 from grading.classroom.gradebooks.table import guard
 from grading.classroom.gradebooks.write import Exports, write_gradebooks
 from grading.classroom.grades import Grade
@@ -96,6 +98,20 @@ def test_canvas_with_its_export(grades: list[Grade], tmp_path: Path) -> None:
         "The roster has students who are not in Canvas's export: s4.",
         "'Exam (77)' has 90 points in Canvas, and 100 here.",
     ]
+
+
+def test_an_export_with_semicolons_and_decimal_commas(grades: list[Grade], tmp_path: Path) -> None:
+    export = written(
+        tmp_path,
+        "\ufeffStudent;ID;SIS User ID;SIS Login ID;Section;Exam (77)\r\n"
+        "    Points Possible;;;;;100,00\r\n"
+        '"Lovelace, Ada";101;s1;ada;A;\r\n',
+    )
+
+    text, remarks = canvas.render(grades[:1], "Exam", 100, export)
+
+    assert text.splitlines()[1:] == ["    Points Possible,,,,,100", '"Lovelace, Ada",101,s1,ada,A,100']
+    assert remarks == []
 
 
 def test_an_assignment_that_canvas_does_not_know(grades: list[Grade], tmp_path: Path) -> None:
@@ -189,6 +205,42 @@ def test_moodle_worksheet(grades: list[Grade], tmp_path: Path) -> None:
     assert rows[1]["Feedback comments"] == "passed. Failed: 2.1. 1 h 0 min late: -5 points"
     assert rows[2]["Full name"] == "'=cmd()"
     assert remarks == ["Moodle's export has students who are not in the roster: s@example.org."]
+
+
+def test_a_worksheet_with_semicolons_and_decimal_commas(grades: list[Grade], tmp_path: Path) -> None:
+    worksheet = written(
+        tmp_path,
+        "Identifier;Full name;Grade;Maximum Grade;Last modified (grade)\nParticipant 1;Ada Lovelace;;100,00;-\n",
+    )
+
+    text, remarks = moodle.render_worksheet(grades[:1], 100, worksheet)
+
+    assert [row["Grade"] for row in table(text)] == ["100"]
+    assert remarks == []
+
+
+def test_a_worksheet_in_another_language(tmp_path: Path) -> None:
+    worksheet = written(tmp_path, "Identifiant,Nom complet,Note,Note maximale\nParticipant 1,Ada,,100\n")
+
+    with pytest.raises(
+        UsageError, match="export the grading worksheet of Moodle again, with the language of"
+    ):
+        moodle.render_worksheet([], 100, worksheet)
+
+
+def test_what_was_not_judged_has_not_failed() -> None:
+    grade = make_grade("Ada", 40)
+    assert grade.entry
+    exercises = []
+    for part in grade.entry.report.exercises:
+        status = "failed" if part.number == 1 else "not judged"
+        criteria = tuple(one.model_copy(update={"status": status}) for one in part.criteria)
+        exercises.append(part.model_copy(update={"criteria": criteria}))
+    report = grade.entry.report.model_copy(update={"exercises": tuple(exercises)})
+
+    told = feedback(replace(grade, entry=replace(grade.entry, report=report)))
+
+    assert told == "not passed. Failed: 1.1. Not judged: 2.1"
 
 
 def test_a_worksheet_of_an_earlier_command_does_not_stay(grades: list[Grade], tmp_path: Path) -> None:
