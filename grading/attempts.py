@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from chaos.contract import Contract
 from chaos.history import History
 from grading import judge, reading
-from grading.errors import MachineError
+from grading.errors import MachineError, SubmissionError
 from grading.feed import Feed
 from grading.progress import Progress
 from grading.report import ControlFailure
@@ -57,8 +57,8 @@ class Attempts:
         if not self.repeated:
             return
         self.progress.announce("running again what could not be judged")
-        # In a new runtime: what failed in the first may be a part of it.
-        with contextlib.suppress(MachineError):
+        # In a new runtime: what failed in the first may be a part of it. Without one, the verdicts of the first stand.
+        with contextlib.suppress(MachineError, SubmissionError):
             async with runtime() as opened:
                 again = run_again(self.repeated, self._run(opened, feed))
                 self.histories |= await feed.follow(again, self.repeated)
