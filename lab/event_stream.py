@@ -22,7 +22,8 @@ def events(body: str) -> list[str]:
 def typed_events(body: str) -> list[Event]:
     """Return the events of a stream. One without data is none."""
     found = []
-    for block in body.replace("\r\n", "\n").split("\n\n"):
+    text = body.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    for block in text.split("\n\n"):
         lines = block.split("\n")
         data, kinds = (_values(lines, field) for field in ("data", "event"))
         if data:

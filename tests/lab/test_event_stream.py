@@ -9,6 +9,8 @@ from lab.event_stream import DONE, Event, events, typed_events
         ("", []),
         ("data: one\n\ndata:two\n\n", ["one", "two"]),
         ("data: one\r\n\r\ndata: [DONE]\r\n\r\n", ["one", DONE]),
+        ("\ufeffdata: one\n\ndata: two\n\n", ["one", "two"]),
+        ("data: one\rdata: two\r\rdata: three\r\r", ["one\ntwo", "three"]),
         (": a comment\n\nevent: x\ndata: one\ndata: two\nid: 7\n\n", ["one\ntwo"]),
         ("data: a last one without an end", ["a last one without an end"]),
     ],
