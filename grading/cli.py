@@ -172,10 +172,7 @@ def score(
         except Exception as error:  # noqa: BLE001 - as above
             codes.append(_complain(_reason(repository, error)))
     if output is not Format.TEXT:
-        try:
-            _print(document(done, output))
-        except GradingError as error:
-            _complain(error)  # what no format takes has its exit code already
+        _print_document(done, output)
     raise typer.Exit(max(codes))
 
 
@@ -531,6 +528,14 @@ def _show(graded: Sequence[Graded], output: Format) -> None:
         return
     for one in graded:
         render(one.report, out)
+
+
+def _print_document(graded: Sequence[Graded], output: Format) -> None:
+    """Print reports in a format for programs, or complain where it does not take them: they have their exit codes."""
+    try:
+        _print(document(graded, output))
+    except GradingError as error:
+        _complain(error)
 
 
 def _print(text: str) -> None:

@@ -42,10 +42,10 @@ def render(
     kept = [name for name in COLUMNS if name in columns]
     above = [row for row in found if row["Student"].strip() == POSSIBLE]
     points = above[0].get(column, "") if above else ""
-    possible = as_number(points)
-    if points and possible != max_points:
+    there = as_number(points)
+    if points and there != max_points:
         remarks.append(f"'{column}' has {points} points in Canvas, and {number(max_points)} here.")
-    rows = [{"Student": f"    {POSSIBLE}", column: number(max_points if possible is None else possible)}]
+    rows = [{"Student": f"    {POSSIBLE}", column: number(max_points if there is None else there)}]
     rows += [
         {**{name: guard(row.get(name, "")) for name in kept}, column: number(grade.points)}
         for row, grade in matching.pairs
