@@ -62,7 +62,7 @@ class Report(Model):
 
     submission: str
     source: str = ""
-    """The folder or address that it was taken from: others of the same name are other submissions."""
+    """A digest of the folder or address that it was taken from: others of the same name are other submissions."""
     assessment: str
     scheme: Scheme
     commit: str | None

@@ -108,7 +108,7 @@ async def score(
         results = judge.fail_all(attempts.exercises, not_judged(str(error), blame="machine"), scoring)
     report = Report(
         submission=plain(submission.name),
-        source=plain(where),
+        source=where,
         assessment=assessment.name,
         scheme=scoring.scheme,
         commit=submission.commit,

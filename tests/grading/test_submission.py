@@ -265,11 +265,16 @@ async def test_an_at_sign_in_the_path_of_a_url(tmp_path: Path, workspace: Worksp
         ("FOLDER/../fork@main", "FOLDER"),
     ],
 )
-def test_the_source_is_named_without_commit_and_credentials(spec: str, address: str, tmp_path: Path) -> None:
+def test_the_source_is_the_same_without_commit_and_credentials(
+    spec: str, address: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "fork"
     folder.mkdir()
 
-    assert source(spec.replace("FOLDER", str(folder))) == address.replace("FOLDER", str(folder))
+    found = source(spec.replace("FOLDER", str(folder)))
+
+    assert found == source(address.replace("FOLDER", str(folder)))
+    assert found != source(str(tmp_path))
 
 
 @pytest.mark.parametrize("ref", ["", "@main", "@v1", "@COMMIT"])
