@@ -65,7 +65,8 @@ _DOWN = re.compile(
     re.IGNORECASE,
 )
 _TROUBLE = re.compile(
-    r"(?<!no )(?<!0 )(error|exception|refus|time[d]?[ _-]?out|unreachable|unavailable|failed|échec)",
+    r"(?<!no )(?<!0 )(error|exception|refus|time[d]?[ _-]?out|unreachable|unavailable|failed|échec)"
+    r"|\b(returned|got|status|code)\W{1,3}(code\W{1,3})?[45]\d\d\b",
     re.IGNORECASE,
 )
 _TROUBLED = re.compile(r"(problem|issue|outage|trouble|missing|affected|impacted)s?(?!\w)", re.IGNORECASE)

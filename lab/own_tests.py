@@ -46,6 +46,7 @@ _CLIENTS = {
         "LifespanManager",
         "TestServer",
         "asgi_client",
+        "aiohttp_client",
     ),
     *("from_asgi", "from_wsgi", "uvicorn", "hypercorn"),
 }

@@ -88,21 +88,20 @@ def breach(body: Any) -> str:
 def outside(key: str, source: random.Random) -> Iterator[Case]:
     """Yield bodies that break one bound each, and nothing else."""
     good = user(prompt(key))
-    over = source.choice([1, 7, 1000])
+    over = source.choice([7, 1000])
     for role in source.sample(["robot", "tool", "moderator", "users"], 2):
         yield _messages(f"the role {role!r}", "role", [good, {"role": role, "content": "Well."}, good])
     yield _messages("a message without a role", "role", [good, {"content": "Well."}, good])
     yield _messages("an empty content", "content", [user("")])
-    yield _messages(
-        f"a content of {MAX_CONTENT + over} characters", "content", [user("x" * (MAX_CONTENT + over))]
-    )
+    for length in (MAX_CONTENT + 1, MAX_CONTENT + over):
+        yield _messages(f"a content of {length} characters", "content", [user("x" * length)])
     yield _messages("a message without a content", "content", [{"role": "user"}])
     yield _messages("a content that is null", "content", [user(None)])
     yield _messages("a content that is a number", "content", [user(7)])
     yield _messages("an empty content after a good message", "content", [good, _assistant("Well."), user("")])
     yield _messages("no messages", "messages", [])
-    too_many = conversation(key, MAX_MESSAGES + source.choice([1, 2, 50]))
-    yield _messages(f"{len(too_many)} messages", "messages", too_many)
+    for length in (MAX_MESSAGES + 1, MAX_MESSAGES + source.choice([2, 50])):
+        yield _messages(f"{length} messages", "messages", conversation(key, length))
     yield Case("messages that are a text", "messages", {"messages": "hello"})
     yield Case("no field messages", "messages", {"temperature": 1})
     for temperature in (-0.1, 2.1, source.choice([-1, 3, 100]), "warm"):

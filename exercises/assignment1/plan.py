@@ -33,6 +33,9 @@ STREAM_SECONDS = 8.0
 """So long the beginning of a stream may take; nobody waits for the rest of it meanwhile."""
 LEAVE_SECONDS = 5.0
 RETRY_AFTER = 2
+LONG = 45
+"""Seconds in a Retry-After that nobody can wait within the time of an answer; SDKs would."""
+ASKED_TO_WAIT_LONG = "asks it to wait for long"
 SIDE_BY_SIDE = 16
 SAMPLES = 6
 """Requests for each failure that lasts: pauses are compared by their means."""
@@ -225,16 +228,25 @@ def _documented(history: History) -> tuple[list[Any], str]:
     text = readme.text[:_README_CHARACTERS] if readme else ""
     # A title can have these words too, and so can a comment in a block of commands.
     headings = (found for found in _HEADING.finditer(text) if _RULE.search(found[0]))
-    sections = [_examples(text[found.end() :]) for found in islice(headings, _MOST_HEADINGS)]
+    sections = [
+        _examples(text[found.end() :], _level(found[0])) for found in islice(headings, _MOST_HEADINGS)
+    ]
     if not sections:
         return [], "README.md has no heading that contains 'Conversation rule'"
     return next((section for section in sections if not section[1]), sections[0])
 
 
-def _examples(section: str) -> tuple[list[Any], str]:
-    """Return the two bodies in what follows a heading, or none and what it lacks."""
+def _level(heading: str) -> int:
+    """Return the level of a heading: after `#`, or underlined."""
+    if heading.startswith("#"):
+        return len(heading) - len(heading.lstrip("#"))
+    return 1 if heading.rstrip().endswith("=") else 2
+
+
+def _examples(section: str, level: int) -> tuple[list[Any], str]:
+    """Return the two bodies in what follows a heading, headings below it included, or none and what it lacks."""
     fences = [found.start() for found in _FENCE.finditer(section)]
-    starts = (found.start() for found in _HEADING.finditer(section))
+    starts = (found.start() for found in _HEADING.finditer(section) if _level(found[0]) <= level)
     end = next((start for start in starts if bisect(fences, start) % 2 == 0), None)
     blocks = _BLOCK.findall(section[:end])[:2]
     if len(blocks) < 2:

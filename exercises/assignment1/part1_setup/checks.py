@@ -57,14 +57,16 @@ _ENV_FILES = {"env", "dotenv", "ini", "properties", "plaintext"}
 _CONTAINERS = r"\bdocker[ -]compose\b.* up\b|\bdocker run\b"
 _STEPS = {
     "install": re.compile(
-        r"\buv (sync|pip install|pip sync|venv)\b|\bpip3? install\b|\b(poetry|pdm|pipenv|rye|make|just|mise) (install|sync|setup)\b"
+        r"\buv (sync|pip install|pip sync|venv)\b|\bpip3? install\b|\b(conda|mamba|hatch) env create\b"
+        r"|\b(poetry|pdm|pipenv|pixi|rye|make|just|task|mise|mise run) (install|sync|setup)\b"
         rf"|{_CONTAINERS}"
     ),
     "configure": re.compile(r"\.env\b|\bOPENAI_API_KEY\b"),
     "start": re.compile(
         r"\buvicorn\b|\bfastapi (run|dev)\b|\bgunicorn\b|\bhypercorn\b|\bgranian\b|\bdaphne\b"
         r"|\b(litestar|quart|flask)\b.*\brun\b|\b(make|just|mise|mise run|poe|task) (run|start|serve|dev|up)\b"
-        r"|\b(uv|poetry|pdm) run (start|serve|dev|api|app)\b"
+        r"|\b(uv|poetry|pdm|hatch|pixi) run (start|serve|dev|api|app|-m [\w.]+)"
+        r"|(?<![\w/])(\./|(ba)?sh )[\w./-]*(run|start|serve|dev)\w*(\.sh)?\b"
         rf"|\bpython3? (?!-m (?:venv|pip|pytest|unittest|json|http)\b)(-m [\w.]+|[\w./-]+\.py)|{_CONTAINERS}"
     ),
 }
@@ -74,6 +76,10 @@ _REAL_KEY = re.compile(
 _PLACEHOLDER = re.compile(
     r"your|change|replace|example|placeholder|xxx|\.\.\.|<|todo|dummy|here|insert|fake|test", re.IGNORECASE
 )
+_RUNS = "0123456789012345678901234567890 abcdefghijklmnopqrstuvwxyz"
+_RUN = 7
+"""So many characters that count up, such as 1234567, are nobody's secret."""
+_FEW = 6
 _SECRET = re.compile(r"(API_)?KEY$|SECRET|TOKEN$|PASSWORD", re.IGNORECASE)
 
 
@@ -179,12 +185,22 @@ def _all_named(files: History, example: File, named: set[str], expected: str) ->
 def _no_real_key(example: File, expected: str) -> Verdict:
     for variable in variables(example.text):
         value = variable.value
-        if not _PLACEHOLDER.search(value) and (_REAL_KEY.search(value) or _is_random(variable.name, value)):
+        real = _REAL_KEY.search(value)
+        if not _PLACEHOLDER.search(value) and (
+            (real and _looks_drawn(real[0])) or _is_random(variable.name, value)
+        ):
             return failed(expected, f"{variable.name} has a value that looks like a real secret", example)
     return passed("no value in it is a usable secret", example)
 
 
 def _is_random(name: str, value: str) -> bool:
-    """Whether a secret's value looks drawn: long, of letters and digits, with few of them repeated."""
-    drawn = len(value) >= 16 and value.isalnum() and len(set(value)) > 6 and any(map(str.isdigit, value))
-    return bool(_SECRET.search(name)) and drawn
+    """Whether a secret's value looks drawn: long, and of letters and digits alone."""
+    return bool(_SECRET.search(name)) and len(value) >= 16 and value.isalnum() and _looks_drawn(value)
+
+
+def _looks_drawn(value: str) -> bool:
+    """Whether a value has digits among its letters, few of them repeated, and does not count up."""
+    counts_up = any(
+        value.lower().find(_RUNS[begin : begin + _RUN]) >= 0 for begin in range(len(_RUNS) - _RUN + 1)
+    )
+    return len(set(value)) > _FEW and any(map(str.isdigit, value)) and not counts_up

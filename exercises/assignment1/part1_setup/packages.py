@@ -10,11 +10,16 @@ _NAME = re.compile(r"^[A-Za-z0-9][\w.-]*")
 
 KNOWN_AS = {
     "_pytest": "pytest",
+    "agents": "openai-agents",
     "attr": "attrs",
     "bs4": "beautifulsoup4",
+    "Crypto": "pycryptodome",
+    "fitz": "pymupdf",
+    "haystack": "haystack-ai",
     "PIL": "pillow",
     "pkg_resources": "setuptools",
     "sklearn": "scikit-learn",
+    "websocket": "websocket-client",
 }
 """Packages that are imported under another name than they are installed under."""
 _BEFORE = ("python", "py", "django")
@@ -22,7 +27,7 @@ _AFTER = ("python", "py", "binary", "slim")
 """What the name of a package has before or after that of its module: python-decouple, pyjwt, throttled-py."""
 
 
-NAMESPACES = {"azure", "google", "opentelemetry"}
+NAMESPACES = {"azure", "google", "llama_index", "opentelemetry", "ruamel"}
 """Names that many packages share."""
 
 

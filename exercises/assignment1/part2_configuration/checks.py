@@ -190,12 +190,18 @@ def _is_making(node: ast.AST) -> bool:
 
 
 def _kept(function: Function) -> set[ast.AST]:
-    """Return the code whose value a function keeps for the next call: in an outer variable that it looks at before."""
+    """Return the code whose value a function keeps for the next call, in a place that it looks at before.
+
+    That is an outer variable, or an attribute or entry of an object, such as `app.state.settings` and `cls._instance`.
+    """
     nodes = list(ast.walk(function))
     outer = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
     decisions = [node.test for node in nodes if isinstance(node, ast.If | ast.IfExp)]
     decisions += [node for node in nodes if isinstance(node, ast.BoolOp)]
-    looked_at = outer & {one.id for node in decisions for one in ast.walk(node) if isinstance(one, ast.Name)}
+    parts = [one for node in decisions for one in ast.walk(node)]
+    looked_at = outer & {one.id for one in parts if isinstance(one, ast.Name)}
+    looked_at |= {ast.unparse(one) for one in parts if isinstance(one, ast.Attribute | ast.Subscript)}
+    looked_at |= {place for one in parts for place in _asked_for(one)}
     return {
         inner
         for node in nodes
@@ -204,8 +210,20 @@ def _kept(function: Function) -> set[ast.AST]:
     }
 
 
+def _asked_for(node: ast.AST) -> Iterator[str]:
+    """Yield the place that a question is about: `hasattr(state, "settings")`, or `"settings" not in KEPT`."""
+    match node:
+        case ast.Call(
+            func=ast.Name(id="hasattr" | "getattr"), args=[whole, ast.Constant(value=str(name)), *_]
+        ):
+            yield f"{ast.unparse(whole)}.{name}"
+        case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[whole]):
+            yield f"{ast.unparse(whole)}[{ast.unparse(key)}]"
+
+
 def _assigned(node: Assignment) -> set[str]:
-    return {target.id for target in targets_of(node) if isinstance(target, ast.Name)}
+    places = (ast.Name, ast.Attribute, ast.Subscript)
+    return {ast.unparse(target) for target in targets_of(node) if isinstance(target, places)}
 
 
 def _is_handler(node: Function) -> bool:

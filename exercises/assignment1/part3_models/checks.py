@@ -182,4 +182,4 @@ def _reasons(texts: list[str]) -> set[frozenset[str]]:
 
 
 def _names(text: str, field: str) -> bool:
-    return re.search(rf"(?<![A-Za-z]){field}(?![A-Za-z])", text) is not None
+    return re.search(rf"(?<![A-Za-z]){field}(?![A-Za-z])", text, re.IGNORECASE) is not None

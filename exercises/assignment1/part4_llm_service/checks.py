@@ -27,7 +27,7 @@ LATE_LINE = 1.0
 """Seconds after its answer within which a line of a request's may be read."""
 _NO_NOTES = {"content", "model"}
 _DATE = re.compile(r"-(?:\d{4}-?\d\d-?\d\d|latest)$")
-HANGING = ("hangs", f"hangs{plan.OF_THE_OTHER}", "drips")
+HANGING = tuple(f"{how}{whose}" for how in ("hangs", "drips") for whose in ("", plan.OF_THE_OTHER))
 OWN_PROBLEM = {500, 502, 503}
 """What the provider's 401, 403 and 404 may end in: the caller can do nothing about them."""
 
@@ -111,7 +111,7 @@ def errors_are_told_apart(failures: History, hanging: History) -> Verdict:
 def hanging_is_given_up(hanging: History) -> Verdict:
     expected = f"an answer within {plan.GIVE_UP_SECONDS:.0f} s"
     limit = plan.GIVE_UP_SECONDS + SLACK
-    for one in _hung(hanging):
+    for one in [*_hung(hanging), *hanging.exchanges(plan.ASKED_TO_WAIT_LONG)]:
         if one.end is None or one.end.elapsed > limit or not isinstance(one.end, Answer):
             if one.end and one.end.elapsed > limit:
                 stalls = blame_stalls(undisturbed(hanging, one), limit, "answer", one.end)

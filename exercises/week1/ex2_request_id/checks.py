@@ -1,5 +1,6 @@
 """The checks of exercise 2."""
 
+import re
 from collections import Counter
 
 from chaos.history import Answer, Exchange, History, Log
@@ -30,15 +31,15 @@ def log_lines_have_it(ids: History) -> Verdict:
         if one.status != 200:
             return failed("an answer to each chat request", outcome(one.end), one.end)
     known = {_id(one) for one in [*chats, *ids.exchanges("failing")]}
-    lines = Counter(
-        found for line in ids.instance().of(Log) for found in known if found and found in line.text
-    )
+    told = [
+        (line, [one for one in known if one and _is_in(one, line.text)]) for line in ids.instance().of(Log)
+    ]
+    lines = Counter(one for _, found in told for one in found)
     for one in [*chats, *ids.exchanges("failing")]:
         if not lines[_id(one)]:
-            told = "no line has it" if _id(one) else "the answer has no id"
-            return failed(f"a log line with the request's id {excerpt(_id(one), 40)!r}", told, one.end)
-    for line in ids.instance().of(Log):
-        both = [found for found in known if found and found in line.text]
+            lack = "no line has it" if _id(one) else "the answer has no id"
+            return failed(f"a log line with the request's id {excerpt(_id(one), 40)!r}", lack, one.end)
+    for line, both in told:
         if len(both) > 1:
             return failed("lines with the id of one request", "a line has the ids of two", line)
     counts = [lines[_id(one)] for one in chats]
@@ -47,6 +48,11 @@ def log_lines_have_it(ids: History) -> Verdict:
         expected = "about as many lines with each id, for requests that are alike"
         return failed(expected, f"one id is in {max(counts)} lines, another one in {min(counts)}", most.end)
     return passed(f"{min(counts)} lines and more with the id of each of {len(known)} requests", chats[0].end)
+
+
+def _is_in(own: str, text: str) -> bool:
+    """Whether a text has an id as a word of its own: a plain number may be a part of an address."""
+    return re.search(rf"(?<![\w.]){re.escape(own)}(?![\w.])", text) is not None
 
 
 def _id(exchange: Exchange) -> str:

@@ -27,7 +27,7 @@ _REMOVING = {"pop", "popitem", "clear", "discard", "remove", "delete", "expire",
 _LATER = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
 """Methods that take entries out, where another one is told to call them: `call_later(60, self._seen.pop, client)`."""
 _EMPTY = {"dict", "Counter", "defaultdict", "OrderedDict", "deque"}
-_BOUNDED = {"TTLCache", "LRUCache", "TLRUCache", "lru_cache", "Cache", "ExpiringDict"}
+_BOUNDED = {"TTLCache", "LRUCache", "TLRUCache", "Cache", "ExpiringDict"}
 _LIBRARIES = {
     *(
         "limits",
@@ -100,7 +100,8 @@ def forgets(sources: History) -> Verdict:
         module = _module_names(tree)
         if (
             _uses(tree, libraries)
-            or any(_removes(node, module) for node in ast.walk(tree))
+            or any(_removes(node, module) for node in _statements(tree))
+            or any(_is_kept_by_argument(node) for node in ast.walk(tree))
             or _begins_anew(tree)
         ):
             return passed(f"{file.path} removes entries", file)
@@ -165,13 +166,35 @@ def _module_names(tree: ast.Module) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the code of a module without its decorators: `@router.delete("/keys")` deletes nothing."""
+    left_out = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, Function | ast.ClassDef)
+        for decorator in node.decorator_list
+        for inner in ast.walk(decorator)
+    }
+    return (node for node in ast.walk(tree) if node not in left_out)
+
+
+def _is_kept_by_argument(node: ast.AST) -> bool:
+    """Whether a function keeps what it made for each argument, of which lru_cache forgets the oldest."""
+    if not isinstance(node, Function) or not node.args.args:
+        return False
+    return any("lru_cache" in ast.unparse(one) for one in node.decorator_list)
+
+
 def _removes(node: ast.AST, module: AbstractSet[str]) -> bool:
     """Whether a piece of code takes entries out: by a method, by `del`, by making the whole anew, or by a bounded type.
 
     `module` are the names that the module assigns to.
     """
     match node:
-        case ast.Call(func=ast.Attribute(attr="pop", value=whole), args=[] | [ast.Constant(value=int())]):
+        case (
+            ast.Call(func=ast.Attribute(attr="pop", value=whole), args=[] | [ast.Constant(value=int())])
+            | ast.Call(func=ast.Attribute(attr="clear" | "remove", value=whole))
+        ):
             return not _belongs_to_one(whole, module)
         case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
             return name in _REMOVING | _BOUNDED or _passes_on(node)

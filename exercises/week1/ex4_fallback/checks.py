@@ -31,6 +31,9 @@ def names_the_model(fallback: History) -> Verdict:
             )
     if not any(one.request.label == "limited" for one, _ in answers):
         return not_judged("no fallback has answered", blame="submission")
+    for one in fallback.exchanges("usual"):
+        if '"model"' not in one.request.body and (asked := _last_model(fallback, one)) not in {"", PRIMARY}:
+            return failed(f"{PRIMARY} for a request that names no model", f"{asked} was called", one.end)
     return passed(f"{len(answers)} answers name their model", answers[-1][0].end)
 
 

@@ -39,7 +39,10 @@ async def fallback(lab: Lab) -> None:
     # Before anything is rate limited: whoever remembers that for some seconds may ask the other model at once.
     failing = FAILURES.items()
     await asyncio.gather(
-        *(_ask(lab, f"failing: {name}", ByModel({PRIMARY: step}, Answer())) for name, step in failing)
+        *(
+            _ask(lab, f"failing: {name}", ByModel({PRIMARY: step}, Answer()), PRIMARY)
+            for name, step in failing
+        )
     )
     steps: list[Step] = [Status(429), RateLimited(1), Status(429), RateLimited(1)]
     models = (None, PRIMARY, PRIMARY, None)
@@ -53,7 +56,7 @@ async def fallback(lab: Lab) -> None:
     lab.phase("recovery")
     deadline = lab.recorder.now() + BACK_SECONDS
     while True:
-        answer = await _ask(lab, "back", Answer())
+        answer = await _ask(lab, "back", Answer(), PRIMARY)
         if lab.recorder.now() >= deadline or ((chat := read(answer)) and chat.model.endswith(PRIMARY)):
             return
         await asyncio.sleep(0.5)

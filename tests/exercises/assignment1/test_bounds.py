@@ -40,6 +40,9 @@ def test_what_lies_outside_breaks_a_bound_and_what_lies_inside_does_not(seed: in
     inside = list(bounds.inside(itertools.repeat("ref-0a0a0a0a0a0a"), source))
 
     assert [case.what for case in outside if is_valid(case.body)] == []
+    assert {f"a content of {bounds.MAX_CONTENT + 1} characters", f"{bounds.MAX_MESSAGES + 1} messages"} <= {
+        case.what for case in outside
+    }
     assert [case.what for _, case in inside if not is_valid(case.body)] == []
     assert {case.field for case in outside} == {"role", "content", "messages", "temperature", "max_tokens"}
 
@@ -162,6 +165,12 @@ and
         ),
         (
             RULE.replace("and\n", "- and\n---\n| a |\n---\n"),
+            {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
+        ),
+        (
+            RULE.replace("The last message", "### Accepted\nThe last message").replace(
+                "and\n", "### Refused\n"
+            ),
             {"accepted": {"messages": [1]}, "refused": {"messages": [2]}},
         ),
         (RULE.replace("and\n", "Another\n======="), {}),

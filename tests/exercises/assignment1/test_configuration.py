@@ -46,6 +46,22 @@ HANDLER = '@router.post("/x")\nasync def chat(body, settings=Depends(get_setting
             "def get_settings():\n    global _kept\n    if _kept is None:\n        _kept = 1\n    return Settings()\n",
             "get_settings",
         ),
+        (
+            "class Kept:\n    def get_settings(cls):\n        if cls._one is None:\n            cls._one = Settings()\n        return cls._one\n",
+            None,
+        ),
+        (
+            "def get_settings(request):\n    if not hasattr(request.app.state, 'own'):\n        request.app.state.own = Settings()\n    return request.app.state.own\n",
+            None,
+        ),
+        (
+            "def get_settings():\n    if 'own' not in KEPT:\n        KEPT['own'] = Settings()\n    return KEPT['own']\n",
+            None,
+        ),
+        (
+            "def get_settings(request):\n    request.state.own = Settings()\n    return request.state.own\n",
+            "get_settings",
+        ),
         (HANDLER + "return GenerationSettings(temperature=body.temperature)\n", None),
         (HANDLER + "return Settings(_env_file=None)\n", "chat"),
         (HANDLER + "return config.Wrapped()\n", "chat"),

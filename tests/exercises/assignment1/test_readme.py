@@ -39,6 +39,9 @@ def test_commands_stand_in_shell_blocks(language: str, fence: str) -> None:
             "docker compose up --build",
             "docker-compose --env-file .env up -d",
             "uv run start",
+            "./run.sh",
+            "bash scripts/start-service.sh",
+            "uv run -m src.main",
             "quart --app src.main run",
         ),
     ],
@@ -55,6 +58,7 @@ def test_a_service_is_started_in_many_ways(start: str) -> None:
         "python3 -m pytest tests",
         "python --version",
         "make test",
+        "./scripts/check.sh",
     ],
 )
 def test_other_commands_start_nothing(other: str) -> None:
