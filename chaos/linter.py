@@ -1,6 +1,7 @@
 """Runs a submission's linter, and records what it says.
 
-First with two files of the lab's in it: one with faults that every linter has a word about, one that is no program at all.
+First with a file of the lab's in it that has faults which every linter has a word about, then with one that is no program
+at all: not with both at once, because of the second a compiler or formatter that runs first would end before the linter.
 Silence about these would mean silence about others. Then without them. Which linter, and which rules, is the submission's
 choice.
 """
@@ -21,6 +22,7 @@ from chaos.service_files import file_among, service_files
 
 INSTANCE: Final = "linter"
 WITH_FAULTS: Final = "linter, with faults"
+WITH_NO_PROGRAM: Final = "linter, with what is no program"
 SECONDS: Final = 90.0
 NONE_FOUND: Final = 72
 """Exit code of the commands below where there is no linter."""
@@ -95,19 +97,19 @@ async def run_linter(program: Program, recorder: Recorder, *, variables: Mapping
     probe = await asyncio.to_thread(_beside_the_service, linter)
     if probe is None:
         return recorder.record(Linted(problem="there is no source file to look at"))
-    unreadable = probe.with_stem(f"{probe.stem}_too")
-    try:
-        replace_text(program.root, probe.relative_to(program.root), linter.faults[probe.suffix])
-        replace_text(program.root, unreadable.relative_to(program.root), _NO_PROGRAM)
-    except OSError as error:
-        return recorder.record(Linted(problem=f"no file can be written beside the others ({error.strerror})"))
-    first = await linter.run(program, recorder, variables, WITH_FAULTS)
-    probe.unlink(missing_ok=True)
-    unreadable.unlink(missing_ok=True)
-    if problem := _problem(first) or _silence(first, recorder.history(), probe):
-        return recorder.record(Linted(problem=problem))
-    second = await linter.run(program, recorder, variables, INSTANCE)
-    return recorder.record(Linted(code=second.code if second else None, problem=_problem(second)))
+    for instance, text in ((WITH_FAULTS, linter.faults[probe.suffix]), (WITH_NO_PROGRAM, _NO_PROGRAM)):
+        try:
+            replace_text(program.root, probe.relative_to(program.root), text)
+        except OSError as error:
+            return recorder.record(
+                Linted(problem=f"no file can be written beside the others ({error.strerror})")
+            )
+        exited = await linter.run(program, recorder, variables, instance)
+        probe.unlink(missing_ok=True)
+        if problem := _problem(exited) or _silence(exited, recorder.history(), probe, instance):
+            return recorder.record(Linted(problem=problem))
+    last = await linter.run(program, recorder, variables, INSTANCE)
+    return recorder.record(Linted(code=last.code if last else None, problem=_problem(last)))
 
 
 def _problem(exited: Exited | None) -> str:
@@ -119,14 +121,15 @@ def _problem(exited: Exited | None) -> str:
     return "no linter is installed with your packages" if exited.code == NONE_FOUND else ""
 
 
-def _silence(first: Exited | None, history: History, probe: Path) -> str:
-    """Say how the linter let the lab's files pass; an empty string where it did not."""
-    got = f"two files with faults were put into the folder {probe.parent.name} for a moment, and the linter"
-    if not any(probe.name in line.text for line in history.instance(WITH_FAULTS).of(Log)):
-        return f"{got} did not name the one with unused and undefined names"
-    if first and first.code == 0:
-        return f"{got} ended with exit code 0, although one of them is no program"
-    return ""
+def _silence(exited: Exited | None, history: History, probe: Path, instance: str) -> str:
+    """Say how the linter let a file of the lab's pass; an empty string where it did not."""
+    place = f"was put into the folder {probe.parent.name} for a moment, and the linter"
+    if instance == WITH_NO_PROGRAM:
+        passed = exited is not None and exited.code == 0
+        return f"a file that is no program {place} ended with exit code 0" if passed else ""
+    if any(probe.name in line.text for line in history.instance(instance).of(Log)):
+        return ""
+    return f"a file with unused and undefined names {place} did not name it"
 
 
 def _beside_the_service(linter: _Linter) -> Path | None:

@@ -74,6 +74,11 @@ def expired(claims: Claims, *, now: float, since: float) -> Claims:
     }
 
 
+def ends(claims: Claims, *, now: float) -> bool:
+    """Whether a claim says a time after `now`: a number within ten years of it, under whatever name."""
+    return any(_is_time(value, now) and value > now for value in claims.values())
+
+
 def replaced(value: Any, old: str, new: str) -> Any:
     """Return claims in which every text that is `old` is `new`."""
     match value:

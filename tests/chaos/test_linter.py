@@ -75,10 +75,10 @@ async def test_without_configuration_the_one_that_is_installed_runs(tmp_path: Pa
 @pytest.mark.parametrize(
     ("configuration", "problem"),
     [
-        ("exclude = ['src']\n", "did not name the one"),
-        ("[lint]\nignore = ['ALL']\n", "did not name the one"),
-        ("[lint]\nselect = []\n", "did not name the one"),
-        ("[lint.per-file-ignores]\n'*' = ['ALL']\n", "did not name the one"),
+        ("exclude = ['src']\n", "did not name it"),
+        ("[lint]\nignore = ['ALL']\n", "did not name it"),
+        ("[lint]\nselect = []\n", "did not name it"),
+        ("[lint.per-file-ignores]\n'*' = ['ALL']\n", "did not name it"),
     ],
 )
 async def test_a_linter_that_looks_at_nothing_does_not_count(
@@ -131,11 +131,23 @@ async def test_without_a_script_a_linter_that_is_installed_runs(tmp_path: Path) 
     assert outcome.code == 0
 
 
+async def test_what_ends_before_the_linter_for_a_syntax_error_hides_nothing(tmp_path: Path) -> None:
+    """A compiler that runs first, as in `tsc --noEmit && eslint src`."""
+    files = {
+        "package.json": '{"scripts": {"lint": "compiler && eslint src"}}',
+        "node_modules/.bin/compiler": "#!/bin/sh\n! grep -l '^($' src/*\n",
+        "node_modules/.bin/eslint": TOLD,
+        "src/a.js": "const one = 1;\n",
+    }
+    outcome, _ = await linted(tmp_path, files, package=True)
+    assert (outcome.code, outcome.problem) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("scripts", "problem"),
     [
         ("{}", "no linter is installed"),
-        ('{"lint": "true"}', "did not name the one"),
+        ('{"lint": "true"}', "did not name it"),
         ('{"lint": "ls src"}', "ended with exit code 0"),
     ],
 )

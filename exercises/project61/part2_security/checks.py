@@ -1,6 +1,7 @@
 """The checks of part 2. Each judges recorded histories alone; its parameters name the experiments."""
 
 from collections.abc import Iterator, Sequence
+from email.utils import parsedate_to_datetime
 
 from chaos.history import Answer, Call, Database, Exchange, History, Planted
 from chaos.stand_in import TOO_LARGE
@@ -12,8 +13,10 @@ from exercises.project61.part2_security.plan import REFUSED, REVOKED_SECONDS
 from exercises.project61.part2_security.readable import readable_form
 from exercises.project61.part2_security.second import no_second
 from exercises.project61.usage_report import TOKENS, tokens_reported, unread, usage_of
+from lab.control import LOGIN_LABEL
 from lab.reading import as_json, outcome
 from lab.timing import blur, too_busy
+from lab.tokens import claims_of, ends
 from lab.verdict import Verdict, all_of, failed, in_short, not_judged, passed
 
 __all__ = [
@@ -33,13 +36,42 @@ def tokens_are_checked(access: History) -> Verdict:
         "401 for every token that the service has not signed, or not for so long, and no call of the backend"
     )
     asked = _labelled(access, "forged: ")
+    for one in _labelled(access, "guessed: "):
+        if one.status not in {401, 429}:
+            what = one.request.label.removeprefix("guessed: ")
+            return failed(f"401 for a login with {what}", outcome(one.end), one.end)
     for one in asked:
         what = f"{one.request.method} {one.request.path}, token: {one.request.label.removeprefix('forged: ')}"
         if one.status != 401:
             return failed(expected, f"{what}: {outcome(one.end)}", one.end)
         if one.request.key and access.calls(key=one.request.key):
             return failed(expected, f"{what}: the backend was called", one.end)
-    return passed(f"{len(asked)} requests were answered 401", asked[-1].end)
+    return _tokens_end(access) or passed(f"{len(asked)} requests were answered 401", asked[-1].end)
+
+
+def _tokens_end(access: History) -> Verdict | None:
+    """Return what is wrong with a token that is a JWT and never ends; None for others, which nobody can read."""
+    for login in access.exchanges(LOGIN_LABEL):
+        body = as_json(login.end.body) if isinstance(login.end, Answer) else None
+        token = body.get("access_token") if isinstance(body, dict) else None
+        claims = claims_of(token) if isinstance(token, str) else None
+        now = _date_of(login)
+        if claims is not None and now is not None and not ends(claims, now=now):
+            return failed(
+                "a token that expires, by a claim in seconds since 1970 such as `exp` (RFC 7519)",
+                f"its claims are {', '.join(claims) or 'none'}, and none is a time that lies ahead",
+                login.end,
+            )
+    return None
+
+
+def _date_of(exchange: Exchange) -> float | None:
+    """Return when the service answered, by its own Date header, in seconds since 1970."""
+    value = exchange.end.headers.get("date", "") if isinstance(exchange.end, Answer) else ""
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def keys_work_until_revoked(access: History, two_instances: History) -> Verdict:

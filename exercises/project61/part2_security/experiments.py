@@ -50,6 +50,8 @@ AGAIN_SECONDS = 5.0
 """Before another user of a tier asks: for a service that leaves Redis alone for a while after a late answer."""
 ONCE_MORE = 3
 """Requests in each other way; a bucket that is refilled all the time may let one of them through."""
+GUESSED = ("free", "premium")
+"""The role whose password is guessed, and the one whose own is tried for it."""
 REST_SECONDS = 5.0
 """How long a service may leave Redis alone after a failure, before it meets the next."""
 
@@ -68,6 +70,7 @@ async def access(lab: Lab) -> None:
     await _pry(lab, signed_in["free"], signed_in["premium"])
     await lab.record_database()
     await _attack(lab, signed_in["premium"])
+    await _guess(lab)
 
 
 @experiment(seconds=9, settings=small_limits_and_users)
@@ -121,10 +124,28 @@ async def redis_down(lab: Lab) -> None:
         for tier, count in (("enterprise", REQUESTS), ("premium", REQUESTS), ("free", 2 * most + 2)):
             for _ in range(count):
                 await call(lab, "chat", label=f"{name}: {tier}", token=signed_in[tier])
+        await lab.get(lab.endpoint("alive"), label=f"{name}: health", timeout=PATIENCE_SECONDS)
         await lab.get(lab.endpoint("metrics"), label="metrics after")
         await lab.upstreams.heal("redis")
     lab.phase("recovery")
     await call(lab, "chat", label="after", token=signed_in["enterprise"])
+
+
+async def _guess(lab: Lab) -> None:
+    """Log in with passwords that are wrong: last of all, for a service may lock whoever guesses."""
+    assert lab.contract.login
+    user, other = (lab.contract.users[role] for role in GUESSED)
+    own = lab.secrets[user.password]
+    guesses = {
+        "a wrong password": lab.key(),
+        "a letter more": f"{own}a",
+        "another's": lab.secrets[other.password],
+    }
+    for what, password in guesses.items():
+        body = lab.contract.login_body(user.name, password)
+        await lab.client.json(
+            "POST", lab.login_path, body, label=f"guessed: {what}", timeout=PATIENCE_SECONDS
+        )
 
 
 async def _ask_for_too_much(lab: Lab, other: Client, tier: str, token: str, *, number: int) -> None:

@@ -29,6 +29,7 @@ def redis_down_is_survived(redis_down: History) -> Verdict:
         for name in OUTAGES.values
         for verdict in (*_answered(redis_down, name, max(served)), _limited(redis_down, name))
     ]
+    verdicts += [_alive(redis_down, name) for name in OUTAGES.values]
     verdicts += [_told(redis_down), _recovered(redis_down)]
     count = sum(len(redis_down.exchanges(f"{name}: {tier}")) for name in OUTAGES.values for tier in TIERS)
     return in_short(
@@ -46,6 +47,14 @@ def _answered(history: History, name: str, usual: float) -> Iterator[Verdict]:
                 yield failed(expected, f"tier {tier}: {outcome(one.end)}", one.end)
         if tier != "free" and not any(one.status == 200 for one in asked):
             yield failed(expected, f"tier {tier}: every request was refused", asked[-1].end)
+
+
+def _alive(history: History, name: str) -> Verdict:
+    """Judge liveness, which says that the process serves, whatever is down."""
+    for one in history.exchanges(f"{name}: health"):
+        if one.status != 200:
+            return failed(f"200 for {one.request.path} while Redis is {name}", outcome(one.end), one.end)
+    return passed("")
 
 
 def _limited(history: History, name: str) -> Verdict:

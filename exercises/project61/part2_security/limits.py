@@ -1,6 +1,7 @@
 """Whether the limits of the tiers hold for all instances together."""
 
 import math
+import re
 from collections.abc import Iterator
 
 from chaos.history import Answer, Exchange, History
@@ -142,21 +143,39 @@ def _end(asked: list[Exchange]) -> float:
 def _tells_when(answer: Answer, limit: int) -> Verdict:
     expected = "Retry-After of 1 to 60 s, and X-RateLimit-Limit, -Remaining and -Reset, with a 429"
     seconds = seconds_of(answer)
-    if seconds is None or not 0 <= seconds <= WINDOW_SECONDS + 1:
-        said = answer.headers.get("retry-after", "none")
+    said = answer.headers.get("retry-after", "none")
+    if seconds is None or said.startswith("-") or not 0 <= seconds <= WINDOW_SECONDS + 1:
         return failed(expected, f"Retry-After: {said[:40]}", answer)
+    if fault := _misleading(answer, limit):
+        return fault
+    if wrong := misfit(answer.body):
+        return failed(f"{FORM}, with a 429", wrong, answer)
+    return passed("", answer)
+
+
+def _misleading(answer: Answer, limit: int) -> Verdict | None:
+    """Return what is wrong with the headers that tell of a limit; None for nothing."""
     for name in ("limit", "remaining", "reset"):
         if f"x-ratelimit-{name}" not in answer.headers:
-            return failed(expected, f"there is no X-RateLimit-{name.title()}", answer)
+            return failed(
+                "X-RateLimit-Limit, -Remaining and -Reset, with a 429",
+                f"there is no X-RateLimit-{name.title()}",
+                answer,
+            )
     said = answer.headers["x-ratelimit-limit"]
     if _number(said) != limit:
         return failed(f"X-RateLimit-Limit: {limit}", f"X-RateLimit-Limit: {said[:40]}", answer)
     left = answer.headers["x-ratelimit-remaining"]
     if _number(left) != 0:
         return failed("X-RateLimit-Remaining: 0 with a 429", f"X-RateLimit-Remaining: {left[:40]}", answer)
-    if wrong := misfit(answer.body):
-        return failed(f"{FORM}, with a 429", wrong, answer)
-    return passed("", answer)
+    reset = answer.headers["x-ratelimit-reset"]
+    if _NO_TIME.fullmatch(reset.strip()):
+        return failed("a time in X-RateLimit-Reset", f"X-RateLimit-Reset: {reset[:40]}", answer)
+    return None
+
+
+_NO_TIME = re.compile(r"|-.*|nan|undefined|null|none|invalid date", re.IGNORECASE)
+"""What stands where a program had no time to tell."""
 
 
 def _number(text: str) -> float | None:

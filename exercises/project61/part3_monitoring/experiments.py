@@ -39,6 +39,7 @@ SCRAPES = 3
 SCRAPE_GAP_SECONDS = 0.4
 PATIENCE_SECONDS = 15.0
 PART_SECONDS = 8.0
+COOL_DOWN_SECONDS = 60.0
 IN_FLIGHT_WHOLE, IN_FLIGHT_STREAMS = 4, 3
 WARM = 3
 """So many strangers come before the series are counted, whose labels are then there."""
@@ -59,6 +60,7 @@ async def traffic(lab: Lab) -> None:
     for name, count in lab.vary(OUTCOMES):
         await asyncio.gather(*(_work(lab, name) for _ in range(count)))
     await _scrape_again(lab, "after")
+    await _wait_for_answers(lab)
     await _hang(lab)
     await _scrape_again(lab, "left")
     await _ask_by_key(lab)
@@ -144,6 +146,16 @@ async def _hold(lab: Lab, label: str, key: str) -> None:
     release.set()
     await connection.answer(PATIENCE_SECONDS)
     connection.close()
+
+
+async def _wait_for_answers(lab: Lab) -> None:
+    """Ask until the model answers: what it has answered badly may have opened a breaker."""
+    deadline = lab.recorder.now() + COOL_DOWN_SECONDS
+    while lab.recorder.now() < deadline:
+        answer = await lab.generate(label="settling", timeout=PATIENCE_SECONDS)
+        if isinstance(answer, Answered) and answer.status == 200:
+            return
+        await asyncio.sleep(1)
 
 
 async def _hang(lab: Lab) -> None:

@@ -24,9 +24,13 @@ _FOLDERS = (
         "config",
         "configs",
         "ops",
+        *("deployments", "infrastructure", "charts", "helm", "kustomize", "compose"),
     ),
-    *("*monitoring*", "*grafana*", "*prometheus*", "*observability*", "*dashboard*", "*alert*"),
 )
+_NAMED = ("*monitoring*", "*grafana*", "*prometheus*", "*observability*", "*dashboard*", "*alert*")
+_AROUND = ("src", "app", "apps", "api", "server", "backend", "services", "packages", "docs")
+"""Folders of code in which one with such a name may be."""
+_ENDINGS = ("json", "yml", "yaml", "rules")
 _NAMES = (
     "*dashboard*.json",
     "*grafana*.json",
@@ -37,7 +41,8 @@ _NAMES = (
 )
 PATTERNS = (
     *_NAMES,
-    *(f"{folder}/**/*.{ending}" for folder in _FOLDERS for ending in ("json", "yml", "yaml", "rules")),
+    *(f"{folder}/**/*.{ending}" for folder in (*_FOLDERS, *_NAMED) for ending in _ENDINGS),
+    *(f"{folder}/**/{name}/**/*.{ending}" for folder in _AROUND for name in _NAMED for ending in _ENDINGS),
 )
 """Where dashboards and rules are looked for."""
 MOST_PANELS = 2_000

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from chaos.history import File, History, Tree
@@ -85,6 +86,8 @@ def _wrong(history: History, file: File) -> Iterator[str]:
     """Yield what a page names that is not there."""
     names = _paths(history)
     for link in read.links(file):
+        if link.startswith("/") and not PurePosixPath(link).suffix:
+            continue  # a path of the service's own, such as /metrics
         path = read.target(file, link)
         # A path that leaves the repository is one of the site that hosts it, such as its issues.
         if path not in names and path != "." and not path.startswith(".."):

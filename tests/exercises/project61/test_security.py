@@ -13,7 +13,9 @@ from exercises.project61.part2_security import checks
 from exercises.project61.part2_security.axes import OUTAGES
 from exercises.project61.part2_security.limits import ANOTHER, API_KEY, STREAM, beyond_label, burst_label
 from exercises.project61.part2_security.readable import readable_form
+from lab.control import LOGIN_LABEL
 from lab.lab import SECOND
+from lab.tokens import signed
 from lab.verdict import Verdict
 from tests.exercises.project61.record import Record, used
 
@@ -50,6 +52,40 @@ def test_a_forged_token_is_401_and_calls_nothing(status: int, calls: tuple[float
     verdict = checks.tokens_are_checked(history)
 
     assert verdict.passed if not actual else verdict.status == "failed" and actual in verdict.actual
+
+
+@pytest.mark.parametrize(
+    ("status", "fine"), [(401, True), (429, True), (200, False), (500, False), (None, False)]
+)
+def test_a_password_that_is_guessed_opens_nothing(status: int | None, *, fine: bool) -> None:
+    record = Record().asked("forged: expired", 401).asked("guessed: a letter more", status)
+
+    assert checks.tokens_are_checked(record.history).passed is fine
+
+
+DATE = {"date": "Sat, 28 Nov 2026 12:00:00 GMT"}
+NOON = 1_795_867_200
+
+
+@pytest.mark.parametrize(
+    ("claims", "fine"),
+    [
+        ({"sub": "ada", "exp": NOON + 3600}, True),
+        ({"sub": "ada", "valid_until": NOON + 60.5}, True),
+        ({"sub": "ada"}, False),
+        ({"sub": "ada", "iat": NOON}, False),
+        ({"sub": "ada", "exp": (NOON + 3600) * 1000}, False),
+        (None, True),
+    ],
+)
+def test_a_token_ends(claims: dict[str, Any] | None, *, fine: bool) -> None:
+    token = "opaque-0a1b2c" if claims is None else signed(claims, "k" * 64)
+    record = Record().asked(LOGIN_LABEL, body={"access_token": token}, headers=DATE)
+
+    verdict = checks.tokens_are_checked(record.asked("forged: expired", 401).history)
+
+    assert verdict.passed is fine
+    assert fine or "none is a time that lies ahead" in verdict.actual
 
 
 def keys(**changes: Any) -> History:
@@ -289,6 +325,10 @@ def test_a_limit_lets_requests_through() -> None:
         ("retry-after", "3600"),
         ("retry-after", "soon"),
         ("x-ratelimit-limit", "50"),
+        ("x-ratelimit-reset", "NaN"),
+        ("x-ratelimit-reset", "-1"),
+        ("x-ratelimit-reset", "undefined"),
+        ("retry-after", "-1"),
         ("x-ratelimit-remaining", "3"),
     ],
 )
@@ -340,6 +380,7 @@ def without_redis(
     limits: bool = True,
     line: str = "redis is unavailable",
     metric: str = "",
+    health: int = 200,
 ) -> History:
     record = Record().add(Given(variables={"RATE_LIMITS": json.dumps(LIMITS)})).asked("usual", after=0.05)
     record.asked("metrics before", body="limits_shared 1\n").add(Phase(name="fault"))
@@ -348,6 +389,7 @@ def without_redis(
         for number in range(12):
             record.asked(f"{name}: free", 429 if limits and number > 4 else 200)
         record.add(Log(stream="stdout", text=line)).asked("metrics after", body=f"limits_shared 1\n{metric}")
+        record.asked(f"{name}: health", health, path="/health")
     return record.asked("after").history
 
 
@@ -362,6 +404,7 @@ def test_redis_may_be_down() -> None:
         ({"status": 500}, "500 after"),
         ({"after": 2.0}, "200 after 2.00 s"),
         ({"limits": False}, "let through"),
+        ({"health": 503}, "503 after"),
         ({"line": "request"}, "neither a line nor a metric"),
         ({"line": "rate_limit_exceeded", "metric": "limits_total 9\n"}, "neither a line nor a metric"),
     ],
