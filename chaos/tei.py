@@ -6,9 +6,11 @@ from typing import Any
 from chaos.http_server import HttpRequest, Responder
 from chaos.keys import find_key
 from chaos.stand_in import StandIn
-from chaos.vectors import vector
+from chaos.vectors import MOST_CHARACTERS, vector
 
 DIMENSIONS = 384
+MOST_TEXTS = 512
+"""In one request. The real server takes 32, unless it is started with another number."""
 _MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _INFO = {"model_id": _MODEL, "model_type": {"embedding": {"pooling": "mean"}}, "version": "1.8.0"}
 
@@ -21,8 +23,9 @@ class TeiStandIn(StandIn):
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:
         embeds = request.method == "POST" and request.path == "/embed"
         call = self._journal.call(request, key=find_key(request.body), counted=embeds)
-        status, content = _embed(request) if embeds else _page(request)
-        body = b"" if content is None else json.dumps(content).encode()
+        with self._working():
+            status, content = _embed(request) if embeds else _page(request)
+            body = b"" if content is None else json.dumps(content).encode()
         await self._journal.answer(call, responder, status, body)
 
 
@@ -36,5 +39,11 @@ def _embed(request: HttpRequest) -> tuple[int, Any]:
         given = request.json()["inputs"]
     except (ValueError, KeyError, TypeError):
         return 422, {"error": "the body has no `inputs`", "error_type": "Validation"}
-    texts = given if isinstance(given, list) else [given]
-    return 200, [vector(str(text), DIMENSIONS) for text in texts]
+    texts = [str(text) for text in given[: MOST_TEXTS + 1]] if isinstance(given, list) else [str(given)]
+    if len(texts) > MOST_TEXTS:
+        message = f"batch size {len(given)} > maximum allowed batch size {MOST_TEXTS}"
+        return 413, {"error": message, "error_type": "Validation"}
+    if sum(map(len, texts)) > MOST_CHARACTERS:
+        message = f"`inputs` must have no more than {MOST_CHARACTERS} characters"
+        return 413, {"error": message, "error_type": "Validation"}
+    return 200, [vector(text, DIMENSIONS) for text in texts]

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic_core import to_json
+
 from chaos.history import Call, Reply, Upstream
 from chaos.http_server import HttpRequest, Responder
 from chaos.keys import find_key
@@ -20,7 +22,7 @@ from chaos.llm.steps import Answer, Step, Turn
 from chaos.network import LOOPBACK, Network
 from chaos.recorder import Recorder
 from chaos.stand_in import StandIn
-from chaos.vectors import vector
+from chaos.vectors import MOST_CHARACTERS, vector
 
 _CHATS: dict[str, Dialect] = {
     "/v1/chat/completions": ChatCompletions(),
@@ -29,6 +31,8 @@ _CHATS: dict[str, Dialect] = {
 }
 _EMBEDDINGS = {"/v1/embeddings", "/embeddings"}
 _DIMENSIONS = 1536
+_MOST_TEXTS = 2048
+"""In one request for embeddings, as in OpenAI's API."""
 _ASKED_BYTES = 16 * 1024
 _JSON = ("content-type", "application/json")
 
@@ -138,8 +142,10 @@ class ScriptedLLM(StandIn):
             await responder.send(status, b"" if body is None else as_json(body), headers=[_JSON])
             return
         call = self._journal.call(request, key=find_key(request.body), counted=False)
-        status, body = self._surface(request)
-        await self._journal.answer(call, responder, status, as_json(body))
+        with self._working():
+            status, content = self._surface(request)
+            body = to_json(content)  # writes a list of numbers five times as fast as json does
+        await self._journal.answer(call, responder, status, body)
 
     def _surface(self, request: HttpRequest) -> tuple[int, Any]:
         """Answer what is no chat call, as LiteLLM's proxy does."""
@@ -149,11 +155,12 @@ class ScriptedLLM(StandIn):
         if request.method in {"GET", "HEAD"} and request.path in self._pages:
             return 200, self._pages[request.path]
         if request.method == "POST" and request.path in _EMBEDDINGS:
-            return 200, _embeddings(_fields(request))
+            return _embeddings(_fields(request))
         return 404, {"detail": "Not Found"}
 
     async def _chat(self, request: HttpRequest, dialect: Dialect, responder: Responder) -> None:
-        chat = _read(request, dialect)
+        with self._working():
+            chat = _read(request, dialect)
         script = self._default if chat.key is None else self._scripts.get(chat.key, self._default)
         step = chosen((self._failures and self._failures.advance()) or script.advance(), chat)
         call = self._journal.call(
@@ -210,16 +217,19 @@ def _read(request: HttpRequest, dialect: Dialect) -> Chat:
     )
 
 
-def _embeddings(fields: dict[str, Any]) -> Any:
+def _embeddings(fields: dict[str, Any]) -> tuple[int, Any]:
     """Answer with vectors that depend on their texts alone; texts that share words are near each other."""
     given = fields.get("input", "")
-    texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
+    texts = [str(text) for text in given[: _MOST_TEXTS + 1]] if isinstance(given, list) else [str(given)]
+    if problem := _too_much(texts):
+        error = {"message": problem, "type": "invalid_request_error", "param": "input", "code": None}
+        return 400, {"error": error}
     size = fields.get("dimensions")
     dimensions = size if isinstance(size, int) and 0 < size <= _DIMENSIONS else _DIMENSIONS
     used = sum(tokens(text) for text in texts)
     vectors = [vector(text, dimensions) for text in texts]
     as_base64 = fields.get("encoding_format") == "base64"
-    return {
+    return 200, {
         "object": "list",
         "model": fields.get("model", ""),
         "data": [
@@ -228,6 +238,16 @@ def _embeddings(fields: dict[str, Any]) -> Any:
         ],
         "usage": {"prompt_tokens": used, "total_tokens": used},
     }
+
+
+def _too_much(texts: Sequence[str]) -> str:
+    """Say why so many texts are not embedded; an empty string where they are."""
+    if len(texts) > _MOST_TEXTS:
+        return f"Invalid 'input': array too long. Expected an array with maximum length {_MOST_TEXTS}."
+    if sum(map(len, texts)) > MOST_CHARACTERS:
+        asked, most = (length // 4 for length in (sum(map(len, texts)), MOST_CHARACTERS))
+        return f"Requested {asked} tokens, max {most} tokens per request"
+    return ""
 
 
 def _base64(vector: list[float]) -> str:

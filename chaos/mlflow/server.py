@@ -48,7 +48,6 @@ class MlflowStandIn(StandIn):
 
     def __init__(self, recorder: Recorder, **options: Any) -> None:
         super().__init__(recorder, **options)
-        self._recorder = recorder
         self._store = Store()
         self._book = TraceBook()
         self._traces: dict[tuple[str, str], Trace] = {}
@@ -65,11 +64,12 @@ class MlflowStandIn(StandIn):
         return await self._journal.wait_for(look, timeout)
 
     async def _serve(self, request: HttpRequest, responder: Responder) -> None:
-        text = _decoded(request)
-        call = self._journal.call(request, key=find_key(text), counted=request.path not in _HEALTH)
-        status, kind, body = self._answer(request, text)
-        if status < 400:
-            self._note(request, text, body)
+        with self._working():
+            text = _decoded(request)
+            call = self._journal.call(request, key=find_key(text), counted=request.path not in _HEALTH)
+            status, kind, body = self._answer(request, text)
+            if status < 400:
+                self._note(request, text, body)
         await self._journal.answer(call, responder, status, body, kind)
 
     def _answer(self, request: HttpRequest, text: bytes) -> tuple[int, str, bytes]:

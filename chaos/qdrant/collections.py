@@ -4,8 +4,10 @@ Importing this module imports qdrant-client; see `QdrantStandIn.preload`. The in
 https://api.qdrant.tech/api-reference.
 """
 
+import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,8 +16,28 @@ from pydantic_core import to_json
 from qdrant_client import QdrantClient
 from qdrant_client.http import models
 
+from chaos.qdrant.bounds import (
+    MOST_AT_ONCE,
+    MOST_BYTES,
+    MOST_COST,
+    MOST_DIMENSIONS,
+    MOST_NUMBERS,
+    MOST_PARTS,
+    MOST_POINTS,
+    cost,
+)
+
 _DEFAULT_LIMIT = 10
 _POINTS: TypeAdapter[models.PointInsertOperations] = TypeAdapter(models.PointInsertOperations)
+_UNBOUNDED = {
+    ("PUT", ""),
+    ("PATCH", ""),
+    ("DELETE", ""),
+    ("GET", "exists"),
+    ("PUT", "index"),
+    ("PUT", "points"),
+}
+"""The calls that take no long time, or whose bound is another."""
 _SELECTOR: TypeAdapter[models.PointsSelector] = TypeAdapter(models.PointsSelector)
 
 
@@ -37,11 +59,24 @@ class _RequestError(Exception):
         self.status = status
 
 
+@dataclass(slots=True)
+class _Kept:
+    """What a collection keeps. Points that are deleted or written anew count: the engine forgets none."""
+
+    dimensions: int
+    points: int = 0
+    bytes: int = 0
+
+
 class Engine:
-    """One store in memory. Calls are synchronous, and quick for the few points that a test has."""
+    """One store in memory. Calls are synchronous, and quick for the few points that a test has.
+
+    What would take long, or much memory, is refused as Qdrant's strict mode does it (`chaos.qdrant.bounds`).
+    """
 
     def __init__(self) -> None:
         self._client = QdrantClient(":memory:")
+        self._kept: dict[str, _Kept] = {}
         self._routes: dict[tuple[str, str], Callable[[str, bytes], Any]] = {
             ("GET", ""): self._info,
             ("PUT", ""): self._create,
@@ -81,6 +116,8 @@ class Engine:
         return status, to_json({**fields, "time": time.monotonic() - began}, fallback=_plain)
 
     def _dispatch(self, method: str, path: str, body: bytes) -> Any:
+        if body.count(b"{") + body.count(b"[") > MOST_PARTS:
+            raise _RequestError(413, f"JSON payload has more than {MOST_PARTS} objects and lists")
         match [unquote(part) for part in path.strip("/").split("/")]:
             case ["collections"] if method == "GET":
                 return self._client.get_collections()
@@ -102,11 +139,50 @@ class Engine:
             raise _RequestError(404, "Not found")
         if (method, rest) not in {("PUT", ""), ("DELETE", ""), ("GET", "exists")}:
             self._must_exist(name)
+        if (method, rest) not in _UNBOUNDED:
+            self._afford(name, body)
         return route(name, body)
 
     def _must_exist(self, name: str) -> None:
         if not self._client.collection_exists(name):
             raise _RequestError(404, f"Not found: Collection `{name}` doesn't exist!")
+
+    # Bounds.
+
+    def _afford(self, name: str, body: bytes) -> None:
+        """Refuse a request that would take long. One that cannot be read is refused by what reads it."""
+        kept = self._kept[name]
+        try:
+            units = cost(_without_points(json.loads(body)), kept.points, kept.dimensions)
+        except ValueError:
+            return
+        except RecursionError:
+            units = MOST_COST + 1
+        if units > MOST_COST:
+            raise _RequestError(
+                400, "Bad request: Limit exceeded for what one request may cost. Help: Ask for less."
+            )
+
+    def _make_room(self, name: str, points: int, size: int) -> None:
+        """Count points that are about to be written, or refuse them."""
+        if points > MOST_AT_ONCE:
+            raise _RequestError(
+                400,
+                f'Bad request: Limit exceeded {points} > {MOST_AT_ONCE} for "upsert limit".'
+                f' Help: Reduce the "upsert limit" parameter to or below {MOST_AT_ONCE}.',
+            )
+        kept = self._kept[name]
+        kept.points += points
+        kept.bytes += size
+        every = self._kept.values()
+        if (
+            sum(one.points for one in every) > MOST_POINTS
+            or sum(one.points * one.dimensions for one in every) > MOST_NUMBERS
+            or sum(one.bytes for one in every) > MOST_BYTES
+        ):
+            kept.points -= points
+            kept.bytes -= size
+            raise _RequestError(400, "Bad request: Max points count or storage size limit exceeded")
 
     # Collections.
 
@@ -117,11 +193,18 @@ class Engine:
         asked = models.CreateCollection.model_validate_json(body)
         if self._client.collection_exists(name):
             raise _RequestError(409, f"Wrong input: Collection `{name}` already exists!")
-        return self._client.create_collection(
+        kept = _Kept(_dimensions(asked.vectors))
+        if kept.dimensions > MOST_DIMENSIONS:
+            message = f"value {kept.dimensions} invalid, must be between 1 and {MOST_DIMENSIONS}"
+            raise _RequestError(422, f"Validation error in JSON body: [vectors.size: {message}]")
+        made = self._client.create_collection(
             name, vectors_config=asked.vectors, sparse_vectors_config=asked.sparse_vectors
         )
+        self._kept[name] = kept
+        return made
 
     def _drop(self, name: str, _: bytes) -> bool:
+        self._kept.pop(name, None)
         return self._client.collection_exists(name) and self._client.delete_collection(name)
 
     def _exists(self, name: str, _: bytes) -> dict[str, bool]:
@@ -138,12 +221,15 @@ class Engine:
 
     def _upsert(self, name: str, body: bytes) -> Any:
         asked = _POINTS.validate_json(body)
+        self._make_room(name, _number_written(asked), len(body))
         return self._client.upsert(
             name, asked.batch if isinstance(asked, models.PointsBatch) else asked.points
         )
 
     def _batch(self, name: str, body: bytes) -> Any:
         asked = models.UpdateOperations.model_validate_json(body)
+        written = [one.upsert for one in asked.operations if isinstance(one, models.UpsertOperation)]
+        self._make_room(name, sum(map(_number_written, written)), len(body))
         return self._client.batch_update_points(name, asked.operations)
 
     def _delete(self, name: str, body: bytes) -> Any:
@@ -225,6 +311,25 @@ class Engine:
             score_threshold=asked.score_threshold,
             lookup_from=asked.lookup_from,
         )
+
+
+def _dimensions(vectors: models.VectorsConfig | None) -> int:
+    """Return how many numbers a point has, in all its vectors."""
+    each = vectors.values() if isinstance(vectors, dict) else [vectors] if vectors else []
+    return sum(one.size for one in each)
+
+
+def _number_written(asked: models.PointInsertOperations) -> int:
+    return len(asked.batch.ids if isinstance(asked, models.PointsBatch) else asked.points)
+
+
+def _without_points(asked: Any) -> Any:
+    """Return a request without the points that a batch of operations writes: what they hold is not looked for."""
+    match asked:
+        case {"operations": [*operations]}:
+            return [one for one in operations if not (isinstance(one, dict) and "upsert" in one)]
+        case _:
+            return asked
 
 
 def _selected(asked: models.SetPayload | models.DeletePayload) -> models.PointsSelector:

@@ -57,5 +57,6 @@ class QdrantStandIn(StandIn):
         elif request.path == "/":
             status, body, kind = 200, _TITLE, _JSON
         else:
-            (status, body), kind = self._engine.answer(request.method, request.path, request.body), _JSON
+            with self._working():
+                (status, body), kind = self._engine.answer(request.method, request.path, request.body), _JSON
         await self._journal.answer(call, responder, status, body, kind)

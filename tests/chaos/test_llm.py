@@ -50,6 +50,7 @@ from chaos.llm import (
 )
 from chaos.recorder import Recorder
 from chaos.stand_in import TOO_LARGE
+from chaos.vectors import MOST_CHARACTERS
 from tests.chaos.scripted import PATIENCE, only_call
 
 pytestmark = pytest.mark.medium
@@ -694,6 +695,19 @@ async def test_embeddings_of_texts_that_share_words_are_near(sdk: AsyncOpenAI) -
     asked, near, far = (item.embedding for item in answer.data)
     assert sum(x * y for x, y in zip(asked, near, strict=True)) > 0.7
     assert abs(sum(x * y for x, y in zip(asked, far, strict=True))) < 0.2
+
+
+@pytest.mark.parametrize("texts", [["a"] * 2049, ["a" * MOST_CHARACTERS, "b"]])
+async def test_embeddings_of_more_texts_than_the_lab_can_bear_are_refused(
+    sdk: AsyncOpenAI, texts: list[str]
+) -> None:
+    with pytest.raises(BadRequestError, match=r"too long|max .* tokens per request"):
+        await sdk.embeddings.create(model="e", input=texts)
+
+
+async def test_embeddings_come_in_batches_as_large_as_openai_s(sdk: AsyncOpenAI) -> None:
+    answer = await sdk.embeddings.create(model="e", input=["a text of the usual length"] * 2048, dimensions=8)
+    assert len(answer.data) == 2048
 
 
 async def test_many_instances_serve_at_once(recorder: Recorder) -> None:

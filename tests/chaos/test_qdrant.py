@@ -10,6 +10,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 
 from chaos.history import Call, Reply
 from chaos.qdrant import QdrantStandIn
+from chaos.qdrant.bounds import MOST_AT_ONCE, MOST_PARTS, MOST_POINTS
 from chaos.recorder import Recorder
 
 pytestmark = pytest.mark.medium
@@ -281,6 +282,7 @@ async def test_the_engine_is_imported_in_a_thread_of_its_own() -> None:
     code = """
 import asyncio, sys, time
 from chaos.qdrant import QdrantStandIn
+from chaos.qdrant.bounds import MOST_AT_ONCE, MOST_PARTS, MOST_POINTS
 
 async def main():
     assert "qdrant_client" not in sys.modules
@@ -296,3 +298,73 @@ asyncio.run(main())
 """
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
     assert await process.wait() == 0
+
+
+async def test_more_points_than_the_lab_can_bear_are_refused(
+    client: AsyncQdrantClient, http: httpx.AsyncClient
+) -> None:
+    await fill(client, count=MOST_AT_ONCE)
+    point = {"id": 1, "vector": unit(0)}
+    many = await http.put("/collections/docs/points", json={"points": [point] * (MOST_AT_ONCE + 1)})
+    assert many.status_code == 400
+    assert "Limit exceeded 1001 > 1000" in many.json()["status"]["error"]
+    operations = [{"upsert": {"points": [point] * (MOST_AT_ONCE // 2)}}] * 2
+    for _ in range(MOST_POINTS // MOST_AT_ONCE - 1):
+        kept = await http.post("/collections/docs/points/batch", json={"operations": operations})
+        assert kept.status_code == 200
+    full = await http.put("/collections/docs/points", json={"points": [point]})
+    assert full.status_code == 400
+    assert "limit exceeded" in full.json()["status"]["error"]
+
+    assert await client.delete_collection("docs")
+    await fill(client)
+
+
+async def test_a_body_of_many_small_parts_is_refused_unread(
+    client: AsyncQdrantClient, http: httpx.AsyncClient
+) -> None:
+    await fill(client)
+    body = b'{"points": [%s]}' % b",".join([b'{"id": 1, "vector": []}'] * MOST_PARTS)
+    assert (await http.put("/collections/docs/points", content=body)).status_code == 413
+
+
+@pytest.mark.parametrize("size", [65_537, 300_000_000])
+async def test_vectors_are_no_longer_than_qdrant_s(http: httpx.AsyncClient, size: int) -> None:
+    made = await http.put("/collections/large", json={"vectors": {"size": size, "distance": "Cosine"}})
+    assert made.status_code == 422
+    assert (await http.get("/collections/large/exists")).json()["result"] == {"exists": False}
+
+
+CONDITION = {"key": "colour", "match": {"value": "red"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("query/batch", {"searches": [{"query": unit(0), "limit": 50_000}] * 20}),
+        ("query", {"query": unit(0), "filter": {"must": [CONDITION] * 100}}),
+        ("query", {"query": {"recommend": {"positive": [unit(0)] * 200}}}),
+        ("query", {"prefetch": [{"query": unit(0)}] * 100, "query": {"fusion": "rrf"}}),
+        ("count", {"filter": {"must": [CONDITION] * 100}}),
+        ("delete", {"filter": {"must": [CONDITION] * 100}}),
+        ("batch", {"operations": [{"delete": {"filter": {"must": [CONDITION] * 100}}}]}),
+    ],
+)
+async def test_what_would_keep_the_lab_busy_is_refused(
+    client: AsyncQdrantClient, http: httpx.AsyncClient, path: str, asked: object
+) -> None:
+    await fill(client, count=MOST_AT_ONCE)
+    refused = await http.post(f"/collections/docs/points/{path}", json=asked)
+    assert refused.status_code == 400
+    assert "Limit exceeded" in refused.json()["status"]["error"]
+
+
+async def test_what_services_ask_of_many_points_is_answered(client: AsyncQdrantClient) -> None:
+    for _ in range(4):
+        await fill(client, count=MOST_AT_ONCE)
+        await client.delete_collection("docs")
+    await fill(client, count=MOST_AT_ONCE)
+    points, following = await client.scroll("docs", limit=10_000, with_vectors=True)
+    assert (len(points), following) == (MOST_AT_ONCE, None)
+    found = await client.query_points("docs", unit(0), query_filter=colour("red"), limit=MOST_AT_ONCE)
+    assert len(found.points) == MOST_AT_ONCE // 2
