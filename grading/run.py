@@ -13,7 +13,7 @@ from chaos import stall
 from chaos.containers.engine import EngineError
 from chaos.contract import Contract
 from chaos.history import Began, Ended, HarnessFault, History, Launched, Overran, Skipped
-from chaos.postgres import PostgresServer
+from chaos.postgres import PostgresError, PostgresServer
 from chaos.recorder import Recorder
 from chaos.toxiproxy import ToxiproxyError
 from grading.errors import GradingError, MachineError, SubmissionError
@@ -252,6 +252,8 @@ def _fault(error: Exception, experiment: Experiment, history: History, run: Run)
         return HarnessFault(reason=reason, reachable=True)
     if isinstance(error, MachineError):
         return HarnessFault(reason=reason)
+    if isinstance(error, PostgresError):
+        return HarnessFault(reason=reason, reachable=run.launched)
     if isinstance(error, _PARTS_OF_LAB) and not isinstance(error, TimeoutError):
         reachable = run.runtime.exposed and run.launched
         return HarnessFault(reason=f"{reason}; {EXPOSED}" if reachable else reason, reachable=reachable)

@@ -1,4 +1,7 @@
 import asyncio
+import contextlib
+import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,8 +11,9 @@ import pytest
 
 from chaos.history import Cleared, Connection
 from chaos.output import OUTPUT_LINES
-from chaos.postgres import PostgresDatabase, PostgresServer, TooMuchOutputError
+from chaos.postgres import PostgresDatabase, PostgresError, PostgresServer, TooMuchOutputError
 from chaos.recorder import Recorder
+from chaos.sandbox.probe import sandbox_refusal
 
 pytestmark = pytest.mark.medium
 
@@ -58,6 +62,56 @@ async def test_nobody_keeps_others_from_making_a_database(server: PostgresServer
     async with PostgresDatabase(server, Recorder(), database="one") as one:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await asyncpg.connect(one.url().removesuffix("one") + "template1")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(f"SELEC '{'x' * 17_000_000}'", id="a long statement that is wrong"),
+        pytest.param(
+            "DO $$ BEGIN FOR i IN 1..60000 LOOP RAISE LOG 'x'; RAISE WARNING 'x'; END LOOP; END $$",
+            id="many lines",
+        ),
+    ],
+)
+async def test_nobody_ends_it_by_what_it_logs(server: PostgresServer, statement: str) -> None:
+    async with PostgresDatabase(server, Recorder(), database="one") as one:
+        client = await asyncpg.connect(one.url())
+        with contextlib.suppress(asyncpg.PostgresSyntaxError):
+            await client.execute(statement)
+        await client.close()
+    async with PostgresDatabase(server, Recorder(), database="two") as two:
+        assert await two.query("SELECT 1") == "1"
+
+
+@pytest.mark.skipif(bool(sandbox_refusal()), reason="this user may mount nothing")
+async def test_services_fill_its_disk_and_not_this_machine_s() -> None:
+    async with PostgresServer(most_bytes=160 * 2**20) as server:
+        async with PostgresDatabase(server, Recorder(), database="one") as one:
+            client = await asyncpg.connect(one.url())
+            with pytest.raises(asyncpg.DiskFullError):
+                await client.execute(
+                    "CREATE UNLOGGED TABLE t AS SELECT repeat(md5(random()::text), 60) FROM generate_series(1, 200000)"
+                )
+            await client.close()
+            assert sum(path.lstat().st_size for path in server.folder.rglob("*")) < 2**20
+        async with PostgresDatabase(server, Recorder(), database="two") as two:
+            assert await two.query("SELECT 1") == "1"
+
+
+async def test_a_database_goes_with_its_experiment_whoever_uses_it(server: PostgresServer) -> None:
+    async with PostgresDatabase(server, Recorder(), database="one") as one:
+        client = await asyncpg.connect(one.url())
+    assert await server.query("SELECT count(*) FROM pg_database WHERE datname = 'one'") == "0"
+    client.terminate()
+
+
+async def test_one_that_has_ended_makes_no_databases() -> None:
+    async with PostgresServer() as server:
+        async with PostgresDatabase(server, Recorder(), database="one"):
+            os.kill(server.pid, signal.SIGQUIT)
+        with pytest.raises(PostgresError):
+            await PostgresDatabase(server, Recorder(), database="two").__aenter__()
 
 
 async def test_nothing_of_it_is_kept() -> None:

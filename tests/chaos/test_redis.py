@@ -83,6 +83,25 @@ async def test_what_services_ask_for_is_allowed(command: bytes) -> None:
         assert not (await said(server.port, command + b"\r\n")).startswith(b"-")
 
 
+async def test_it_writes_no_more_to_the_disk_than_a_little() -> None:
+    value = b"x" * 8_000_000
+    async with RedisServer(Recorder()) as server:
+        for setting in (b"auto-aof-rewrite-percentage 0", b"appendonly yes"):
+            assert await said(server.port, b"CONFIG SET %s\r\n" % setting) == b"+OK\r\n"
+        for _ in range(30):
+            await said(server.port, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n" % (len(value), value))
+        folder = server.socket.parent
+        assert sum(path.lstat().st_size for path in folder.rglob("*")) < 200_000_000
+
+
+async def test_nobody_ends_it_by_what_it_logs() -> None:
+    flood = b"for i = 1, 60000 do redis.log(redis.LOG_WARNING, 'x') end"
+    async with RedisServer(Recorder()) as server:
+        await said(server.port, b"*3\r\n$4\r\nEVAL\r\n$%d\r\n%s\r\n$1\r\n0\r\n" % (len(flood), flood))
+        await asyncio.sleep(0.5)
+        assert await said(server.port, b"PING\r\n") == b"+PONG\r\n"
+
+
 @pytest.mark.skipif(bool(sandbox_refusal()), reason="this user may make no network")
 async def test_it_opens_no_port_of_this_machine() -> None:
     async with RedisServer(Recorder()) as server:

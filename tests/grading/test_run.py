@@ -11,6 +11,7 @@ import pytest
 from chaos.containers.engine import EngineError
 from chaos.history import Began, Ended, HarnessFault, History, Launched, Log, Overran, Phase, Skipped
 from chaos.network import LOOPBACK
+from chaos.postgres import PostgresError
 from chaos.program import ProcessProgram
 from chaos.proxy_server import proxy_server
 from chaos.toxiproxy import Toxiproxy, ToxiproxyError
@@ -264,6 +265,7 @@ async def test_a_time_limit_of_the_labs_own_is_no_limit_of_the_experiment(
         (ToxiproxyError("gone"), True, True),
         (ToxiproxyError("gone"), False, False),
         (OSError("nobody is behind the door"), False, False),
+        (PostgresError("psql failed: no space left on device"), False, True),
         (EngineError("no engine"), False, False),
         (MachineError("the disk is full"), True, False),
         (OverflowError("infinity"), False, True),
