@@ -33,7 +33,8 @@ PATTERNS = tuple(
 
 _TEXT = r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`(?:\\.|[^`\\])*`"
 _LITERAL = re.compile(_TEXT, re.DOTALL)
-_CALL = re.compile(r"(?<![\w$])(?P<name>t|ctx|test|it|specify)(?P<marks>(?:\.\w+)*)\s*(?=[(`])")
+_MEMBERS = r"(?:\.\w+){0,8}"
+_CALL = re.compile(rf"(?<![\w$])(?P<name>t|ctx|test|it|specify)(?P<marks>{_MEMBERS})\s*(?=[(`])")
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
 _OPENS = re.compile(r"\s*\(")
 _BY_TABLE = {"each", "for", "if", "runIf", "skipIf"}
@@ -42,25 +43,28 @@ _MARKS_OUT = {"skip", "todo", "fails", "failing"}
 _MARKS = {"concurrent", "only", "sequential", "test", *_BY_TABLE}
 """Marks of tests whose titles are computed: `t.after(hook, ...)` and `t.assert.ok(value, ...)` are no tests."""
 _ASSERTION = re.compile(
-    r"(?<![\w$])(?:assert|expect|should)(?:\.\w+)*\s*\(|\bt\.(?:assert|is|deepEqual|throws|rejects|equal|ok)\w*(?:\.\w+)*\s*\("
+    rf"(?<![\w$])(?:assert|expect|should){_MEMBERS}\s*\("
+    rf"|\bt\.(?:assert|is|deepEqual|throws|rejects|equal|ok)\w*{_MEMBERS}\s*\("
     r"|\.should\b|\bthrow new (?:\w*Assertion)?Error\b|\.expect\("
 )
 _EMPTY = re.compile(
-    r"(?<![\w$.])(?:assert|expect)(?:\.\w+)*\s*\(\s*(?:(?:true|false|null|undefined|[\d.]+|'[^'\n]*'|\"[^\"\n]*\")\s*,?\s*)*\)"
-    r"|\bt\.(?:assert|is|equal|ok)(?:\.\w+)*\s*\(\s*(?:(?:true|[\d.]+)\s*,?\s*)*\)"
+    rf"(?<![\w$.])(?:assert|expect){_MEMBERS}\s*\(\s*"
+    r"(?:(?:true|false|null|undefined|[\d.]++|'[^'\n]*'|\"[^\"\n]*\")\s*+,?\s*+)*+\)"
+    rf"|\bt\.(?:assert|is|equal|ok){_MEMBERS}\s*\(\s*(?:(?:true|[\d.]++)\s*+,?\s*+)*+\)"
 )
 _NOTHING_EXPECTED = re.compile(
-    r"(?<![\w$])expect\((?P<same>[\w.]+)\)\.(?:to\w+|not)(?:\.\w+)*\(\s*(?P=same)\s*\)"
+    rf"(?<![\w$])expect\((?P<same>[\w.]+)\)\.(?:to\w+|not){_MEMBERS}\(\s*(?P=same)\s*\)"
 )
 _HELPER = re.compile(
     r"(?<![\w$.])(?:function\*?\s+(?P<name>[\w$]+)\s*\("
     r"|(?:const|let|var)\s+(?P<arrow>[\w$]+)\s*=\s*(?:async\s*)?(?:function|\(|[\w$]+\s*=>))"
 )
 _HELPER_ENDS = re.compile(r"\n(?:\}|(?:test|it|describe|suite)\b)")
-_LAST_NAME = re.compile(r"(?<![\w$.])([\w$]+)\s*,?\s*$")
+_LAST_NAME = re.compile(r"(?<![\w$.])([\w$]++)\s*+,?\s*+$")
 _USED = re.compile(r"(?<![\w$.])([\w$]+)(?:\.\w+)*\s*\(")
 _IMPORTED = re.compile(
-    r"(?:import\s+(?P<names>[^;'\"]+?)\s+from\s*|(?:const|let|var)\s+(?P<required>[^;=]+?)\s*=\s*require\(\s*)"
+    r"(?:import\s(?P<names>[^;'\"]{1,500}?)\sfrom\s{0,20}"
+    r"|(?:const|let|var)\s(?P<required>[^;=]{1,500})=\s{0,20}require\(\s{0,20})"
     r"['\"](?:node:)?assert(?:/strict)?['\"]"
 )
 _COMMENT = re.compile(rf"(?P<text>{_TEXT})|/\*.*?\*/|(?<![:\"'`\\])//[^\n]*", re.DOTALL)
@@ -231,8 +235,8 @@ def _asserting_helpers(text: str) -> Iterator[str]:
 def _imported_assertions(text: str) -> Iterator[str]:
     """Yield the names under which a file has Node's assertions."""
     for found in _IMPORTED.finditer(text):
-        for piece in (found["names"] or found["required"]).strip("{} \n").split(","):
-            name = re.split(r"\s+as\s+|:", piece)[-1].strip("{}* \n")
+        for piece in (found["names"] or found["required"]).strip("{} \t\r\n").split(","):
+            name = re.split(r"\s+as\s+|:", piece)[-1].strip("{}* \t\r\n")
             if re.fullmatch(r"[\w$]+", name) and name != "assert":
                 yield name
 

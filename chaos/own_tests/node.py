@@ -46,7 +46,10 @@ _REPORTERS: Final = re.compile(
 _WITH_FILE: Final = frozenset(
     {"--config", "-c", "--require", "-r", "--import", "--file", "--setupFilesAfterEnv", "--root"}
 )
-_DEPTH: Final = 5
+_MOST_SCRIPTS: Final = 20
+"""That one script leads to, and that are looked into."""
+_SCRIPT_CHARACTERS: Final = 2_000
+"""Of a command that is looked at: the patterns above take time by the square of its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +170,21 @@ def _problem(exited: Exited | None, runner: Runner) -> str:
 
 def find_runner(scripts: Mapping[str, str]) -> Runner | None:
     """Return the first known runner that the script `test` leads to."""
-    return _in_script(scripts, "test", "", _DEPTH)
+    return _in_script(scripts, "test", "", set())
 
 
-def _in_script(scripts: Mapping[str, str], name: str, more: str, depth: int) -> Runner | None:
-    if name not in scripts or not depth:
+def _in_script(scripts: Mapping[str, str], name: str, more: str, seen: set[str]) -> Runner | None:
+    """Return the first known runner that a script leads to, with the words `more`, if it is none of those in `seen`."""
+    text = scripts.get(name, "")
+    if len(text) > _SCRIPT_CHARACTERS or name in seen or len(seen) >= _MOST_SCRIPTS:
         return None
-    for segment in _SEGMENTS.split(scripts[name].strip()):
+    seen.add(name)
+    for segment in _SEGMENTS.split(text.strip()):
         command = f"{segment} {more}".strip()
+        if len(command) > _SCRIPT_CHARACTERS:
+            continue
         if inner := _INNER.fullmatch(segment):
-            found = _in_script(scripts, inner["name"], f"{inner['more']} {more}".strip(), depth - 1)
+            found = _in_script(scripts, inner["name"], f"{inner['more']} {more}".strip(), seen)
             if found:
                 return Runner(found.name, inner["variables"] + found.command)
         elif NODE.search(command):

@@ -41,7 +41,7 @@ _THRESHOLDS: Final = re.compile(r"--(?:experimental-test-coverage|test-coverage-
 _WRAPPED: Final = re.compile(r"(?:npx\s+)?\b(?:c8|nyc)\s+(?:--?\S+\s+)*(?=\S)")
 _NEEDS: Final = {"vitest": "it needs @vitest/coverage-v8 or @vitest/coverage-istanbul"}
 _MOCHA: Final = re.compile(
-    r"(?:npx\s+|node\s+(?:--\S+\s+)*)?(?:\S*node_modules/\S*)?\bmocha(?:\.m?js)?(?=\s|$)"
+    r"(?:npx\s+|node\s+(?:--\S+\s+)*)?(?:(?<!\S)\S*node_modules/\S*)?\bmocha(?:\.m?js)?(?=\s|$)"
 )
 _NO_TOOL_FOUND: Final = 72
 _NO_TOOL: Final = f"exit {_NO_TOOL_FOUND}"

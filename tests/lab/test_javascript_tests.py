@@ -1,5 +1,7 @@
 """Which tests in JavaScript assert something, by their text."""
 
+import time
+
 import pytest
 
 from chaos.history import File, OwnTest
@@ -148,6 +150,21 @@ def test_quotations_and_patterns_do_not_end_a_test(text: str) -> None:
 def test_many_calls_without_an_end_take_no_time() -> None:
     assert not asserts("test(`a`, " * 40_000)
     assert not asserts("it.each(" * 40_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("import" + " " * 20_000, id="blanks in an import"),
+        pytest.param("t." * 20_000, id="members of members"),
+        pytest.param("test('works', () => { expect(" + "1" * 100 + " });", id="a long number"),
+        pytest.param("test('works', () => { f" + " " * 40_000 + "; });", id="blanks in a test"),
+    ],
+)
+def test_texts_are_read_in_no_time(text: str) -> None:
+    began = time.process_time()
+    asserts(text)
+    assert time.process_time() - began < 1
 
 
 def test_a_test_may_send_signals_to_a_process_that_it_started() -> None:

@@ -3,12 +3,14 @@
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from chaos.history import OwnTests
 from chaos.own_tests.node import find_runner, parse, run_node_tests
+from chaos.own_tests.node_coverage import covering
 from chaos.program import ProcessProgram
 from chaos.recorder import Recorder
 
@@ -64,6 +66,26 @@ def test_runners(scripts: dict[str, str], name: str, command: str | None) -> Non
 )
 def test_no_known_runner(scripts: dict[str, str]) -> None:
     assert find_runner(scripts) is None
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(f"a{' ' * 40_000}b", id="blanks"),
+        pytest.param("node " * 8_000, id="words"),
+        pytest.param("a=" * 20_000, id="variables"),
+        pytest.param("npm test -- " + "node " * 300, id="words that are passed on"),
+        pytest.param("npm test; " * 150, id="a script that runs itself"),
+        pytest.param("node_modules/" * 150 + " mocha", id="folders"),
+    ],
+)
+def test_scripts_are_read_in_no_time(script: str) -> None:
+    began = time.process_time()
+    runner = find_runner({"test": script})
+    if runner:
+        runner.reporting("reporter", "report", "more")
+        covering(runner, "folder", "more", compiled=True)
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
