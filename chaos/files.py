@@ -140,11 +140,16 @@ def read_plain(path: Path, most: int) -> bytes | None:
 
 
 def replace_text(root: Path, path: Path, text: str) -> None:
+    """Write a text into the file `path`, as `replace_file` does."""
+    replace_file(root, path, text.encode("utf-8"))
+
+
+def replace_file(root: Path, path: Path, content: bytes) -> None:
     """Write the file `path`, relative to `root`, anew. Raises OSError where that would lead through a link."""
     with _open_folder(root, path.parent) as folder:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path.name, dir_fd=folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(path.name, flags, 0o644, dir_fd=folder)
-        with os.fdopen(file, "w", encoding="utf-8") as opened:
-            opened.write(text)
+        with os.fdopen(file, "wb") as opened:
+            opened.write(content)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from chaos.files import replace_text
+from chaos.files import read_plain, replace_file, replace_text
 from chaos.own_tests import own_tests_runner, python_coverage_report
 from chaos.own_tests.covered_lines import Lines, NotMeasuredError, parse_json, read_report
 from chaos.own_tests.measured import INSTANCE, end_of_tests
@@ -24,6 +24,10 @@ HERE: Final = Path(__file__).parent
 PLUGIN: Final = HERE / "python_coverage_plugin.py"
 REPORT: Final = Path(python_coverage_report.__file__)
 SITE: Final = HERE / "python_coverage_sitecustomize.py"
+DATA: Final = "data"
+CONFIGURATION: Final = "coveragerc"
+MOST_BYTES: Final = 2**20
+"""Of a file that is counted as it was before the tests."""
 NOT_COPIED: Final = ("__pycache__", "htmlfiles")
 WHOLE_RUNS: Final = (0, 1)
 """The exit codes of pytest when all tests ran, whether they failed or not."""
@@ -79,12 +83,15 @@ async def measure_python(
     probe = file_among(files, f"probe_{secrets.token_hex(6)}")
     assert probe is not None
     names = [path.relative_to(program.repository).as_posix() for path in (*files, probe)]
-    folder = await asyncio.to_thread(_prepare, program, probe, names)
-    await _run_tests(program, recorder, folder, source.relative_to(program.repository), variables)
-    await _run_report(program, recorder, folder)
+    inner = source.relative_to(program.repository)
+    texts = await asyncio.to_thread(lambda: {path: read_plain(path, MOST_BYTES) for path in files})
+    folder = await asyncio.to_thread(_prepare, program, probe, names[-1])
+    await _run_tests(program, recorder, folder, inner, variables)
+    report = await asyncio.to_thread(_prepare_report, program, names, {**texts, probe: _PROBE.encode()})
+    await _run_report(program, recorder, report, folder / DATA, inner)
     probe.unlink(missing_ok=True)
     try:
-        found = await asyncio.to_thread(lambda: parse_json(read_report(folder / "lines.json")))
+        found = await asyncio.to_thread(lambda: parse_json(read_report(report / "lines.json")))
     except ValueError as error:
         raise NotMeasuredError(f"the lines that ran cannot be read: {error}") from None
     if found.pop(names[-1], None) != _PROBED:
@@ -109,9 +116,12 @@ async def _run_tests(
         raise NotMeasuredError(ended_otherwise(code, recorder.history()))
 
 
-async def _run_report(program: Program, recorder: Recorder, folder: Path) -> None:
+async def _run_report(program: Program, recorder: Recorder, folder: Path, data: Path, source: Path) -> None:
     service = await program.run_python(
-        ["-E", folder / REPORT.name, folder], {}, instance=f"{INSTANCE}: report", recorder=recorder
+        ["-I", folder / REPORT.name, folder, data, str(source)],
+        {},
+        instance=f"{INSTANCE}: report",
+        recorder=recorder,
     )
     async with service:
         exited = await service.wait_exit(REPORT_SECONDS)
@@ -129,23 +139,45 @@ def _library() -> Path:
     return Path(found.origin).parent
 
 
-def _prepare(program: Program, probe: Path, names: Sequence[str]) -> Path:
-    """Write what the run needs; returns the folder in which its report is going to be."""
+def _prepare(program: Program, probe: Path, name: str) -> Path:
+    """Write what the tests need, and the module `probe`, which has this name; returns the folder of their data."""
     try:
         replace_text(program.root, probe.relative_to(program.root), _PROBE)
     except OSError as error:
         raise NotMeasuredError(f"no file can be written beside the others ({error.strerror})") from None
-    folder = program.root / f"coverage-{secrets.token_hex(6)}"
-    data = folder / "data"
-    data.mkdir(parents=True)
-    for file in (RUNNER, PLUGIN, REPORT):
+    folder = _folder_with_coverage(program)
+    (folder / DATA).mkdir()
+    for file in (RUNNER, PLUGIN):
         shutil.copyfile(file, folder / file.name)
     shutil.copyfile(SITE, folder / "sitecustomize.py")
-    shutil.copytree(_library(), folder / "coverage", ignore=shutil.ignore_patterns(*NOT_COPIED))
-    configuration = folder / "coveragerc"
-    configuration.write_text(_CONFIGURATION, encoding="utf-8")
-    (folder / "probe").write_text(names[-1], encoding="utf-8")
-    (folder / "files.json").write_text(json.dumps(names), encoding="utf-8")
-    for path in (folder, data, configuration):
+    (folder / "probe").write_text(name, encoding="utf-8")
+    for path in (folder, folder / DATA, folder / CONFIGURATION):
         path.chmod(0o777)  # in a container the tests run under another user
+    return folder
+
+
+def _prepare_report(program: Program, names: Sequence[str], texts: Mapping[Path, bytes | None]) -> Path:
+    """Write what the report needs, and the service's files as they were: the tests may have changed whatever is there.
+
+    Returns the folder in which the report is going to be.
+    """
+    try:
+        for path, text in texts.items():
+            if text is not None:
+                replace_file(program.root, path.relative_to(program.root), text)
+    except OSError as error:
+        raise NotMeasuredError(f"the tests have changed the service's folders ({error.strerror})") from None
+    folder = _folder_with_coverage(program)
+    shutil.copyfile(REPORT, folder / REPORT.name)
+    (folder / "files.json").write_text(json.dumps(names), encoding="utf-8")
+    folder.chmod(0o777)  # in a container the report runs under another user
+    return folder
+
+
+def _folder_with_coverage(program: Program) -> Path:
+    """Return a new folder with a copy of coverage.py and its configuration."""
+    folder = program.root / f"coverage-{secrets.token_hex(6)}"
+    folder.mkdir()
+    shutil.copytree(_library(), folder / "coverage", ignore=shutil.ignore_patterns(*NOT_COPIED))
+    (folder / CONFIGURATION).write_text(_CONFIGURATION, encoding="utf-8")
     return folder

@@ -58,8 +58,6 @@ def _configuration(source: Path) -> str:
         lines.append(f"concurrency = thread{',greenlet' if has_greenlets else ''}")
     elif hasattr(sys, "monitoring"):
         lines.append("core = sysmon")
-    # Modules of a service that was installed as a copy lie there.
-    lines += ["[paths]", "service =", f"    {source}", "    */site-packages", "    */src"]
     return "\n".join([*lines, ""])
 
 

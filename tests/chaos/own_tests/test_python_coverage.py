@@ -195,6 +195,47 @@ async def test_what_tells_nothing(files: dict[str, str], problem: str, tmp_path:
     assert problem in seen.problem
 
 
+FORGED = """\
+import json, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+names = json.loads((folder / "files.json").read_text())
+lines = {name: ([1], []) for name in names[:-1]} | {names[-1]: ([1, 2, 5, 6, 7, 10], [6, 7])}
+(folder / "lines.json").write_text(json.dumps(lines))
+sys.exit()
+"""
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(
+            'for name in ("python_coverage_report.py", "coverage/__init__.py", "sitecustomize.py"):'
+            f" (here / name).write_text({FORGED!r})",
+            id="the programs of the report",
+        ),
+        pytest.param(
+            'open(here / "coveragerc", "a").write("[report]\\nexclude_lines =\\n    .*\\n")',
+            id="its configuration",
+        ),
+        pytest.param('pathlib.Path("src/price.py").write_text("")', id="the service"),
+        pytest.param(
+            'f = pathlib.Path("src/price.py"); f.unlink(); f.symlink_to("/dev/null")',
+            id="a link for the service",
+        ),
+    ],
+)
+async def test_tests_change_nothing_but_what_was_measured(attack: str, tmp_path: Path) -> None:
+    test = f"""
+import os, pathlib
+
+def test_nothing():
+    here = pathlib.Path(os.environ["COVERAGE_PROCESS_START"]).parent
+    {attack}
+"""
+    covered = await measured(tmp_path, {"src/price.py": PRICE, "tests/test_price.py": test})
+    assert [(one.file, one.lines, one.executed) for one in covered.files] == [("src/price.py", 6, 0)]
+
+
 async def test_a_suite_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chaos.own_tests.measured.SECONDS", 2.0)
     files = {"src/price.py": PRICE, "tests/test_a.py": "def test_a():\n    while True:\n        pass\n"}
