@@ -129,14 +129,13 @@ def _open_folder(root: Path, path: Path) -> Iterator[int]:
         yield folder
 
 
-def read_plain(path: Path, most: int) -> bytes | None:
-    """Return what a file holds that a submission's process may have written; None where it is no plain file, or too large.
+def read_plain(root: Path, path: Path, most: int) -> bytes | None:
+    """Return what the file `path`, relative to `root`, holds; None where it is no plain file, or too large.
 
-    Raises OSError where it cannot be read.
+    A submission's process may have written it. Raises OSError where the way to it leads through a link.
     """
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > most:
-        return None
-    return path.read_bytes()
+    with _open_folder(root, path.parent) as folder:
+        return _read(path.name, folder, most)
 
 
 def replace_text(root: Path, path: Path, text: str) -> None:

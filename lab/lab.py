@@ -362,9 +362,10 @@ class Lab:
             return
         inside = root.resolve()
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
-            if not path.resolve().is_relative_to(inside):
-                continue  # a link has led out of the repository
-            if (plain := read_plain(path, TEXT_BYTES)) is not None:
+            found = path.resolve()
+            if path.is_symlink() or not found.is_relative_to(inside):
+                continue  # a link has led out of the repository, or is the file
+            if (plain := read_plain(inside, found.relative_to(inside), TEXT_BYTES)) is not None:
                 self._record_text(path.relative_to(root).as_posix(), plain)
 
     def _record_text(self, path: str, content: bytes) -> None:

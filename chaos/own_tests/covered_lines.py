@@ -30,10 +30,10 @@ class Lines:
         )
 
 
-def read_report(report: Path) -> bytes:
-    """Return what a report holds. Raises ValueError where it is missing, no plain file, or too large."""
+def read_report(root: Path, report: Path) -> bytes:
+    """Return what a report below `root` holds. Raises ValueError where it is missing, no plain file, or too large."""
     try:
-        content = read_plain(report, REPORT_BYTES)
+        content = read_plain(root, report.relative_to(root), REPORT_BYTES)
     except OSError as error:
         raise ValueError(f"the report cannot be read ({error.strerror})") from None
     if content is None:

@@ -252,7 +252,7 @@ def _scripts_in(package: Path) -> Iterator[Path]:
 def _read(report: Path, runner: str, program: Program, probes: Probes) -> tuple[tuple[OwnTest, ...], str]:
     """Return the tests in a report, without the lab's own, or why it cannot be taken for one."""
     try:
-        if (content := read_plain(report, REPORT_BYTES)) is None:
+        if (content := read_plain(program.root, report.relative_to(program.root), REPORT_BYTES)) is None:
             return (), f"{runner} wrote no report that could be read"
         cases = parse(content, runner, program.repository.name)
     except (OSError, ValueError, RecursionError) as error:

@@ -110,7 +110,7 @@ async def measure_node(
     if exited.code == _NO_TOOL_FOUND:
         raise NotMeasuredError("mocha cannot say which lines it ran: install c8 or nyc")
     try:
-        reported = await asyncio.to_thread(lambda: parse_lcov(read_report(folder / REPORT)))
+        reported = await asyncio.to_thread(lambda: parse_lcov(read_report(program.root, folder / REPORT)))
     except ValueError as error:
         needs = f"; {_NEEDS[runner.name]}" if runner.name in _NEEDS else ""
         raise NotMeasuredError(f"{runner.name} wrote no coverage as LCOV: {error}{needs}") from None

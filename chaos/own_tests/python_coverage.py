@@ -84,14 +84,14 @@ async def measure_python(
     assert probe is not None
     names = [path.relative_to(program.repository).as_posix() for path in (*files, probe)]
     inner = source.relative_to(program.repository)
-    texts = await asyncio.to_thread(lambda: {path: read_plain(path, MOST_BYTES) for path in files})
+    texts = await asyncio.to_thread(_texts, program.root, files)
     folder = await asyncio.to_thread(_prepare, program, probe, names[-1])
     await _run_tests(program, recorder, folder, inner, variables)
     report = await asyncio.to_thread(_prepare_report, program, names, {**texts, probe: _PROBE.encode()})
     await _run_report(program, recorder, report, folder / DATA, inner)
     probe.unlink(missing_ok=True)
     try:
-        found = await asyncio.to_thread(lambda: parse_json(read_report(report / "lines.json")))
+        found = await asyncio.to_thread(lambda: parse_json(read_report(program.root, report / "lines.json")))
     except ValueError as error:
         raise NotMeasuredError(f"the lines that ran cannot be read: {error}") from None
     if found.pop(names[-1], None) != _PROBED:
@@ -111,7 +111,7 @@ async def _run_tests(
     exited = await end_of_tests(service)
     if exited.code == own_tests_runner.NO_PYTEST:
         raise NotMeasuredError("pytest is not installed: declare it in the group `dev` of pyproject.toml")
-    [code] = read_codes(folder / "codes.json", 1)
+    [code] = read_codes(program.root, folder / "codes.json", 1)
     if code not in WHOLE_RUNS:
         raise NotMeasuredError(ended_otherwise(code, recorder.history()))
 
@@ -137,6 +137,11 @@ def _library() -> Path:
     assert found is not None
     assert found.origin is not None
     return Path(found.origin).parent
+
+
+def _texts(root: Path, files: Sequence[Path]) -> dict[Path, bytes | None]:
+    """Return what files hold, None for what is too large."""
+    return {path: read_plain(root, path.relative_to(root), MOST_BYTES) for path in files}
 
 
 def _prepare(program: Program, probe: Path, name: str) -> Path:

@@ -105,11 +105,11 @@ async def run_tests(
     if exited.code == own_tests_runner.NO_PYTEST:
         problem = "pytest is not installed: declare it in the group `dev` of pyproject.toml"
         return _record(recorder, faults, problem)
-    codes = read_codes(folder / "codes.json", len(faults))
+    codes = read_codes(program.root, folder / "codes.json", len(faults))
     runs = []
     for number, (fault, code) in enumerate(zip(faults, codes, strict=True)):
         if code == SOME_FAILED:
-            cases, problem = _read(folder / f"{number}.xml", probes)
+            cases, problem = _read(program.root, folder / f"{number}.xml", probes)
             runs.append(recorder.record(OwnTests(fault=fault, cases=cases, problem=problem)))
         else:
             expected = f", and not with {SOME_FAILED}, though one test of the grader's fails"
@@ -141,10 +141,10 @@ def _prepare(program: Program, probes: Probes, plugin: Path | None) -> Path:
     return folder
 
 
-def read_codes(file: Path, count: int) -> list[int | None]:
+def read_codes(root: Path, file: Path, count: int) -> list[int | None]:
     """Return the exit codes of the runs, as the runner wrote them; None for what is none."""
     try:
-        if (content := read_plain(file, CODES_BYTES)) is None:
+        if (content := read_plain(root, file.relative_to(root), CODES_BYTES)) is None:
             return [None] * count
         codes = json.loads(content.decode("utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -154,10 +154,10 @@ def read_codes(file: Path, count: int) -> list[int | None]:
     return [code if isinstance(code, int) else None for code in codes]
 
 
-def _read(report: Path, probes: Probes) -> tuple[tuple[OwnTest, ...], str]:
+def _read(root: Path, report: Path, probes: Probes) -> tuple[tuple[OwnTest, ...], str]:
     """Return the tests in a report, without the lab's own, or why it cannot be taken for one."""
     try:
-        if (content := read_plain(report, REPORT_BYTES)) is None:
+        if (content := read_plain(root, report.relative_to(root), REPORT_BYTES)) is None:
             return (), "pytest wrote no report that could be read"
         cases = parse(content)
     except (OSError, ValueError) as error:

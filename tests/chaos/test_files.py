@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chaos import files
-from chaos.files import matching_files, replace_text, small_files, versions
+from chaos.files import matching_files, read_plain, replace_text, small_files, versions
 
 MOST = 1000
 
@@ -113,6 +113,20 @@ def test_text_is_not_written_through_a_linked_folder(tmp_path: Path) -> None:
         replace_text(root, Path("folder/.env"), "new")
 
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_plain_file_is_read_and_no_link_is_followed_to_it(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "codes.json").write_text("[1]")
+    (tmp_path / "own" / "link").symlink_to("codes.json")
+    (tmp_path / "linked").symlink_to("own")
+
+    assert read_plain(tmp_path, Path("own/codes.json"), 3) == b"[1]"
+    for name in ("own/link", "own", "own/missing"):
+        assert read_plain(tmp_path, Path(name), 3) is None
+    assert read_plain(tmp_path, Path("own/codes.json"), 2) is None
+    with pytest.raises(OSError, match="directory"):
+        read_plain(tmp_path, Path("linked/codes.json"), 3)
 
 
 def test_matching_files_are_read_behind_no_link(tmp_path: Path) -> None:

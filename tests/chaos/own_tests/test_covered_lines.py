@@ -69,4 +69,4 @@ def test_reports_that_are_none(tmp_path: Path) -> None:
     folder.mkdir()
     for report in (large, link, folder, tmp_path / "missing"):
         with pytest.raises(ValueError, match="no report"):
-            read_report(report)
+            read_report(tmp_path, report)
