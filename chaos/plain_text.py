@@ -8,6 +8,7 @@ _UNFIT = re.compile(
     r"\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"  # what reorders or hides text
     r"\u2028\u2029\ud800-\udfff\ufff9-\ufffb]"  # other ends of lines, halves of characters, annotations
 )
+_COMMAND = re.compile(r"(?<=:)(?=:)|(?<=##)(?=\[)")
 
 
 def plain(text: str) -> str:
@@ -16,6 +17,11 @@ def plain(text: str) -> str:
     Lines and tabs stay. It takes time in proportion to the text.
     """
     return _UNFIT.sub(" ", _SEQUENCE.sub("", text.replace("\r\n", "\n")))
+
+
+def without_commands(text: str) -> str:
+    """Return a text with a blank in all marks by which GitHub Actions knows commands, `::` and `##[`."""
+    return _COMMAND.sub(" ", text)
 
 
 def encodable(text: str) -> str:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from chaos.plain_text import encodable, plain
+from chaos.plain_text import encodable, plain, without_commands
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,19 @@ from chaos.plain_text import encodable, plain
 def test_nothing_steers_reorders_or_hides(text: str, shown: str) -> None:
     assert plain(text) == shown
     assert plain(text).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::set-output name=points::100", ": :set-output name=points: :100"),
+        (":::add-mask::0", ": : :add-mask: :0"),
+        ("log: ##[error]###[group]", "log: ## [error]### [group]"),
+        ("http://127.0.0.1:8000/ # [x] ##", "http://127.0.0.1:8000/ # [x] ##"),
+    ],
+)
+def test_github_actions_knows_no_command(text: str, shown: str) -> None:
+    assert without_commands(text) == shown
 
 
 @pytest.mark.parametrize("piece", ["\x1b[", "\x1b]", "\x1b[1;", "\x1b]\x1b]x", "\x1b"])
