@@ -40,6 +40,7 @@ GUARD_SECONDS = 1.0
 KILL_SECONDS = 5.0
 BOX_SECONDS = 1.0
 PAGE = resource.getpagesize()
+LEASED = "held a lease on a file, so that other programs had to wait for it"
 
 
 def main() -> None:
@@ -110,6 +111,8 @@ class Limits:
             return f"ran more than {self.processes} processes"
         if sum(map(resident, pids)) > self.memory:
             return f"used more than {self.memory // 2**20} MiB of memory"
+        if hold_lease(pids):
+            return LEASED
         return None
 
 
@@ -302,6 +305,36 @@ def resident(pid: int) -> int:
             return int(file.read().split()[1]) * PAGE
     except (OSError, IndexError):
         return 0
+
+
+def hold_lease(pids: list[int]) -> bool:
+    """Whether one of some processes holds a lease on a file (Linux): whoever opens the file waits for up to 45 s.
+
+    The files of an environment are shared by services, and may belong to the user that all of them run as.
+    """
+    try:
+        with open("/proc/locks", encoding="ascii") as file:
+            locks = [line.split() for line in file]
+    except OSError:
+        return False
+    owners = {int(lock[4]) for lock in locks if lock[1] == "LEASE"}
+    if not owners.isdisjoint(pids):
+        return True
+    # A lease stays with who has inherited its file, under the name of who has taken it.
+    has_heir = any(not os.path.exists(f"/proc/{owner}") for owner in owners)
+    return has_heir and any(map(has_leased_file, pids))
+
+
+def has_leased_file(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fdinfo"):
+            with (
+                contextlib.suppress(OSError),
+                open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii", errors="replace") as file,
+            ):
+                if "LEASE" in file.read():
+                    return True
+    return False
 
 
 def report(message: dict[str, Any]) -> None:

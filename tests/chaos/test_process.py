@@ -12,6 +12,7 @@ from chaos import process as process_module
 from chaos.history import Cleared, Exited, Log, Signalled
 from chaos.process import Limits, Process
 from chaos.recorder import Recorder
+from chaos.warden import LEASED
 
 pytestmark = pytest.mark.medium
 
@@ -235,6 +236,23 @@ async def test_a_program_that_forks_without_end_is_killed() -> None:
 
     assert exited
     assert exited.cause == "ran more than 20 processes"
+
+
+LEASE = "fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)"
+INHERITED_LEASE = f"child = os.fork()\nif not child:\n    {LEASE}\n    os._exit(0)\nos.waitpid(child, 0)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has leases")
+@pytest.mark.parametrize("lease", [LEASE, INHERITED_LEASE])
+async def test_a_program_that_makes_others_wait_for_a_file_is_killed(lease: str, tmp_path: Path) -> None:
+    file = tmp_path / "shared.py"
+    file.touch()
+    opening = f"import fcntl, os, time\ndescriptor = os.open({str(file)!r}, os.O_RDONLY)"
+    async with await start_python(f"{opening}\n{lease}\ntime.sleep(60)", Recorder()) as process:
+        exited = await process.wait_exit(20)
+
+    assert exited
+    assert exited.cause == LEASED
 
 
 async def test_an_end_is_recorded_once() -> None:
