@@ -1,7 +1,7 @@
 """What one store bears: its local engine is made for a few points, and works in the lab's only thread."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 MOST_AT_ONCE: Final = 1_000
 """Points in one request."""
@@ -53,7 +53,7 @@ def _returned(asked: object, points: int, dimensions: int) -> int:
             return 0
 
 
-def _number_returned(fields: Mapping[str, Any], points: int) -> int:
+def _number_returned(fields: Mapping[object, object], points: int) -> int:
     match fields:
         case {"ids": [*ids]}:
             return len(ids)
