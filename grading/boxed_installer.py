@@ -20,23 +20,6 @@ from grading.workspace import remove_tree
 _VERSIONS = re.compile(r"[0-9.*<>=!~, ]{1,60}")
 _VARIABLE = "${"
 _COMPILE = "--compile-bytecode"
-_CHOOSING = frozenset(
-    {
-        "index",
-        "index-url",
-        "extra-index-url",
-        "index-strategy",
-        "sources",
-        "resolution",
-        "prerelease",
-        "fork-strategy",
-    }
-    | {"constraint-dependencies", "override-dependencies", "exclude-dependencies", "dev-dependencies"}
-    | {"default-groups", "dependency-groups", "environments", "required-environments", "conflicts"}
-    | {"package", "managed", "required-version"}
-)
-"""Settings of uv that can only choose what is fetched. Others say where it is written (`pip.target`), or run it
-(`compile-bytecode`)."""
 _NO_CODE = ("--no-build", "--no-build-isolation")
 """Wheels alone: nothing of a submission's or of a package's runs."""
 
@@ -56,7 +39,6 @@ class BoxedInstaller(Installer):
         self._attempt = attempt
         self._box = box
         self._managed = Path()
-        self._base = Path()
         self._trust = OFFLINE
 
     async def install(self) -> None:
@@ -65,7 +47,6 @@ class BoxedInstaller(Installer):
         self._managed = Path((await self._outside("python", "dir")).stdout.decode().strip())
         await self._make()
         interpreters = self._interpreters()
-        self._base = interpreters[0]
         await self._fill()
         await self._add_packages()
         # A build may have put a link there that leads to any folder of this machine, which a service's box would then have.
@@ -132,17 +113,12 @@ class BoxedInstaller(Installer):
     async def _is_the_machines(self) -> bool:
         """Whether a failure is the machine's, as uv's words say, which may be the submission's that uv quotes.
 
-        Then the Python that it asks for is missing, or the index does not serve another package either. That is asked for
-        an environment with nothing in it: uv runs its interpreter, and with that what packages have start with it.
+        Then the Python that it asks for is missing, or the index does not serve another package either.
         """
         if await self._wished_python_is_missing():
             return True
-        home = self._attempt.work / "home"
-        empty = str(self._attempt.work / "tmp" / "empty")
-        answer = await self._run(["venv", "--no-project", "--python", str(self._base), empty], home)
-        if answer.code == 0:
-            words = ["pip", "install", "--dry-run", "--no-deps", "--refresh", "--python", empty, "pip"]
-            answer = await self._run(words, home)
+        words = ["pip", "install", "--dry-run", "--no-deps", "--refresh", "--python", str(self._env), "pip"]
+        answer = await self._run(words, self._attempt.work / "home")
         return answer.code != 0 and isinstance(self._failure(answer), MachineError)
 
     async def _npm(self, words: Sequence[str], cwd: Path, *, builds: bool = False) -> None:
@@ -174,9 +150,7 @@ class BoxedInstaller(Installer):
                     return True
                 # Other tools have variables of their own in pyproject.toml.
                 tool = table.pop("tool", None)
-                settings = tool.get("uv") if isinstance(tool, dict) else None
-                odd = path.name == "uv.toml" or _does_more_than_choose(settings)
-                if odd or _names_variables([table, settings]):
+                if _names_variables([table, tool.get("uv") if isinstance(tool, dict) else None]):
                     return True
             elif _VARIABLE in text:
                 return True
@@ -240,11 +214,6 @@ class BoxedInstaller(Installer):
 def _count(table: Any, key: str) -> int:
     """Return how often a key stands in a document, at any depth."""
     return sum(key in one for one in _values(table) if isinstance(one, dict))
-
-
-def _does_more_than_choose(settings: Any) -> bool:
-    """Whether settings of uv do anything else than choose what it fetches."""
-    return settings is not None and (not isinstance(settings, dict) or not _CHOOSING.issuperset(settings))
 
 
 def _names_variables(table: Any) -> bool:

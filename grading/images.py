@@ -182,9 +182,7 @@ class Images:
             raise MachineError("There is no `docker` to build images with; install Docker's command line.")
         bounds = ["--force-rm", "--memory", str(BUILD_MEMORY), "--memory-swap", str(BUILD_MEMORY)]
         named = ["--label", LABEL, "--tag", tag, "--file", str(dockerfile)]
-        # Folders that `RUN --mount=type=cache` keeps are shared by their names, or one build could poison the next.
-        alone = ["--build-arg", f"BUILDKIT_CACHE_MOUNT_NS={tag}"]
-        words = ["build", *bounds, *named, *alone, *more, str(context)]
+        words = ["build", *bounds, *named, *more, str(context)]
         try:
             ended = await run([docker, *words], cwd=context, env=_environment(), timeout=BUILD_SECONDS)
         except TimeoutError:

@@ -198,12 +198,8 @@ def uv_settings() -> str:
 
 
 def installed_pythons(managed: Path) -> tuple[Path, ...]:
-    """Return the folders of this machine's interpreters outside of /usr, those that uv keeps in `managed` among them.
-
-    The folder around those has uv's lock, which a build could hold for ever.
-    """
-    own = sorted(one for one in managed.glob("*-*") if (one / "bin").is_dir()) if managed.is_dir() else []
-    found = [Path(sys.base_prefix), *_on_path(), *own]
+    """Return the folders of this machine's interpreters outside of /usr, and that in which uv keeps its own."""
+    found = [Path(sys.base_prefix), *_on_path(), *([managed] if managed.is_dir() else [])]
     return tuple(dict.fromkeys(folder for folder in found if not folder.is_relative_to("/usr")))
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.errors import SubmissionError
 from grading.links import is_itself
 
 POINTER_BYTES = 4096
@@ -70,11 +69,7 @@ def _is_known(own: Path, top: Path) -> bool:
 
 
 def make(place: Place, into: Path) -> None:
-    """Write the shadow of a repository into an empty folder.
-
-    Raises OSError where it cannot be read, and SubmissionError if it has its objects from elsewhere.
-    """
-    _check_objects(place)
+    """Write the shadow of a repository into an empty folder. Raises OSError where it cannot be read."""
     sha256 = _FORMAT.search(_text(place.common / "config", LISTING_BYTES) or "")
     version, extension = ("1", "[extensions]\n\tobjectformat = sha256\n") if sha256 else ("0", "")
     (into / "config").write_text(
@@ -90,33 +85,6 @@ def make(place: Place, into: Path) -> None:
         _copy(index, into / index.name)
     (into / "info").mkdir()
     _copy(place.common / "info/exclude", into / "info/exclude")
-
-
-def _check_objects(place: Place) -> None:
-    """Raise SubmissionError if git would read objects from outside: they may be somebody else's work."""
-    objects = place.common / "objects"
-    own = [one.resolve() for one in (place.common, place.top) if one is not None]
-    for line in (_text(objects / "info/alternates", POINTER_BYTES) or "").splitlines():
-        elsewhere = (objects / line.strip('"')).resolve()
-        if line and not line.startswith("#") and not any(elsewhere.is_relative_to(one) for one in own):
-            raise SubmissionError(
-                "The repository has its objects from another one (.git/objects/info/alternates); run `git repack -a -d`"
-                " and remove that file."
-            )
-    if link := next(_links(objects), None):
-        name = link.relative_to(place.common)
-        raise SubmissionError(f"The repository has a link among its objects ({name}); clone it anew.")
-
-
-def _links(folder: Path) -> Iterator[Path]:
-    waiting = [str(folder)]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    yield Path(entry.path)
-                elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
 
 
 def _is_git_directory(own: Path, common: Path) -> bool:
@@ -135,8 +103,7 @@ def _pointer(file: Path) -> str | None:
 
 def _text(file: Path, most: int) -> str | None:
     try:
-        # A link would let a submission have the branch or the commit of somebody else.
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > most:
+        if not file.is_file() or file.stat().st_size > most:
             return None
         return os.fsdecode(file.read_bytes())
     except OSError:

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -38,8 +37,8 @@ build_editable = build_wheel
 BUILD_SYSTEM = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 
-def make_wheel(folder: Path, name: str, *, requires: str = "", more: Mapping[str, str] | None = None) -> str:
-    """Write a wheel of the module `name`, with a program of that name and `more` files; returns the file's name."""
+def make_wheel(folder: Path, name: str, *, requires: str = "") -> str:
+    """Write a wheel of the module `name`, with a program of that name; returns the file's name."""
     info = f"{name}-1.0.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
     files = {
@@ -47,7 +46,6 @@ def make_wheel(folder: Path, name: str, *, requires: str = "", more: Mapping[str
         f"{info}/METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
-        **(more or {}),
     }
     digests = {
         path: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()) for path, text in files.items()

@@ -1,12 +1,10 @@
 """Installations in boxes: what a build has of this machine and its network, and what it can leave for others."""
 
 import asyncio
-import contextlib
 import json
 import os
 import zipfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -312,45 +310,6 @@ async def test_what_a_build_says_of_the_network_is_its_own(bench: Bench) -> None
 async def test_another_index_is_refused_and_named(bench: Bench) -> None:
     with pytest.raises(SubmissionError, match=r"leads to index\.example\.org.*GRADING_INDEX_HOSTS"):
         await bench.prepare("--extra-index-url http://index.example.org/simple\nother\n")
-
-
-@pytest.mark.parametrize("setting", ['pip.target = "{place}"', 'pip.prefix = "{place}"'])
-async def test_settings_of_uv_put_nothing_into_the_shared_cache(bench: Bench, setting: str) -> None:
-    tool = f"[tool.uv]\n{setting.format(place='../../../../uv/planted')}\n"
-    text = f'[project]\nname = "mine"\nversion = "1.0"\ndependencies = ["other"]\n{tool}'
-    bench.repository.write({"pyproject.toml": text, "serve.py": ""})
-    start = replace(START, requirements=Requirements(project=Path()))
-
-    with contextlib.suppress(SubmissionError):
-        await prepare(bench.repository.submission(), start, bench.cache, bench.said.append, bench.box)
-
-    assert not (bench.cache / "uv" / "planted").exists()
-
-
-async def test_what_a_package_starts_with_the_interpreter_never_has_the_shared_cache(
-    bench: Bench, index: Index
-) -> None:
-    """Its wheel breaks off half-way, with words that sound as if the network had failed."""
-    starts = "import os; open(os.environ.get('UV_CACHE_DIR', '/tmp') + '/been-here', 'w').close()\n"
-    wheel = make_wheel(
-        index.folder / "evil", "evil", more={"evil.pth": starts, "evil-1.0.data/timed out/x": ""}
-    )
-    (index.folder / "evil" / "index.html").write_text(f'<a href="{wheel}">{wheel}</a>')
-
-    with contextlib.suppress(SubmissionError):
-        await bench.prepare("evil\n")
-
-    assert not list((bench.cache / "uv").rglob("been-here"))
-
-
-async def test_no_program_of_an_environment_runs_in_another_users_name(bench: Bench) -> None:
-    before = "import os, pathlib; p = pathlib.Path('set-uid'); p.touch(); p.chmod(0o4755); os.mkdir('d', 0o755); os.chmod('d', 0o3755)"
-    project(bench.repository.root / "tiny", "tiny", before)
-    made = await bench.prepare("./tiny\n")
-
-    assert not [
-        path for path in made.parent.rglob("*") if path.lstat().st_mode & 0o7000 and not path.is_symlink()
-    ]
 
 
 async def test_an_index_that_is_down_is_the_machines_matter(

@@ -1,7 +1,6 @@
 import contextlib
 import hashlib
 import os
-import shutil
 import socket
 import struct
 import threading
@@ -425,39 +424,6 @@ async def test_a_folder_cannot_hand_in_the_repository_of_somebody_else(
     found = await fetch(str(mine.root), workspace)
     assert names(found) == {"requirements.txt"}
     assert found.commit is None
-
-
-@pytest.mark.parametrize("how", ["head", "alternates", "folder", "pack", "object"])
-async def test_a_repository_cannot_hand_in_the_commit_of_another(
-    tmp_path: Path, workspace: Workspace, how: str
-) -> None:
-    theirs = Repository(tmp_path / "theirs")
-    stolen = theirs.write(FILES).commit()
-    mine = Repository(tmp_path / "mine")
-    mine.write({"requirements.txt": ""}).commit()
-    own, objects = mine.root / ".git", theirs.root / ".git" / "objects"
-    (own / "refs/heads/stolen").write_text(f"{stolen}\n")
-    match how:
-        case "head":
-            (own / "HEAD").unlink()
-            (own / "HEAD").symlink_to(theirs.root / ".git/refs/heads/main")
-        case "alternates":
-            (own / "objects/info/alternates").write_text(f"{objects}\n")
-        case "folder":
-            (own / "objects/99").symlink_to(objects / stolen[:2])
-        case "pack":
-            theirs.git("repack", "-adq")
-            shutil.rmtree(own / "objects/pack")
-            (own / "objects/pack").symlink_to(objects / "pack")
-        case _:
-            (own / "objects/99").mkdir()
-            (own / "objects/99" / stolen[2:]).symlink_to(objects / stolen[:2] / stolen[2:])
-
-    if how == "head":
-        assert names(await fetch(f"{mine.root}@HEAD", workspace)) == {"requirements.txt"}
-    else:
-        with pytest.raises(SubmissionError, match=r"another one|a link among its objects"):
-            await fetch(f"{mine.root}@stolen", workspace)
 
 
 async def test_a_submodule_is_a_submission(
