@@ -4,13 +4,13 @@ import asyncio
 import re
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from grading.bounded import read_files
 from grading.command import Completed, run
 from grading.errors import GradingError, MachineError, SubmissionError
+from grading.fetching import only_fetches
 from grading.index_proxy import HOSTS_VARIABLE
 from grading.install_box import BUILDING, FETCHING, FETCHING_ALONE, OFFLINE, Attempt, InstallBox
 from grading.installer import Installer, uv_environment
@@ -18,7 +18,6 @@ from grading.recipe import Recipe
 from grading.workspace import remove_tree
 
 _VERSIONS = re.compile(r"[0-9.*<>=!~, ]{1,60}")
-_VARIABLE = "${"
 _COMPILE = "--compile-bytecode"
 _NO_CODE = ("--no-build", "--no-build-isolation")
 """Wheels alone: nothing of a submission's or of a package's runs."""
@@ -94,7 +93,9 @@ class BoxedInstaller(Installer):
         commands = self._recipe.commands(str(self._env / "bin" / "python"))
         if not commands:
             return
-        if len(commands) == 1 and not await asyncio.to_thread(read_files, self._needs_a_box_without_secrets):
+        if len(commands) == 1 and await asyncio.to_thread(
+            read_files, lambda: only_fetches(self._recipe, self._root)
+        ):
             [(folder, words)] = commands
             self._trust = FETCHING
             answer = await self._run(
@@ -104,6 +105,7 @@ class BoxedInstaller(Installer):
                 await self._compile()
                 return
             failure = self._failure(answer)
+            await self._empty()
             if isinstance(failure, MachineError) and await self._is_the_machines():
                 raise failure
         self._trust = BUILDING
@@ -117,9 +119,17 @@ class BoxedInstaller(Installer):
         """
         if await self._wished_python_is_missing():
             return True
+        self._trust = FETCHING
         words = ["pip", "install", "--dry-run", "--no-deps", "--refresh", "--python", str(self._env), "pip"]
         answer = await self._run(words, self._attempt.work / "home")
         return answer.code != 0 and isinstance(self._failure(answer), MachineError)
+
+    async def _empty(self) -> None:
+        """Make the environment again. uv starts what half an installation left in it, and takes that for a whole one."""
+        await asyncio.to_thread(remove_tree, self._env)
+        await asyncio.to_thread(self._attempt.make)
+        self._trust = OFFLINE
+        await super()._make()
 
     async def _npm(self, words: Sequence[str], cwd: Path, *, builds: bool = False) -> None:
         self._builds = builds
@@ -128,33 +138,6 @@ class BoxedInstaller(Installer):
         answer = await self._in_box([str(self._node.program), str(self._node.npm), *words], cwd)
         if answer.code != 0:
             raise self._failure(answer)
-
-    def _needs_a_box_without_secrets(self) -> bool:
-        """Whether uv may run code of the submission's, or tell it secrets, even if it is to build nothing.
-
-        It always builds what is editable, and puts values in place of variables.
-        """
-        if self._recipe.files is None:
-            return True
-        if any(_VARIABLE in word for word in (*self._wanted.packages, *self._wanted.options)):
-            return True
-        for path in self._recipe.files:
-            text = (self._root / path).read_text(encoding="utf-8", errors="replace")
-            if path.suffix in {".toml", ".lock"}:
-                try:
-                    table = tomllib.loads(text)
-                except tomllib.TOMLDecodeError as error:
-                    raise SubmissionError(f"{path} is not valid TOML ({error}); correct it.") from error
-                # A lock's own project, which is not installed, is editable as a rule.
-                if _count(table, "editable") > (path.suffix == ".lock"):
-                    return True
-                # Other tools have variables of their own in pyproject.toml.
-                tool = table.pop("tool", None)
-                if _names_variables([table, tool.get("uv") if isinstance(tool, dict) else None]):
-                    return True
-            elif _VARIABLE in text:
-                return True
-        return False
 
     async def _compile(self) -> None:
         """Compile all modules. That runs what the packages have start with the interpreter: in a box without a network."""
@@ -209,24 +192,3 @@ class BoxedInstaller(Installer):
                 detail=answer.output,
             )
         return failure
-
-
-def _count(table: Any, key: str) -> int:
-    """Return how often a key stands in a document, at any depth."""
-    return sum(key in one for one in _values(table) if isinstance(one, dict))
-
-
-def _names_variables(table: Any) -> bool:
-    return any(_VARIABLE in one for one in _values(table) if isinstance(one, str))
-
-
-def _values(table: Any) -> Iterator[Any]:
-    """Yield a document and all values in it, at any depth."""
-    waiting = [table]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        if isinstance(one, dict):
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one

@@ -1,6 +1,7 @@
 """Installations in boxes: what a build has of this machine and its network, and what it can leave for others."""
 
 import asyncio
+import contextlib
 import json
 import os
 import zipfile
@@ -27,9 +28,7 @@ pytestmark = [
     pytest.mark.skipif(bool(sandbox_refusal()), reason="no box can be made on this machine by this user"),
     pytest.mark.skipif(not Path(UV).exists(), reason="uv is not installed"),
 ]
-START = StartPlan(
-    ("python", "serve.py"), Path(), Requirements(files=(Path("requirements.txt"),)), "tool.grading"
-)
+PROJECT = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["other"]\n'
 TELL = "raise SystemExit('told:' + __import__('json').dumps({expression}))"
 
 
@@ -90,9 +89,14 @@ class Bench:
         self.said: list[str] = []
 
     async def prepare(self, requirements: str) -> Path:
-        self.repository.write({"requirements.txt": requirements, "serve.py": ""})
+        self.repository.write({"requirements.txt": requirements})
+        return await self.prepare_from(Requirements(files=(Path("requirements.txt"),)))
+
+    async def prepare_from(self, requirements: Requirements) -> Path:
+        self.repository.write({"serve.py": ""})
+        start = StartPlan(("python", "serve.py"), Path(), requirements, "tool.grading")
         submission = self.repository.submission()
-        return await prepare(submission, START, self.cache, self.said.append, self.box)
+        return await prepare(submission, start, self.cache, self.said.append, self.box)
 
     async def told(self, expression: str) -> object:
         """Return what an expression is in a build."""
@@ -198,17 +202,50 @@ async def test_what_uv_quotes_is_no_failure_of_the_machines(bench: Bench, requir
     "lock", ["= [", 'version = 1\n[[package]]\nname = "x"\nsource = 5\n', "a = " + "[" * 5000]
 )
 async def test_a_lock_that_is_none_is_the_submissions_failure(bench: Bench, lock: str) -> None:
-    bench.repository.write(
-        {
-            "pyproject.toml": '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\n',
-            "uv.lock": lock,
-        }
-    )
-    start = StartPlan(
-        ("python", "serve.py"), Path(), Requirements(project=Path(), locked=True), "tool.grading"
-    )
+    bench.repository.write({"pyproject.toml": PROJECT, "uv.lock": lock})
     with pytest.raises(SubmissionError, match=r"uv\.lock|RecursionError"):
-        await prepare(bench.repository.submission(), start, bench.cache, bench.said.append, bench.box)
+        await bench.prepare_from(Requirements(project=Path(), locked=True))
+
+
+@pytest.mark.parametrize("setting", ["target", "prefix"])
+@pytest.mark.parametrize("place", ["../../../../uv", "../../../../uv/wheels-v7"])
+async def test_settings_write_nothing_into_the_shared_cache(bench: Bench, setting: str, place: str) -> None:
+    await bench.prepare("other\n")
+    before = {str(path) for path in (bench.cache / "uv").rglob("*")}
+    bench.repository.write({"pyproject.toml": f'{PROJECT}[tool.uv.pip]\n{setting} = "{place}"\n'})
+
+    with contextlib.suppress(SubmissionError):
+        await bench.prepare_from(Requirements(project=Path()))
+
+    assert {str(path) for path in (bench.cache / "uv").rglob("*")} == before
+
+
+async def test_settings_that_choose_packages_are_no_reason_to_do_without_the_cache(
+    bench: Bench, index: Index
+) -> None:
+    await bench.prepare("other\n")
+    index.asked.clear()
+    settings = '[tool.uv]\npackage = false\nconstraint-dependencies = ["other<2"]\n'
+    bench.repository.write({"pyproject.toml": PROJECT + settings})
+    made = await bench.prepare_from(Requirements(project=Path()))
+
+    assert installed(made) == {"other"}
+    assert not [path for path in index.asked if path.endswith(".whl")]
+
+
+async def test_what_was_half_installed_is_started_without_the_shared_cache(
+    bench: Bench, index: Index
+) -> None:
+    [wheel] = (index.folder / "more").glob("*.whl")
+    write = "import os; open(os.environ['UV_CACHE_DIR'] + '/started', 'w').write(os.environ['UV_DEFAULT_INDEX'])\n"
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("start.pth", write)
+        archive.writestr("more-1.0.data/timed out/file", "")  # uv says that it does not know such a folder
+
+    with pytest.raises(SubmissionError):
+        await bench.prepare("more\n")
+
+    assert not (bench.cache / "uv/started").exists()
 
 
 async def test_a_build_reaches_the_index_and_nothing_else(bench: Bench, index: Index) -> None:
