@@ -15,7 +15,7 @@ from grading.index_proxy import HOSTS_VARIABLE
 from grading.install_box import BUILDING, FETCHING, FETCHING_ALONE, OFFLINE, Attempt, InstallBox
 from grading.installer import Installer, uv_environment
 from grading.recipe import Recipe
-from grading.workspace import remove_tree
+from grading.workspace import make_private, remove_tree
 
 _VERSIONS = re.compile(r"[0-9.*<>=!~, ]{1,60}")
 _COMPILE = "--compile-bytecode"
@@ -42,7 +42,7 @@ class BoxedInstaller(Installer):
 
     async def install(self) -> None:
         await asyncio.to_thread(self._attempt.make)
-        await asyncio.to_thread(self._box.cache.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(make_private, self._box.cache)
         self._managed = Path((await self._outside("python", "dir")).stdout.decode().strip())
         await self._make()
         interpreters = self._interpreters()

@@ -29,7 +29,7 @@ from grading.seal import digest, seal
 from grading.start import StartPlan
 from grading.submission import Submission
 from grading.uv import find_uv
-from grading.workspace import remove_tree
+from grading.workspace import make_private, remove_tree
 
 UNUSED_DAYS = 30
 """Environments that were not used for longer are removed; they can be made again."""
@@ -87,7 +87,8 @@ async def _install(
     box: InstallBox | None,
 ) -> Path:
     uv = find_uv()
-    await asyncio.to_thread(folder.parent.mkdir, parents=True, exist_ok=True)
+    # What a build makes can be set-user-ID until the environment is sealed.
+    await asyncio.to_thread(make_private, folder.parent)
     lock = AsyncFileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
     try:
         await lock.acquire(timeout=0)

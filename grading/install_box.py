@@ -125,6 +125,7 @@ class InstallBox:
                 *self._uv_settings(trust),
             ),
             (*attempt.writable, *shared),
+            tuple((link, link.readlink()) for link in _in(managed) if link.is_symlink()),
         )
         recorder = Recorder()
         async with contextlib.AsyncExitStack() as stack:
@@ -198,9 +199,17 @@ def uv_settings() -> str:
 
 
 def installed_pythons(managed: Path) -> tuple[Path, ...]:
-    """Return the folders of this machine's interpreters outside of /usr, and that in which uv keeps its own."""
-    found = [Path(sys.base_prefix), *_on_path(), *([managed] if managed.is_dir() else [])]
+    """Return the folders of this machine's interpreters outside of /usr, with those that uv keeps in the folder `managed`.
+
+    That folder itself has the lock that every `uv python install` waits for; who can read it can take it.
+    """
+    own = [entry for entry in _in(managed) if (entry / "bin").is_dir() and not entry.is_symlink()]
+    found = [Path(sys.base_prefix), *_on_path(), *own]
     return tuple(dict.fromkeys(folder for folder in found if not folder.is_relative_to("/usr")))
+
+
+def _in(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def _on_path() -> Iterator[Path]:

@@ -10,14 +10,14 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+_READ_AND_EXECUTE = 0o555
 
 
 def seal(folder: Path) -> str:
-    """Make all in a folder read-only, and return its digest. Raises OSError."""
+    """Make all in a folder read-only, without set-user-ID bits, and return its digest. Raises OSError."""
     for path, found in _entries(str(folder)):
         if not stat.S_ISLNK(found.st_mode):
-            os.chmod(path, stat.S_IMODE(found.st_mode) & ~_WRITE)  # noqa: PTH101 - there are thousands
+            os.chmod(path, found.st_mode & _READ_AND_EXECUTE)  # noqa: PTH101 - there are thousands
     return digest(folder)
 
 

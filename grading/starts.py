@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
-from grading.workspace import cache_folder, try_lock
+from grading.workspace import cache_folder, make_private, try_lock
 
 AT_ONCE: Final = max(2, os.cpu_count() or 1)
 PATIENCE_SECONDS: Final = 10.0
@@ -45,7 +45,7 @@ class Starts:
         """Wait for a place; None where there can be none, or others have kept all of them for too long."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private(self._folder)
             while (place := self._free_place()) is None and time.monotonic() < deadline:  # noqa: ASYNC110 - of another process
                 await asyncio.sleep(_POLL_SECONDS)
         except OSError:

@@ -42,6 +42,14 @@ def cache_folder() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("llm-grading")
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder of the cache, and those above it that are missing, for this user alone. Raises OSError."""
+    for missing in reversed([one for one in folder.parents if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+
+
 class Workspace:
     """A run's own folder, to be used as a context manager; it is removed at the end."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from grading.errors import MachineError
-from grading.workspace import cache_folder
+from grading.workspace import cache_folder, make_private
 
 LogName = Literal["service", "calls", "stack"]
 
@@ -21,8 +21,7 @@ class StackFiles:
     def make(self) -> None:
         """Make the folder; raises MachineError where it cannot be made."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.chmod(0o700)
+            make_private(self.folder)
         except OSError as error:
             raise MachineError(
                 f"The stack's folder {self.folder} could not be made ({error}); set GRADING_CACHE."

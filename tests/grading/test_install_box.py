@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import stat
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -142,6 +143,36 @@ async def test_an_environment_is_read_only_and_taken_again(bench: Bench, index: 
     assert not [path for path in made.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o222]
     assert await bench.prepare("other\n") == made
     assert index.asked == []
+
+
+async def test_what_a_build_leaves_runs_as_whoever_starts_it(bench: Bench) -> None:
+    leave = (
+        "[os.chmod(shutil.copy('/bin/true', os.environ['UV_PROJECT_ENVIRONMENT'] + f'/left-{mode:o}'), mode)"
+        " for mode in (0o4755, 0o2755, 0o1777)]"
+    )
+    project(bench.repository.root / "tiny", "tiny", leave)
+    made = await bench.prepare("./tiny\n")
+
+    left = [path.stat().st_mode for path in made.glob("left-*")]
+    assert [stat.S_IMODE(mode) for mode in left] == [0o555, 0o555, 0o555]
+    assert stat.S_IMODE(bench.cache.stat().st_mode) == 0o700
+
+
+async def test_a_build_cannot_take_the_lock_for_interpreters(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    managed = tmp_path / "pythons"
+    (managed / "cpython-3.99.1-linux-x86_64-gnu/bin").mkdir(parents=True)
+    (managed / "cpython-3.99-linux-x86_64-gnu").symlink_to("cpython-3.99.1-linux-x86_64-gnu")
+    (managed / ".lock").touch()
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(managed))
+
+    there = f"[sorted(os.listdir({str(managed)!r})), os.listdir({str(managed / 'cpython-3.99-linux-x86_64-gnu')!r})]"
+
+    assert await bench.told(there) == [
+        ["cpython-3.99-linux-x86_64-gnu", "cpython-3.99.1-linux-x86_64-gnu"],
+        ["bin"],
+    ]
 
 
 async def test_an_environment_that_somebody_wrote_to_is_made_again(bench: Bench) -> None:

@@ -3,6 +3,7 @@ import os
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import pytest
 
 from grading import workspace as workspace_module
 from grading.errors import MachineError, SubmissionError
-from grading.workspace import Workspace, cache_folder, check_room, is_alive
+from grading.workspace import Workspace, cache_folder, check_room, is_alive, make_private
 
 pytestmark = pytest.mark.medium
 
@@ -171,6 +172,19 @@ def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("GRADING_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "llm-grading"
+
+
+def test_a_folder_of_the_cache_is_this_users_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "cache/starts").mkdir(parents=True)
+    make_private(tmp_path / "cache/starts")
+    make_private(tmp_path / "other/boxed")
+
+    modes = [
+        stat.S_IMODE((tmp_path / name).stat().st_mode)
+        for name in ("", "cache/starts", "other", "other/boxed")
+    ]
+    assert modes == [0o755, 0o700, 0o700, 0o700]
 
 
 def test_a_disk_without_room_is_the_machines_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
