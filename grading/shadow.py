@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.errors import SubmissionError
 from grading.links import is_itself
 
 POINTER_BYTES = 4096
@@ -69,7 +70,15 @@ def _is_known(own: Path, top: Path) -> bool:
 
 
 def make(place: Place, into: Path) -> None:
-    """Write the shadow of a repository into an empty folder. Raises OSError where it cannot be read."""
+    """Write the shadow of a repository into an empty folder.
+
+    Raises OSError where it cannot be read, and SubmissionError where its commits may be somebody else's.
+    """
+    for file in _borrowed(place):
+        raise SubmissionError(
+            f"The repository's {file} leads out of it, maybe to the work of somebody else; hand in a clone that was made by"
+            " `git clone --no-local`."
+        )
     sha256 = _FORMAT.search(_text(place.common / "config", LISTING_BYTES) or "")
     version, extension = ("1", "[extensions]\n\tobjectformat = sha256\n") if sha256 else ("0", "")
     (into / "config").write_text(
@@ -85,6 +94,27 @@ def make(place: Place, into: Path) -> None:
         _copy(index, into / index.name)
     (into / "info").mkdir()
     _copy(place.common / "info/exclude", into / "info/exclude")
+
+
+def _borrowed(place: Place) -> Iterator[Path]:
+    """Yield what in a git directory has git read a commit or objects from another place.
+
+    Links between objects have no use, and a list of alternates none that a submission needs: so wherever they lead to.
+    """
+    common = Path(os.path.realpath(place.common))
+    if not Path(os.path.realpath(place.own / "HEAD")).is_relative_to(common):
+        yield Path("HEAD")
+    alternates = common / "objects/info/alternates"
+    if alternates.is_file() and alternates.stat().st_size:
+        yield alternates.relative_to(common)
+    waiting = [common / "objects"]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    yield Path(entry.path).relative_to(common)
+                elif entry.is_dir():
+                    waiting.append(Path(entry.path))
 
 
 def _is_git_directory(own: Path, common: Path) -> bool:

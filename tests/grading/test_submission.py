@@ -1,6 +1,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import socket
 import struct
 import threading
@@ -424,6 +425,54 @@ async def test_a_folder_cannot_hand_in_the_repository_of_somebody_else(
     found = await fetch(str(mine.root), workspace)
     assert names(found) == {"requirements.txt"}
     assert found.commit is None
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "HEAD",
+        "objects/info/alternates",
+        "objects/info",
+        "objects/pack",
+        "objects/pack/their.pack",
+        "objects/ab",
+        "objects/ab/cd",
+    ],
+)
+async def test_a_repository_cannot_borrow_the_commits_of_somebody_else(
+    tmp_path: Path, workspace: Workspace, part: str
+) -> None:
+    theirs = Repository(tmp_path / "theirs")
+    theirs.write(FILES).commit()
+    mine = Repository(tmp_path / "mine")
+    mine.write({"requirements.txt": ""}).commit()
+    file, target = mine.root / ".git" / part, theirs.root / ".git" / part
+    for one in (file, target):
+        if one.is_dir():
+            shutil.rmtree(one)
+        one.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    if part.endswith("alternates"):
+        file.write_text(f"{theirs.root}/.git/objects\n")
+    else:
+        file.symlink_to(target)
+        target.touch()
+
+    for spec in (f"{mine.root}@HEAD", str(mine.root)):
+        with pytest.raises(SubmissionError, match=rf"{part} leads out of it.*--no-local"):
+            await fetch(spec, workspace)
+
+
+async def test_a_clone_that_borrows_objects_is_whole_after_another_clone(
+    repository: Repository, tmp_path: Path, workspace: Workspace
+) -> None:
+    commit = repository.write(FILES).commit()
+    repository.git("clone", "--quiet", "--shared", ".", str(tmp_path / "shared"))
+    with pytest.raises(SubmissionError, match="alternates"):
+        await fetch(str(tmp_path / "shared"), workspace)
+
+    Repository(tmp_path / "shared").git("clone", "--quiet", "--no-local", ".", str(tmp_path / "whole"))
+    assert (await fetch(str(tmp_path / "whole"), workspace)).commit == commit
 
 
 async def test_a_submodule_is_a_submission(

@@ -13,7 +13,7 @@ import pytest
 
 from grading.classroom.handed_in import find, last_moment
 from grading.classroom.roster import LateRule, Student
-from grading.errors import GradingError, UsageError
+from grading.errors import GradingError, SubmissionError, UsageError
 from grading.workspace import Workspace
 from tests.grading.conftest import IDENTITY, Repository
 
@@ -191,3 +191,15 @@ def test_late_commits_count_as_long_as_the_rule_says() -> None:
     assert last_moment(due, None) == NOON
     assert last_moment(due, LateRule(points_per_day=1, cap=5)) is None
     assert last_moment(due, LateRule(points_per_day=1, cap=5, days=2)) == NOON + timedelta(days=2)
+
+
+async def test_commits_of_somebody_else_are_not_handed_in(
+    repository: Repository, commits: list[str], workspace: Workspace, tmp_path: Path
+) -> None:
+    mine = Repository(tmp_path / "mine")
+    mine.git("init", "--quiet")
+    (mine.root / ".git/HEAD").write_text(commits[0])
+    (mine.root / ".git/objects/info/alternates").write_text(f"{repository.root}/.git/objects\n")
+
+    with pytest.raises(SubmissionError, match="alternates leads out of it"):
+        await find(student(mine, deadline=NOON), NOON, workspace)
