@@ -58,6 +58,11 @@ _PUBLIC_REGISTRIES: Final = re.compile(
     r"(\w[\w-]*\.)?docker\.io|(\w[\w-]*\.)?gcr\.io|ghcr\.io|quay\.io|mcr\.microsoft\.com|public\.ecr\.aws"
 )
 
+_SYNTAX: Final = re.compile(r"\s*(?:#|//)\s*syntax\s*=\s*(\S*)", re.IGNORECASE)
+_DOCKERS_OWN: Final = re.compile(
+    r"(docker\.io/)?docker/dockerfile(-upstream)?(:[\w.-]+)?(@sha256:[0-9a-f]{64})?"
+)
+
 _LAB: Final = """\
 FROM {python}
 COPY toxiproxy-server /usr/local/bin/toxiproxy-server
@@ -129,13 +134,17 @@ class Images:
         return await self._standard(submission, start)
 
     async def _own(self, submission: Submission, build: Build) -> str:
+        check_frontend(build.dockerfile, submission.text(build.dockerfile) or "")
         context = submission.root / build.context
         parts = await asyncio.to_thread(lambda: list(_contents(context)))
-        tag = f"llm-grading/submission:{_digest([repr(build).encode(), *parts])}"
+        digest = _digest([repr(build).encode(), *parts])
+        tag = f"llm-grading/submission:{digest}"
         if not await self._has(tag):
             self._announce(f"building {build.dockerfile}")
-            target = ["--target", build.target] if build.target else []
-            code, output = await self._build(tag, submission.root / build.dockerfile, context, target)
+            # The caches of `RUN --mount=type=cache` outlive a build: without this, all submissions would share them.
+            more = ["--build-arg", f"BUILDKIT_CACHE_MOUNT_NS={digest}"]
+            more += ["--target", build.target] if build.target else []
+            code, output = await self._build(tag, submission.root / build.dockerfile, context, more)
             if code:
                 message = f"{build.dockerfile} cannot be built; fix it until `docker build` succeeds."
                 raise await self._failure(message, output)
@@ -208,6 +217,21 @@ class Images:
             return False
         await self._engine.call("DELETE", f"/images/{tag}")
         return True
+
+
+def check_frontend(path: Path, text: str) -> None:
+    """Raise SubmissionError if a Dockerfile has another program than Docker's own read it for BuildKit.
+
+    That program is an image that the line `# syntax=` names. It could use the caches of other submissions.
+    """
+    for line in text.split("\n"):
+        found = _SYNTAX.match(line)
+        if line.lstrip().startswith("{") or (found and not _DOCKERS_OWN.fullmatch(found[1])):
+            raise SubmissionError(
+                f"{path} names a frontend that is not Docker's own; write `# syntax=docker/dockerfile:1`, or leave it out."
+            )
+        if line.strip() and not line.lstrip().startswith(("#", "//")):
+            return
 
 
 def names_a_public_registry(output: str) -> bool:

@@ -1,5 +1,9 @@
+import asyncio
 import json
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -128,6 +132,34 @@ async def test_workers_that_share_a_port_are_counted(run: Run, recorder: Recorde
 
     assert await container.count_listeners(8000) == 3
     assert await container.count_listeners(8001) == 1
+
+
+class FloodingEngine(Engine):
+    """An engine in whose containers python3 prints digits without end; it counts the pieces."""
+
+    pieces = 0
+
+    async def call(self, method: str, path: str, *_: object, **parameters: object) -> Any:
+        return {"Id": "1"}
+
+    @asynccontextmanager
+    async def frames(
+        self, method: str, path: str, *_: object, **parameters: object
+    ) -> AsyncIterator[AsyncIterator[tuple[int, bytes]]]:
+        yield self._flood()
+
+    async def _flood(self) -> AsyncIterator[tuple[int, bytes]]:
+        while True:
+            self.pieces += 1
+            yield 1, b"1" * 100
+            await asyncio.sleep(0)
+
+
+async def test_a_count_without_end_is_none(recorder: Recorder) -> None:
+    async with FloodingEngine() as engine:
+        assert await Container(engine, "1", recorder, "service").count_listeners(8000) == 1
+
+    assert engine.pieces < 20
 
 
 async def test_nothing_is_allowed_that_need_not_be(run: Run, recorder: Recorder) -> None:
