@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import re
 import socket
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from grading.client_hello import read_record, server_name
 from grading.node import registry
 
 HOSTS_VARIABLE: Final = "GRADING_INDEX_HOSTS"
@@ -133,6 +135,7 @@ class IndexProxy:
         with contextlib.closing(there):
             if request is None:
                 writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+                there.write(await self._hello(address[0], reader))
                 both = [_pump(reader, there), _pump(there_reader, writer)]
             else:
                 # One request only: the next on this connection could be for another host.
@@ -145,6 +148,29 @@ class IndexProxy:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hello(self, host: str, reader: asyncio.StreamReader) -> bytes:
+        """Read the beginning of a TLS connection. Raises ValueError unless it is for `host`.
+
+        Many hosts share the addresses of a delivery network, which leads by the name.
+        """
+        async with asyncio.timeout(_HEAD_SECONDS):
+            record = await read_record(reader)
+        name = server_name(record)
+        if name is None and _is_address(host):
+            return record  # TLS has no names for these
+        if name is None or name.lower() != host.lower():
+            _note(self.refused, name or "a server without a name")
+            raise ValueError(f"{name} is not {host}")
+        return record
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _open(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -173,9 +199,10 @@ def _of_origin(request: bytes) -> bytes:
     method, target, version = first.split(b" ")
     parts = urllib.parse.urlsplit(target)
     path = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
-    hop = (b"connection:", b"proxy-connection:", b"proxy-authorization:")
-    kept = [line for line in rest.split(b"\r\n") if line and not line.lower().startswith(hop)]
-    return b"\r\n".join([b" ".join([method, path, version]), *kept, b"connection: close", b"", b""])
+    replaced = (b"host:", b"connection:", b"proxy-connection:", b"proxy-authorization:")
+    kept = [line for line in rest.split(b"\r\n") if line and not line.lower().startswith(replaced)]
+    host = b"host: " + parts.netloc.rpartition(b"@")[2]
+    return b"\r\n".join([b" ".join([method, path, version]), host, *kept, b"connection: close", b"", b""])
 
 
 def _note(hosts: list[str], host: str) -> None:
