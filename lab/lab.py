@@ -365,7 +365,8 @@ class Lab:
             found = path.resolve()
             if path.is_symlink() or not found.is_relative_to(inside):
                 continue  # a link has led out of the repository, or is the file
-            if (plain := read_plain(inside, found.relative_to(inside), TEXT_BYTES)) is not None:
+            # By way of `root`: what that resolves to is a path of the box, which is none of this machine.
+            if (plain := read_plain(root, found.relative_to(inside), TEXT_BYTES)) is not None:
                 self._record_text(path.relative_to(root).as_posix(), plain)
 
     def _record_text(self, path: str, content: bytes) -> None:
