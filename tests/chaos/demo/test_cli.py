@@ -154,14 +154,13 @@ def test_what_a_killed_command_has_left_is_healed_by_the_next_once_its_time_is_o
     process.kill()
     process.wait(LIMIT)
 
-    early = stack.run("status").stdout
     deadline = time.monotonic() + LIMIT
-    while "Healed, for its time was over" not in (late := stack.run("status").stdout):
+    while "Healed, for its time was over" not in (said := stack.run("status").stdout):
+        assert "outage of litellm (" in said
         assert stack.proxy() == (False, ["noop"])
         assert time.monotonic() < deadline
 
-    assert "outage of litellm (" in early
-    assert "Healed, for its time was over: outage of litellm.\nThere is no fault.\n" in late
+    assert "Healed, for its time was over: outage of litellm.\nThere is no fault.\n" in said
     assert stack.proxy() == (True, [])
 
 
