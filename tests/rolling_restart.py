@@ -48,9 +48,10 @@ class Balancer:
         try:
             await _pass_on(instance_reader, writer)
         finally:
+            # First of all: who ends the balancer cancels this as well, while it waits.
+            instance_writer.close()
             asking.cancel()
             await asyncio.wait([asking])
-            instance_writer.close()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
