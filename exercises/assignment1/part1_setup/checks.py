@@ -200,7 +200,6 @@ def _is_random(name: str, value: str) -> bool:
 
 def _looks_drawn(value: str) -> bool:
     """Whether a value has digits among its letters, few of them repeated, and does not count up."""
-    counts_up = any(
-        value.lower().find(_RUNS[begin : begin + _RUN]) >= 0 for begin in range(len(_RUNS) - _RUN + 1)
-    )
+    lower = value.lower()
+    counts_up = any(_RUNS[begin : begin + _RUN] in lower for begin in range(len(_RUNS) - _RUN + 1))
     return len(set(value)) > _FEW and any(map(str.isdigit, value)) and not counts_up

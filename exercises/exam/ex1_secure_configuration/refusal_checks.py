@@ -1,6 +1,6 @@
 """Judges starts that must fail: by themselves, in time, with a code other than 0, naming the variable."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from chaos.history import Exited, History, Launched, Log, Ready
 from exercises.exam.ex1_secure_configuration import starts
@@ -11,11 +11,10 @@ KILLED = "killed by the lab"
 
 def needs_its_key(exposed: History) -> Verdict:
     contract = exposed.contract
-    missing = starts.missing_key(contract)
     return all_of(
         [
-            _refused(exposed, missing, [starts.key_variable(contract)]),
-            *_refused_elsewhere(exposed, lambda instance: instance.startswith(missing)),
+            _refused(exposed, starts.missing_key(contract), [starts.key_variable(contract)]),
+            *_refused_elsewhere(exposed, starts.missing_key_elsewhere(contract)),
         ]
     )
 
@@ -26,7 +25,7 @@ def refuses_insecure_keys(exposed: History) -> Verdict:
     verdict = all_of(
         [
             *(_refused(exposed, instance, [variable]) for instance in instances),
-            *_refused_elsewhere(exposed, lambda instance: "=" in instance),
+            *_refused_elsewhere(exposed, starts.well_known_key_elsewhere(exposed.contract)),
         ]
     )
     return in_short(verdict, f"{len(instances)} insecure keys, all refused by name")
@@ -52,15 +51,11 @@ def refuses_malformed_values(exposed: History) -> Verdict:
     return in_short(verdict, f"bad values of {len(wanted)} variables, all refused by name")
 
 
-def _refused_elsewhere(history: History, is_meant: Callable[[str], bool]) -> Iterator[Verdict]:
-    """Judge instances for which other variables were forgotten too; the service may name those instead."""
+def _refused_elsewhere(history: History, instance: str) -> Iterator[Verdict]:
+    """Judge a start, if it was made, for which other variables were forgotten too; the service may name those instead."""
     contract = history.contract
-    if not starts.elsewhere(contract):
-        return
-    named = [starts.key_variable(contract), *starts.elsewhere(contract)]
-    for instance in starts.keys_elsewhere(contract):
-        if is_meant(instance):
-            yield _refused(history, instance, named)
+    if instance in starts.keys_elsewhere(contract):
+        yield _refused(history, instance, [starts.key_variable(contract), *starts.elsewhere(contract)])
 
 
 def _instances(history: History) -> list[str]:

@@ -34,7 +34,7 @@ class Attempts:
             keys[starts.longer_key(self._lab.contract, kind, key)] = key
         contract = self._lab.contract
         elsewhere = starts.elsewhere(contract)
-        forgotten = starts.keys_elsewhere(contract) if elsewhere else {}
+        forgotten = starts.keys_elsewhere(contract)
         await asyncio.gather(
             *(self._attempt(name, {self._key: key}) for name, key in keys.items()),
             *(self._attempt(name, {**elsewhere, self._key: key}) for name, key in forgotten.items()),

@@ -14,6 +14,7 @@ TOKEN_KEY = "token_key"  # noqa: S105 - its name
 
 WELL_KNOWN_WORDS = ("changeme", "secret")
 """What every well-known key has in it that a service must refuse."""
+_WELL_KNOWN_KEY = WELL_KNOWN_WORDS[1]
 
 # The long ones are what becomes of a default that somebody made long enough instead of random.
 PUBLISHED: Mapping[str, str | None] = {
@@ -118,18 +119,24 @@ def elsewhere(contract: Contract) -> dict[str, str | None]:
     return dict.fromkeys(contract.variables, None)
 
 
-def named_elsewhere(contract: Contract, instance: str) -> str:
-    """Return the name of the instance that meets the same as another one, with these variables forgotten too."""
-    return f"{instance} and no {', '.join(elsewhere(contract))}"
+def missing_key_elsewhere(contract: Contract) -> str:
+    """Return the name of the instance without a key for which these variables are forgotten too."""
+    return _elsewhere(contract, missing_key(contract))
+
+
+def well_known_key_elsewhere(contract: Contract) -> str:
+    """Return the name of the instance with a well-known key for which these variables are forgotten too."""
+    return _elsewhere(contract, f"{key_variable(contract)}={_WELL_KNOWN_KEY}")
 
 
 def keys_elsewhere(contract: Contract) -> dict[str, str | None]:
-    """Return keys that are refused whatever is forgotten, by the names of the instances that get them."""
-    key = key_variable(contract)
-    return {
-        named_elsewhere(contract, missing_key(contract)): None,
-        named_elsewhere(contract, f"{key}={WELL_KNOWN_WORDS[1]}"): WELL_KNOWN_WORDS[1],
-    }
+    """Return keys that are refused whatever is forgotten, by the names of the instances that get them.
+
+    There are none where a contract has nothing that could be forgotten.
+    """
+    if not elsewhere(contract):
+        return {}
+    return {missing_key_elsewhere(contract): None, well_known_key_elsewhere(contract): _WELL_KNOWN_KEY}
 
 
 def published_keys(contract: Contract, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -213,6 +220,10 @@ def named_in(text: str, variables: Sequence[str]) -> tuple[str, ...]:
 def patience(usual: float) -> float:
     """Return how many seconds an instance has to refuse, where the service needs `usual` seconds to start."""
     return max(20.0, 2 * usual)
+
+
+def _elsewhere(contract: Contract, instance: str) -> str:
+    return f"{instance} and no {', '.join(elsewhere(contract))}"
 
 
 def _bad_list(choose: Choose) -> Bad:

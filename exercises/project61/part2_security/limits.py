@@ -24,6 +24,8 @@ API_KEY, STREAM, ANOTHER = "by an API key", "for a stream", "as another user"
 """The other ways in which requests are made once a limit is met."""
 LEAST_TIERS = 2
 """In which something has to be seen, because a new window or a late answer of Redis may explain it in one."""
+_NO_TIME = re.compile(r"|-.*|nan|undefined|null|none|invalid date", re.IGNORECASE)
+"""What stands where a program had no time to tell."""
 
 
 def limits_hold_across_instances(two_instances: History) -> Verdict:
@@ -172,10 +174,6 @@ def _misleading(answer: Answer, limit: int) -> Verdict | None:
     if _NO_TIME.fullmatch(reset.strip()):
         return failed("a time in X-RateLimit-Reset", f"X-RateLimit-Reset: {reset[:40]}", answer)
     return None
-
-
-_NO_TIME = re.compile(r"|-.*|nan|undefined|null|none|invalid date", re.IGNORECASE)
-"""What stands where a program had no time to tell."""
 
 
 def _number(text: str) -> float | None:
